@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owned bytes that grow up to a hard bound. No buffer of the project is without one. */
+#ifndef KV_COMMON_BUFFER_H
+#define KV_COMMON_BUFFER_H
+
+#include "common/bytes.h"
+#include "common/status.h"
+
+typedef struct buffer {
+    uint8_t *data;   /* malloc'ed, NULL until the first byte */
+    size_t size;     /* bytes in use */
+    size_t capacity; /* bytes allocated */
+    size_t limit;    /* bytes that size never exceeds */
+    bool failed;     /* an append did not fit, or memory was refused: size stands as it was before it */
+} buffer_t;
+
+/* Makes an empty buffer that holds at most LIMIT bytes. Allocates nothing. */
+void buffer_init(buffer_t *buffer, size_t limit);
+
+/* Frees the bytes. The buffer is empty and usable again. */
+void buffer_release(buffer_t *buffer);
+
+/* Makes room for SIZE more bytes and returns where to write them, or NULL (and sets `failed`) where that
+ * exceeds the bound or memory is refused. The caller adds what it wrote to `size`. Growth is by
+ * doubling, so that appending n bytes costs O(n) in all. */
+KV_MUST_USE uint8_t *buffer_reserve(buffer_t *buffer, size_t size);
+
+/* Appends SIZE bytes. Once an append has failed, later ones change nothing: a writer may check `failed`
+ * once at its end. */
+void buffer_append(buffer_t *buffer, const void *data, size_t size);
+
+/* Cuts the buffer back to its first SIZE bytes (at most its size) and clears `failed`. */
+void buffer_truncate(buffer_t *buffer, size_t size);
+
+/* Hands the bytes over: returns them owned (free with free), NULL where there are none, and leaves the
+ * buffer empty. */
+KV_MUST_USE uint8_t *buffer_take(buffer_t *buffer, size_t *size);
+
+static inline bytes_t buffer_bytes(const buffer_t *buffer)
+{
+    return bytes_of(buffer->data, buffer->size);
+}
+
+#endif
