@@ -2,10 +2,11 @@
 /* The managers' accounts: who there is, and how fast an address may guess. Decides, but does not compute:
  * argon2id takes tens of milliseconds and is done by a verifier in a thread of its own.
  *
- * An attempt goes: accounts_begin (may refuse it for its rate) → password_matches, elsewhere → accounts_end. An unknown
- * user goes the same way, against a decoy hash, so that it is as slow as a wrong password. Failures are
- * counted for each (peer address, account), the first ACCOUNTS_FREE_FAILURES free, then a delay that doubles up to a
- * cap; and, with a generous cap, for each address. Bounded in memory: the entry longest without a failure makes room. */
+ * An attempt goes: accounts_begin (may refuse it for its rate) → password_matches, elsewhere → accounts_end.
+ * An unknown user goes the same way, against a decoy hash, so that it is as slow as a wrong password.
+ * Failures are counted for each (peer address, account), the first ACCOUNTS_FREE_FAILURES free, then a delay
+ * that doubles up to a cap; and, with a generous cap, for each address: a pair that has logged in and not
+ * failed since is not held up by its address. Bounded in memory: the entry longest quiet makes room. */
 #ifndef KV_BROKER_ACCOUNTS_H
 #define KV_BROKER_ACCOUNTS_H
 
@@ -17,28 +18,43 @@ typedef struct accounts accounts_t;
 
 enum {
     ACCOUNTS_FREE_FAILURES = 5,
-    ACCOUNTS_HASH_SIZE = 128 /* crypto_pwhash_STRBYTES */
+    ACCOUNTS_HASH_SIZE = 128,     /* crypto_pwhash_STRBYTES */
+    ACCOUNTS_PEER = 64,           /* bytes of a peer's address that count */
+    ACCOUNTS_PAIRS = 65536,       /* pairs (address, account) that are remembered */
+    ACCOUNTS_ADDRESSES = 8192,    /* addresses that are remembered */
+    ACCOUNTS_UNDER_WAY_MAX = 512, /* attempts under way in all */
+
+    /* Costs of a hash that a broker can bear: what a verification may take of memory, passes over it, and
+       both. */
+    PASSWORD_MEMORY_KIB_MAX = 1048576,
+    PASSWORD_PASSES_MAX = 1024,
+    PASSWORD_WORK_KIB_MAX = 4 * 1048576
 };
 
 /* MANAGERS is copied. NULL where memory is refused. */
 KV_MUST_USE accounts_t *accounts_new(const credential_t *managers, unsigned count);
 void accounts_destroy(accounts_t **accounts);
 
-/* Begins an attempt of USER from PEER (an address; empty for ipc). STATUS_OK: *HASH is what to verify the password
- * against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS until the next
- * attempt is taken. Attempts under way count as failures until they end, so that guesses side by side gain nothing. */
+/* Begins an attempt of USER from PEER (an address; empty for ipc). STATUS_OK: *HASH is what to verify the
+ * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS
+ * until the next attempt is taken. Attempts under way are bounded for each pair, for each address and in all,
+ * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end, the
+ * session's end or not. */
 KV_MUST_USE status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms,
                                     char hash[ACCOUNTS_HASH_SIZE], uint64_t *wait_ms);
 
-/* Ends the attempt: STATUS_OK where MATCHED and the account exists, and the pair's failures are forgotten; else
- * STATUS_UNAUTHENTICATED. */
-KV_MUST_USE status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched, int64_t now_ms);
+/* Ends the attempt: STATUS_OK where MATCHED and the account exists, and the pair's failures are forgotten;
+ * else STATUS_UNAUTHENTICATED. */
+KV_MUST_USE status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched,
+                                  int64_t now_ms);
 
-/* Whether PASSWORD is the one that HASH (argon2id, as crypto_pwhash_str writes it) was made of. Slow, thread-safe. */
+/* Whether PASSWORD is the one that HASH (argon2id, as crypto_pwhash_str writes it) was made of. Slow,
+ * thread-safe. */
 KV_MUST_USE bool password_matches(const char *hash, bytes_t password);
 /* Writes the argon2id hash of PASSWORD (crypto_pwhash_*_INTERACTIVE costs). False where memory is refused. */
 KV_MUST_USE bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE]);
-/* Whether TEXT is an argon2id hash that libsodium can verify, with costs that a broker can bear (at most 1 GiB). */
+/* Whether TEXT is an argon2id hash that libsodium can verify, with costs that a broker can bear (at most 1
+ * GiB). */
 bool password_hash_valid(const char *text);
 
 #endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the accounts and the tables of who failed lately. Knows nothing of sessions, and never computes
+ * argon2id for an attempt.
+ *
+ * Both tables are sets of SET_WAYS records: a keyed hash (siphash under a random key) chooses the set, so
+ * that no peer can choose whose record makes room for it, and the place of every table is a constant. */
+#include "broker/accounts.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+enum {
+    SET_WAYS = 8,
+    KEY_SIZE = crypto_shorthash_siphashx24_BYTES, /* 16: two different pairs never share a record */
+
+    DELAY_FIRST_MS = 250,     /* after the failure behind the free ones; each further one doubles it */
+    DELAY_LAST_MS = 300000,   /* up to this */
+    BUSY_MS = 250,            /* wait that is told where only attempts under way are too many */
+    FORGET_MS = 24 * 3600000, /* a record that was quiet for so long is forgotten */
+
+    PAIR_UNDER_WAY_MAX = 20, /* failures and attempts under way of a pair that are taken side by side */
+    ADDRESS_UNDER_WAY_MAX = 64,
+    ADDRESS_FAILURE_MS = 250, /* an address may fail once in so long, over all accounts, ... */
+    ADDRESS_BURST = 256       /* ... and so often at once */
+};
+
+/* What is remembered of a pair (address, account), or of an address. */
+typedef struct record {
+    uint8_t key[KEY_SIZE];
+    int64_t touched_ms; /* when its last attempt began or ended */
+    int64_t until_ms;   /* pair: before it, no attempt. Address: when its failures will have leaked away */
+    uint32_t failures;  /* pair: in a row */
+    uint16_t under_way; /* attempts that began and have not ended */
+    bool used;
+    bool trusted; /* pair: it logged in, and has not failed since: the address's cap does not hold it up */
+} record_t;
+
+typedef struct table {
+    record_t *records; /* sets of SET_WAYS; zeroed pages until they are touched */
+    size_t sets;
+} table_t;
+
+/* An account: slices into the two strings, which it owns. */
+typedef struct account {
+    char *name;
+    char *hash;
+} account_t;
+
+struct accounts {
+    account_t *managers; /* sorted by name */
+    size_t count;
+    table_t pairs;
+    table_t addresses;
+    unsigned under_way; /* attempts in all, at most ACCOUNTS_UNDER_WAY_MAX */
+    uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
+};
+
+/* Verified where there is no account at all: well-formed, with the costs of password_hash, and the hash of
+ * nothing known. */
+static const char decoy_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                                 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/* ---- The tables ------------------------------------------------------------------------------- */
+
+static bool table_init(table_t *table, size_t records)
+{
+    table->sets = records / SET_WAYS;
+    table->records = calloc(records, sizeof *table->records);
+    return table->records != NULL;
+}
+
+static bool forgotten(const record_t *record, int64_t now_ms)
+{
+    return !record->used || (record->under_way == 0 && now_ms - record->touched_ms >= FORGET_MS);
+}
+
+/* Whether A makes room rather than B: first one without an attempt under way, then the longer quiet. */
+static bool yields_before(const record_t *a, const record_t *b)
+{
+    if ((a->under_way == 0) != (b->under_way == 0))
+        return a->under_way == 0;
+    return a->touched_ms < b->touched_ms;
+}
+
+/* The record of KEY; made, in the place of the one that is longest quiet, where there is none. */
+static record_t *table_at(table_t *table, const uint8_t key[KEY_SIZE], int64_t now_ms)
+{
+    uint64_t hash;
+    memcpy(&hash, key, sizeof hash);
+    record_t *set = &table->records[hash % table->sets * SET_WAYS];
+    record_t *place = &set[0];
+    for (record_t *record = set; record < set + SET_WAYS; record++) {
+        bool unused = forgotten(record, now_ms);
+        if (!unused && memcmp(record->key, key, KEY_SIZE) == 0)
+            return record;
+        if (forgotten(place, now_ms))
+            continue;
+        if (unused || yields_before(record, place))
+            place = record;
+    }
+    *place = (record_t){.used = true, .touched_ms = now_ms};
+    memcpy(place->key, key, KEY_SIZE);
+    return place;
+}
+
+/* A keyed hash of FIRST and SECOND: equal only where both are. */
+static void key_make(const accounts_t *accounts, bytes_t first, bytes_t second, uint8_t key[KEY_SIZE])
+{
+    uint8_t text[sizeof(uint64_t) + ACCOUNTS_PEER + LIMIT_USER];
+    uint64_t size = first.size < ACCOUNTS_PEER ? first.size : ACCOUNTS_PEER;
+    uint64_t rest = second.size < LIMIT_USER ? second.size : LIMIT_USER;
+    memcpy(text, &size, sizeof size);
+    if (size > 0)
+        memcpy(text + sizeof size, first.data, size);
+    if (rest > 0)
+        memcpy(text + sizeof size + size, second.data, rest);
+    crypto_shorthash_siphashx24(key, text, sizeof size + size + rest, accounts->secret);
+}
+
+static record_t *pair_at(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms)
+{
+    uint8_t key[KEY_SIZE];
+    key_make(accounts, peer, user, key);
+    return table_at(&accounts->pairs, key, now_ms);
+}
+
+static record_t *address_at(accounts_t *accounts, bytes_t peer, int64_t now_ms)
+{
+    uint8_t key[KEY_SIZE];
+    key_make(accounts, peer, bytes_of(NULL, 0), key);
+    return table_at(&accounts->addresses, key, now_ms);
+}
+
+/* ---- The accounts ----------------------------------------------------------------------------- */
+
+static int account_compare(const void *a, const void *b)
+{
+    return strcmp(((const account_t *)a)->name, ((const account_t *)b)->name);
+}
+
+accounts_t *accounts_new(const credential_t *managers, unsigned count)
+{
+    accounts_t *accounts = calloc(1, sizeof *accounts);
+    if (accounts == NULL)
+        return NULL;
+    randombytes_buf(accounts->secret, sizeof accounts->secret);
+    accounts->managers = calloc(count > 0 ? count : 1, sizeof *accounts->managers);
+    if (accounts->managers == NULL || !table_init(&accounts->pairs, ACCOUNTS_PAIRS) ||
+        !table_init(&accounts->addresses, ACCOUNTS_ADDRESSES)) {
+        accounts_destroy(&accounts);
+        return NULL;
+    }
+    for (; accounts->count < count; accounts->count++) {
+        account_t *account = &accounts->managers[accounts->count];
+        account->name = strdup(managers[accounts->count].name);
+        account->hash = strdup(managers[accounts->count].hash);
+        if (account->name == NULL || account->hash == NULL) {
+            accounts->count++;
+            accounts_destroy(&accounts);
+            return NULL;
+        }
+    }
+    qsort(accounts->managers, accounts->count, sizeof *accounts->managers, account_compare);
+    return accounts;
+}
+
+void accounts_destroy(accounts_t **accounts)
+{
+    accounts_t *self = *accounts;
+    if (self == NULL)
+        return;
+    for (size_t i = 0; i < self->count; i++) {
+        free(self->managers[i].name);
+        free(self->managers[i].hash);
+    }
+    free(self->managers);
+    free(self->pairs.records);
+    free(self->addresses.records);
+    sodium_memzero(self->secret, sizeof self->secret);
+    free(self);
+    *accounts = NULL;
+}
+
+static const account_t *account_find(const accounts_t *accounts, bytes_t user)
+{
+    size_t low = 0;
+    size_t high = accounts->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const account_t *account = &accounts->managers[middle];
+        int order = bytes_compare(user, bytes_from_text(account->name));
+        if (order == 0)
+            return account;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* What to verify against for a user that does not exist: the hash of an account, always the same one for the
+ * same user, so that unknown users cost what known ones do even where accounts differ in their costs. That it
+ * might match is no matter: accounts_end asks whether the account exists. */
+static const char *decoy_for(const accounts_t *accounts, bytes_t user)
+{
+    if (accounts->count == 0)
+        return decoy_hash;
+    uint8_t key[KEY_SIZE];
+    uint64_t hash;
+    key_make(accounts, bytes_from_text("decoy"), user, key);
+    memcpy(&hash, key, sizeof hash);
+    return accounts->managers[hash % accounts->count].hash;
+}
+
+/* ---- Attempts --------------------------------------------------------------------------------- */
+
+static int64_t delay_after(uint32_t failures)
+{
+    if (failures < ACCOUNTS_FREE_FAILURES)
+        return 0;
+    int64_t delay_ms = DELAY_FIRST_MS;
+    for (uint32_t i = ACCOUNTS_FREE_FAILURES; i < failures && delay_ms < DELAY_LAST_MS; i++)
+        delay_ms *= 2;
+    return delay_ms < DELAY_LAST_MS ? delay_ms : DELAY_LAST_MS;
+}
+
+/* How long PAIR has to wait; 0 = not at all. */
+static int64_t pair_wait(const record_t *pair, int64_t now_ms)
+{
+    if (now_ms < pair->until_ms)
+        return pair->until_ms - now_ms;
+    uint32_t side_by_side = pair->failures < PAIR_UNDER_WAY_MAX ? PAIR_UNDER_WAY_MAX - pair->failures : 1;
+    return pair->under_way >= side_by_side ? BUSY_MS : 0;
+}
+
+/* How long ADDRESS has to wait: a leaky bucket of failures. */
+static int64_t address_wait(const record_t *address, int64_t now_ms)
+{
+    int64_t over_ms = address->until_ms - now_ms - (ADDRESS_BURST - 1) * (int64_t)ADDRESS_FAILURE_MS;
+    if (over_ms > 0)
+        return over_ms;
+    return address->under_way >= ADDRESS_UNDER_WAY_MAX ? BUSY_MS : 0;
+}
+
+status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms,
+                        char hash[ACCOUNTS_HASH_SIZE], uint64_t *wait_ms)
+{
+    record_t *pair = pair_at(accounts, peer, user, now_ms);
+    record_t *address = address_at(accounts, peer, now_ms);
+    int64_t wait = pair_wait(pair, now_ms);
+    if (wait == 0 && !pair->trusted)
+        wait = address_wait(address, now_ms);
+    if (wait == 0 && accounts->under_way == ACCOUNTS_UNDER_WAY_MAX)
+        wait = BUSY_MS;
+    if (wait > 0) {
+        *wait_ms = (uint64_t)wait;
+        return STATUS_RESOURCE_EXHAUSTED;
+    }
+    accounts->under_way++;
+    pair->under_way++;
+    pair->touched_ms = now_ms;
+    address->under_way++;
+    address->touched_ms = now_ms;
+    address->until_ms = (address->until_ms > now_ms ? address->until_ms : now_ms) + ADDRESS_FAILURE_MS;
+
+    const account_t *account = account_find(accounts, user);
+    const char *source = account != NULL ? account->hash : decoy_for(accounts, user);
+    size_t size = strlen(source) + 1;
+    assert(size <= ACCOUNTS_HASH_SIZE);
+    memcpy(hash, source, size);
+    return STATUS_OK;
+}
+
+static void record_end(record_t *record, int64_t now_ms)
+{
+    record->touched_ms = now_ms;
+    if (record->under_way > 0) /* 0 where the record made room for another and is made anew */
+        record->under_way--;
+}
+
+status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched, int64_t now_ms)
+{
+    assert(accounts->under_way > 0);
+    accounts->under_way--;
+    record_t *pair = pair_at(accounts, peer, user, now_ms);
+    record_t *address = address_at(accounts, peer, now_ms);
+    record_end(pair, now_ms);
+    record_end(address, now_ms);
+    if (matched && account_find(accounts, user) != NULL) {
+        pair->failures = 0;
+        pair->until_ms = 0;
+        pair->trusted = true;
+        if (address->until_ms > now_ms)
+            address->until_ms -= ADDRESS_FAILURE_MS;
+        return STATUS_OK;
+    }
+    pair->trusted = false;
+    if (pair->failures < UINT32_MAX)
+        pair->failures++;
+    pair->until_ms = now_ms + delay_after(pair->failures);
+    return STATUS_UNAUTHENTICATED;
+}
+
+/* ---- Passwords -------------------------------------------------------------------------------- */
+
+bool password_matches(const char *hash, bytes_t password)
+{
+    return crypto_pwhash_str_verify(hash, (const char *)password.data, password.size) == 0;
+}
+
+bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE])
+{
+    return crypto_pwhash_str_alg(hash, (const char *)password.data, password.size,
+                                 crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE,
+                                 crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
+bool password_hash_valid(const char *text)
+{
+    static const char prefix[] = "$argon2id$v=19$m=";
+    if (strncmp(text, prefix, sizeof prefix - 1) != 0 || strlen(text) >= ACCOUNTS_HASH_SIZE)
+        return false;
+    char *end = NULL;
+    unsigned long memory_kib = strtoul(text + sizeof prefix - 1, &end, 10);
+    if (strncmp(end, ",t=", 3) != 0)
+        return false;
+    unsigned long passes = strtoul(end + 3, &end, 10);
+    if (memory_kib > PASSWORD_MEMORY_KIB_MAX || passes > PASSWORD_PASSES_MAX ||
+        memory_kib * passes > PASSWORD_WORK_KIB_MAX)
+        return false;
+    /* libsodium reads the whole of it, and so says whether it is well-formed; the costs asked for do not
+     * matter. */
+    return crypto_pwhash_argon2id_str_needs_rehash(text, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                                                   crypto_pwhash_MEMLIMIT_INTERACTIVE) != -1;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a log line looks and how it leaves. Reads the wall clock, since a line says when it was written;
+ * knows nothing of the broker. */
+#include "broker/log.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LINE_SIZE = 2000, /* bytes of a line, its line break included */
+    STALL_MS = 20     /* how long the first line that nobody takes is waited for */
+};
+
+static const char *const level_texts[] = {
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_ERROR] = "error",
+};
+
+/* Writes the beginning of a line, time and level, and returns its length. */
+static size_t line_begin(char *line, size_t size, log_level_t level)
+{
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    size_t length = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
+    int more =
+        snprintf(line + length, size - length, ".%03ldZ %-7s ", now.tv_nsec / 1000000, level_texts[level]);
+    return length + (size_t)more;
+}
+
+/* Whether standard error takes a line without blocking. A pipe whose reader is stuck must not stop the
+ * broker: the first line waits a moment, those behind it do not. */
+static bool writable(bool stalled)
+{
+    struct pollfd item = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&item, 1, stalled ? 0 : STALL_MS) > 0;
+}
+
+void log_line(log_level_t level, const char *format, ...)
+{
+    /* Lines that nobody took since the last one that somebody did: the one thing the log remembers, so that
+     * a gap is not silent. */
+    static atomic_uint lost;
+
+    char line[LINE_SIZE];
+    size_t begin = line_begin(line, sizeof line, level);
+    va_list arguments;
+    va_start(arguments, format);
+    int wanted = vsnprintf(line + begin, sizeof line - begin, format, arguments);
+    va_end(arguments);
+    size_t room = sizeof line - begin - 1;
+    size_t text = wanted < 0 ? 0 : (size_t)wanted < room ? (size_t)wanted : room;
+    for (size_t at = begin; at < begin + text; at++)
+        if (line[at] == '\n' || line[at] == '\r')
+            line[at] = ' ';
+    line[begin + text] = '\n';
+
+    if (!writable(atomic_load(&lost) > 0)) {
+        atomic_fetch_add(&lost, 1);
+        return;
+    }
+    unsigned gap = atomic_exchange(&lost, 0);
+    if (gap > 0)
+        log_line(LOG_LEVEL_WARNING, "%u lines of this log were dropped: standard error was not read", gap);
+    ssize_t written = write(STDERR_FILENO, line, begin + text + 1);
+    (void)written; /* where the log cannot go, nothing can be said */
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the thread that computes argon2id, and the jobs on their way to it and back. Jobs belong to the
+ * caller's thread; the worker borrows one at a time, and the actor's pipe orders their accesses. */
+#include "broker/verifier.h"
+
+#include <sodium.h>
+#include <stdatomic.h>
+
+/* One password to verify. */
+typedef struct job {
+    struct job *next; /* neighbours in the verifier's ring of jobs */
+    struct job *prev;
+    uint64_t ticket;
+    bool matched;                  /* written by the worker */
+    char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
+    size_t size;                   /* bytes of the password */
+    uint8_t password[LIMIT_PASSWORD];
+} job_t;
+
+struct verifier {
+    zactor_t *actor;
+    atomic_bool stopping; /* the worker passes over the jobs that are left */
+    unsigned count;       /* jobs handed over and not collected, at most VERIFIER_JOBS_MAX */
+    job_t jobs;           /* head of the ring of those jobs */
+};
+
+static void job_destroy(job_t *job)
+{
+    job->prev->next = job->next;
+    job->next->prev = job->prev;
+    sodium_memzero(job->password, sizeof job->password);
+    free(job);
+}
+
+/* The thread: takes pointers to jobs from the pipe and sends them back done, until the actor's own "$TERM".
+ */
+static void worker(zsock_t *pipe, void *context)
+{
+    verifier_t *verifier = context;
+    void *socket = zsock_resolve(pipe);
+    zsock_signal(pipe, 0);
+    for (;;) {
+        job_t *job = NULL;
+        int size = zmq_recv(socket, &job, sizeof job, 0);
+        if (size < 0 && zmq_errno() == EINTR)
+            continue;
+        if (size != sizeof job)
+            return;
+        if (atomic_load(&verifier->stopping))
+            continue;
+        job->matched = password_matches(job->hash, bytes_of(job->password, job->size));
+        sodium_memzero(job->password, sizeof job->password);
+        zmq_send(socket, &job, sizeof job, 0);
+    }
+}
+
+verifier_t *verifier_new(void)
+{
+    verifier_t *verifier = calloc(1, sizeof *verifier);
+    if (verifier == NULL)
+        return NULL;
+    verifier->jobs.next = verifier->jobs.prev = &verifier->jobs;
+    atomic_init(&verifier->stopping, false);
+    verifier->actor = zactor_new(worker, verifier);
+    if (verifier->actor == NULL)
+        verifier_destroy(&verifier);
+    return verifier;
+}
+
+void verifier_destroy(verifier_t **verifier)
+{
+    verifier_t *self = *verifier;
+    if (self == NULL)
+        return;
+    atomic_store(&self->stopping, true);
+    zactor_destroy(&self->actor);
+    while (self->jobs.next != &self->jobs)
+        job_destroy(self->jobs.next);
+    free(self);
+    *verifier = NULL;
+}
+
+bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, bytes_t password)
+{
+    size_t length = strlen(hash);
+    if (verifier->count == VERIFIER_JOBS_MAX || length >= ACCOUNTS_HASH_SIZE ||
+        password.size > LIMIT_PASSWORD)
+        return false;
+    job_t *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return false;
+    job->ticket = ticket;
+    memcpy(job->hash, hash, length);
+    job->size = password.size;
+    if (password.size > 0)
+        memcpy(job->password, password.data, password.size);
+    job->prev = verifier->jobs.prev;
+    job->next = &verifier->jobs;
+    job->prev->next = job->next->prev = job;
+    if (zmq_send(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job) {
+        job_destroy(job);
+        return false;
+    }
+    verifier->count++;
+    return true;
+}
+
+void *verifier_socket(verifier_t *verifier)
+{
+    return zsock_resolve(verifier->actor);
+}
+
+bool verifier_collect(verifier_t *verifier, uint64_t *ticket, bool *matched)
+{
+    job_t *job = NULL;
+    if (zmq_recv(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job)
+        return false;
+    *ticket = job->ticket;
+    *matched = job->matched;
+    verifier->count--;
+    job_destroy(job);
+    return true;
+}
