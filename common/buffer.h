@@ -26,8 +26,21 @@ void buffer_release(buffer_t *buffer);
 KV_MUST_USE uint8_t *buffer_reserve(buffer_t *buffer, size_t size);
 
 /* Appends SIZE bytes. Once an append has failed, later ones change nothing: a writer may check `failed`
- * once at its end. */
-void buffer_append(buffer_t *buffer, const void *data, size_t size);
+ * once at its end. Inline, as the encoder appends many pieces of a few bytes. */
+static inline void buffer_append(buffer_t *buffer, const void *data, size_t size)
+{
+    if (size == 0)
+        return;
+    uint8_t *place;
+    if (!buffer->failed && size <= buffer->capacity - buffer->size)
+        place = buffer->data + buffer->size;
+    else
+        place = buffer_reserve(buffer, size);
+    if (place == NULL)
+        return;
+    memcpy(place, data, size);
+    buffer->size += size;
+}
 
 /* Cuts the buffer back to its first SIZE bytes (at most its size) and clears `failed`. */
 void buffer_truncate(buffer_t *buffer, size_t size);

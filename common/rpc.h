@@ -27,7 +27,8 @@ typedef enum rpc_type {
 typedef struct rpc_value {
     rpc_type_t type;
     uint32_t span; /* values that this one takes in a flat sequence: itself and all inside it. Set by
-                      rpc_read for message values; 0 from rpc_read_value */
+                      rpc_read for message values (it may reach past those kept of a truncated message);
+                      0 from rpc_read_value */
     union {
         bool boolean;
         uint64_t number; /* RPC_UINT */
@@ -50,10 +51,11 @@ KV_MUST_USE bool rpc_skip(bytes_t payload, size_t *at);
 
 enum { RPC_VALUES_MAX = 32 }; /* values kept of one message's params; no method takes as many */
 
+/* Up to RPC_NOTIFICATION these are the numbers that messages begin with. */
 typedef enum rpc_kind {
-    RPC_REQUEST,      /* [0, msgid, method, params] */
-    RPC_RESPONSE,     /* [1, msgid, error, result]; only a client reads these */
-    RPC_NOTIFICATION, /* [2, method, params] */
+    RPC_REQUEST = 0,  /* [0, msgid, method, params] */
+    RPC_RESPONSE = 1, /* [1, msgid, error, result]; only a client reads these */
+    RPC_NOTIFICATION = 2, /* [2, method, params] */
     RPC_ILL_FORMED    /* anything else; `problem` says what is wrong */
 } rpc_kind_t;
 
@@ -87,6 +89,12 @@ KV_MUST_USE rpc_step_t rpc_read(bytes_t payload, size_t *at, rpc_message_t *mess
  * stands before a break is counted. */
 size_t rpc_count(bytes_t payload, size_t limit);
 
+/* Whether PAYLOAD holds more than LIMIT messages. A payload of at most LIMIT bytes cannot, and is not looked at. */
+KV_MUST_USE static inline bool rpc_count_exceeds(bytes_t payload, size_t limit)
+{
+    return payload.size > limit && rpc_count(payload, limit) > limit;
+}
+
 /* A response or a notification as a client reads it: error and result are not unpacked but given as slices. */
 typedef struct rpc_reply {
     rpc_kind_t kind;    /* RPC_RESPONSE, RPC_NOTIFICATION or RPC_ILL_FORMED */
@@ -100,7 +108,9 @@ typedef struct rpc_reply {
     bytes_t body;       /* the whole encoded result (or a notification's params array) */
 } rpc_reply_t;
 
-/* Reads the reply at *AT and moves *AT behind it, as rpc_read does. */
+/* Reads the reply at *AT and moves *AT behind it, as rpc_read does. RPC_ILL_FORMED (a request, an error of another
+ * form) has the msgid where it is an array that begins with 1 and a msgid, else 0. What is inside `body` is not
+ * looked into: rpc_read_value says RPC_OTHER of what a message may not hold. */
 KV_MUST_USE rpc_step_t rpc_read_reply(bytes_t payload, size_t *at, rpc_reply_t *reply);
 
 /* The I-th param (0-based) of MESSAGE, or NULL where there are not so many or it was not kept. */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the memory of buffers and their bound. Knows nothing of what is written into them. */
+#include "common/buffer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BUFFER_FIRST = 256 }; /* bytes of the first allocation, where the limit allows */
+
+void buffer_init(buffer_t *buffer, size_t limit)
+{
+    *buffer = (buffer_t){.limit = limit};
+}
+
+void buffer_release(buffer_t *buffer)
+{
+    free(buffer->data);
+    buffer_init(buffer, buffer->limit);
+}
+
+/* The capacity to grow to for NEEDED bytes in all, which are at most the limit: a doubling, cut at the limit.
+ */
+static size_t grown(const buffer_t *buffer, size_t needed)
+{
+    size_t capacity = buffer->capacity < BUFFER_FIRST ? BUFFER_FIRST : buffer->capacity;
+    while (capacity < needed && capacity <= SIZE_MAX / 2)
+        capacity *= 2;
+    if (capacity < needed || capacity > buffer->limit)
+        capacity = buffer->limit;
+    return capacity;
+}
+
+uint8_t *buffer_reserve(buffer_t *buffer, size_t size)
+{
+    if (buffer->failed)
+        return NULL;
+    if (buffer->data == NULL || size > buffer->capacity - buffer->size) {
+        if (size > buffer->limit - buffer->size) {
+            buffer->failed = true;
+            return NULL;
+        }
+        size_t capacity = grown(buffer, buffer->size + size);
+        /* One byte where the limit is 0: malloc may answer NULL to 0. */
+        uint8_t *data = realloc(buffer->data, capacity == 0 ? 1 : capacity);
+        if (data == NULL) {
+            buffer->failed = true;
+            return NULL;
+        }
+        buffer->data = data;
+        buffer->capacity = capacity;
+    }
+    return buffer->data + buffer->size;
+}
+
+void buffer_truncate(buffer_t *buffer, size_t size)
+{
+    assert(size <= buffer->size);
+    buffer->size = size;
+    buffer->failed = false;
+}
+
+uint8_t *buffer_take(buffer_t *buffer, size_t *size)
+{
+    uint8_t *data = buffer->data;
+    *size = buffer->size;
+    if (buffer->size == 0) {
+        free(data);
+        data = NULL;
+    }
+    buffer_init(buffer, buffer->limit);
+    return data;
+}

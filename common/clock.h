@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The only place that reads a clock. Everything else takes the time as an argument. */
+#ifndef KV_COMMON_CLOCK_H
+#define KV_COMMON_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds since some fixed moment, never going back: for deadlines and ages. */
+int64_t clock_monotonic_ms(void);
+
+/* Milliseconds since 1970-01-01 UTC, as the system's clock has it (may jump): for showing to people. */
+int64_t clock_unix_ms(void);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns what is well-formed UTF-8 and how hostile text is shown to people. Stateless. */
+#include "common/utf8.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define HIGH_BITS UINT64_C(0x8080808080808080) /* set in a byte that is not ASCII */
+
+/* One row of Unicode 15, table 3-7: lead bytes, how many bytes follow, and the range of the first of them
+ * (the others are 80..BF). */
+typedef struct lead {
+    uint8_t first, last;
+    uint8_t follow;
+    uint8_t low, high;
+} lead_t;
+
+static const lead_t LEADS[] = {
+    {0xc2, 0xdf, 1, 0x80, 0xbf}, {0xe0, 0xe0, 2, 0xa0, 0xbf}, {0xe1, 0xec, 2, 0x80, 0xbf},
+    {0xed, 0xed, 2, 0x80, 0x9f}, {0xee, 0xef, 2, 0x80, 0xbf}, {0xf0, 0xf0, 3, 0x90, 0xbf},
+    {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
+};
+
+/* Code points that are no control characters by name but break or turn a line of text where they are shown.
+ */
+static const struct {
+    uint32_t first, last;
+} HIDDEN[] = {
+    {0x80, 0x9f},       /* C1 controls */
+    {0xad, 0xad},       /* soft hyphen */
+    {0x200b, 0x200f},   /* zero width, direction marks */
+    {0x2028, 0x202e},   /* line and paragraph separators, direction overrides */
+    {0x2060, 0x206f},   /* word joiner, direction isolates */
+    {0xfeff, 0xfeff},   /* byte order mark */
+    {0xfff9, 0xfffb},   /* interlinear annotation */
+    {0xe0000, 0xe007f}, /* tags */
+};
+
+/* Bytes of the well-formed character at the start of TEXT (not empty), or 0 where there is none. */
+static size_t character_size(bytes_t text)
+{
+    const uint8_t *c = text.data;
+    if (c[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof LEADS / sizeof LEADS[0]; i++) {
+        const lead_t *lead = &LEADS[i];
+        if (c[0] < lead->first || c[0] > lead->last)
+            continue;
+        if (text.size <= lead->follow || c[1] < lead->low || c[1] > lead->high)
+            return 0;
+        for (size_t k = 2; k <= lead->follow; k++) {
+            if ((c[k] & 0xc0) != 0x80)
+                return 0;
+        }
+        return (size_t)lead->follow + 1;
+    }
+    return 0;
+}
+
+bool utf8_valid(bytes_t text)
+{
+    const uint8_t *at = text.data;
+    size_t left = text.size;
+    while (left > 0) {
+        uint64_t eight;
+        if (left >= sizeof eight) {
+            memcpy(&eight, at, sizeof eight);
+            if ((eight & HIGH_BITS) == 0) {
+                at += sizeof eight;
+                left -= sizeof eight;
+                continue;
+            }
+        }
+        size_t size = character_size(bytes_of(at, left));
+        if (size == 0)
+            return false;
+        at += size;
+        left -= size;
+    }
+    return true;
+}
+
+static uint32_t code_point(const uint8_t *c, size_t size)
+{
+    uint32_t code = size == 1 ? c[0] : c[0] & (0x7fU >> size);
+    for (size_t i = 1; i < size; i++)
+        code = code << 6 | (c[i] & 0x3fU);
+    return code;
+}
+
+static bool is_hidden(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof HIDDEN / sizeof HIDDEN[0]; i++) {
+        if (code >= HIDDEN[i].first && code <= HIDDEN[i].last)
+            return true;
+    }
+    return false;
+}
+
+enum { PIECE_SIZE = 16 }; /* of an escape or a character, with a terminating zero */
+
+/* Writes how the first character (or stray byte) of TEXT is shown into PIECE; returns how many bytes of TEXT
+ * that is. */
+static size_t show_character(bytes_t text, char piece[PIECE_SIZE])
+{
+    static const char SHORT[] = "\aa\bb\tt\nn\vv\ff\rr\"\"''\\\\"; /* a character, then its letter */
+    size_t size = character_size(text);
+    if (size == 0) {
+        (void)snprintf(piece, PIECE_SIZE, "\\x%02x", text.data[0]);
+        return 1;
+    }
+    uint32_t code = code_point(text.data, size);
+    for (size_t i = 0; i + 1 < sizeof SHORT; i += 2) {
+        if (code == (uint8_t)SHORT[i]) {
+            (void)snprintf(piece, PIECE_SIZE, "\\%c", SHORT[i + 1]);
+            return size;
+        }
+    }
+    if (code < 0x20 || code == 0x7f) {
+        (void)snprintf(piece, PIECE_SIZE, "\\x%02x", code);
+    } else if (is_hidden(code)) {
+        (void)snprintf(piece, PIECE_SIZE, "\\u{%x}", code);
+    } else {
+        memcpy(piece, text.data, size);
+        piece[size] = '\0';
+    }
+    return size;
+}
+
+const char *utf8_quote(bytes_t input, char *out, size_t out_size)
+{
+    static const char CUT[] = "...";
+    assert(out_size >= 8);
+    size_t used = 0;
+    size_t cut_at = 0; /* the last place between characters where CUT still fits */
+    for (size_t at = 0; at < input.size;) {
+        char piece[PIECE_SIZE];
+        at += show_character(bytes_of(input.data + at, input.size - at), piece);
+        size_t length = strlen(piece);
+        if (used + length >= out_size) {
+            memcpy(out + cut_at, CUT, sizeof CUT);
+            return out;
+        }
+        memcpy(out + used, piece, length);
+        used += length;
+        if (used + sizeof CUT <= out_size)
+            cut_at = used;
+    }
+    out[used] = '\0';
+    return out;
+}
