@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The README's run command, on the build under test."""
+
+import pathlib
+import subprocess
+
+from kvtest import REPOSITORY, TIMEOUT, binary_of
+
+BUILD = pathlib.Path(binary_of("kvbroker")).resolve().parents[1]
+
+
+def quickstart(build):
+    return subprocess.run([REPOSITORY / "examples" / "quickstart", "--no-install", "--build-dir", build],
+                          capture_output=True, text=True, timeout=4 * TIMEOUT)
+
+
+def test_quickstart__plays_the_session__every_answer_is_expected():
+    done = quickstart(BUILD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "> put city Kolkata\n    Successfully set city as Kolkata\n" in done.stdout
+    assert "> manage 48106 put city Mumbai\n    Successfully set city as Mumbai\n" in done.stdout
+    assert "Bye" in done.stdout
+
+
+def test_quickstart__a_wrong_answer__fails_and_says_which(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kvbroker").symlink_to(binary_of("kvbroker"))
+    tool = tmp_path / "bin" / "kvzmq-cli"
+    tool.write_text("#!/bin/sh\nstty -echo\nprintf 'Connected to somewhere as client 1\\n> '\n"
+                    "while read -r line; do printf '%s\\nDelhi\\n> ' \"$line\"; done\n")
+    tool.chmod(0o755)
+    done = quickstart(tmp_path)
+    assert done.returncode == 1
+    assert "^^^ expected: Kolkata" in done.stdout
+    assert "9 of 9 answers" in done.stderr
