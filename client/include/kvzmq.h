@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* libkvzmq: a client of kvbroker, the message-queue based key-value broker. The one header to include.
+ *
+ *     kvzmq_options_t options;
+ *     kvzmq_options_init(&options);
+ *     options.endpoint = "tcp://127.0.0.1:5000";
+ *
+ *     kvzmq_t *conn = kvzmq_new(&options);
+ *     if (kvzmq_put(conn, NULL, kvzmq_text("city"), kvzmq_text("Kolkata"), NULL, NULL) != KVZMQ_OK)
+ *         fprintf(stderr, "%s\n", kvzmq_error(conn));
+ *     kvzmq_destroy(&conn);
+ *
+ * Threads. A connection (kvzmq_t) and what was made from it (batches) belong to one thread at a time; nothing
+ * in the library locks. Different connections may be used in different threads at the same time. Values and
+ * pages belong to whoever holds them and no longer need the connection.
+ *
+ * Time. Units are milliseconds (_ms). Every call that talks to the broker returns within its time limit.
+ *
+ * Sessions. The broker ends a session that sends nothing for `timeout_ms` (60 s by default, see
+ * kvzmq_session); an application that wants to keep its session calls kvzmq_ping in time. Whenever a session
+ * or its connection is gone, the next call makes a new one by itself, says who it is (name, secret), and
+ * authenticates only if the account stood in the options. A client without a name then is a new client with
+ * an empty store: see KVZMQ_NOTICE_NEW_CLIENT.
+ *
+ * Repeating. A read whose connection breaks is repeated once on a new one, within its time limit. A write
+ * (put, del, role, forget, bye) is sent at most once: where its answer does not come, the status is
+ * KVZMQ_OUTCOME_UNKNOWN. A write that returns KVZMQ_UNREACHABLE or KVZMQ_TIMEOUT was certainly not sent.
+ * (kvzmq_call: as its flags say.)
+ *
+ * Texts. Whatever the library hands out as text or bytes is followed by a zero byte that `size` does not
+ * count. */
+#ifndef KVZMQ_H
+#define KVZMQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KVZMQ_VERSION_MAJOR 0
+#define KVZMQ_VERSION_MINOR 1
+#define KVZMQ_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define KVZMQ_EXPORT   __attribute__((visibility("default")))
+#define KVZMQ_MUST_USE __attribute__((warn_unused_result))
+#else
+#define KVZMQ_EXPORT
+#define KVZMQ_MUST_USE
+#endif
+
+/* "0.1.0": the version of the library that runs. Static storage. */
+KVZMQ_EXPORT const char *kvzmq_version(void);
+
+/* ---- Status
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Every status: X (name, number, meaning). Numbers never change. 1 to 31 are the broker's error codes,
+ * of the same name on the wire; from 32 on they are the library's own. */
+#define KVZMQ_STATUS_LIST(X)                                                                                 \
+    X(OK, 0, "done")                                                                                         \
+    X(INVALID_ARGUMENT, 1, "an argument or option is not valid; found by the library or by the broker")      \
+    X(NOT_FOUND, 2, "there is no such client")                                                               \
+    X(PERMISSION_DENIED, 3, "only managers may do that")                                                     \
+    X(UNAUTHENTICATED, 4, "wrong user, password or secret, or the name's secret is missing")                 \
+    X(RESOURCE_EXHAUSTED, 5,                                                                                 \
+      "a limit is reached; or too many failures to authenticate: detail = ms to wait")                       \
+    X(FAILED_PRECONDITION, 6, "a condition does not hold; of if_revision: detail = the revision it has")     \
+    X(OUT_OF_RANGE, 7, "a position before the oldest or after the newest: detail = the oldest")              \
+    X(UNIMPLEMENTED, 8, "the broker does not know the method")                                               \
+    X(INTERNAL, 9, "the broker failed")                                                                      \
+    X(UNAVAILABLE, 10, "the broker cannot do it now; try again later")                                       \
+    X(ABSENT, 32, "there is no such key; an answer, not an error")                                           \
+    X(TIMEOUT, 33, "connected, but no answer within the time limit")                                         \
+    X(UNREACHABLE, 34, "no connection within the time limit, or it broke")                                   \
+    X(OUTCOME_UNKNOWN, 35, "a write was sent and not answered: it may or may not have been carried out")     \
+    X(INTERRUPTED, 36, "`interrupted` said so while waiting; a write may have been carried out")             \
+    X(BUSY, 37, "as many batches are in flight as the options allow: kvzmq_poll first")                      \
+    X(NO_MEMORY, 38, "memory was refused")                                                                   \
+    X(PROTOCOL, 39, "an answer is not what the protocol says: not a kvbroker, or a newer protocol")          \
+    X(OTHER, 40, "an error code that this library does not know; kvzmq_error has it")
+
+typedef enum kvzmq_status {
+#define KVZMQ_STATUS_ENUMERATOR(name, number, meaning) KVZMQ_##name = number,
+    KVZMQ_STATUS_LIST(KVZMQ_STATUS_ENUMERATOR)
+#undef KVZMQ_STATUS_ENUMERATOR
+} kvzmq_status_t;
+
+/* "NOT_FOUND" and the like; "?" for a number that is no status. Static storage. */
+KVZMQ_EXPORT const char *kvzmq_status_text(kvzmq_status_t status);
+/* What it means, for people, in a few words: the list's third column; "?" likewise. Static storage. */
+KVZMQ_EXPORT const char *kvzmq_status_meaning(kvzmq_status_t status);
+
+/* ---- Bytes
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Borrowed bytes, for keys and values. */
+typedef struct kvzmq_slice {
+    const char *data; /* may be NULL where size is 0 */
+    size_t size;      /* bytes */
+    bool binary; /* of a value: MessagePack bin, else str, which must be UTF-8. Of no meaning elsewhere */
+} kvzmq_slice_t;
+
+/* A zero-terminated text (UTF-8). */
+static inline kvzmq_slice_t kvzmq_text(const char *text)
+{
+    kvzmq_slice_t slice = {text, strlen(text), false};
+    return slice;
+}
+
+/* SIZE bytes of text (UTF-8), zero bytes allowed. */
+static inline kvzmq_slice_t kvzmq_text_of(const char *data, size_t size)
+{
+    kvzmq_slice_t slice = {data, size, false};
+    return slice;
+}
+
+/* SIZE bytes of any kind. */
+static inline kvzmq_slice_t kvzmq_binary(const void *data, size_t size)
+{
+    kvzmq_slice_t slice = {(const char *)data, size, true};
+    return slice;
+}
+
+/* Owned bytes: a value that a call returned. Free with kvzmq_value_release. */
+typedef struct kvzmq_value {
+    char *data;  /* never NULL in what a call returned; a zero byte follows */
+    size_t size; /* bytes */
+    bool binary; /* put as bin, else as str (UTF-8) */
+} kvzmq_value_t;
+
+/* Frees VALUE's bytes and empties it. An empty one ({0}) is allowed, and NULL. */
+KVZMQ_EXPORT void kvzmq_value_release(kvzmq_value_t *value);
+
+/* ---- Connections
+ * -------------------------------------------------------------------------------------------- */
+
+typedef struct kvzmq kvzmq_t; /* a connection to a broker */
+
+/* What the library tells besides answers. */
+typedef enum kvzmq_notice {
+    KVZMQ_NOTICE_BYE = 1, /* the broker ended the session; text = its reason: "timeout", "shutdown", ... */
+    KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
+    KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
+                                     RECONNECTED);  text = the new client id */
+    KVZMQ_NOTICE_NEW_EPOCH = 4 /* the broker was started anew: all its stores were empty then, revisions count
+                                  from 1 again (after RECONNECTED); text = the new epoch */
+} kvzmq_notice_t;
+
+/* Called from within a call on the connection, in its thread. TEXT is borrowed until it returns. It must not
+ * call the library on this connection, kvzmq_session apart. */
+typedef void kvzmq_notice_fn(void *context, kvzmq_notice_t notice, const char *text);
+
+/* Asked when a signal handler has run while a call waits. True ends the call with KVZMQ_INTERRUPTED. */
+typedef bool kvzmq_interrupted_fn(void *context);
+
+#define KVZMQ_ENDPOINT_DEFAULT   "tcp://127.0.0.1:5000"
+#define KVZMQ_CONNECT_MS_DEFAULT 5000
+#define KVZMQ_CALL_MS_DEFAULT    5000
+#define KVZMQ_BATCHES_DEFAULT    16
+#define KVZMQ_BATCHES_MAX        1024
+
+/* All zero but `size` is valid, and means the defaults. Whatever it points to is copied by kvzmq_new,
+ * `zmq_context` and `context` apart. */
+typedef struct kvzmq_options {
+    size_t size; /* bytes of this struct; set by kvzmq_options_init */
+    const char
+        *endpoint;  /* of the broker's request socket, tcp:// or ipc://; NULL = KVZMQ_ENDPOINT_DEFAULT */
+    int connect_ms; /* time limit of kvzmq_connect, without authentication; 0 = the default, else from 1 */
+    int call_ms;    /* time limit of every other call, reconnecting included; 0 = the default, else from 1 */
+    bool connect_once;    /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
+                             the time    limit, so that a broker that is just starting is found */
+    const char *name;     /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
+                             alone.     NULL: a client by number, whose store is dropped with its session */
+    kvzmq_slice_t secret; /* claims the name, or proves the claim: 16 to 256 bytes, kept in memory. Size 0 =
+                             none; only with a name */
+    const char *user; /* an account, to authenticate as a manager on each new session. NULL = none. Kept in
+                         memory with its password until kvzmq_destroy, which wipes both */
+    const char *password; /* of `user` */
+    unsigned batches;  /* batches in flight at most, to KVZMQ_BATCHES_MAX; 0 = KVZMQ_BATCHES_DEFAULT. What is
+                          in  flight and not yet polled takes at most this times the broker's `limit_message`
+                          of  memory */
+    void *zmq_context; /* a libzmq context to use; it must outlive the connection. NULL = one of its own, with
+                          one I/O thread */
+    kvzmq_notice_fn *notice;           /* NULL = none */
+    kvzmq_interrupted_fn *interrupted; /* NULL = signals never end a call */
+    void *context;                     /* given to both */
+} kvzmq_options_t;
+
+/* Sets every option to its default. */
+static inline void kvzmq_options_init(kvzmq_options_t *options)
+{
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
+/* Makes a connection object, without connecting. OPTIONS is borrowed until return; NULL = the defaults.
+ * Returns NULL only where memory or a libzmq context is refused: an option that is not valid is told by
+ * kvzmq_connect and every other call (KVZMQ_INVALID_ARGUMENT). Free with kvzmq_destroy. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_t *kvzmq_new(const kvzmq_options_t *options);
+
+/* Closes the connection at once and frees it; answers not yet polled are lost. The broker sees the session as
+ * lost; after kvzmq_bye, as ended. Batches made from it and not sent must be destroyed before. *CONN may be
+ * NULL, and is set to it. */
+KVZMQ_EXPORT void kvzmq_destroy(kvzmq_t **conn);
+
+/* Every function from here on that takes a connection and returns a status sets the connection's error text
+ * and detail anew, and may return, besides what stands with it: KVZMQ_INVALID_ARGUMENT  options or arguments
+ * are not valid (the text says which) KVZMQ_UNREACHABLE       nobody listens at the endpoint, or the
+ * connection broke; the text names it KVZMQ_TIMEOUT           connected, but no answer in time
+ *   KVZMQ_OUTCOME_UNKNOWN   writes only
+ *   KVZMQ_UNAUTHENTICATED   the name is claimed and the secret is missing or wrong; or a new session was
+ * refused the account of the options (it is not tried again: the session goes on as a guest's)
+ *   KVZMQ_FAILED_PRECONDITION  the name cannot be claimed now: it has other sessions or keys
+ *   KVZMQ_RESOURCE_EXHAUSTED   a limit of the broker's (clients, failures to authenticate)
+ *   KVZMQ_INTERRUPTED, KVZMQ_NO_MEMORY, KVZMQ_PROTOCOL, KVZMQ_OTHER, KVZMQ_INTERNAL, KVZMQ_UNAVAILABLE
+ * Results are written only where the status is KVZMQ_OK; an out-pointer may be NULL where the result is of no
+ * interest. */
+
+/* Connects, says hello, authenticates if the options have an account; does nothing where there is a live
+ * session. Not needed before other calls, which connect by themselves, within call_ms. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_connect(kvzmq_t *conn);
+
+/* One line for people that says what went wrong in the last call, where, and what to do; "" after KVZMQ_OK
+ * and KVZMQ_ABSENT. Valid UTF-8 without control characters. Borrowed until the next call. */
+KVZMQ_EXPORT const char *kvzmq_error(const kvzmq_t *conn);
+
+/* Whether the last error came with a number (a revision, milliseconds: see the status), and that number. */
+KVZMQ_EXPORT bool kvzmq_detail(const kvzmq_t *conn, uint64_t *detail);
+
+/* What the broker's hello said of the current session, or of the last one where it is gone. */
+typedef struct kvzmq_session {
+    char client[256];     /* the client id: the name, or a number's decimal text */
+    char role[32];        /* "guest" or "manager"; kept up with kvzmq_auth, not with what other managers do */
+    char broker[128];     /* "kvbroker 0.1.0" */
+    char epoch[128];      /* new with every start of the broker */
+    uint64_t protocol;    /* 1 */
+    uint64_t timeout_ms;  /* a session that sends nothing for so long ends */
+    uint64_t limit_key;   /* bytes of a key */
+    uint64_t limit_value; /* bytes of a value */
+    uint64_t limit_batch; /* requests in a batch */
+    uint64_t limit_message; /* bytes of a batch, and of its answers */
+} kvzmq_session_t;
+
+/* Borrowed for the life of the connection; a later call may change it. NULL before the first session. */
+KVZMQ_EXPORT const kvzmq_session_t *kvzmq_session(const kvzmq_t *conn);
+
+/* How many sessions followed the first one, whether on a new connection or on the same one after a timeout.
+ */
+KVZMQ_EXPORT uint64_t kvzmq_reconnects(const kvzmq_t *conn);
+
+/* The endpoint in use. Borrowed for the life of the connection. */
+KVZMQ_EXPORT const char *kvzmq_endpoint(const kvzmq_t *conn);
+
+/* Says hello again, which renews what kvzmq_session has (the role, say). */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_hello(kvzmq_t *conn);
+
+/* Asks for a pong, which keeps the session from timing out. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_ping(kvzmq_t *conn);
+
+/* Makes the session a manager's. The account is not kept: after a reconnect the session is a guest's again;
+ * to have that done by itself, put the account into the options. USER and PASSWORD are zero-terminated.
+ *   KVZMQ_UNAUTHENTICATED     unknown user or wrong password
+ *   KVZMQ_RESOURCE_EXHAUSTED  too many failures; detail = ms to wait */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password);
+
+/* Ends the session in an orderly way. A later call on CONN begins a new one. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_bye(kvzmq_t *conn);
+
+/* ---- Stores
+ * ------------------------------------------------------------------------------------------------- * CLIENT
+ * is NULL for one's own store, or another client's id, whose store a manager may use. Then also:
+ *   KVZMQ_NOT_FOUND          no such client
+ *   KVZMQ_PERMISSION_DENIED  this session is not a manager's
+ * A key is 1 to limit_key bytes of UTF-8, a value 0 to limit_value bytes, else KVZMQ_INVALID_ARGUMENT. */
+
+/* Reads a value. *VALUE is owned by the caller (kvzmq_value_release).
+ *   KVZMQ_ABSENT  no such key; an empty value is KVZMQ_OK with size 0 */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_get(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
+                                                     kvzmq_value_t *value);
+
+/* Reads a value with what belongs to it. *VALUE as for kvzmq_get; *REVISION is the number of the put that
+ * wrote it; *TTL_MS what is left of its life, -1 = permanent. Each may be NULL. KVZMQ_ABSENT  no such key */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_entry(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
+                                                       kvzmq_value_t *value, uint64_t *revision,
+                                                       int64_t *ttl_ms);
+
+/* All zero = none of it. */
+typedef struct kvzmq_put_options {
+    uint64_t ttl_ms;      /* life of the entry, 1 to 2^53; 0 = permanent */
+    bool conditional;     /* put only if the entry has the revision `if_revision` now */
+    uint64_t if_revision; /* 0 = only if absent */
+    bool create;          /* with CLIENT only: make the store of a valid name that does not exist yet */
+    kvzmq_slice_t secret; /* with `create` only: claims the name, 16 to 256 bytes; size 0 = none */
+} kvzmq_put_options_t;
+
+/* Writes an entry whole. *REVISION (may be NULL) is set to its new revision. OPTIONS may be NULL.
+ *   KVZMQ_FAILED_PRECONDITION  the condition does not hold; detail = the revision it has, 0 = absent
+ *   KVZMQ_RESOURCE_EXHAUSTED   a store's or the broker's limit of keys or bytes */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_put(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
+                                                     kvzmq_slice_t value, const kvzmq_put_options_t *options,
+                                                     uint64_t *revision);
+
+/* Deletes an entry; with IF_REVISION (may be NULL) only if it has that revision now. *REVISION (may be NULL)
+ * is set to the number of the deletion. KVZMQ_ABSENT               no such key KVZMQ_FAILED_PRECONDITION  the
+ * condition does not hold; detail = the revision it has */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_del(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
+                                                     const uint64_t *if_revision, uint64_t *revision);
+
+typedef struct kvzmq_digest {
+    uint64_t seq;    /* the broker's newest change when this was computed */
+    uint64_t digest; /* PROTOCOL.md, section 7 */
+    uint64_t keys;   /* entries in the store */
+} kvzmq_digest_t;
+
+/* The digest of a store: two copies with the same digest are equal. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const char *client,
+                                                        kvzmq_digest_t *digest);
+
+/* ---- Pages
+ * -------------------------------------------------------------------------------------------------- */
+
+typedef struct kvzmq_page kvzmq_page_t; /* rows that a call returned, read with the `next` of their kind */
+
+/* Which part of a listing; all zero = from its beginning. To go on where a page ended, give its last row's
+ * key (or id) as `after`; the page may be destroyed once the call has returned. */
+typedef struct kvzmq_range {
+    kvzmq_slice_t prefix; /* only what begins with it; size 0 = all */
+    kvzmq_slice_t after;  /* only what sorts after it; size 0 = all */
+    uint32_t limit; /* rows at most, 1 to 10,000; 0 = the broker's default (1,000). A page may be shorter */
+} kvzmq_range_t;
+
+/* Frees a page and what its rows borrow. *PAGE may be NULL, and is set to it. */
+KVZMQ_EXPORT void kvzmq_page_destroy(kvzmq_page_t **page);
+/* Whether there is more behind this page. */
+KVZMQ_EXPORT bool kvzmq_page_more(const kvzmq_page_t *page);
+/* Rows in the page. */
+KVZMQ_EXPORT size_t kvzmq_page_count(const kvzmq_page_t *page);
+/* Of a list: the broker's newest change when the page was read; else 0. */
+KVZMQ_EXPORT uint64_t kvzmq_page_seq(const kvzmq_page_t *page);
+
+typedef struct kvzmq_row {
+    kvzmq_slice_t key;
+    kvzmq_slice_t value;
+    uint64_t revision; /* of the put that wrote it */
+    int64_t ttl_ms;    /* what is left, -1 = permanent */
+} kvzmq_row_t;
+
+/* Lists entries in byte order of the keys. RANGE may be NULL. *PAGE is owned by the caller. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_list(kvzmq_t *conn, const char *client,
+                                                      const kvzmq_range_t *range, kvzmq_page_t **page);
+/* The next row of a list; false at its end, and for a page of another kind. ROW's slices are borrowed from
+ * the page. */
+KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next(kvzmq_page_t *page, kvzmq_row_t *row);
+
+typedef struct kvzmq_client {
+    kvzmq_slice_t id; /* usable as CLIENT of other calls (id.data) */
+    bool connected;
+    uint64_t sessions;  /* live ones */
+    kvzmq_slice_t role; /* "guest" or "manager", the highest of its sessions; size 0 = no session */
+    bool claimed;       /* the name needs its secret */
+    kvzmq_slice_t peer; /* network address; size 0 = none */
+    uint64_t since_ms;  /* since its first session began, as the broker counts */
+    uint64_t idle_ms;   /* since its last message */
+    uint64_t keys;      /* in its store */
+    uint64_t bytes;     /* of keys and values */
+} kvzmq_client_t;
+
+/* Lists clients, sorted by id. Managers only (KVZMQ_PERMISSION_DENIED). *PAGE is owned by the caller. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_clients(kvzmq_t *conn, const kvzmq_range_t *range,
+                                                         kvzmq_page_t **page);
+/* The next client; false at the end, and for a page of another kind. */
+KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_client(kvzmq_page_t *page, kvzmq_client_t *client);
+
+/* The broker's counters and gauges. Managers only (KVZMQ_PERMISSION_DENIED). *PAGE is owned by the caller. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_stats(kvzmq_t *conn, kvzmq_page_t **page);
+/* The next counter; false at the end, and for a page of another kind. *NAME is borrowed from the page. */
+KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_stat(kvzmq_page_t *page, const char **name,
+                                                      uint64_t *number);
+
+/* ---- Managing
+ * ----------------------------------------------------------------------------------------------- * Managers
+ * only: KVZMQ_PERMISSION_DENIED. KVZMQ_NOT_FOUND where there is no such client. */
+
+/* Gives ROLE ("guest" or "manager") to all live sessions of a client.
+ *   KVZMQ_FAILED_PRECONDITION  it has no live session, or its name is not claimed (anybody could connect
+ * under it) */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_role(kvzmq_t *conn, const char *client, const char *role);
+
+/* Drops a named client's store and claim and ends its sessions.
+ *   KVZMQ_FAILED_PRECONDITION  it is a client by number */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_forget(kvzmq_t *conn, const char *client);
+
+/* ---- Any method
+ * --------------------------------------------------------------------------------------------- */
+
+enum {
+    KVZMQ_READ =
+        1 /* it changes nothing: it may be repeated, and without an answer is never KVZMQ_OUTCOME_UNKNOWN */
+};
+
+/* Calls METHOD with PARAMS, a MessagePack array (size 0 = no params), for methods and options that this
+ * header does not have. *RESULT is the MessagePack bytes of the result, owned by the caller. FLAGS: 0 or
+ * KVZMQ_READ. Not for `hello`, `auth` and `bye`, which the library keeps a state for
+ * (KVZMQ_INVALID_ARGUMENT). */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char *method, kvzmq_slice_t params,
+                                                      unsigned flags, kvzmq_value_t *result);
+
+/* ---- Batches: many requests a message, many messages in flight
+ * ---------------------------------------------- *
+ *
+ *     kvzmq_batch_t *batch = kvzmq_batch_new(conn);
+ *     for (each key) kvzmq_batch_get(batch, NULL, key, tag);
+ *     while ((status = kvzmq_batch_send(&batch)) == KVZMQ_BUSY || kvzmq_in_flight(conn) > 0)
+ *         if (kvzmq_poll(conn, 1000, &answer) == KVZMQ_OK) use(answer.tag, answer.status, answer.value);
+ *
+ * Answers come in the order of the requests. A batch is ordered, not atomic. Nothing in a batch is ever
+ * repeated: when the connection breaks, or answers stop for call_ms, each request in flight gets an answer of
+ * its own, KVZMQ_OUTCOME_UNKNOWN for a write, KVZMQ_UNREACHABLE or KVZMQ_TIMEOUT for a read. Every request
+ * that was sent is answered by kvzmq_poll exactly once. Other calls may be made in between; they wait for the
+ * batches before them. */
+
+typedef struct kvzmq_batch kvzmq_batch_t;
+
+/* Makes an empty batch for CONN, which it must not outlive. NULL where memory is refused. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_batch_t *kvzmq_batch_new(kvzmq_t *conn);
+/* Frees a batch that was not sent. *BATCH may be NULL, and is set to it. */
+KVZMQ_EXPORT void kvzmq_batch_destroy(kvzmq_batch_t **batch);
+/* Requests in the batch so far. */
+KVZMQ_EXPORT size_t kvzmq_batch_count(const kvzmq_batch_t *batch);
+
+/* Each adds one request, as the call of the same name; what it points to is copied. TAG comes back with the
+ * answer. KVZMQ_INVALID_ARGUMENT    arguments that cannot be a request KVZMQ_RESOURCE_EXHAUSTED  the batch is
+ * full (limit_batch requests or limit_message bytes): send it, begin another KVZMQ_NO_MEMORY The batch is as
+ * before then. The error text is not set. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_get(kvzmq_batch_t *batch, const char *client,
+                                                           kvzmq_slice_t key, void *tag);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_entry(kvzmq_batch_t *batch, const char *client,
+                                                             kvzmq_slice_t key, void *tag);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_put(kvzmq_batch_t *batch, const char *client,
+                                                           kvzmq_slice_t key, kvzmq_slice_t value,
+                                                           const kvzmq_put_options_t *options, void *tag);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_del(kvzmq_batch_t *batch, const char *client,
+                                                           kvzmq_slice_t key, const uint64_t *if_revision,
+                                                           void *tag);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_list(kvzmq_batch_t *batch, const char *client,
+                                                            const kvzmq_range_t *range, void *tag);
+/* As kvzmq_call; the answer has its `result`. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_call(kvzmq_batch_t *batch, const char *method,
+                                                            kvzmq_slice_t params, unsigned flags, void *tag);
+
+/* Sends a batch, without waiting for answers (but connects first where there is no live session). On KVZMQ_OK
+ * the connection has taken the batch and *BATCH is NULL; else *BATCH is as before, nothing of it was sent,
+ * and it may be sent again. An empty batch is KVZMQ_INVALID_ARGUMENT. KVZMQ_BUSY  as many batches are in
+ * flight as the options allow: kvzmq_poll first */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch);
+
+/* Requests sent in batches whose answers kvzmq_poll has not yet given. */
+KVZMQ_EXPORT size_t kvzmq_in_flight(const kvzmq_t *conn);
+
+/* One request's answer. Slices are borrowed until the next call on the connection. */
+typedef struct kvzmq_answer {
+    void *tag;             /* as given with the request */
+    kvzmq_status_t status; /* as the call of the same name would have returned */
+    kvzmq_slice_t value;   /* get, entry */
+    uint64_t revision;     /* entry, put, del */
+    int64_t ttl_ms;        /* entry; -1 = permanent */
+    bool has_detail;       /* the error came with a number */
+    uint64_t detail;       /* that number, as kvzmq_detail */
+    kvzmq_slice_t result;  /* the whole result, MessagePack bytes; size 0 where there was an error */
+} kvzmq_answer_t;
+
+/* Takes the next answer, waiting for it at most TIMEOUT_MS (0 = not at all, -1 = until one is there, which
+ * call_ms bounds). KVZMQ_OK       *ANSWER is filled in. kvzmq_error and kvzmq_detail are those of the answer
+ *   KVZMQ_TIMEOUT  none came in time
+ *   KVZMQ_ABSENT   none is to come: nothing is in flight */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer);
+
+/* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL where the answer is no list's.
+ * KVZMQ_NO_MEMORY. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer,
+                                                             kvzmq_page_t **page);
+
+/* A descriptor for an event loop, -1 where there is no connection: when it is readable, call kvzmq_poll(conn,
+ * 0, ...) until it gives no answer. It is ZeroMQ's: edge-triggered, so poll once more after each send; and it
+ * changes with every new connection, so ask again after each call. Call kvzmq_poll also when call_ms have
+ * passed, for limits to be noticed. */
+KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
