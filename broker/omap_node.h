@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Private to omap*.c: the tree's two kinds of nodes. What a lookup needs is inline here. */
+#ifndef KV_BROKER_OMAP_NODE_H
+#define KV_BROKER_OMAP_NODE_H
+
+#include <stdlib.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "broker/omap.h"
+
+/* ---- Leaves ----------------------------------------------------------------------------------- *
+ * One block: this head, a byte of fingerprint for each record, a 16-bit offset for each record (both in the
+ * order of the keys, with room for `slots`), and the records in the order they came. The block grows and
+ * shrinks in steps, so that it is nearly full however the keys arrive. */
+
+enum {
+    LEAF_BLOCK_MAX = 4088, /* bytes; 8 less than a page, which is what malloc adds */
+    LEAF_SLOT_STEP = 8,    /* the directory grows by so many slots */
+    LEAF_NO_SLOT = 0xffff
+};
+
+typedef struct leaf {
+    uint16_t count; /* records */
+    uint16_t slots; /* records that the directory has room for, a multiple of LEAF_SLOT_STEP */
+    uint16_t room;  /* bytes of the block */
+    uint16_t used;  /* bytes of the record area in use, those of dead records included */
+    uint16_t dead;  /* bytes in it that belong to no record any more */
+    uint16_t hint;  /* slot of the last insert, LEAF_NO_SLOT = none: tells ascending and descending keys */
+    uint8_t tags[]; /* fingerprints; behind them offsets and records */
+} leaf_t;
+
+/* A record's head; the key follows, then the payload. */
+typedef struct record {
+    uint16_t key_size;     /* bytes */
+    uint16_t payload_size; /* bytes */
+} record_t;
+
+static inline uint16_t *leaf_offsets(const leaf_t *leaf)
+{
+    return (uint16_t *)(uintptr_t)(leaf->tags + leaf->slots);
+}
+
+static inline uint8_t *leaf_records(const leaf_t *leaf)
+{
+    return (uint8_t *)(uintptr_t)(leaf->tags + (size_t)leaf->slots * 3);
+}
+
+static inline uint8_t *leaf_record(const leaf_t *leaf, unsigned slot)
+{
+    return leaf_records(leaf) + leaf_offsets(leaf)[slot];
+}
+
+static inline record_t record_head(const uint8_t *record)
+{
+    record_t head;
+    memcpy(&head, record, sizeof head);
+    return head;
+}
+
+static inline size_t record_size(record_t head)
+{
+    return sizeof head + head.key_size + head.payload_size;
+}
+
+static inline bytes_t record_key(const uint8_t *record)
+{
+    return bytes_of(record + sizeof(record_t), record_head(record).key_size);
+}
+
+static inline bytes_t leaf_key(const leaf_t *leaf, unsigned slot)
+{
+    return record_key(leaf_record(leaf, slot));
+}
+
+/* Bytes of the records that live. */
+static inline size_t leaf_live(const leaf_t *leaf)
+{
+    return (size_t)leaf->used - leaf->dead;
+}
+
+/* Bits 0 to 15 tell which of the 16 bytes at TAGS are TAG. */
+static inline unsigned tags_matching(const uint8_t *tags, uint8_t tag)
+{
+#ifdef __SSE2__
+    __m128i sixteen = _mm_loadu_si128((const __m128i *)(const void *)tags);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(sixteen, _mm_set1_epi8((char)tag)));
+#else
+    unsigned mask = 0;
+    for (unsigned i = 0; i < 16; i++)
+        mask |= (unsigned)(tags[i] == tag) << i;
+    return mask;
+#endif
+}
+
+/* The slot of KEY, whose fingerprint is TAG, or LEAF_NO_SLOT. The last 16 tags may reach into the offsets,
+ * which are within the block: slots >= 8 takes 24 bytes. */
+static inline unsigned leaf_find(const leaf_t *leaf, bytes_t key, uint8_t tag)
+{
+    for (unsigned first = 0; first < leaf->count; first += 16) {
+        unsigned mask = tags_matching(leaf->tags + first, tag);
+        for (; mask != 0; mask &= mask - 1) {
+            unsigned slot = first + (unsigned)__builtin_ctz(mask);
+            if (slot >= leaf->count)
+                break;
+            if (bytes_equal(leaf_key(leaf, slot), key))
+                return slot;
+        }
+    }
+    return LEAF_NO_SLOT;
+}
+
+/* The first slot whose key is KEY or sorts after it; count where there is none. */
+unsigned leaf_seek(const leaf_t *leaf, bytes_t key);
+
+/* A leaf that can take RECORDS records of BYTES in all, without any. NULL where memory is refused. */
+leaf_t *leaf_new(unsigned records, size_t bytes);
+/* Whether a record of BYTES more (a new one, or a longer one in place of what is dead) fits into a block. */
+bool leaf_fits(const leaf_t *leaf, size_t bytes, bool slot);
+/* Makes room for a record of BYTES more, which must fit, and a SLOT for it. May move *LEAF. False where
+ * memory is refused. */
+KV_MUST_USE bool leaf_make_room(leaf_t **leaf, size_t bytes, bool slot);
+/* Inserts a record with KEY before SLOT; there must be room. Returns its payload. */
+uint8_t *leaf_insert(leaf_t *leaf, unsigned slot, bytes_t key, uint8_t tag, size_t payload_size);
+/* Makes the payload of SLOT shorter; the rest of it is dead. */
+void leaf_shorten(leaf_t *leaf, unsigned slot, size_t payload_size);
+/* Makes the payload of SLOT longer; there must be room for the whole record anew. */
+void leaf_lengthen(leaf_t *leaf, unsigned slot, size_t payload_size);
+void leaf_erase(leaf_t *leaf, unsigned slot);
+/* Appends records FROM up to TO (excluded) of SOURCE, which sort after LEAF's; there must be room. */
+void leaf_append(leaf_t *leaf, const leaf_t *source, unsigned from, unsigned to);
+/* Drops the records from FROM on. */
+void leaf_truncate(leaf_t *leaf, unsigned from);
+/* Gives back room that is not in use, where it is worth it. May move *LEAF. */
+void leaf_shrink(leaf_t **leaf);
+
+/* ---- Inner nodes ------------------------------------------------------------------------------ *
+ * One block: this head, `room` heads of separators, `room` separators, `room` + 1 children. The keys below
+ * child i sort before separator i; it and what sorts after it are below the children from i + 1 on. */
+
+enum {
+    INNER_ROOM_MIN = 7,  /* separators that a new node has room for; doubles, and one more */
+    INNER_ROOM_MAX = 127 /* separators of a node at most */
+};
+
+/* The shortest string that tells the keys on its left from those on its right. */
+typedef struct separator {
+    uint16_t size; /* bytes */
+    uint8_t data[];
+} separator_t;
+
+typedef struct inner {
+    uint16_t count;   /* separators; children are one more */
+    uint16_t room;    /* separators that there is room for */
+    uint16_t prefix;  /* bytes that all separators begin with, or fewer */
+    uint64_t heads[]; /* the 8 bytes of each separator after the prefix, as key_head gives them */
+} inner_t;
+
+static inline separator_t **inner_separators(const inner_t *inner)
+{
+    return (separator_t **)(uintptr_t)(inner->heads + inner->room);
+}
+
+static inline void **inner_children(const inner_t *inner)
+{
+    return (void **)(uintptr_t)(inner->heads + (size_t)inner->room * 2);
+}
+
+static inline bytes_t separator_bytes(const separator_t *separator)
+{
+    return bytes_of(separator->data, separator->size);
+}
+
+/* The 8 bytes of KEY from SKIP on as a big-endian number, so that numbers sort as bytes do; zeros behind its
+ * end. */
+static inline uint64_t key_head(bytes_t key, size_t skip)
+{
+    uint64_t head = 0;
+    if (key.size >= skip + sizeof head) {
+        memcpy(&head, key.data + skip, sizeof head);
+    } else if (key.size >= sizeof head) {
+        /* Read the key's last 8 bytes and shift out those before SKIP: no byte beyond the key is touched. */
+        memcpy(&head, key.data + key.size - sizeof head, sizeof head);
+        size_t before = skip + sizeof head - key.size;
+        return before >= sizeof head ? 0 : __builtin_bswap64(head) << (before * 8);
+    } else {
+        for (size_t i = skip; i < key.size; i++)
+            head |= (uint64_t)key.data[i] << (56 - (i - skip) * 8);
+        return head;
+    }
+    return __builtin_bswap64(head);
+}
+
+/* The child that KEY belongs below, where some separators have the same head as it. */
+unsigned inner_resolve(const inner_t *inner, bytes_t key, unsigned from);
+/* Whether KEY begins with the node's prefix. If not, *INDEX is the child that it belongs below. */
+bool inner_prefix_matches(const inner_t *inner, bytes_t key, unsigned *index);
+
+/* The index of the child that KEY belongs below. */
+static inline unsigned inner_index(const inner_t *inner, bytes_t key)
+{
+    unsigned index;
+    if (inner->prefix != 0 && !inner_prefix_matches(inner, key, &index))
+        return index;
+    uint64_t head = key_head(key, inner->prefix);
+    const uint64_t *base = inner->heads;
+    unsigned length = inner->count;
+    if (length == 0)
+        return 0;
+    while (length > 1) {
+        unsigned half = length / 2;
+        base = base[half - 1] < head ? base + half : base;
+        length -= half;
+    }
+    base += *base < head;
+    index = (unsigned)(base - inner->heads);
+    if (index < inner->count && *base == head)
+        return inner_resolve(inner, key, index);
+    return index;
+}
+
+/* The shortest separator between two neighbouring keys, owned. NULL where memory is refused. */
+separator_t *separator_new(bytes_t left, bytes_t right);
+
+/* A node above CHILD alone. NULL where memory is refused. */
+inner_t *inner_new(void *child);
+/* Makes room for one more child in a node that is not at INNER_ROOM_MAX. May move *INNER. False where memory
+ * is refused. */
+KV_MUST_USE bool inner_make_room(inner_t **inner);
+/* Puts SEPARATOR (taken) and RIGHT behind child INDEX; there must be room. */
+void inner_insert(inner_t *inner, unsigned index, separator_t *separator, void *right);
+/* Takes child INDEX out, which the caller has freed or moved, with the separator beside it. Returns false
+ * where it was the only one: the node is to be freed then. */
+bool inner_remove(inner_t *inner, unsigned index);
+/* Moves the separators behind AT into a new node on the right; *SEPARATOR, which then belongs between the
+ * two, is handed over. NULL where memory is refused. */
+inner_t *inner_split(inner_t *inner, unsigned at, separator_t **separator);
+/* Moves all of RIGHT behind SEPARATOR (taken) into *LEFT and frees RIGHT. False where memory is refused:
+ * nothing has changed then. */
+KV_MUST_USE bool inner_merge(inner_t **left, separator_t *separator, inner_t *right);
+/* Frees the node and its separators, not its children. */
+void inner_destroy(inner_t **inner);
+
+#endif
