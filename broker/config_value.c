@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the forms of configuration values. Strict: what is not wholly understood is refused. */
+#include "broker/config_value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/un.h>
+
+enum {
+    PORT_MAX = 65535,
+    EDIT_TEXT_MAX = 64 /* bytes that are compared; keys are shorter */
+};
+
+/* Reads digits from *TEXT on and moves it behind them. False where there are none or they exceed 64 bits. */
+static bool digits_read(const char **text, uint64_t *number)
+{
+    const char *at = *text;
+    uint64_t sum = 0;
+    for (; *at >= '0' && *at <= '9'; at++)
+        if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, (uint64_t)(*at - '0'), &sum))
+            return false;
+    if (at == *text)
+        return false;
+    *text = at;
+    *number = sum;
+    return true;
+}
+
+complaint_t value_number(const char *text, uint64_t *number)
+{
+    uint64_t read = 0;
+    if (!digits_read(&text, &read) || *text != '\0')
+        return "is not a whole number; write digits alone";
+    *number = read;
+    return NULL;
+}
+
+/* Units of sizes, the largest first. */
+static const struct {
+    const char *text;
+    unsigned shift; /* the unit is 1 << shift bytes */
+} units[] = {{"GiB", 30}, {"MiB", 20}, {"KiB", 10}, {"", 0}};
+enum { UNIT_COUNT = sizeof units / sizeof units[0] };
+
+complaint_t value_size(const char *text, uint64_t *bytes)
+{
+    static const char complaint[] =
+        "is not a size; write a number of bytes, or one with KiB, MiB or GiB (8MiB)";
+    uint64_t read = 0;
+    if (!digits_read(&text, &read))
+        return complaint;
+    if (*text == ' ')
+        text++;
+    for (unsigned i = 0; i < UNIT_COUNT; i++) {
+        if (strcmp(text, units[i].text) != 0)
+            continue;
+        if (__builtin_mul_overflow(read, UINT64_C(1) << units[i].shift, &read))
+            return complaint;
+        *bytes = read;
+        return NULL;
+    }
+    return complaint;
+}
+
+complaint_t value_seconds(const char *text, uint64_t *ms)
+{
+    static const char complaint[] =
+        "is not a number of seconds; write one like 60 or 0.5 (milliseconds at the finest)";
+    uint64_t read = 0;
+    if (!digits_read(&text, &read) || __builtin_mul_overflow(read, 1000, &read))
+        return complaint;
+    if (*text == '.') {
+        uint64_t place = 100;
+        const char *fraction = ++text;
+        for (; *text >= '0' && *text <= '9' && place > 0; text++, place /= 10)
+            if (__builtin_add_overflow(read, (uint64_t)(*text - '0') * place, &read))
+                return complaint;
+        if (text == fraction)
+            return complaint;
+    }
+    if (*text != '\0')
+        return complaint;
+    *ms = read;
+    return NULL;
+}
+
+static complaint_t tcp_check(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL || colon == address)
+        return "names no host and port; write tcp://HOST:PORT (PORT may be * for any free one)";
+    bytes_t host = bytes_of(address, (size_t)(colon - address));
+    bool bracketed = host.data[0] == '[' && host.data[host.size - 1] == ']';
+    if (!bracketed && memchr(host.data, ':', host.size) != NULL)
+        return "has a colon in its host; write an IPv6 address in brackets: tcp://[::1]:5000";
+    if (strcmp(colon + 1, "*") == 0)
+        return NULL;
+    uint64_t port = 0;
+    if (value_number(colon + 1, &port) != NULL || port == 0 || port > PORT_MAX)
+        return "has no valid port; write 1 to 65535, or * for any free one";
+    return NULL;
+}
+
+static complaint_t ipc_check(const char *path)
+{
+    struct sockaddr_un address;
+    if (*path == '\0')
+        return "names no path; write ipc:///run/kvbroker/requests, say";
+    if (strlen(path) >= sizeof address.sun_path)
+        return "has a path too long for a Unix socket; use one of at most 107 bytes";
+    return NULL;
+}
+
+/* What a broker can listen on. */
+static const struct {
+    const char *scheme;
+    complaint_t (*check)(const char *rest);
+} transports[] = {{"tcp://", tcp_check}, {"ipc://", ipc_check}};
+enum { TRANSPORT_COUNT = sizeof transports / sizeof transports[0] };
+
+complaint_t value_endpoint(const char *text)
+{
+    for (unsigned i = 0; i < TRANSPORT_COUNT; i++) {
+        size_t length = strlen(transports[i].scheme);
+        if (strncmp(text, transports[i].scheme, length) == 0)
+            return transports[i].check(text + length);
+    }
+    return "has a transport that kvbroker does not listen on; write tcp://HOST:PORT or ipc://PATH";
+}
+
+const char *value_size_text(uint64_t bytes, char out[VALUE_TEXT_SIZE])
+{
+    unsigned unit = 0;
+    while (bytes % (UINT64_C(1) << units[unit].shift) != 0 || bytes == 0) {
+        if (units[unit].shift == 0)
+            break;
+        unit++;
+    }
+    snprintf(out, VALUE_TEXT_SIZE, "%" PRIu64 "%s", bytes >> units[unit].shift, units[unit].text);
+    return out;
+}
+
+const char *value_seconds_text(uint64_t ms, char out[VALUE_TEXT_SIZE])
+{
+    int length = snprintf(out, VALUE_TEXT_SIZE, "%" PRIu64 ".%03u", ms / 1000, (unsigned)(ms % 1000));
+    while (out[length - 1] == '0')
+        out[--length] = '\0';
+    if (out[length - 1] == '.')
+        out[length - 1] = '\0';
+    return out;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned edit_distance(bytes_t a, bytes_t b)
+{
+    if (a.size > EDIT_TEXT_MAX || b.size > EDIT_TEXT_MAX)
+        return (unsigned)(a.size > b.size ? a.size : b.size);
+    /* rows[r][j]: edits from the first i bytes of A to the first j of B, for i and the two before it. */
+    unsigned rows[3][EDIT_TEXT_MAX + 1];
+    for (unsigned j = 0; j <= b.size; j++)
+        rows[0][j] = j;
+    for (unsigned i = 1; i <= a.size; i++) {
+        const unsigned *above = rows[(i - 1) % 3];
+        unsigned *row = rows[i % 3];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.size; j++) {
+            unsigned change = a.data[i - 1] == b.data[j - 1] ? 0 : 1;
+            row[j] = least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + change);
+            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1])
+                row[j] = least(row[j], rows[(i - 2) % 3][j - 2] + 1);
+        }
+    }
+    return rows[a.size % 3][b.size];
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The program `kvbroker`: from arguments to settings to a running broker. Knows nothing of sockets or the
+ * protocol. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "broker/broker.h"
+#include "broker/config.h"
+#include "broker/hash_command.h"
+#include "broker/log.h"
+
+enum {
+    EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
+    FILES_LOW = 4096 /* descriptors below which the log says that clients are few */
+};
+
+/* What the arguments ask for. Texts are borrowed from argv. */
+typedef struct arguments {
+    const char *config; /* --config; NULL = none */
+    const char **sets;  /* --set, in order; owned */
+    unsigned set_count;
+    bool check;    /* --check-config */
+    bool generate; /* --generate */
+} arguments_t;
+
+typedef struct option_row {
+    const char *name;
+    char letter;          /* 0 = none */
+    const char *argument; /* its name in the help; NULL = the option takes none */
+    const char *help;
+    void (*take)(arguments_t *arguments, const char *value); /* NULL: the option is a command of its own */
+    int (*run)(const arguments_t *arguments);                /* run at once; returns the exit status */
+} option_row_t;
+
+typedef struct command_row {
+    const char *name;
+    const char *help;
+    int (*run)(const arguments_t *arguments);
+    bool generates; /* --generate is for it */
+} command_row_t;
+
+static void config_take(arguments_t *arguments, const char *value)
+{
+    arguments->config = value;
+}
+
+static void set_take(arguments_t *arguments, const char *value)
+{
+    arguments->sets[arguments->set_count++] = value;
+}
+
+static void check_take(arguments_t *arguments, const char *value)
+{
+    (void)value;
+    arguments->check = true;
+}
+
+static void generate_take(arguments_t *arguments, const char *value)
+{
+    (void)value;
+    arguments->generate = true;
+}
+
+static int help_run(const arguments_t *arguments);
+static int version_run(const arguments_t *arguments);
+static int help_config_run(const arguments_t *arguments);
+
+static int hash_password_command(const arguments_t *arguments)
+{
+    (void)arguments;
+    return hash_password_run();
+}
+
+static int hash_secret_command(const arguments_t *arguments)
+{
+    return hash_secret_run(arguments->generate);
+}
+
+static const option_row_t options[] = {
+    {"config", 'c', "FILE", "read the configuration from FILE; without it, defaults apply", config_take,
+     NULL},
+    {"set", 's', "KEY=VALUE", "set a configuration key, over what FILE says; may be repeated", set_take,
+     NULL},
+    {"check-config", 0, NULL, "check the configuration, say whether it is good, and end", check_take, NULL},
+    {"help-config", 0, NULL, "list the configuration's keys with their defaults", NULL, help_config_run},
+    {"generate", 0, NULL, "with hash-secret: make a random secret; prints it, then its hash", generate_take,
+     NULL},
+    {"help", 'h', NULL, "show this help", NULL, help_run},
+    {"version", 'V', NULL, "show the version", NULL, version_run},
+};
+enum {
+    OPTION_COUNT = sizeof options / sizeof options[0],
+    OPTION_CODE = 256 /* getopt's code of the first row: above every letter's */
+};
+
+static const command_row_t commands[] = {
+    {"hash-password",
+     "read a password (twice at a terminal, or a line of standard input); print its hash for "
+     "managers/NAME",
+     hash_password_command, false},
+    {"hash-secret", "the same for the secret of a client's name, for names/NAME", hash_secret_command, true},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static int help_run(const arguments_t *arguments)
+{
+    (void)arguments;
+    puts("Usage: kvbroker [OPTION...]            serve until SIGINT or SIGTERM\n"
+         "       kvbroker COMMAND [OPTION...]\n"
+         "\nOptions:");
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        char left[40];
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", options[i].letter ? '-' : ' ',
+                 options[i].letter ? options[i].letter : ' ', options[i].letter ? "," : " ", options[i].name,
+                 options[i].argument ? " " : "", options[i].argument ? options[i].argument : "");
+        printf("  %-22s %s\n", left, options[i].help);
+    }
+    puts("\nCommands:");
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-22s %s\n", commands[i].name, commands[i].help);
+    puts("\nExit status: 0 ended well; 1 could not start or run; 2 the command line or the configuration is "
+         "wrong.");
+    return EXIT_SUCCESS;
+}
+
+static int version_run(const arguments_t *arguments)
+{
+    (void)arguments;
+    puts("kvbroker " KV_VERSION);
+    return EXIT_SUCCESS;
+}
+
+static int help_config_run(const arguments_t *arguments)
+{
+    (void)arguments;
+    puts("Configuration keys, as SECTION/KEY = DEFAULT. In a file (ZPL) a section stands on a line of its "
+         "own,\n"
+         "its keys under it, indented by 4 spaces; on the command line: --set SECTION/KEY=VALUE.\n");
+    config_help(stdout);
+    return EXIT_SUCCESS;
+}
+
+static int usage_fault(const char *what, const char *which)
+{
+    fprintf(stderr, "kvbroker: %s %s; \"kvbroker --help\" lists what there is\n", what, which);
+    return EXIT_USAGE;
+}
+
+/* ---- Running ---------------------------------------------------------------------------------- */
+
+/* Makes settings of the file and of what --set says over it. */
+static bool settings_make(settings_t *settings, const arguments_t *arguments, char *problem,
+                          size_t problem_size)
+{
+    if (arguments->config != NULL && !config_load(settings, arguments->config, problem, problem_size))
+        return false;
+    for (unsigned i = 0; i < arguments->set_count; i++)
+        if (!config_set(settings, arguments->sets[i], problem, problem_size))
+            return false;
+    return config_check(settings, problem, problem_size);
+}
+
+/* Each client takes a descriptor: use as many as the system lets us. */
+static void descriptors_raise(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    if (files.rlim_cur < files.rlim_max) {
+        struct rlimit raised = {.rlim_cur = files.rlim_max, .rlim_max = files.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            files = raised;
+    }
+    if (files.rlim_cur < FILES_LOW)
+        log_warning(
+            "only %ju files may be open, each client needs one; raise the limit (ulimit -Hn, LimitNOFILE)",
+            (uintmax_t)files.rlim_cur);
+}
+
+#ifdef KV_WITHOUT_BROKER /* until broker.c is there */
+static int serve(const settings_t *settings)
+{
+    (void)settings;
+    descriptors_raise();
+    log_error("this build has no broker yet");
+    return EXIT_FAILURE;
+}
+#else
+static int serve(const settings_t *settings)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    descriptors_raise();
+    broker_t *broker = broker_new(settings, problem, sizeof problem);
+    if (broker == NULL) {
+        log_error("%s", problem);
+        return EXIT_FAILURE;
+    }
+    int status = broker_run(broker);
+    broker_destroy(&broker);
+    return status;
+}
+#endif
+
+static int broker_command(const arguments_t *arguments)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    settings_t settings;
+    if (!settings_init(&settings)) {
+        fputs("kvbroker: memory is used up; free some and start again\n", stderr);
+        return EXIT_FAILURE;
+    }
+    int status = EXIT_SUCCESS;
+    if (!settings_make(&settings, arguments, problem, sizeof problem)) {
+        fprintf(stderr, "%s\n", problem);
+        status = EXIT_USAGE;
+    } else if (arguments->check) {
+        puts("The configuration is good.");
+    } else {
+        status = serve(&settings);
+    }
+    settings_release(&settings);
+    return status;
+}
+
+/* ---- Arguments -------------------------------------------------------------------------------- */
+
+/* What getopt_long wants, made of the table: an option is known by its index there. */
+typedef struct getopt_table {
+    struct option rows[OPTION_COUNT + 1];
+    char letters[2 * OPTION_COUNT + 2];
+} getopt_table_t;
+
+static void getopt_table_make(getopt_table_t *table)
+{
+    *table = (getopt_table_t){0};
+    char *letter = table->letters;
+    *letter++ = ':'; /* a missing argument is told apart from an unknown option */
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        bool takes = options[i].argument != NULL;
+        table->rows[i] =
+            (struct option){options[i].name, takes ? required_argument : no_argument, NULL, OPTION_CODE + i};
+        if (options[i].letter == 0)
+            continue;
+        *letter++ = options[i].letter;
+        if (takes)
+            *letter++ = ':';
+    }
+}
+
+static const option_row_t *option_find(int code)
+{
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (code == OPTION_CODE + i || code == options[i].letter)
+            return &options[i];
+    return NULL;
+}
+
+static int command_run(const command_row_t *command, const arguments_t *arguments)
+{
+    if (arguments->config != NULL || arguments->set_count > 0 || arguments->check)
+        return usage_fault("options of the configuration are not for", command->name);
+    if (arguments->generate && !command->generates)
+        return usage_fault("--generate is not for", command->name);
+    return command->run(arguments);
+}
+
+/* What stands behind the options: a command, or nothing. */
+static int operands_run(int argc, char **argv, const arguments_t *arguments)
+{
+    if (optind == argc)
+        return arguments->generate ? usage_fault("--generate needs the command", "hash-secret")
+                                   : broker_command(arguments);
+    if (optind + 1 < argc)
+        return usage_fault("too many arguments, from", argv[optind + 1]);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(argv[optind], commands[i].name) == 0)
+            return command_run(&commands[i], arguments);
+    return usage_fault("unknown command", argv[optind]);
+}
+
+static int unknown_option(char **argv)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_letter = optopt > 0 && optopt < OPTION_CODE;
+    return usage_fault("unknown option", is_letter ? letter : argv[optind - 1]);
+}
+
+/* Reads the options and does what they, or the command, say. */
+static int arguments_run(int argc, char **argv, arguments_t *arguments)
+{
+    getopt_table_t table;
+    getopt_table_make(&table);
+    opterr = 0;
+    for (;;) {
+        int code = getopt_long(argc, argv, table.letters, table.rows, NULL);
+        if (code == -1)
+            return operands_run(argc, argv, arguments);
+        if (code == ':')
+            return usage_fault("a value is missing behind", argv[optind - 1]);
+        const option_row_t *option = code == '?' ? NULL : option_find(code);
+        if (option == NULL)
+            return unknown_option(argv);
+        if (option->run != NULL)
+            return option->run(arguments);
+        option->take(arguments, optarg);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (sodium_init() < 0) {
+        fputs("kvbroker: the system gives no random numbers (libsodium)\n", stderr);
+        return EXIT_FAILURE;
+    }
+    arguments_t arguments = {.sets = calloc((size_t)argc + 1, sizeof *arguments.sets)};
+    if (arguments.sets == NULL) {
+        fputs("kvbroker: memory is used up; free some and start again\n", stderr);
+        return EXIT_FAILURE;
+    }
+    int status = arguments_run(argc, argv, &arguments);
+    free((void *)arguments.sets);
+    return status;
+}
