@@ -1,0 +1,512 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Identity, sessions and roles: PROTOCOL.md, section 3."""
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import zmq
+
+from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, pack, unpack_all, wait_until
+
+SECRET = "sixteen bytes or more of a secret"
+_serial = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def manager(broker):
+    return broker.manager()
+
+
+@pytest.fixture
+def name():
+    """A name that no other test uses."""
+    return f"name-{next(_serial)}"
+
+
+def gone(manager, client_id):
+    return wait_until(lambda: client_id not in clients_of(manager), what=f"client {client_id} is gone")
+
+
+def disconnected(manager, client_id):
+    wait_until(lambda: not clients_of(manager).get(client_id, {"connected": False})["connected"],
+               what=f"client {client_id} has no session")
+
+
+def whoami(client):
+    return client.call("hello")["client"]
+
+
+# -- names
+
+
+def test_name__as_socket_identity__is_the_client_id(broker, name):
+    with broker.client(name) as client:
+        assert whoami(client) == name
+
+
+def test_name__with_instances__is_one_client_with_one_store(broker, manager, name):
+    with broker.client(f"{name}/left") as left, broker.client(f"{name}/right") as right:
+        left.call("put", "k", "v")
+        assert right.call("get", "k") == "v"
+        assert (whoami(left), whoami(right)) == (name, name)
+        assert clients_of(manager)[name]["sessions"] == 2
+    disconnected(manager, name)
+    assert manager.call("manage", name, "get", "k") == "v"
+
+
+@pytest.mark.parametrize("instance", (b"", b"/", b"a/b", b"\0\xff\n", b"7", b"x" * 200), ids=repr)
+def test_instance__is_anything(broker, name, instance):
+    with broker.client(name.encode() + b"/" + instance) as client:
+        assert whoami(client) == name
+
+
+def test_name__of_200_bytes__is_valid_of_201_is_not(broker):
+    with broker.client("n" * 200) as client:
+        assert whoami(client) == "n" * 200
+    with broker.client("n" * 201) as client:
+        assert whoami(client).isdigit()
+
+
+@pytest.mark.parametrize("identity", (b"40000", b"7/instance", b"with space", b"/instance", b"\x01binary", b"caf\xc3\xa9",
+                                      b"\x7f", b"tab\t"), ids=repr)
+def test_identity__without_a_valid_name__is_a_numbered_client(broker, identity):
+    with broker.client(identity) as client:
+        assert whoami(client).isdigit()
+        assert whoami(client) != identity.decode("latin-1")
+
+
+@pytest.mark.parametrize("name_of_signs", ("!", "~", "a.b:c@d", "123x", "-"))
+def test_name__any_printable_ascii__is_valid(broker, name_of_signs):
+    with broker.client(name_of_signs) as client:
+        assert whoami(client) == name_of_signs
+
+
+def test_name__req_socket__is_named_too(broker, name):
+    with broker.client(name, kind=zmq.REQ) as client:
+        assert whoami(client) == name
+
+
+def test_identity__second_live_connection_with_it__gets_no_answer_the_first_goes_on(broker, name):
+    with broker.client(f"{name}/one") as first, broker.client(f"{name}/one") as second:
+        first.call("put", "k", "v")
+        second.request("get", "k")
+        for _ in range(20):
+            assert first.call("get", "k") == "v"
+        assert second.silent(0.2)
+
+
+def test_identity__again_after_the_peer_was_killed__is_served(broker, manager, name):
+    peer = broker.peer(identity=f"{name}/same")
+    peer.do("call", method="put", params=["k", "v"])
+    peer.kill()
+    disconnected(manager, name)
+    with broker.client(f"{name}/same") as client:
+        assert client.call("get", "k") == "v"
+
+
+def test_named_store__stays_without_sessions(broker, manager, name):
+    with broker.client(name) as client:
+        client.call("put", "k", "v")
+    disconnected(manager, name)
+    entry = clients_of(manager)[name]
+    assert (entry["connected"], entry["sessions"], entry["keys"]) == (False, 0, 1)
+
+
+def test_name__without_keys_and_sessions__is_forgotten(broker, manager, name):
+    with broker.client(name) as client:
+        client.call("put", "k", "v")
+        client.call("del", "k")
+    gone(manager, name)
+    assert manager.code("manage", name, "get", "k") == "NOT_FOUND"
+
+
+def test_name__last_key_deleted_by_a_manager__is_forgotten(broker, manager, name):
+    with broker.client(name) as client:
+        client.call("put", "k", "v")
+    disconnected(manager, name)
+    manager.call("manage", name, "del", "k")
+    gone(manager, name)
+
+
+def test_name__last_key_expires__is_forgotten(broker, manager, name):
+    with broker.client(name) as client:
+        client.call("put", "k", "v", {"ttl_ms": 300})
+    gone(manager, name)
+
+
+# -- port-mimicking numbers
+
+
+def test_numbers__begin_at_ids_first_and_the_freed_one_comes_last():
+    with Broker(options={"ids/first": 40000, "ids/last": 40003}) as broker, broker.manager() as manager:
+        assert whoami(manager) == "40000"
+        first, second = broker.client(), broker.client()
+        assert (whoami(first), whoami(second)) == ("40001", "40002")
+        first.call("put", "k", "of the first")
+        assert first.call("bye") is True
+        third, fourth = broker.client(), broker.client()
+        assert (whoami(third), whoami(fourth)) == ("40003", "40001")
+        assert fourth.call("get", "k") is None
+        assert fourth.call("digest")["keys"] == 0
+        fifth, sixth = broker.client(), broker.client()
+        assert (whoami(fifth), whoami(sixth)) == ("65536", "65537")
+        assert second.call("bye") is True
+        assert whoami(broker.client()) == "40002"
+
+
+def test_numbers__default_range(broker):
+    with broker.client() as client:
+        assert 32768 <= int(whoami(client)) <= 60999
+
+
+def test_numbered_store__is_dropped_with_its_session(broker, manager):
+    with broker.client() as client:
+        number = whoami(client)
+        client.call("put", "k", "v")
+        assert manager.call("manage", int(number), "get", "k") == "v"
+    gone(manager, number)
+    assert manager.code("manage", int(number), "get", "k") == "NOT_FOUND"
+
+
+# -- claims
+
+
+def test_claim__later_sessions_must_give_the_secret(broker, name):
+    with broker.client(f"{name}/owner") as owner:
+        assert owner.call("hello", {"secret": SECRET})["client"] == name
+        owner.call("put", "k", "v")
+        with broker.client(f"{name}/other") as other:
+            for method, params in (("get", ["k"]), ("hello", []), ("ping", []), ("auth", ["adam", "eve"]), ("bye", [])):
+                assert other.code(method, *params) == "UNAUTHENTICATED"
+            assert other.call("hello", {"secret": SECRET.encode()})["client"] == name
+            assert other.call("get", "k") == "v"
+
+
+def test_claim__wrong_secret__is_answered_after_a_second_that_holds_up_nobody_else(broker, name):
+    with broker.client(f"{name}/owner") as owner, broker.client(f"{name}/thief") as thief:
+        owner.call("hello", {"secret": SECRET})
+        start = time.monotonic()
+        msgids = [thief.request("hello", {"secret": "w" * 16}), thief.request("ping"),
+                  thief.request("hello", {"secret": SECRET})]
+        assert owner.call("ping") == "pong"
+        assert time.monotonic() - start < 0.9
+        with pytest.raises(RpcError, match="UNAUTHENTICATED"):
+            thief.result(msgids[0])
+        assert 0.95 <= time.monotonic() - start < TIMEOUT
+        with pytest.raises(RpcError, match="UNAUTHENTICATED"):
+            thief.result(msgids[1])
+        assert thief.result(msgids[2])["client"] == name
+
+
+def test_claim__of_a_name_with_another_session__fails(broker, name):
+    with broker.client(f"{name}/one") as one, broker.client(f"{name}/two") as two:
+        one.send_raw(b"\xc1")  # whatever it sent, it counts
+        one.recv()
+        assert two.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
+        assert two.call("ping") == "pong"
+
+
+def test_claim__of_a_name_with_keys__fails(broker, name):
+    with broker.client(name) as client:
+        client.call("put", "k", "v")
+        assert client.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
+        client.call("del", "k")
+        assert client.call("hello", {"secret": SECRET})["client"] == name
+
+
+def test_claim__of_a_number__fails(broker):
+    with broker.client() as client:
+        assert client.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
+        assert client.call("ping") == "pong"
+
+
+@pytest.mark.parametrize("size, code", ((15, "INVALID_ARGUMENT"), (16, None), (256, None), (257, "INVALID_ARGUMENT")))
+def test_claim__secret_at_its_bounds(broker, name, size, code):
+    with broker.client(name) as client:
+        assert client.code("hello", {"secret": "s" * size}) == code
+
+
+def test_claim__the_secret_may_be_any_bytes(broker, name):
+    secret = bytes(range(256))
+    with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
+        one.call("hello", {"secret": secret})
+        assert two.call("hello", {"secret": secret})["client"] == name
+
+
+def test_claim__stays_with_the_keys_and_goes_with_the_name(broker, manager, name):
+    with broker.client(f"{name}/1") as client:
+        client.call("hello", {"secret": SECRET})
+        client.call("put", "k", "v")
+        assert clients_of(manager)[name]["claimed"] is True
+    disconnected(manager, name)
+    with broker.client(f"{name}/2") as client:
+        assert client.code("get", "k") == "UNAUTHENTICATED"
+        client.call("hello", {"secret": SECRET})
+        client.call("del", "k")
+    gone(manager, name)
+    with broker.client(f"{name}/3") as client:
+        assert client.call("get", "k") is None
+
+
+def test_claim__a_session_without_the_secret__belongs_to_no_client(broker, manager, name):
+    with broker.client(f"{name}/owner") as owner, broker.client(f"{name}/other") as other:
+        owner.call("hello", {"secret": SECRET})
+        assert other.code("ping") == "UNAUTHENTICATED"
+        assert clients_of(manager)[name]["sessions"] == 1
+
+
+def test_claim__in_the_configuration__needs_the_secret_from_the_first_session_on():
+    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
+                          timeout=TIMEOUT, check=True)
+    with Broker(names={"lamp": done.stdout.strip()}) as broker, broker.manager() as manager:
+        for turn in range(2):  # the claim outlives the name's keys and sessions
+            with broker.client(f"lamp/{turn}") as lamp:
+                assert lamp.code("get", "k") == "UNAUTHENTICATED"
+                assert lamp.code("hello", {"secret": "w" * 16}) == "UNAUTHENTICATED"
+                assert lamp.call("hello", {"secret": SECRET})["client"] == "lamp"
+                assert lamp.call("get", "k") is None
+            disconnected(manager, "lamp")
+
+
+def test_claim__by_a_manager_that_makes_the_store(broker, manager, name):
+    manager.call("manage", name, "put", "k", "v", {"create": True, "secret": SECRET})
+    with broker.client(name) as client:
+        assert client.code("get", "k") == "UNAUTHENTICATED"
+        client.call("hello", {"secret": SECRET})
+        assert client.call("get", "k") == "v"
+
+
+# -- the end of sessions
+
+
+def test_timeout__an_idle_session_is_told_and_ends():
+    with Broker(options={"session/timeout": 1}) as broker, broker.client() as idle, broker.client("quiet/req", kind=zmq.REQ) as req:
+        start = time.monotonic()
+        number = whoami(idle)
+        assert idle.call("hello")["timeout_ms"] == 1000
+        req.call("put", "k", "v")
+        kind, method, (what,) = idle.recv_push()
+        assert (kind, method, what) == (2, "bye", {"reason": "timeout"})
+        assert 0.9 <= time.monotonic() - start < TIMEOUT
+        with broker.manager() as manager:
+            gone(manager, number)
+            disconnected(manager, "quiet")
+        assert req.silent(0.05)  # nothing is pushed where requests come in envelopes
+
+
+@pytest.mark.parametrize("payload", (pack([0, 1, "ping", []]), pack([2, "ping", []]), b"\xc1"), ids=("request", "notification", "broken"))
+def test_timeout__any_message_keeps_a_session_alive(payload):
+    with Broker(options={"session/timeout": 1}) as broker, broker.client() as busy, broker.client() as idle:
+        number = whoami(busy)
+        busy.call("put", "k", "v")
+        whoami(idle)
+        while idle.silent(0.1):  # until another one, as quiet as this one is not, is told
+            busy.send_raw(payload)
+        assert idle.recv_push()[1] == "bye"
+        busy.send_raw(payload)
+        while not busy.silent(0.05):
+            for message in unpack_all(busy.recv_payload()):
+                assert message[0] == 1, message
+        assert whoami(busy) == number
+        assert busy.call("get", "k") == "v"
+
+
+@pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
+def test_killed_peer__its_session_is_gone_within_a_second(ipc):
+    with Broker(ipc=ipc) as broker, broker.manager() as manager:
+        peer = broker.peer(count=20)
+        named = broker.peer(identity="named/1")
+        named.do("call", method="put", params=["k", "v"])
+        assert len(clients_of(manager)) == 22
+        for process in (peer, named):
+            process.process.kill()
+        start = time.monotonic()
+        wait_until(lambda: not any(client["connected"] for client in clients_of(manager).values()
+                                   if client["id"] != whoami(manager)), what="the killed peers are gone")
+        assert time.monotonic() - start < 1.0
+        assert set(clients_of(manager)) == {whoami(manager), "named"}
+        peer.kill()
+        named.kill()
+
+
+def test_killed_peer__reused_number_is_empty():
+    with Broker(options={"ids/first": 40000, "ids/last": 40001}) as broker, broker.manager() as manager:
+        peer = broker.peer()
+        assert peer.hello["ids"] == ["40001"]
+        peer.do("call", method="put", params=["k", "of the dead"])
+        peer.kill()
+        gone(manager, "40001")
+        with broker.client() as client:
+            assert whoami(client) == "40001"
+            assert client.call("get", "k") is None
+            assert client.call("list")["entries"] == []
+
+
+@pytest.mark.parametrize("identity", (None, "dead/1"), ids=("numbered", "named"))
+@pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
+def test_killed_peer__requests_it_had_queued_leave_no_session(identity, ipc):
+    with Broker(ipc=ipc) as broker, broker.manager() as manager:
+        peer = broker.peer(identity=identity)
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            peer.do("post", method="put", params=["k", "last words"], count=200)
+        finally:
+            peer_flushed(peer)
+            peer.kill()
+            os.kill(broker.process.pid, signal.SIGCONT)
+        # Whatever was queued has been taken once a later connection's request is answered and the dead one is gone.
+        with broker.client() as later:
+            later.call("ping")
+        disconnected(manager, peer.hello["ids"][0])
+        for _ in range(50):
+            everybody = clients_of(manager)
+            assert [one["id"] for one in everybody.values() if one["connected"]] == [whoami(manager)]
+        if identity:
+            assert manager.call("manage", "dead", "get", "k") == "last words"
+        else:
+            assert set(everybody) == {whoami(manager)}
+
+
+def peer_flushed(peer):
+    """The peer's I/O thread has given its messages to the system: nothing of them waits in the process any more."""
+    def sleeping():
+        with open(f"/proc/{peer.pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "S"
+    wait_until(sleeping, what="the peer's process has nothing to do")
+
+
+def test_bye__ends_the_session_and_the_rest_of_the_payload_is_dropped(broker, manager, name):
+    with broker.client(name) as client:
+        payload = b"".join(pack(message) for message in ([0, 1, "put", ["k", "v"]], [0, 2, "bye", []], [0, 3, "put", ["k", "w"]],
+                                                          [2, "put", ["n", "w"]]))
+        assert [answer[1:] for answer in client.exchange(payload)][1:] == [[2, None, True]]
+        disconnected(manager, name)
+        assert manager.call("manage", name, "get", "k") == "v"
+        assert manager.call("manage", name, "get", "n") is None
+
+
+def test_bye__by_notification__ends_the_session(broker, manager):
+    with broker.client() as client:
+        number = whoami(client)
+        client.notify("bye")
+        gone(manager, number)
+
+
+def test_session__begins_with_the_first_payload_a_malformed_one_too(broker, manager, name):
+    with broker.client(name) as client:
+        client.send_raw(b"\xc1")
+        client.recv()
+        assert clients_of(manager)[name]["sessions"] == 1
+
+
+def test_connection__that_sends_nothing__is_no_session(broker, manager, name):
+    with broker.client(name), broker.client() as other:
+        other.call("ping")
+        assert name not in clients_of(manager)
+
+
+# -- forget
+
+
+def test_forget__drops_store_claim_and_sessions(broker, manager, name):
+    with broker.client(f"{name}/owner") as owner, broker.client(f"{name}/other") as other:
+        owner.call("hello", {"secret": SECRET})
+        owner.call("put", "k", "v")
+        assert other.code("ping") == "UNAUTHENTICATED"
+        assert manager.call("forget", name) is True
+        assert name not in clients_of(manager)
+        assert manager.code("manage", name, "get", "k") == "NOT_FOUND"
+    with broker.client(f"{name}/new") as newcomer:
+        assert newcomer.call("get", "k") is None
+
+
+def test_forget__a_claim_of_the_configuration_stays():
+    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
+                          timeout=TIMEOUT, check=True)
+    with Broker(names={"lamp": done.stdout.strip()}) as broker, broker.manager() as manager:
+        with broker.client("lamp/1") as lamp:
+            lamp.call("hello", {"secret": SECRET})
+            lamp.call("put", "k", "v")
+        assert manager.call("forget", "lamp") is True
+        with broker.client("lamp/2") as lamp:
+            assert lamp.code("get", "k") == "UNAUTHENTICATED"
+            lamp.call("hello", {"secret": SECRET})
+            assert lamp.call("get", "k") is None
+
+
+def test_forget__a_numbered_client__fails(broker, manager):
+    with broker.client() as client:
+        assert manager.code("forget", int(whoami(client))) == "FAILED_PRECONDITION"
+        assert client.call("ping") == "pong"
+
+
+# -- roles
+
+
+def test_role__promotes_and_demotes_a_live_session(broker, manager):
+    with broker.client() as client:
+        number = whoami(client)
+        assert client.code("clients") == "PERMISSION_DENIED"
+        assert manager.call("role", int(number), "manager") == "manager"
+        assert client.call("hello")["role"] == "manager"
+        assert number in clients_of(client)
+        assert clients_of(manager)[number]["role"] == "manager"
+        assert manager.call("role", number, "guest") == "guest"
+        assert client.code("clients") == "PERMISSION_DENIED"
+
+
+def test_role__takes_effect_within_a_batch(broker, manager):
+    with broker.client() as client:
+        number = whoami(client)
+        assert manager.batch(("role", number, "manager"), ("clients", {"prefix": number}))[1]["clients"][0]["role"] == "manager"
+        assert client.batch(("role", number, "guest"), ("clients",))[1].code == "PERMISSION_DENIED"
+
+
+def test_role__an_unclaimed_name__is_not_promoted(broker, manager, name):
+    with broker.client(name) as client:
+        client.call("ping")
+        assert manager.code("role", name, "manager") == "FAILED_PRECONDITION"
+        assert manager.call("role", name, "guest") == "guest"
+        client.call("hello", {"secret": SECRET})
+        assert manager.call("role", name, "manager") == "manager"
+        assert client.call("hello")["role"] == "manager"
+
+
+def test_role__without_a_live_session__fails(broker, manager, name):
+    with broker.client(name) as client:
+        client.call("hello", {"secret": SECRET})
+        client.call("put", "k", "v")
+    disconnected(manager, name)
+    assert manager.code("role", name, "manager") == "FAILED_PRECONDITION"
+    assert manager.code("role", name, "guest") == "FAILED_PRECONDITION"
+
+
+def test_role__ends_with_the_session(broker, manager, name):
+    with broker.client(f"{name}/1") as client:
+        assert client.call("auth", "adam", "eve") == {"role": "manager"}
+        client.call("put", "k", "v")
+    disconnected(manager, name)
+    with broker.client(f"{name}/1") as client:
+        assert client.call("hello")["role"] == "guest"
+
+
+def test_role__is_each_sessions_own_and_clients_shows_the_highest(broker, manager, name):
+    with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
+        one.call("ping")
+        two.call("auth", "adam", "eve")
+        assert one.code("clients") == "PERMISSION_DENIED"
+        assert clients_of(manager)[name]["role"] == "manager"
+
+
+def test_role__of_every_live_session(broker, manager, name):
+    with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
+        one.call("hello", {"secret": SECRET})
+        two.call("hello", {"secret": SECRET})
+        manager.call("role", name, "manager")
+        assert (one.code("stats"), two.code("stats")) == (None, None)
+        manager.call("role", name, "guest")
+        assert (one.code("stats"), two.code("stats")) == ("PERMISSION_DENIED", "PERMISSION_DENIED")
