@@ -258,7 +258,7 @@ def test_order__the_client_before_conditions(world):
 
 
 def test_order__conditions_before_limits():
-    with Broker(options={"limits/keys-per-client": 1}) as broker, broker.client() as client:
+    with Broker(options={"limits/keys_per_client": 1}) as broker, broker.client() as client:
         revision = client.call("put", "k", "v")
         with pytest.raises(RpcError) as caught:
             client.call("put", "second", "v", {"if_revision": revision})

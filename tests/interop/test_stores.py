@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What a client sees of its store over the wire: PROTOCOL.md, sections 4 and 7. (The engine's own tests go deeper.)"""
+
+import random
+import struct
+import time
+
+import pytest
+import xxhash
+
+from kvtest import SANITIZED, Broker, RpcError, wait_until
+
+
+@pytest.fixture
+def client(broker):
+    with broker.client() as one:
+        yield one
+
+
+def digest_of(entries):
+    """PROTOCOL.md, section 7, computed with another implementation of XXH64."""
+    total = 0
+    for key, value, revision, _ in entries:
+        key = key.encode()
+        data, kind = (value, 1) if isinstance(value, bytes) else (value.encode(), 0)
+        total ^= xxhash.xxh64_intdigest(struct.pack("<I", len(key)) + key + bytes([kind]) + data
+                                        + struct.pack("<Q", revision), seed=0)
+    return total
+
+
+def listed(client, prefix="", limit=None):
+    """Every entry, page by page."""
+    entries, options = [], {} if limit is None else {"limit": limit}
+    while True:
+        page = client.call("list", prefix, options)
+        entries += page["entries"]
+        if not page["more"]:
+            return entries
+        options["after"] = entries[-1][0]
+
+
+def test_put__revisions_rise_and_entry_shows_the_last(client):
+    first = client.call("put", "k", "v")
+    second = client.call("put", "k", "w")
+    assert second > first
+    assert client.call("entry", "k") == {"value": "w", "revision": second, "ttl_ms": None}
+
+
+def test_del__gives_a_revision_and_then_nil(client):
+    revision = client.call("put", "k", "v")
+    assert client.call("del", "k") > revision
+    assert client.call("del", "k") is None
+    assert client.call("entry", "k") is None
+
+
+def test_empty_value__is_not_an_absent_key(client):
+    client.call("put", "k", "")
+    assert client.call("get", "k") == ""
+    assert client.call("entry", "k")["value"] == ""
+
+
+def test_list__is_in_byte_order_by_prefix(client):
+    keys = ["a", "a/", "a/b", "a/ä", "a/b/c", "b", "A", "a0", "\0", "ÿ", "€", "😀"]
+    for key in keys:
+        client.call("put", key, key)
+    assert [entry[0] for entry in listed(client)] == sorted(keys, key=str.encode)
+    assert [entry[0] for entry in listed(client, "a/")] == ["a/", "a/b", "a/b/c", "a/ä"]
+    assert [entry[0] for entry in listed(client, "a/", limit=1)] == ["a/", "a/b", "a/b/c", "a/ä"]
+    assert client.call("list", "c") == {"seq": client.call("digest")["seq"], "entries": [], "more": False}
+
+
+def test_list__keys_change_between_pages__what_stays_is_seen_once(client):
+    for number in range(100):
+        client.call("put", f"{number:03}", "v")
+    page = client.call("list", "", {"limit": 50})
+    client.call("del", page["entries"][-1][0])
+    client.call("del", "070")
+    client.call("put", "010x", "new, before")
+    client.call("put", "080x", "new, behind")
+    rest = client.call("list", "", {"after": page["entries"][-1][0]})
+    keys = [entry[0] for entry in page["entries"] + rest["entries"]]
+    assert keys == sorted({f"{number:03}" for number in range(100)} - {"070"} | {"080x"})
+
+
+def test_list__a_page_ends_at_a_mebibyte(client):
+    for number in range(20):
+        client.call("put", f"k{number:02}", "v" * 100000)
+    page = client.call("list")
+    assert page["more"] is True
+    assert 5 <= len(page["entries"]) <= 11
+    assert [entry[0] for entry in listed(client)] == [f"k{number:02}" for number in range(20)]
+
+
+def test_list__an_entry_larger_than_a_page__comes_alone(client):
+    for key in ("a", "b"):
+        client.call("put", key, "v" * 1048576)
+    page = client.call("list")
+    assert [entry[0] for entry in page["entries"]] == ["a"] and page["more"] is True
+
+
+def test_ttl__an_entry_is_gone_at_its_time(client):
+    start = time.monotonic()
+    client.call("put", "k", "v", {"ttl_ms": 300})
+    asked = time.monotonic()
+    left = client.call("entry", "k")["ttl_ms"]
+    assert 0 < left <= 300
+    wait_until(lambda: client.call("get", "k") is None, interval=0.001)
+    ended = time.monotonic()
+    assert ended - asked < 0.3 + 0.05 + 0.25  # the last part is for a busy machine
+    assert ended - start >= 0.3
+    assert client.call("digest") == {"seq": client.call("list")["seq"], "digest": 0, "keys": 0}
+
+
+def test_ttl__put_without_one__makes_the_entry_permanent(client):
+    client.call("put", "k", "v", {"ttl_ms": 200})
+    client.call("put", "k", "w")
+    client.call("put", "timer", "v", {"ttl_ms": 400})
+    wait_until(lambda: client.call("get", "timer") is None)
+    assert client.call("entry", "k")["ttl_ms"] is None
+
+
+def test_ttl__an_expiry_takes_a_number_of_the_sequence(broker):
+    with broker.client() as client:
+        client.call("put", "k", "v", {"ttl_ms": 50})
+        wait_until(lambda: client.call("get", "k") is None)
+        before = client.call("digest")["seq"]
+        client.call("put", "k", "v", {"ttl_ms": 50})
+        wait_until(lambda: client.call("get", "k") is None)
+        assert client.call("digest")["seq"] == before + 2
+
+
+def test_ttl__expires_while_the_broker_is_idle(broker):
+    with broker.client("expiry-watched") as client, broker.manager() as manager:
+        client.call("put", "k", "v", {"ttl_ms": 100})
+        wait_until(lambda: manager.call("clients", {"prefix": "expiry-watched"})["clients"][0]["keys"] == 0)
+
+
+def test_random_operations__agree_with_a_model_and_its_digest(client):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    model = {}
+    seq = client.call("digest")["seq"]
+    for _ in range(300 if SANITIZED else 1000):
+        key = f"key {chance.randrange(40)}"
+        value = chance.choice(("", b"", "text", chance.randbytes(chance.randrange(300)), "ü" * chance.randrange(100)))
+        kind = chance.random()
+        if kind < 0.5:
+            condition = chance.choice((None, None, 0, model.get(key, (0, 0))[1]))
+            options = {} if condition is None else {"if_revision": condition}
+            has = model.get(key, (None, 0))[1]
+            try:
+                revision = client.call("put", key, value, options)
+                assert condition in (None, has)
+                assert revision > seq
+                seq = revision
+                model[key] = (value, revision)
+            except RpcError as error:
+                assert error.code == "FAILED_PRECONDITION" and condition != has and error.detail == has
+        elif kind < 0.7:
+            revision = client.call("del", key)
+            assert (revision is None) == (model.pop(key, None) is None)
+        else:
+            assert client.call("get", key) == model.get(key, (None,))[0]
+    entries = listed(client, limit=7)
+    assert {key: (value, revision) for key, value, revision, _ in entries} == model
+    digest = client.call("digest")
+    assert (digest["keys"], digest["digest"]) == (len(model), digest_of(entries))
+
+
+def test_limits__a_full_store_says_so_and_keeps_what_it_has():
+    options = {"limits/keys_per_client": 3, "limits/bytes_per_client": 100}
+    with Broker(options=options) as broker, broker.client() as client, broker.client() as other:
+        for key in "abc":
+            client.call("put", key, "v")
+        assert client.code("put", "d", "v") == "RESOURCE_EXHAUSTED"
+        assert client.code("put", "a", "v" * 95) == "RESOURCE_EXHAUSTED"
+        assert client.code("put", "a", "v" * 94) is None
+        assert [entry[0] for entry in listed(client)] == ["a", "b", "c"]
+        assert client.call("del", "a") > 0
+        assert client.code("put", "d", "v") is None
+        assert other.code("put", "a", "v") is None
+
+
+def test_epoch__is_new_with_every_start_and_seq_begins_at_1():
+    epochs = set()
+    for _ in range(2):
+        with Broker() as broker, broker.client() as client:
+            epochs.add(client.call("hello")["epoch"])
+            first = client.call("put", "k", "v")
+            assert first == 2  # the connect before it was 1
+    assert len(epochs) == 2
+
+
+def test_payload__of_many_puts__is_one_run_of_the_sequence(client):
+    revisions = client.batch(*(("put", f"k{number}", "v") for number in range(1000)))
+    assert revisions == list(range(revisions[0], revisions[0] + 1000))
