@@ -6,40 +6,44 @@
 #include "common/limits.h"
 #include "common/utf8.h"
 
+#include <endian.h>
+
+/* On the way of every request: inlined by force, as calls and arguments in memory would double what one
+ * costs. */
+#define FAST __attribute__((always_inline)) static inline
+
 /* ---- Bytes to values -------------------------------------------------------------------------- */
 
+/* In this order: those with a body first, those with elements last. */
 typedef enum form {
+    FORM_STR,
+    FORM_BIN,
+    FORM_OTHER, /* float, ext */
     FORM_NEVER, /* 0xc1: no MessagePack */
     FORM_NIL,
     FORM_FALSE,
     FORM_TRUE,
     FORM_UINT,
     FORM_INT,
-    FORM_STR,
-    FORM_BIN,
-    FORM_OTHER, /* float, ext */
     FORM_ARRAY,
     FORM_MAP
 } form_t;
 
-/* What a first byte says. Its argument is (first byte & mask) + extra + the big-endian number behind it: a
- * value, a count, or how many bytes of body follow. */
+/* What a first byte says. Its argument is (first byte & mask) + the big-endian number behind it: a value, a
+ * count, or a length. A body of length + extra bytes follows where the form has one. */
 typedef struct head {
     uint8_t form;
     uint8_t width; /* bytes of the number behind the first byte: 0, 1, 2, 4, 8 */
-    uint8_t mask;
-    uint8_t extra;
+    uint8_t mask;  /* of the first byte */
+    uint8_t extra; /* bytes */
 } head_t;
 
-#define FOUR(...)                                                                                            \
-    {__VA_ARGS__}, {__VA_ARGS__}, {__VA_ARGS__},                                                             \
-    {                                                                                                        \
-        __VA_ARGS__                                                                                          \
-    }
+/* clang-format off */
+#define FOUR(...)    {__VA_ARGS__}, {__VA_ARGS__}, {__VA_ARGS__}, {__VA_ARGS__}
 #define SIXTEEN(...) FOUR(__VA_ARGS__), FOUR(__VA_ARGS__), FOUR(__VA_ARGS__), FOUR(__VA_ARGS__)
 
-/* clang-format off: a line a group of the format's table */
 static const head_t HEADS[256] = {
+    /*      form, width, mask, extra */
     /* 00 */ SIXTEEN(FORM_UINT, 0, 0x7f, 0), SIXTEEN(FORM_UINT, 0, 0x7f, 0),
     /* 20 */ SIXTEEN(FORM_UINT, 0, 0x7f, 0), SIXTEEN(FORM_UINT, 0, 0x7f, 0),
     /* 40 */ SIXTEEN(FORM_UINT, 0, 0x7f, 0), SIXTEEN(FORM_UINT, 0, 0x7f, 0),
@@ -65,71 +69,104 @@ static const head_t HEADS[256] = {
 /* The big-endian number of WIDTH bytes at DATA. */
 static inline uint64_t load(const uint8_t *data, unsigned width)
 {
-    uint64_t number = data[0];
-    for (unsigned i = 1; i < width; i++)
-        number = number << 8 | data[i];
-    return number;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (width) {
+    case 1:
+        return data[0];
+    case 2:
+        memcpy(&two, data, sizeof two);
+        return be16toh(two);
+    case 4:
+        memcpy(&four, data, sizeof four);
+        return be32toh(four);
+    default:
+        memcpy(&eight, data, sizeof eight);
+        return be64toh(eight);
+    }
 }
 
-/* A value's first byte, taken apart. */
+/* A value's head, taken apart. */
 typedef struct token {
     form_t form;
-    unsigned width;
-    uint64_t argument;
-    const uint8_t *body; /* behind the head: `argument` bytes, all there, of STR, BIN and OTHER */
+    unsigned width;      /* as in head_t */
+    uint64_t argument;   /* as in head_t */
+    const uint8_t *body; /* behind the head: its bytes are there */
 } token_t;
 
-/* Reads the head at *AT and moves *AT behind it and its body. False, with *AT where it broke off, as
- * rpc_read_value. */
-static inline bool read_token(const uint8_t **at, const uint8_t *end, token_t *token)
+/* Reads the head at *AT and moves *AT behind it and its body. False, with *AT as it was, where the bytes are
+ * no whole head and body. */
+FAST bool read_token(const uint8_t **at, const uint8_t *end, token_t *token)
 {
-    if (*at == end)
-        return false;
     const uint8_t *p = *at;
-    const head_t *head = &HEADS[*p];
-    uint64_t argument = (uint64_t)(*p & head->mask) + head->extra;
-    p++;
-    if (head->width != 0) {
-        if ((size_t)(end - p) < head->width) {
-            *at = end;
-            return false;
-        }
-        argument += load(p, head->width);
-        p += head->width;
-    }
-    token->form = (form_t)head->form;
-    token->width = head->width;
-    token->argument = argument;
-    token->body = p;
-    if (head->form >= FORM_STR && head->form <= FORM_OTHER) {
-        if ((uint64_t)(end - p) < argument) {
-            *at = end;
-            return false;
-        }
-        p += argument;
-    } else if (head->form == FORM_NEVER) {
+    if (p == end)
         return false;
+    const head_t head = HEADS[*p];
+    uint64_t argument = *p++ & head.mask;
+    if (head.width != 0) {
+        if ((size_t)(end - p) < head.width)
+            return false;
+        argument += load(p, head.width);
+        p += head.width;
+    }
+    *token = (token_t){.form = (form_t)head.form, .width = head.width, .argument = argument, .body = p};
+    if (head.form <= FORM_NEVER) {
+        uint64_t body = argument + head.extra; /* cannot wrap: a length has 4 bytes at most */
+        if ((uint64_t)(end - p) < body || head.form == FORM_NEVER)
+            return false;
+        p += body;
     }
     *at = p;
     return true;
 }
 
-/* The signed number whose two's complement is the low WIDTH bytes (0 stands for 1) of BITS. */
-static inline int64_t sign_extended(uint64_t bits, unsigned width)
+/* Where the bytes stopped being MessagePack, for a head at AT that could not be read. */
+static const uint8_t *break_of(const uint8_t *at, const uint8_t *end)
 {
-    unsigned unused = 64 - 8 * (width == 0 ? 1 : width);
-    uint64_t sign = UINT64_C(1) << (63 - unused);
+    return at < end && HEADS[*at].form == FORM_NEVER ? at : end;
+}
+
+/* Values that follow the head TOKEN and belong to it. */
+static inline uint64_t children(const token_t *token)
+{
+    if (token->form < FORM_ARRAY)
+        return 0;
+    return token->argument << (token->form == FORM_MAP);
+}
+
+/* The signed number whose two's complement is the low WIDTH bytes (0 stands for 1) of BITS. */
+static int64_t sign_extended(uint64_t bits, unsigned width)
+{
+    uint64_t sign = UINT64_C(1) << (width == 0 ? 7 : 8 * width - 1);
     uint64_t extended = (bits ^ sign) - sign;
     int64_t number;
     memcpy(&number, &extended, sizeof number);
     return number;
 }
 
-/* Fills in VALUE from TOKEN, `span` too: 1. */
-static inline void value_of_token(const token_t *token, rpc_value_t *value)
+static inline bool is_text(const token_t *token)
+{
+    return token->form == FORM_BIN ||
+           (token->form == FORM_STR && utf8_valid(bytes_of(token->body, (size_t)token->argument)));
+}
+
+/* Fills in VALUE from TOKEN; of an array or a map the head alone, with a `span` of 1 as if it were empty. */
+FAST void value_of_token(const token_t *token, rpc_value_t *value)
 {
     value->span = 1;
     switch (token->form) {
+    case FORM_STR:
+    case FORM_BIN:
+        value->as.bytes = bytes_of(token->body, (size_t)token->argument);
+        value->type = token->form == FORM_BIN ? RPC_BIN : RPC_STR;
+        if (!is_text(token))
+            value->type = RPC_OTHER;
+        return;
+    case FORM_OTHER:
+    case FORM_NEVER:
+        value->type = RPC_OTHER;
+        return;
     case FORM_NIL:
         value->type = RPC_NIL;
         return;
@@ -148,54 +185,28 @@ static inline void value_of_token(const token_t *token, rpc_value_t *value)
         value->as.negative = number; /* the same bits as `number` where it is not negative */
         return;
     }
-    case FORM_STR:
-    case FORM_BIN:
-        value->as.bytes = bytes_of(token->body, (size_t)token->argument);
-        value->type = RPC_BIN;
-        if (token->form == FORM_STR)
-            value->type = utf8_valid(value->as.bytes) ? RPC_STR : RPC_OTHER;
-        return;
     case FORM_ARRAY:
     case FORM_MAP:
         value->type = token->form == FORM_ARRAY ? RPC_ARRAY : RPC_MAP;
         value->as.count = (uint32_t)token->argument;
         return;
-    case FORM_OTHER:
-    case FORM_NEVER:
-        value->type = RPC_OTHER;
-        return;
     }
 }
 
-/* Values that follow the head TOKEN and belong to it. */
-static inline uint64_t children(const token_t *token)
-{
-    if (token->form < FORM_ARRAY)
-        return 0;
-    return token->form == FORM_MAP ? 2 * token->argument : token->argument;
-}
-
-/* Reads a value, of an array or a map the head alone; as read_token. */
-static inline bool read_value(const uint8_t **at, const uint8_t *end, rpc_value_t *value)
-{
-    token_t token;
-    if (!read_token(at, end, &token))
-        return false;
-    value_of_token(&token, value);
-    return true;
-}
-
-/* Moves *AT behind a value with all inside it; as read_token. */
+/* Moves *AT behind a value with all inside it. False where it is not whole, with *AT where it broke off. */
 static bool skip(const uint8_t **at, const uint8_t *end)
 {
+    const uint8_t *p = *at;
     /* Cannot wrap: 5 bytes of input add less than 2^33, so that would take a payload of 10 GiB. */
-    uint64_t pending = 1;
-    while (pending > 0) {
+    for (uint64_t pending = 1; pending > 0; pending--) {
         token_t token;
-        if (!read_token(at, end, &token))
+        if (!read_token(&p, end, &token)) {
+            *at = break_of(p, end);
             return false;
-        pending += children(&token) - 1;
+        }
+        pending += children(&token);
     }
+    *at = p;
     return true;
 }
 
@@ -204,11 +215,16 @@ bool rpc_read_value(bytes_t payload, size_t *at, rpc_value_t *value)
     if (*at >= payload.size)
         return false;
     const uint8_t *p = payload.data + *at;
-    bool whole = read_value(&p, payload.data + payload.size, value);
+    const uint8_t *end = payload.data + payload.size;
+    token_t token;
+    if (!read_token(&p, end, &token)) {
+        *at = (size_t)(break_of(p, end) - payload.data);
+        return false;
+    }
+    value_of_token(&token, value);
+    value->span = 0;
     *at = (size_t)(p - payload.data);
-    if (whole)
-        value->span = 0;
-    return whole;
+    return true;
 }
 
 bool rpc_skip(bytes_t payload, size_t *at)
@@ -236,138 +252,228 @@ size_t rpc_count(bytes_t payload, size_t limit)
  * that is. */
 static const char BROKEN[] = "the message is not whole";
 
-/* An array or a map in params whose elements are being read. */
+static const char UNSENDABLE[] =
+    "a message holds no floats, no ext types, and no str that is not valid UTF-8 (send "
+    "numbers as integers, bytes as bin)";
+
+/* An array or a map inside the params while what it holds is read. */
 typedef struct nest {
-    uint64_t left;  /* values still to come, not counting those inside them */
+    uint64_t left;  /* values that come after it, beside it */
     uint32_t index; /* its own place in the flat sequence of values */
 } nest_t;
 
-static bool is_string(const rpc_value_t *value)
+/* The one-byte forms, tried first where they are usual: TAG in the bits outside MASK, a number of at most
+ * MASK within. */
+FAST bool read_short(const uint8_t **at, const uint8_t *end, uint8_t tag, uint8_t mask, uint32_t *number)
 {
-    return value->type == RPC_STR || value->type == RPC_BIN;
+    const uint8_t *p = *at;
+    if (p == end || (*p & ~mask) != tag)
+        return false;
+    *number = *p & mask;
+    *at = p + 1;
+    return true;
+}
+
+/* Reads an integer from 0, which may come in a signed encoding too. */
+FAST bool read_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
+{
+    token_t token;
+    if (!read_token(at, end, &token))
+        return false;
+    *number = token.argument;
+    return token.form == FORM_UINT ||
+           (token.form == FORM_INT && sign_extended(token.argument, token.width) >= 0);
+}
+
+FAST bool read_string(const uint8_t **at, const uint8_t *end, bytes_t *string)
+{
+    const uint8_t *p = *at;
+    uint32_t size;
+    if (read_short(&p, end, 0xa0, 0x1f, &size) && (size_t)(end - p) >= size) {
+        *string = bytes_of(p, size);
+        *at = p + size;
+        return utf8_valid(*string);
+    }
+    token_t token;
+    if (!read_token(at, end, &token) || !is_text(&token))
+        return false;
+    *string = bytes_of(token.body, (size_t)token.argument);
+    return true;
+}
+
+FAST bool read_array(const uint8_t **at, const uint8_t *end, uint32_t *count)
+{
+    if (read_short(at, end, 0x90, 0x0f, count))
+        return true;
+    token_t token;
+    if (!read_token(at, end, &token) || token.form != FORM_ARRAY)
+        return false;
+    *count = (uint32_t)token.argument;
+    return true;
 }
 
 /* Reads how a message begins: an array's head and the number that is its first element. */
-static inline const char *read_opening(const uint8_t **at, const uint8_t *end, uint32_t *count,
-                                       uint64_t *type)
+static const char *read_opening(const uint8_t **at, const uint8_t *end, uint32_t *count, uint64_t *type)
 {
-    rpc_value_t value;
-    if (!read_value(at, end, &value))
-        return BROKEN;
-    if (value.type != RPC_ARRAY)
-        return "a message is an array, [0, msgid, method, params]; this is another type";
-    if (value.as.count == 0)
-        return "a message is an array, [0, msgid, method, params]; this one is empty";
-    *count = value.as.count;
-    if (!read_value(at, end, &value))
-        return BROKEN;
-    if (value.type != RPC_UINT)
+    if (!read_array(at, end, count))
+        return "a message is an array: [0, msgid, method, params]";
+    if (*count == 0 || !read_number(at, end, type))
         return "a message begins with a number: 0 for a request, 2 for a notification";
-    *type = value.as.number;
     return NULL;
 }
 
-static inline const char *read_msgid(const uint8_t **at, const uint8_t *end, uint32_t *msgid)
+FAST const char *read_msgid(const uint8_t **at, const uint8_t *end, uint32_t *msgid)
 {
-    rpc_value_t value;
-    if (!read_value(at, end, &value))
-        return BROKEN;
-    if (value.type != RPC_UINT || value.as.number > UINT32_MAX)
-        return "the msgid, second in a message, is an integer from 0 to 4294967295";
-    *msgid = (uint32_t)value.as.number;
+    uint64_t number;
+    if (!read_number(at, end, &number) || number > UINT32_MAX)
+        return "the msgid, second in a request, is an integer from 0 to 4294967295";
+    *msgid = (uint32_t)number;
     return NULL;
 }
 
-static inline const char *read_method(const uint8_t **at, const uint8_t *end, bytes_t *method)
+FAST const char *read_method(const uint8_t **at, const uint8_t *end, bytes_t *method)
 {
-    rpc_value_t value;
-    if (!read_value(at, end, &value))
-        return BROKEN;
-    if (!is_string(&value))
-        return "the method is a string, and a str is valid UTF-8";
-    *method = value.as.bytes;
-    return NULL;
+    return read_string(at, end, method) ? NULL : "the method is a string (a str is valid UTF-8)";
 }
 
-static const char *read_params(const uint8_t **at, const uint8_t *end, rpc_message_t *message)
+/* Reads on at P in params of which LEFT values are to come and MESSAGE->value_count have been read, and adds
+ * the others to it. Returns where the params end, or NULL and sets MESSAGE->problem: no local of the fast way
+ * needs an address. */
+__attribute__((noinline)) static const uint8_t *read_nested(const uint8_t *p, const uint8_t *end,
+                                                            rpc_message_t *message, uint64_t left)
 {
-    rpc_value_t beyond; /* where values go that are not kept */
-    if (!read_value(at, end, &beyond))
-        return BROKEN;
-    if (beyond.type != RPC_ARRAY)
-        return "the params, last in a message, are an array";
-    message->params = beyond.as.count;
-
-    nest_t nests[LIMIT_DEPTH - 1]; /* [0] is the params array itself, which stands at depth 2 */
-    unsigned top = 0;
-    uint32_t seen = 0; /* values so far; fewer than bytes of the payload */
-    nests[0].left = message->params;
-    for (;;) {
-        while (nests[top].left == 0 && top > 0) {
-            uint32_t index = nests[top--].index;
-            if (index < RPC_VALUES_MAX)
-                message->values[index].span = seen - index;
+    nest_t nests[LIMIT_DEPTH - 2];        /* around the value that is read, inside the params */
+    unsigned depth = 0;                   /* of those */
+    uint32_t seen = message->value_count; /* fewer than the payload has bytes */
+    rpc_value_t beyond;                   /* where a value goes that is not kept */
+    message->problem = BROKEN;
+    for (;; seen++) {
+        while (left == 0 && depth > 0) {
+            const nest_t *nest = &nests[--depth];
+            left = nest->left;
+            if (nest->index < RPC_VALUES_MAX)
+                message->values[nest->index].span = seen - nest->index;
         }
-        if (nests[top].left == 0)
+        if (left == 0)
             break;
-        nests[top].left--;
+        left--;
+        token_t token;
+        if (!read_token(&p, end, &token))
+            return NULL;
         rpc_value_t *value = seen < RPC_VALUES_MAX ? &message->values[seen] : &beyond;
-        if (!read_value(at, end, value))
-            return BROKEN;
-        if (value->type >= RPC_ARRAY) {
-            if (value->type == RPC_OTHER)
-                return "a message holds no floats, no ext types, and no str that is not valid UTF-8 (send "
-                       "integers, or bytes as bin)";
-            if (++top == LIMIT_DEPTH - 1)
-                return "a message is nested at most 8 deep";
-            nests[top].left = (uint64_t)value->as.count << (value->type == RPC_MAP);
-            nests[top].index = seen;
+        value_of_token(&token, value);
+        if (value->type == RPC_OTHER) {
+            message->problem = UNSENDABLE;
+            return NULL;
         }
-        seen++;
+        if (token.form >= FORM_ARRAY) {
+            if (depth == LIMIT_DEPTH - 2) {
+                message->problem = "a message is nested at most 8 deep";
+                return NULL;
+            }
+            nests[depth++] = (nest_t){.left = left, .index = seen};
+            left = children(&token);
+        }
     }
-    message->truncated = seen > RPC_VALUES_MAX;
-    message->value_count = message->truncated ? RPC_VALUES_MAX : seen;
+    message->problem = NULL;
+    message->value_count = seen;
+    return p;
+}
+
+FAST const char *read_params(const uint8_t **at, const uint8_t *end, rpc_message_t *message)
+{
+    uint32_t params;
+    if (!read_array(at, end, &params))
+        return "the params, last in a message, are an array";
+    message->params = params;
+    message->truncated = false;
+    const uint8_t *p = *at;
+    uint32_t seen = 0;
+    for (; seen < params; seen++) {
+        const uint8_t *before = p;
+        token_t token;
+        if (!read_token(&p, end, &token))
+            return BROKEN;
+        if (token.form >= FORM_ARRAY || seen == RPC_VALUES_MAX) {
+            message->value_count = seen;
+            p = read_nested(before, end, message, params - seen);
+            if (p == NULL)
+                return message->problem;
+            seen = message->value_count;
+            message->truncated = seen > RPC_VALUES_MAX;
+            seen = message->truncated ? RPC_VALUES_MAX : seen;
+            break;
+        }
+        value_of_token(&token, &message->values[seen]);
+        if (message->values[seen].type == RPC_OTHER)
+            return UNSENDABLE;
+    }
+    message->value_count = seen;
+    *at = p;
     return NULL;
 }
 
-static const char *read_message(const uint8_t **at, const uint8_t *end, rpc_message_t *message)
+/* Reads how a request or a notification begins, up to its msgid or method, as read_nested does. */
+__attribute__((noinline)) static const uint8_t *read_kind(const uint8_t *p, const uint8_t *end,
+                                                          rpc_message_t *message)
 {
     uint32_t count = 0;
     uint64_t type = 0;
-    const char *problem = read_opening(at, end, &count, &type);
-    if (problem != NULL)
-        return problem;
-    message->msgid = 0;
+    message->problem = read_opening(&p, end, &count, &type);
+    if (message->problem != NULL)
+        return NULL;
+    message->kind = (rpc_kind_t)type;
     switch (type) {
     case RPC_REQUEST:
-        if (count != 4)
-            return "a request has 4 elements: [0, msgid, method, params]";
-        message->kind = RPC_REQUEST;
-        problem = read_msgid(at, end, &message->msgid);
-        break;
+        if (count == 4)
+            return p;
+        message->problem = "a request has 4 elements: [0, msgid, method, params]";
+        return NULL;
     case RPC_NOTIFICATION:
-        if (count != 3)
-            return "a notification has 3 elements: [2, method, params]";
-        message->kind = RPC_NOTIFICATION;
-        break;
+        if (count == 3)
+            return p;
+        message->problem = "a notification has 3 elements: [2, method, params]";
+        return NULL;
     case RPC_RESPONSE:
-        return "a response ([1, ...]) was sent where a request is expected: [0, msgid, method, params]";
+        message->problem =
+            "a response ([1, ...]) was sent where a request is expected: [0, msgid, method, params]";
+        return NULL;
     default:
-        return "a message begins with 0 for a request, or 2 for a notification";
+        message->problem = "a message begins with 0 for a request, or 2 for a notification";
+        return NULL;
     }
+}
+
+FAST const char *read_message(const uint8_t **at, const uint8_t *end, rpc_message_t *message)
+{
+    static const uint8_t USUAL[] = {0x94, RPC_REQUEST}; /* how nearly all requests begin: spares two tokens */
+    const uint8_t *p = *at;
+    message->kind = RPC_REQUEST;
+    message->msgid = 0;
+    message->problem = NULL;
+    if ((size_t)(end - p) > sizeof USUAL && memcmp(p, USUAL, sizeof USUAL) == 0)
+        p += sizeof USUAL;
+    else
+        p = read_kind(p, end, message);
+    if (p == NULL)
+        return message->problem;
+    const char *problem = NULL;
+    if (message->kind == RPC_REQUEST)
+        problem = read_msgid(&p, end, &message->msgid);
     if (problem == NULL)
-        problem = read_method(at, end, &message->method);
+        problem = read_method(&p, end, &message->method);
     if (problem == NULL)
-        problem = read_params(at, end, message);
+        problem = read_params(&p, end, message);
+    *at = p;
     return problem;
 }
 
-/* Finds in the whole message at START what an answer to it needs: *MSGID, where it is an array that begins
- * with WITH_ID and a msgid (else 0), and whether it begins with 2. */
-static void identify(const uint8_t *start, const uint8_t *end, unsigned with_id, uint32_t *msgid,
-                     bool *notification)
+/* Finds in the value at START, which is whole, what an answer to it needs: *MSGID, where it is an array that
+ * begins with WITH_ID and a msgid (else 0), and whether it is an array that begins with 2. */
+static void identify(bytes_t payload, size_t start, uint64_t with_id, uint32_t *msgid, bool *notification)
 {
-    const uint8_t *at = start;
+    const uint8_t *at = payload.data + start;
+    const uint8_t *end = payload.data + payload.size;
     uint32_t count = 0;
     uint64_t type = 0;
     *msgid = 0;
@@ -375,35 +481,33 @@ static void identify(const uint8_t *start, const uint8_t *end, unsigned with_id,
     if (read_opening(&at, end, &count, &type) != NULL)
         return;
     *notification = type == RPC_NOTIFICATION;
-    /* Where it is no msgid, the 0 stays; that it is one message was seen before. */
-    if (type == with_id && count > 1)
-        (void)read_msgid(&at, end, msgid);
+    if (type == with_id && count > 1 && read_msgid(&at, end, msgid) != NULL)
+        *msgid = 0;
+}
+
+/* The way out for what is no message: says where the bytes break off, or skips what is one value but
+ * ill-formed. */
+__attribute__((cold, noinline)) static rpc_step_t refuse(bytes_t payload, size_t *at, rpc_message_t *message,
+                                                         const char *problem)
+{
+    size_t start = *at;
+    if (!rpc_skip(payload, at))
+        return RPC_STEP_BROKEN;
+    bool notification;
+    *message = (rpc_message_t){.kind = RPC_ILL_FORMED, .problem = problem};
+    identify(payload, start, RPC_REQUEST, &message->msgid, &notification);
+    message->answered = !notification;
+    return RPC_STEP_MESSAGE;
 }
 
 rpc_step_t rpc_read(bytes_t payload, size_t *at, rpc_message_t *message)
 {
     if (*at >= payload.size)
         return payload.size == 0 ? RPC_STEP_BROKEN : RPC_STEP_END;
-    const uint8_t *start = payload.data + *at;
-    const uint8_t *end = payload.data + payload.size;
-    const uint8_t *p = start;
-    const char *problem = read_message(&p, end, message);
-    if (problem != NULL) {
-        p = start;
-        if (!skip(&p, end)) {
-            *at = (size_t)(p - payload.data);
-            return RPC_STEP_BROKEN;
-        }
-        bool notification;
-        identify(start, end, RPC_REQUEST, &message->msgid, &notification);
-        message->kind = RPC_ILL_FORMED;
-        message->answered = !notification;
-        message->method = bytes_of(NULL, 0);
-        message->truncated = false;
-        message->params = 0;
-        message->value_count = 0;
-    }
-    message->problem = problem;
+    const uint8_t *p = payload.data + *at;
+    const char *problem = read_message(&p, payload.data + payload.size, message);
+    if (problem != NULL)
+        return refuse(payload, at, message, problem);
     *at = (size_t)(p - payload.data);
     return RPC_STEP_MESSAGE;
 }
@@ -424,33 +528,19 @@ const rpc_value_t *rpc_param(const rpc_message_t *message, uint32_t i)
 static const char *read_error(const uint8_t **at, const uint8_t *end, rpc_reply_t *reply)
 {
     static const char FORM[] = "a response's error is nil, [code, message] or [code, message, detail]";
-    rpc_value_t error;
-    rpc_value_t part;
-    if (!read_value(at, end, &error))
+    token_t error;
+    if (!read_token(at, end, &error))
         return BROKEN;
-    if (error.type == RPC_NIL)
+    if (error.form == FORM_NIL)
         return NULL;
-    if (error.type != RPC_ARRAY || error.as.count < 2 || error.as.count > 3)
+    if (error.form != FORM_ARRAY || error.argument < 2 || error.argument > 3)
         return FORM;
     reply->failed = true;
-    if (!read_value(at, end, &part))
-        return BROKEN;
-    if (!is_string(&part))
+    reply->has_detail = error.argument == 3;
+    if (!read_string(at, end, &reply->code) || !read_string(at, end, &reply->text))
         return FORM;
-    reply->code = part.as.bytes;
-    if (!read_value(at, end, &part))
-        return BROKEN;
-    if (!is_string(&part))
+    if (reply->has_detail && !read_number(at, end, &reply->detail))
         return FORM;
-    reply->text = part.as.bytes;
-    if (error.as.count == 2)
-        return NULL;
-    if (!read_value(at, end, &part))
-        return BROKEN;
-    if (part.type != RPC_UINT)
-        return FORM;
-    reply->has_detail = true;
-    reply->detail = part.as.number;
     return NULL;
 }
 
@@ -474,10 +564,8 @@ static const char *read_pushed(const uint8_t **at, const uint8_t *end, uint32_t 
     if (problem != NULL)
         return problem;
     const uint8_t *ahead = *at;
-    rpc_value_t params;
-    if (!read_value(&ahead, end, &params))
-        return BROKEN;
-    return params.type == RPC_ARRAY ? NULL : "the params, last in a message, are an array";
+    uint32_t params;
+    return read_array(&ahead, end, &params) ? NULL : "the params, last in a message, are an array";
 }
 
 static const char *read_reply(const uint8_t **at, const uint8_t *end, rpc_reply_t *reply)
@@ -506,20 +594,17 @@ rpc_step_t rpc_read_reply(bytes_t payload, size_t *at, rpc_reply_t *reply)
 {
     if (*at >= payload.size)
         return payload.size == 0 ? RPC_STEP_BROKEN : RPC_STEP_END;
-    const uint8_t *start = payload.data + *at;
-    const uint8_t *end = payload.data + payload.size;
-    const uint8_t *p = start;
+    const uint8_t *p = payload.data + *at;
     *reply = (rpc_reply_t){.kind = RPC_ILL_FORMED};
-    if (read_reply(&p, end, reply) != NULL) {
-        p = start;
-        if (!skip(&p, end)) {
-            *at = (size_t)(p - payload.data);
-            return RPC_STEP_BROKEN;
-        }
-        bool notification;
-        *reply = (rpc_reply_t){.kind = RPC_ILL_FORMED};
-        identify(start, end, RPC_RESPONSE, &reply->msgid, &notification);
+    if (read_reply(&p, payload.data + payload.size, reply) == NULL) {
+        *at = (size_t)(p - payload.data);
+        return RPC_STEP_MESSAGE;
     }
-    *at = (size_t)(p - payload.data);
+    size_t start = *at;
+    if (!rpc_skip(payload, at))
+        return RPC_STEP_BROKEN;
+    bool notification;
+    *reply = (rpc_reply_t){.kind = RPC_ILL_FORMED};
+    identify(payload, start, RPC_RESPONSE, &reply->msgid, &notification);
     return RPC_STEP_MESSAGE;
 }

@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define HIGH_BITS UINT64_C(0x8080808080808080) /* set in a byte that is not ASCII */
-
 /* One row of Unicode 15, table 3-7: lead bytes, how many bytes follow, and the range of the first of them
  * (the others are 80..BF). */
 typedef struct lead {
@@ -57,25 +55,21 @@ static size_t character_size(bytes_t text)
     return 0;
 }
 
-bool utf8_valid(bytes_t text)
+bool utf8_valid_mixed(bytes_t text)
 {
-    const uint8_t *at = text.data;
-    size_t left = text.size;
-    while (left > 0) {
+    for (size_t at = 0; at < text.size;) {
         uint64_t eight;
-        if (left >= sizeof eight) {
-            memcpy(&eight, at, sizeof eight);
-            if ((eight & HIGH_BITS) == 0) {
+        if (text.size - at >= sizeof eight) {
+            memcpy(&eight, text.data + at, sizeof eight);
+            if ((eight & UTF8_HIGH_BITS) == 0) {
                 at += sizeof eight;
-                left -= sizeof eight;
                 continue;
             }
         }
-        size_t size = character_size(bytes_of(at, left));
+        size_t size = character_size(bytes_of(text.data + at, text.size - at));
         if (size == 0)
             return false;
         at += size;
-        left -= size;
     }
     return true;
 }

@@ -4,14 +4,47 @@
 
 #include "common/buffer.h"
 
+#define UTF8_HIGH_BITS UINT64_C(0x8080808080808080) /* set in a byte that is not ASCII */
+
+/* Whether TEXT is ASCII, looking at 8 bytes a step: the last step may overlap the one before. */
+static inline bool utf8_is_ascii(bytes_t text)
+{
+    uint64_t a;
+    uint32_t b;
+    uint32_t c;
+    if (text.size >= sizeof a) {
+        for (size_t at = 0; at + sizeof a < text.size; at += sizeof a) {
+            memcpy(&a, text.data + at, sizeof a);
+            if ((a & UTF8_HIGH_BITS) != 0)
+                return false;
+        }
+        memcpy(&a, text.data + text.size - sizeof a, sizeof a);
+    } else if (text.size >= sizeof b) {
+        memcpy(&b, text.data, sizeof b);
+        memcpy(&c, text.data + text.size - sizeof c, sizeof c);
+        a = b | c;
+    } else if (text.size > 0) {
+        a = text.data[0] | text.data[text.size / 2] | text.data[text.size - 1];
+    } else {
+        a = 0;
+    }
+    return (a & UTF8_HIGH_BITS) == 0;
+}
+
+/* utf8_valid for text that is not ASCII alone. */
+KV_MUST_USE bool utf8_valid_mixed(bytes_t text);
+
 /* Whether TEXT is well-formed UTF-8 (Unicode 15, table 3-7: no surrogates, no overlong forms, nothing above
  * U+10FFFF). Empty text is. */
-bool utf8_valid(bytes_t text);
+KV_MUST_USE static inline bool utf8_valid(bytes_t text)
+{
+    return utf8_is_ascii(text) || utf8_valid_mixed(text);
+}
 
 /* Writes INPUT into OUT (OUT_SIZE bytes, at least 8, zero-terminated) for a message to people: printable
- * characters as they are, control characters, quotes, backslashes and bytes that are no UTF-8 escaped (\n, \x1b),
- * and cut with "..." where it does not fit. Never cuts inside a character: the result is valid UTF-8. Returns
- * OUT. */
+ * characters as they are, control characters, quotes, backslashes and bytes that are no UTF-8 escaped (\n,
+ * \x1b), and cut with "..." where it does not fit. Never cuts inside a character: the result is valid UTF-8.
+ * Returns OUT. */
 const char *utf8_quote(bytes_t input, char *out, size_t out_size);
 
 #endif
