@@ -15,9 +15,7 @@
 #include "common/utf8.h"
 
 enum {
-    QUOTE_SIZE = 100,        /* bytes of a piece of input quoted in a problem */
-    MESSAGE_OVERHEAD = 1024, /* bytes of a request around key and value, with the longest names and options */
-    ANSWER_ROOM = 96         /* bytes kept in an answer payload for each request that gets only an error */
+    QUOTE_SIZE = 100 /* bytes of a piece of input quoted in a problem */
 };
 
 typedef struct key key_row_t;
@@ -477,54 +475,4 @@ void settings_release(settings_t *settings)
     credentials_free(settings->managers, settings->manager_count);
     credentials_free(settings->names, settings->name_count);
     *settings = (settings_t){0};
-}
-
-/* The Ith of all endpoints, those for requests first. */
-static const char *endpoint_of(const settings_t *settings, unsigned i)
-{
-    return i < settings->request_count ? settings->requests[i]
-                                       : settings->events[i - settings->request_count];
-}
-
-static bool endpoints_check(const settings_t *settings, const place_t *place)
-{
-    unsigned count = settings->request_count + settings->event_count;
-    for (unsigned i = 0; i < count; i++) {
-        const char *endpoint = endpoint_of(settings, i);
-        if (endpoint[strlen(endpoint) - 1] == '*') /* each is a port of its own */
-            continue;
-        for (unsigned j = 0; j < i; j++)
-            if (strcmp(endpoint, endpoint_of(settings, j)) == 0)
-                return place_fault(
-                    place, "%s is given twice under listen; give each socket endpoints of its own", endpoint);
-    }
-    return true;
-}
-
-bool config_check(const settings_t *settings, char *problem, size_t problem_size)
-{
-    place_t place = {.name = "configuration", .problem = problem, .size = problem_size};
-    const limits_t *limits = &settings->limits;
-    uint64_t entry = limits->value + limits->key + MESSAGE_OVERHEAD;
-    uint64_t batch = limits->batch * ANSWER_ROOM;
-    if (settings->first_id > settings->last_id)
-        return place_fault(&place, "ids/first (%" PRIu64 ") is above ids/last (%" PRIu64 "); exchange them",
-                           settings->first_id, settings->last_id);
-    if (entry > limits->message)
-        return place_fault(&place,
-                           "limits/message (%" PRIu64 ") does not hold a value of limits/value (%" PRIu64
-                           ") with its key; raise it to at least %" PRIu64 ", or lower limits/value",
-                           limits->message, limits->value, entry);
-    if (batch > limits->message)
-        return place_fault(&place,
-                           "limits/message (%" PRIu64
-                           ") does not hold an error for each of limits/batch (%" PRIu64
-                           ") requests; raise it to at least %" PRIu64 ", or lower limits/batch",
-                           limits->message, limits->batch, batch);
-    if (limits->outstanding < limits->message)
-        return place_fault(&place,
-                           "limits/outstanding (%" PRIu64 ") is below limits/message (%" PRIu64
-                           "), so that no long answer could be sent; raise it to at least that",
-                           limits->outstanding, limits->message);
-    return endpoints_check(settings, &place);
 }
