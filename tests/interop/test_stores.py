@@ -174,8 +174,8 @@ def test_limits__a_full_store_says_so_and_keeps_what_it_has():
         for key in "abc":
             client.call("put", key, "v")
         assert client.code("put", "d", "v") == "RESOURCE_EXHAUSTED"
-        assert client.code("put", "a", "v" * 95) == "RESOURCE_EXHAUSTED"
-        assert client.code("put", "a", "v" * 94) is None
+        assert client.code("put", "a", "v" * 96) == "RESOURCE_EXHAUSTED"
+        assert client.code("put", "a", "v" * 95) is None
         assert [entry[0] for entry in listed(client)] == ["a", "b", "c"]
         assert client.call("del", "a") > 0
         assert client.code("put", "d", "v") is None

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Peers that mean harm, or are broken: the broker goes on serving the others, and its memory stays within bounds."""
+
+import random
+import socket
+import struct
+import threading
+import time
+
+import pytest
+import zmq
+
+from kvtest import (SANITIZED, TIMEOUT, Broker, RawPeer, check_response, clients_of, pack, unpack_all, wait_until)
+
+MIB = 1 << 20
+# What the allocator and the sanitizers' shadow may add to what the broker really holds.
+SLACK = 160 * MIB if SANITIZED else 8 * MIB
+
+
+def serves(broker):
+    with broker.client() as client:
+        client.call("put", "k", "v")
+        assert client.call("get", "k") == "v"
+
+
+# -- lengths that lie
+
+LIES = [head + b"\xff\xff\xff\xff" for head in (b"\xdd", b"\xdf", b"\xdb", b"\xc6", b"\xc9")]
+
+
+@pytest.mark.parametrize("inside", (b"", b"\x94", b"\x94\x00", b"\x94\x00\x05", b"\x94\x00\x05\xa3put", b"\x94\x00\x05\xa3put\x92\xa1k",
+                                    b"\x94\x00\x05\xa3put\x93\xa1k\xa1v", b"\x92\x02\xa3put"), ids=bytes.hex)
+def test_lying_lengths__are_answered_with_memory_flat(broker, inside):
+    with broker.client() as client:
+        client.call("ping")
+        before = broker.rss()
+        for lie in LIES:
+            for _ in range(40):
+                client.send_raw(inside + lie)
+            for _ in range(40):
+                (answer,) = unpack_all(client.recv_payload())
+                assert (answer[1], answer[2][0]) == (0, "INVALID_ARGUMENT")
+        assert broker.rss() - before < SLACK
+        assert client.call("ping") == "pong"
+
+
+def test_lying_lengths__of_a_frame__cost_nothing_and_end_that_connection(broker):
+    serves(broker)
+    before = broker.rss()
+    for size in (8388609, 2**31, 2**62, 2**63 - 1):
+        with RawPeer(broker.request_endpoint) as peer:
+            peer.send(bytes([RawPeer.LONG]) + struct.pack(">Q", size) + b"begins")
+            assert peer.closed()
+    assert broker.rss() - before < SLACK
+    serves(broker)
+
+
+# -- floods
+
+
+def test_multipart_without_end__others_are_served_and_memory_comes_back(broker):
+    serves(broker)
+    before = broker.rss()
+    with RawPeer(broker.request_endpoint) as peer, broker.client() as other:
+        for _ in range(32):
+            peer.send_frame(b"x" * MIB, more=True)
+            assert other.call("ping") == "pong"
+    wait_until(lambda: broker.rss() - before < 16 * MIB + SLACK, what="the memory comes back")
+    serves(broker)
+
+
+def test_many_frames__are_answered_with_one_error(broker):
+    with broker.client() as client:
+        client.send_frames([b"x"] * 5000)
+        (answer,) = unpack_all(client.recv_payload())
+        assert (answer[1], answer[2][0]) == (0, "INVALID_ARGUMENT")
+    serves(broker)
+
+
+def test_connections_that_never_speak__do_not_keep_others_out(broker):
+    silent = [RawPeer(broker.request_endpoint, handshake=False) for _ in range(300)]
+    try:
+        serves(broker)
+    finally:
+        for peer in silent:
+            peer.close()
+    serves(broker)
+
+
+@pytest.mark.parametrize("garbage", (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\xff" * 4096, b"\0" * 4096, b"\x01\x00",
+                                     b"\xff" + bytes(8) + b"\x7f\x01\x05" + bytes(64),
+                                     b"\xff" + bytes(8) + b"\x7f\x03\x00PLAIN" + bytes(64),
+                                     b"\xff" + bytes(8) + b"\x7f\x03\x00CURVE" + bytes(300)),
+                         ids=("http", "ff", "00", "zmtp 1", "zmtp 2", "plain", "curve"))
+def test_garbage_instead_of_a_handshake__others_are_served(broker, garbage):
+    for endpoint in (broker.request_endpoint, broker.event_endpoint):
+        for _ in range(5):
+            with RawPeer(endpoint, handshake=False) as peer:
+                try:
+                    peer.send(garbage)
+                except ConnectionError:
+                    pass  # it was cut off while it still wrote: as it should be
+    serves(broker)
+
+
+def test_connections_that_are_reset_at_any_point__others_are_served(broker):
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+    ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", b"reset/1")
+    whole = greeting + bytes([RawPeer.COMMAND, len(ready)]) + ready + b"\x00\x0b" + pack([0, 1, "ping", []])
+    for size in range(0, len(whole) + 1, 3):
+        with RawPeer(broker.request_endpoint, handshake=False) as peer:
+            peer.send(whole[:size])
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    serves(broker)
+    with broker.manager() as manager:
+        wait_until(lambda: "reset" not in clients_of(manager), what="the reset peers leave no session")
+
+
+# -- random bytes
+
+
+def mutated(chance, message):
+    data = bytearray(message)
+    for _ in range(chance.randrange(1, 4)):
+        kind = chance.randrange(4)
+        at = chance.randrange(len(data) + 1)
+        if kind == 0 and data:
+            data[at % len(data)] = chance.randrange(256)
+        elif kind == 1:
+            data[at:at] = chance.randbytes(chance.randrange(1, 6))
+        elif kind == 2:
+            del data[at:at + chance.randrange(1, 6)]
+        else:
+            data[at:at] = message
+    return bytes(data)
+
+
+def test_mutated_messages__every_answer_is_well_formed(broker):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    valid = [pack([0, 5, "put", ["k", "v", {"ttl_ms": 100000}]]), pack([0, 5, "get", ["k"]]), pack([2, "put", ["k", b"v"]]),
+             pack([0, 5, "list", ["", {"after": "a", "limit": 10}]]), pack([0, 5, "manage", ["x", "put", "k", "v", {"create": True}]]),
+             pack([0, 5, "hello", [{"secret": "0123456789abcdef"}]]), pack([0, 5, "auth", [1, 2]]), pack([0, 5, "del", ["k"]])]
+    rounds = 1000 if SANITIZED else 4000
+    with broker.client() as client:
+        for number in range(rounds):
+            client.send_raw(mutated(chance, chance.choice(valid)))
+            if number % 50 == 49:  # all answers up to that of a request that cannot be mistaken
+                marker = 0x7FFF0000 + number
+                client.send_raw(pack([0, marker, "ping", []]))
+                while True:
+                    messages = unpack_all(client.recv_payload())
+                    assert messages
+                    if check_response(messages[-1])[1] == marker:
+                        break
+                    for message in messages:
+                        check_response(message)
+    serves(broker)
+
+
+# -- a client that does not read
+
+
+class Pinger(threading.Thread):
+    """A well-behaved client beside the misbehaving one; remembers how long each of its requests took."""
+
+    def __init__(self, broker):
+        super().__init__(daemon=True)
+        self.broker = broker
+        self.times = []
+        self.failure = None
+        self.enough = threading.Event()
+
+    def run(self):
+        try:
+            with self.broker.client() as client:
+                client.call("put", "k", "v")
+                while not self.enough.is_set():
+                    start = time.monotonic()
+                    assert client.call("get", "k") == "v"
+                    self.times.append(time.monotonic() - start)
+                    self.enough.wait(0.002)
+        except Exception as failure:  # handed to the test's own thread
+            self.failure = failure
+
+    def __enter__(self):
+        self.start()
+        wait_until(lambda: len(self.times) > 20 or self.failure, what="the pinger begins")
+        return self
+
+    def __exit__(self, *exception):
+        self.enough.set()
+        self.join(TIMEOUT)
+        if self.failure:
+            raise self.failure
+
+
+@pytest.mark.parametrize("size, count, batch", ((MIB, 200, 1), (MIB, 60, 7), (1000, 40000, 1)), ids=("1 MiB", "1 MiB in batches", "1 kB"))
+def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(size, count, batch):
+    with Broker() as broker, broker.manager("watcher") as manager:
+        name = "slow/1"
+        slow = RawPeer(broker.request_endpoint, name.encode())
+        slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        slow.send_frame(pack([0, 1, "put", ["k", "v" * size]]))
+        assert unpack_all(slow.read_frame()[1])[0][2] is None
+        with Pinger(broker) as pinger:
+            calm = sorted(pinger.times)
+            before, peak = broker.rss(), 0
+            request = pack([0, 2, "get", ["k"]]) * batch
+            slow.socket.settimeout(0.05)
+            ended = False
+            deadline = time.monotonic() + 2 * TIMEOUT
+            for _ in range(count):
+                try:
+                    slow.send_frame(request)
+                except OSError:  # cut off, or no longer read from
+                    break
+            while not ended and time.monotonic() < deadline:
+                peak = max(peak, broker.rss() - before)
+                ended = not clients_of(manager)["slow"]["connected"]
+            assert ended, "the session of a client that does not read was not ended"
+            assert peak < 16 * MIB + 10 * MIB + SLACK, f"{peak >> 20} MiB"
+            disturbed = sorted(pinger.times[len(calm):])
+        assert disturbed[len(disturbed) // 2] < max(0.02, 20 * calm[len(calm) // 2])
+        assert disturbed[-1] < 1.0
+        broker.wait_log(r"(?i)\bslow\b", what="that the client was cut off for its slowness")
+        wait_until(lambda: broker.rss() - before < 8 * MIB + SLACK, what="its memory is given back")
+        slow.close()
+
+
+def test_slow_reader__below_the_bound__gets_every_answer(broker):
+    with broker.client(sockopt={zmq.RCVHWM: 1}) as client:
+        client.call("put", "k", "v" * 100000)
+        for _ in range(100):
+            client.request("get", "k")
+        for _ in range(100):
+            assert client.recv_response()[3] == "v" * 100000
+
+
+# -- waiting behind a parked request
+
+
+@pytest.mark.parametrize("waiting, served", ((1024, True), (1025, False)))
+def test_payloads_waiting_behind_a_parked_request__at_the_bound_and_one_past(waiting, served):
+    with Broker() as broker, broker.client("lamp/owner") as owner, broker.client("lamp/thief") as thief:
+        owner.call("hello", {"secret": "s" * 16})
+        thief.code("ping")
+        wrong = thief.request("hello", {"secret": "w" * 16})  # answered after a second
+        msgids = [thief.request("ping") for _ in range(waiting)]
+        if served:
+            for msgid in [wrong, *msgids]:
+                response = thief.recv_response()
+                assert (response[1], response[2][0]) == (msgid, "UNAUTHENTICATED")
+        else:
+            broker.wait_log(r"(?i)\bslow\b", what="that the session ended")
+        assert owner.call("ping") == "pong"
+
+
+def test_bytes_waiting_behind_a_parked_request__are_bounded():
+    options = {"limits/message": 65536, "limits/value": 1000, "limits/batch": 64}
+    with Broker(options=options) as broker, broker.client("lamp/owner") as owner, broker.client("lamp/thief") as thief:
+        owner.call("hello", {"secret": "s" * 16})
+        thief.code("ping")
+        thief.request("hello", {"secret": "w" * 16})
+        for _ in range(3):
+            thief.request("put", "k", "v" * 30000)
+        broker.wait_log(r"(?i)\bslow\b", what="that the session ended")
+        assert owner.call("ping") == "pong"
+
+
+# -- the event socket
+
+
+def test_event_socket__admits_nobody_without_a_credential(broker):
+    with pytest.raises((ConnectionError, AssertionError)):
+        RawPeer(broker.event_endpoint, kind=b"SUB").read_frame()
+    serves(broker)

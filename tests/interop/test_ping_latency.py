@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The loop never waits for argon2id: while many clients fail to log in, another's requests are answered at once."""
+
+import time
+
+import zmq
+
+from kvtest import TIMEOUT, Broker, pack, real_hash, unpack_all
+
+CLIENTS = 20
+
+
+def test_ping__while_20_clients_fail_to_log_in__stays_far_below_one_verification():
+    with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as other:
+        start = time.monotonic()
+        assert other.code("auth", "slow", "nope") == "UNAUTHENTICATED"
+        verification = time.monotonic() - start
+
+        poller = zmq.Poller()
+        guessers = []
+        for number in range(CLIENTS):
+            # Each from an address of its own (source;destination, zmq_tcp(7)), so that none is refused for its rate.
+            endpoint = broker.request_endpoint.replace("tcp://", f"tcp://127.0.0.{number + 2}:0;")
+            guesser = broker.client(endpoint=endpoint)
+            guesser.call("ping")
+            poller.register(guesser.socket, zmq.POLLIN)
+            guessers.append(guesser)
+        for guesser in guessers:
+            guesser.request("auth", "slow", "nope")
+
+        failed, times = 0, []
+        deadline = time.monotonic() + CLIENTS * verification + 2 * TIMEOUT
+        while failed < CLIENTS and time.monotonic() < deadline:
+            start = time.monotonic()
+            assert other.call("ping") == "pong"
+            times.append(time.monotonic() - start)
+            for ready, _ in poller.poll(1):
+                (answer,) = unpack_all(ready.recv())
+                assert answer[2][0] == "UNAUTHENTICATED", answer
+                failed += 1
+        assert failed == CLIENTS
+        times.sort()
+        median, slow, worst = times[len(times) // 2], times[len(times) * 95 // 100], times[-1]
+        print(f"verification {verification * 1000:.1f} ms, ping: {len(times)} times, median {median * 1000:.2f} ms, "
+              f"95 % {slow * 1000:.2f} ms, worst {worst * 1000:.2f} ms")
+        assert len(times) > CLIENTS
+        assert median < verification / 10
+        assert slow < verification / 2
+
+
+def test_auth__many_waiting__each_is_answered_in_its_own_session():
+    with Broker(hashes={"slow": real_hash("eve")}) as broker:
+        clients = [broker.client(f"worker-{number}") for number in range(4)]
+        for client in clients:
+            client.send_raw(pack([0, 1, "auth", ["slow", "eve"]]) + pack([0, 2, "hello", []]))
+        for number, client in enumerate(clients):
+            first, second = unpack_all(client.recv_payload())
+            assert first == [1, 1, None, {"role": "manager"}]
+            assert (second[3]["client"], second[3]["role"]) == (f"worker-{number}", "manager")

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The way up and down: signals, the goodbye to every session, ports in use."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import zmq
+
+from kvtest import TIMEOUT, Broker, RawPeer, binary_of, pack, real_hash, unpack_all
+
+BOUND = 5.0  # seconds that a shutdown may take, and what a busy machine adds
+GRACE = TIMEOUT / 3
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT), ids=lambda number: number.name)
+def test_signal__every_session_is_told_bye_is_logged_exit_0(number):
+    with Broker() as broker:
+        clients = [broker.client(), broker.client("named/1"), broker.manager()]
+        for client in clients:
+            client.call("put", "k", "v")
+        broken = broker.client()
+        broken.exchange(b"\xc1")
+        start = time.monotonic()
+        broker.process.send_signal(number)
+        for client in [*clients, broken]:
+            assert client.recv_push() == [2, "bye", [{"reason": "shutdown"}]]
+        broker.wait_exit(0, BOUND + GRACE)
+        assert time.monotonic() - start < BOUND + GRACE
+        assert re.search(r"\bBye\b", broker.log(1)), broker.log()
+        assert len(re.findall(r"\bBye\b", broker.log())) == 1
+
+
+def test_signal__without_clients__ends_at_once():
+    with Broker() as broker:
+        start = time.monotonic()
+        broker.stop(GRACE)
+        assert time.monotonic() - start < GRACE
+
+
+def test_signal__a_session_with_envelopes__gets_no_push():
+    with Broker() as broker, broker.client(kind=zmq.REQ) as req, broker.client() as enveloped:
+        req.call("ping")
+        enveloped.send_frames([b"e", b"", pack([0, 1, "ping", []])])
+        enveloped.recv_frames()
+        broker.stop(BOUND + GRACE)
+        assert req.silent(0.05) and enveloped.silent(0.05)
+
+
+def test_signal__what_was_received_is_answered():
+    with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client, broker.client() as other:
+        other.call("ping")
+        client.call("put", "k", "v")
+        msgids = [client.request("auth", "slow", "eve"), client.request("get", "k")]
+        assert other.call("ping") == "pong"  # so the broker has taken those, for they were sent before
+        broker.process.send_signal(signal.SIGTERM)
+        assert client.result(msgids[0]) == {"role": "manager"}
+        assert client.result(msgids[1]) == "v"
+        assert client.recv_push()[1] == "bye"
+        broker.wait_exit(0, BOUND + GRACE)
+
+
+def test_signal__a_client_that_does_not_read__does_not_hold_it_up():
+    with Broker() as broker:
+        deaf = RawPeer(broker.request_endpoint, b"deaf/1")
+        deaf.send_frame(pack([0, 1, "put", ["k", "v" * 1000000]]))
+        deaf.read_frame()
+        for _ in range(12):
+            deaf.send_frame(pack([0, 1, "get", ["k"]]))
+        with broker.client() as other:
+            other.call("ping")
+        start = time.monotonic()
+        broker.stop(BOUND + GRACE)
+        assert time.monotonic() - start < BOUND + GRACE
+        deaf.close()
+
+
+def test_second_signal__ends_it_at_once():
+    with Broker() as broker, broker.client("lamp/owner") as owner, broker.client("lamp/thief") as thief:
+        owner.call("hello", {"secret": "s" * 16})
+        thief.request("hello", {"secret": "w" * 16})  # a second's wait that the way down has to respect
+        owner.call("ping")
+        since = len(broker.lines)
+        broker.process.send_signal(signal.SIGTERM)
+        broker.wait_log(r"(?i)stopping", since=since)
+        start = time.monotonic()
+        broker.process.send_signal(signal.SIGTERM)
+        broker.process.wait(TIMEOUT)
+        assert time.monotonic() - start < 0.8
+        assert "runtime error" not in broker.log()
+
+
+def test_signal__new_connections_are_not_served_while_it_stops():
+    with Broker() as broker, broker.client("lamp/owner") as owner, broker.client("lamp/thief") as thief:
+        owner.call("hello", {"secret": "s" * 16})
+        thief.request("hello", {"secret": "w" * 16})
+        owner.call("ping")
+        since = len(broker.lines)
+        broker.process.send_signal(signal.SIGTERM)
+        broker.wait_log(r"(?i)stopping", since=since)
+        with broker.client() as late:
+            late.request("put", "k", "v")
+            broker.wait_exit(0, BOUND + GRACE)
+            assert late.silent(0.05) or unpack_all(late.recv_payload())[0][:2] != [1, 1]
+
+
+def run_broker(*arguments):
+    return subprocess.run([binary_of("kvbroker"), *arguments], capture_output=True, text=True, timeout=TIMEOUT,
+                          stdin=subprocess.DEVNULL)
+
+
+def only_problem(done):
+    """The one line in which a broker that does not start says why."""
+    lines = [line for line in done.stderr.splitlines() if re.search(r"\berror\b|kvbroker:", line)] or done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("which", ("requests", "events"))
+def test_port_in_use__one_line_names_it_and_says_what_to_do(which):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        other = "events" if which == "requests" else "requests"
+        done = run_broker("--set", f"listen/{which}={endpoint}", "--set", f"listen/{other}=tcp://127.0.0.1:*")
+    assert done.returncode not in (0, None) and done.returncode > 0
+    line = only_problem(done)
+    assert endpoint in line
+    assert f"listen/{which}" in line
+    assert "in use" in line
+
+
+def test_two_brokers__the_second_fails_the_first_goes_on():
+    with Broker() as broker, broker.client() as client:
+        done = run_broker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
+        assert done.returncode > 0
+        assert client.call("ping") == "pong"
+
+
+def test_several_endpoints__each_is_served(tmp_path):
+    requests = ["tcp://127.0.0.1:*", f"ipc://{tmp_path}/requests", "tcp://127.0.0.1:*"]
+    with Broker(requests=requests, events=["tcp://127.0.0.1:*", f"ipc://{tmp_path}/events"]) as broker:
+        assert len(set(broker.request_endpoints)) == 3
+        for endpoint in broker.request_endpoints:
+            with broker.client("same/" + str(broker.request_endpoints.index(endpoint)), endpoint=endpoint) as client:
+                client.call("put", "k", endpoint)
+                assert client.call("get", "k") == endpoint
+        assert broker.event_endpoints[1] == f"ipc://{tmp_path}/events"
+
+
+def test_ipc__a_file_left_by_a_killed_broker__is_taken_over(tmp_path):
+    endpoint = [f"ipc://{tmp_path}/requests"]
+    with Broker(requests=endpoint) as broker:
+        broker.process.kill()
+        broker.process.wait()
+        assert os.path.exists(f"{tmp_path}/requests")
+        with Broker(requests=endpoint) as second, second.client() as client:
+            assert client.call("ping") == "pong"
+        broker.process.returncode = 0  # it was this test that ended it
+
+
+def test_log__says_who_connected_and_who_disconnected_and_no_value_password_or_secret():
+    with Broker() as broker, broker.client("lamp/1") as client:
+        client.call("hello", {"secret": "needle-secret-of-16"})
+        client.call("put", "needle-key", "needle-value")
+        assert client.code("auth", "adam", "needle-password") == "UNAUTHENTICATED"
+        client.call("auth", "adam", "eve")
+        client.call("bye")
+        broker.wait_log(r"(?i)lamp.*disconnect|disconnect.*lamp")
+        assert re.search(r"(?im)^.*lamp.*\bconnected|\bconnected.*lamp", broker.log())
+        assert "needle-value" not in broker.log() and "needle-password" not in broker.log()
+        assert "needle-secret" not in broker.log()
