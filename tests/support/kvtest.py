@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -221,6 +222,10 @@ class Broker:
                 sys.stderr.write(f"--- log of the broker ---\n{self.log(200)}\n")
         finally:
             self._abandon()
+
+    def kill(self):
+        """SIGKILL, and whatever it leaves behind."""
+        self._abandon()
 
     def _abandon(self):
         if self.process and self.process.poll() is None:
@@ -489,9 +494,8 @@ class Peer:
         self.process.stdin.write(json.dumps({"do": operation, **arguments}) + "\n")
         self.process.stdin.flush()
 
-    def answer(self, timeout=4 * TIMEOUT):
+    def answer(self, timeout=8 * TIMEOUT):
         """The answer to what was asked. Fails where the process ends or fails."""
-        import select
         readable, _, _ = select.select([self.process.stdout], [], [], timeout)
         if not readable:
             raise TimeoutError(f"no answer from the peer process within {timeout:g} s")

@@ -6,14 +6,17 @@ with one on standard output:
     {"do": "call", "socket": 0, "method": "put", "params": ["k", "v"]}
     {"do": "post", "socket": 0, "method": "put", "params": ["k", "v"], "count": 100}   sends without reading
     {"do": "own", "keys": 1}            every client puts values of its own and reads all of them back
-    {"do": "cycle", "count": 100}       so many short sessions: connect, hello, put, get, bye; ids in order
+    {"do": "cycle", "count": 100, "width": 1}   so many short sessions, WIDTH of them side by side at any time:
+                                        connect, hello, get, put, get, bye; answers their ids, in the order they began
 
 Ends when its standard input does."""
 
 import json
 import sys
 
-from kvtest import Client, RpcError, pack
+import zmq
+
+from kvtest import TIMEOUT, Client, RpcError, pack
 
 clients = []
 
@@ -61,22 +64,63 @@ def op_own(_, keys=1):
     return {"right": len(clients)}
 
 
-def op_cycle(endpoint, count):
-    ids = []
-    for index in range(count):
-        with Client(endpoint) as client:
-            name = client.call("hello")["client"]
-            if client.call("get", "seen") is not None:
-                return {"wrong": f"client {name} was not empty"}
-            client.call("put", "seen", f"{name} {index}")
-            if client.call("get", "seen") != f"{name} {index}":
-                return {"wrong": f"client {name} does not read its own value"}
-            if client.call("bye") is not True:
-                return {"wrong": "bye"}
-            if client.pushed:
-                return {"wrong": f"client {name} got {list(client.pushed)}"}
-            ids.append(name)
-    return {"ids": ids}
+class ShortSession:
+    """One session from its connection to its bye, advanced by one answer at a time."""
+
+    def __init__(self, endpoint, number):
+        self.client = Client(endpoint)
+        self.number = number
+        self.name = None
+        self.done = False
+        self.expected = self.client.request("hello")
+        self.steps = iter(self.course())
+        next(self.steps)
+
+    def course(self):
+        """Sends the next request and yields for its answer; returns at the end of the session."""
+        self.name = (yield)["client"]
+        value = f"{self.name} {self.number}"
+        self.expected = self.client.request("get", "seen")
+        assert (yield) is None, f"client {self.name} was not empty"
+        self.expected = self.client.request("put", "seen", value)
+        yield
+        self.expected = self.client.request("get", "seen")
+        assert (yield) == value, f"client {self.name} does not read its own value"
+        self.expected = self.client.request("bye")
+        assert (yield) is True, f"client {self.name}: bye"
+        self.done = True
+        yield
+
+    def advance(self):
+        self.steps.send(self.client.result(self.expected))
+        assert not self.client.pushed, f"client {self.name} was told {list(self.client.pushed)}"
+
+
+def op_cycle(endpoint, count, width=1):
+    poller = zmq.Poller()
+    live = {}
+    names = [None] * count
+    begun = 0
+    try:
+        while live or begun < count:
+            while begun < count and len(live) < width:
+                session = ShortSession(endpoint, begun)
+                live[session.client.socket] = session
+                poller.register(session.client.socket, zmq.POLLIN)
+                begun += 1
+            ready = poller.poll(int(TIMEOUT * 1000))
+            assert ready, f"no answer came for {[session.name for session in live.values()]}"
+            for socket, _ in ready:
+                session = live[socket]
+                session.advance()
+                if session.done:
+                    names[session.number] = session.name
+                    poller.unregister(socket)
+                    session.client.close()
+                    del live[socket]
+    except (AssertionError, RpcError, TimeoutError) as problem:
+        return {"wrong": f"{type(problem).__name__}: {problem}"}
+    return {"ids": names}
 
 
 def main():
