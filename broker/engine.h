@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The storage engine: every client's store, the one sequence of changes, and time's work on them (expiry).
  *
- * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the epoch
- * and the order of everything come from here. The engine in memory answers before it returns; callers
+ * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the
+ * epoch and the order of everything come from here. The engine in memory answers before it returns; callers
  * (handlers) are written so that an answer may come later. It knows nothing of sessions, names or wire bytes.
  * Not thread-safe: one thread owns an engine. Time is an argument: monotonic milliseconds. */
 #ifndef KV_BROKER_ENGINE_H
 #define KV_BROKER_ENGINE_H
 
+#include "broker/omap.h"
 #include "common/bytes.h"
 #include "common/limits.h"
 #include "common/status.h"
@@ -15,7 +16,9 @@
 typedef struct engine engine_t;
 typedef struct store store_t; /* one client's entries, PROTOCOL.md section 4 */
 
-enum { ENGINE_EPOCH_SIZE = 23 }; /* characters of an epoch: 128 random bits, base 58 or hex-like text, at most this */
+enum {
+    ENGINE_EPOCH_SIZE = 23
+}; /* bytes of an epoch: 128 random bits as URL-safe base64, and a terminating zero */
 
 /* What happened, PROTOCOL.md 6.1. Each takes the next number of the sequence. */
 typedef enum change_kind {
@@ -38,10 +41,10 @@ typedef struct actor {
 typedef struct change {
     uint64_t seq;
     change_kind_t kind;
-    void *owner;    /* of the store it happened to, as given to engine_open */
-    bytes_t key;    /* of PUT, DEL, EXPIRE */
-    bytes_t value;  /* of PUT; of DISCONNECT and ROLE their text */
-    bool binary;    /* of PUT: the value is bin, not str */
+    void *owner;     /* of the store it happened to, as given to engine_open */
+    bytes_t key;     /* of PUT, DEL, EXPIRE */
+    bytes_t value;   /* of PUT; of DISCONNECT and ROLE their text */
+    bool binary;     /* of PUT: the value is bin, not str */
     uint64_t ttl_ms; /* of PUT; 0 = none */
     actor_t by;
 } change_t;
@@ -57,7 +60,8 @@ typedef struct engine_options {
     void *context;          /* given to on_change */
 } engine_options_t;
 
-/* Makes an engine with a new random epoch and seq 0 (the first change gets 1). NULL where memory is refused. */
+/* Makes an engine with a new random epoch and seq 0 (the first change gets 1). NULL where memory is refused.
+ */
 KV_MUST_USE engine_t *engine_new(const engine_options_t *options);
 /* Frees the engine and every store that is still open. */
 void engine_destroy(engine_t **engine);
@@ -74,11 +78,11 @@ uint64_t engine_bytes(const engine_t *engine);
  * returns its seq. */
 uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by);
 
-/* Opens an empty store that belongs to OWNER (given back in changes; may be changed by nobody). Owned by the engine;
- * close with engine_close. NULL where memory is refused. */
+/* Opens an empty store that belongs to OWNER (given back in changes; may be changed by nobody). Owned by the
+ * engine; close with engine_close. NULL where memory is refused. */
 KV_MUST_USE store_t *engine_open(engine_t *engine, void *owner);
-/* Closes *STORE and sets it to NULL; its entries are gone at once (no change is recorded for each), their memory
- * is given back by later engine_tick calls so that a large store makes no pause. */
+/* Closes *STORE and sets it to NULL; its entries are gone at once (no change is recorded for each), their
+ * memory is given back by later engine_tick calls so that a large store makes no pause. */
 void engine_close(engine_t *engine, store_t **store);
 
 uint64_t store_keys(const store_t *store);
@@ -93,9 +97,10 @@ typedef struct entry {
     int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
 } entry_t;
 
-/* Reads the entry KEY. STATUS_NOT_FOUND where there is none. An entry whose time has come is expired first (its change
- * recorded) and is not found. */
-KV_MUST_USE status_t engine_get(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms, entry_t *entry);
+/* Reads the entry KEY. STATUS_NOT_FOUND where there is none. An entry whose time has come is expired first
+ * (its change recorded) and is not found. */
+KV_MUST_USE status_t engine_get(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms,
+                                entry_t *entry);
 
 #define REVISION_ANY UINT64_MAX /* no condition */
 
@@ -107,17 +112,21 @@ typedef struct put {
     uint64_t if_revision; /* REVISION_ANY, 0 = only if absent, else only if this is its revision */
 } put_t;
 
-/* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it has
- * (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,
- * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage) or memory is refused
- * (*LIMIT = "memory"); nothing has changed then. Sizes of key and value are the caller's to check (asserted). */
-KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by, int64_t now_ms,
-                                uint64_t *revision, const char **limit);
+/* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it
+ * has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,
+ * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage) or memory is
+ * refused
+ * (*LIMIT = "memory"); nothing has changed then. Sizes of key and value are the caller's to check (asserted).
+ * Neither may be borrowed from the engine itself: the old entry goes while they are in use. What is due is
+ * expired (its change recorded) before a put is refused for its sake. */
+KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
+                                int64_t now_ms, uint64_t *revision, const char **limit);
 
-/* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and if_revision
- * was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. */
-KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision, actor_t by,
-                                int64_t now_ms, uint64_t *revision);
+/* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and
+ * if_revision was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the
+ * engine. */
+KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision,
+                                actor_t by, int64_t now_ms, uint64_t *revision);
 
 /* A walk over a store's entries in byte order of the keys. It is used within one call of a handler: no other
  * engine call between begin and the last next. */
@@ -126,28 +135,26 @@ typedef struct engine_walk {
     store_t *store;
     bytes_t prefix;
     int64_t now_ms;
-    /* The place in the tree; private to the engine. */
-    void *leaf;
-    uint32_t slot;
+    omap_cursor_t cursor; /* private to the engine */
 } engine_walk_t;
 
-/* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (has_after; an
- * empty AFTER is valid). Both are borrowed during the walk. */
-void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix, const bytes_t *after,
-                       int64_t now_ms);
+/* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (has_after;
+ * an empty AFTER is valid). Both are borrowed during the walk. */
+void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix,
+                       const bytes_t *after, int64_t now_ms);
 /* Gives the next entry, or returns false at the end. Entries whose time has come are expired (recorded) and
  * passed over. ENTRY's slices are borrowed until the next call. */
 KV_MUST_USE bool engine_walk_next(engine_walk_t *walk, entry_t *entry);
 
-/* The store's digest, PROTOCOL.md section 7, after what is due in it has been expired. Kept up to date by each
- * change: constant time but for what is due. */
+/* The store's digest, PROTOCOL.md section 7, after what is due in it has been expired. Kept up to date by
+ * each change: constant time but for what is due. */
 uint64_t engine_digest(engine_t *engine, store_t *store, int64_t now_ms);
 
-/* Does time's work: expires what is due and gives back memory of closed stores, at most BUDGET pieces of work (an
- * expired entry, a freed node). Returns whether work is left that is due now. */
+/* Does time's work: expires what is due and gives back memory of closed stores, at most BUDGET pieces of work
+ * (an expired entry, a freed node). Returns whether work is left that is due now. */
 bool engine_tick(engine_t *engine, int64_t now_ms, unsigned budget);
-/* When engine_tick has something to do: monotonic ms, at or before now where work is left; INT64_MAX = nothing
- * planned. */
+/* When engine_tick has something to do: monotonic ms, at or before now where work is left; INT64_MAX =
+ * nothing planned. */
 int64_t engine_next_due(const engine_t *engine);
 
 #endif

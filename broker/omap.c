@@ -440,8 +440,22 @@ bool omap_next(omap_cursor_t *cursor, omap_entry_t *entry)
 
 /* ---- Taking apart ----------------------------------------------------------------------------- */
 
+/* Drops entries of LEAF from its end. Returns whether none is left; else the budget is used up. */
+static bool drop_entries(omap_t *map, leaf_t *leaf, unsigned *budget, omap_drop_fn *drop, void *context)
+{
+    while (leaf->count > 0 && *budget > 0) {
+        omap_entry_t entry;
+        entry_at(leaf, leaf->count - 1U, &entry);
+        unsigned pieces = drop(context, &entry);
+        *budget -= pieces < *budget ? pieces : *budget;
+        leaf->count--;
+        map->count--;
+    }
+    return leaf->count == 0;
+}
+
 /* Frees the last leaf, and the inner nodes above it that have no child left. */
-static void drop_last_leaf(omap_t *map, omap_drop_fn *drop, void *context)
+static void drop_last_leaf(omap_t *map, unsigned *budget, omap_drop_fn *drop, void *context)
 {
     inner_t *path[OMAP_DEPTH_MAX];
     void *node = map->root;
@@ -450,13 +464,11 @@ static void drop_last_leaf(omap_t *map, omap_drop_fn *drop, void *context)
         node = inner_children(path[level])[path[level]->count];
     }
     leaf_t *leaf = node;
-    for (unsigned slot = 0; drop != NULL && slot < leaf->count; slot++) {
-        omap_entry_t entry;
-        entry_at(leaf, slot, &entry);
-        drop(context, &entry);
-    }
+    if (drop != NULL && !drop_entries(map, leaf, budget, drop, context))
+        return;
     map->count -= leaf->count;
     free(leaf);
+    *budget -= *budget > 0;
     for (unsigned level = map->height; level > 0; level--)
         if (inner_remove(path[level - 1], path[level - 1]->count))
             return;
@@ -468,9 +480,7 @@ static void drop_last_leaf(omap_t *map, omap_drop_fn *drop, void *context)
 
 bool omap_drain(omap_t *map, unsigned *budget, omap_drop_fn *drop, void *context)
 {
-    while (map->root != NULL && *budget > 0) {
-        drop_last_leaf(map, drop, context);
-        --*budget;
-    }
+    while (map->root != NULL && *budget > 0)
+        drop_last_leaf(map, budget, drop, context);
     return map->root == NULL;
 }

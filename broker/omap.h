@@ -72,12 +72,13 @@ KV_MUST_USE bool omap_next(omap_cursor_t *cursor, omap_entry_t *entry);
 
 /* ---- Taking a large map apart ----------------------------------------------------------------- */
 
-/* Called for each entry of a node that is about to be freed; must not touch the map. */
-typedef void omap_drop_fn(void *context, const omap_entry_t *entry);
+/* Called for each entry that goes; must not touch the map. Returns how many pieces of work it was besides the
+ * node's own. */
+typedef unsigned omap_drop_fn(void *context, const omap_entry_t *entry);
 
-/* Frees up to *BUDGET nodes (a node holds some 60 entries), counts *BUDGET down, and calls DROP (may be NULL)
- * for each entry that goes. Returns whether the map is empty now. Until it is, nothing but omap_drain may use
- * the map. */
+/* Frees the map piece by piece: a node (of some 60 entries) is one, and what DROP (may be NULL) returns for
+ * each entry. Does at most *BUDGET of them, which is counted down. Returns whether the map is empty now.
+ * Until it is, nothing but omap_drain may use the map. */
 bool omap_drain(omap_t *map, unsigned *budget, omap_drop_fn *drop, void *context);
 
 /* ---- Payloads that are one pointer ------------------------------------------------------------ */

@@ -234,10 +234,11 @@ static void seek__from_a_key__gives_it_or_the_one_after(void **state)
     assert_false(omap_next(&cursor, &entry));
 }
 
-static void count_entry(void *context, const omap_entry_t *entry)
+static unsigned count_entry(void *context, const omap_entry_t *entry)
 {
     (void)entry;
     ++*(uint64_t *)context;
+    return 1;
 }
 
 static void drain__small_budgets__hands_over_each_entry_once(void **state)
@@ -252,9 +253,9 @@ static void drain__small_budgets__hands_over_each_entry_once(void **state)
         unsigned budget = 2;
         uint64_t before = dropped;
         empty = omap_drain(map, &budget, count_entry, &dropped);
-        assert_true(dropped - before <= 2 * 4096 / 16);
+        assert_true(dropped - before <= 2);
     }
-    assert_true(calls > 100);
+    assert_true(calls >= 10000);
     assert_int_equal(dropped, 20000);
     assert_int_equal(map->count, 0);
 }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The digest of one entry, PROTOCOL.md section 7; a store's is the XOR of its entries'. */
+#ifndef KV_BROKER_DIGEST_H
+#define KV_BROKER_DIGEST_H
+
+#include "common/bytes.h"
+
+uint64_t digest_entry(bytes_t key, bool binary, bytes_t value, uint64_t revision);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Measures the storage engine: memory of an entry, throughput by the number of entries (in one interleaved
+ * run: only ratios mean anything on a shared machine), the longest single operation.
+ *
+ *   bench_engine                   all of it, 10 thousand to 10 million entries
+ *   bench_engine smoke             the same with few entries, in a second
+ *   bench_engine get|put N COUNT   COUNT operations on N entries and no more, for callgrind:
+ *       valgrind --tool=callgrind --toggle-collect=engine_get bench_engine get 100000 100000 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/engine.h"
+
+enum { KEY_SIZE = 16, VALUE_SIZE = 32, SIZE_COUNT = 4, ROUNDS = 5, SMOKE_DIVISOR = 1000 };
+
+typedef enum key_order { KEYS_RANDOM, KEYS_SEQUENTIAL } key_order_t;
+
+static uint64_t scatter(uint64_t n)
+{
+    n += UINT64_C(0x9E3779B97F4A7C15);
+    n = (n ^ (n >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    n = (n ^ (n >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return n ^ (n >> 31);
+}
+
+/* The N-th key: 16 bytes. */
+static bytes_t make_key(key_order_t order, uint64_t n, uint8_t room[KEY_SIZE + 1])
+{
+    if (order == KEYS_SEQUENTIAL) {
+        (void)snprintf((char *)room, KEY_SIZE + 1, "key:%012" PRIu64, n);
+    } else {
+        uint64_t words[2] = {scatter(n), scatter(~n)};
+        memcpy(room, words, sizeof words);
+    }
+    return bytes_of(room, KEY_SIZE);
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    (void)clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long size = 0;
+    unsigned long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL && fscanf(file, "%lu %lu", &size, &resident) != 2)
+        resident = 0;
+    if (file != NULL)
+        (void)fclose(file);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void put_one(engine_t *engine, store_t *store, bytes_t key, const uint8_t *value)
+{
+    uint64_t revision;
+    const char *limit;
+    put_t put = {.key = key, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
+    if (engine_put(engine, store, &put, (actor_t){0}, 0, &revision, &limit) != STATUS_OK) {
+        (void)fprintf(stderr, "put failed: %s\n", limit);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void get_one(engine_t *engine, store_t *store, bytes_t key)
+{
+    entry_t entry;
+    if (engine_get(engine, store, key, 0, &entry) != STATUS_OK || entry.value.size != VALUE_SIZE) {
+        (void)fprintf(stderr, "an entry is missing\n");
+        exit(EXIT_FAILURE);
+    }
+}
+
+/* Fills STORE up to COUNT entries; returns the longest put in ns of the thread's own time, where TIMED. */
+static int64_t fill(engine_t *engine, store_t *store, key_order_t order, uint64_t count, bool timed)
+{
+    static const uint8_t value[VALUE_SIZE] = "a value of thirty-two bytes.....";
+    uint8_t room[KEY_SIZE + 1];
+    int64_t longest = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        bytes_t key = make_key(order, i, room);
+        int64_t before = timed ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+        put_one(engine, store, key, value);
+        int64_t took = timed ? clock_ns(CLOCK_THREAD_CPUTIME_ID) - before : 0;
+        longest = took > longest ? took : longest;
+    }
+    return longest;
+}
+
+/* Closes STORE and gives its memory back; returns the longest tick in ns. */
+static int64_t drain(engine_t *engine, store_t **store)
+{
+    int64_t longest = 0;
+    engine_close(engine, store);
+    for (bool more = true; more;) {
+        int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        more = engine_tick(engine, 0, 64);
+        int64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+        longest = took > longest ? took : longest;
+    }
+    return longest;
+}
+
+static void report_memory(engine_t *engine, key_order_t order, uint64_t count)
+{
+    uint64_t before = resident_bytes();
+    store_t *store = engine_open(engine, NULL);
+    if (store == NULL)
+        exit(EXIT_FAILURE);
+    int64_t longest = fill(engine, store, order, count, true);
+    double each = (double)(resident_bytes() - before) / (double)count;
+    int64_t tick = drain(engine, &store);
+    double left = (double)(resident_bytes() - before) / (double)count;
+    printf("%-10s %9" PRIu64 " entries: %6.1f bytes an entry (%.1f left after close), longest put %" PRId64
+           " us, longest tick of 64 while closing %" PRId64 " us\n",
+           order == KEYS_RANDOM ? "random" : "sequential", count, each, left, longest / 1000, tick / 1000);
+}
+
+/* Nanoseconds of the thread's own time an operation, COUNT of them on random ones of SIZE keys. */
+static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t count, bool puts,
+                      uint64_t seed)
+{
+    uint8_t value[VALUE_SIZE] = {0};
+    uint8_t room[KEY_SIZE + 1];
+    int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    for (uint64_t i = 0; i < count; i++) {
+        bytes_t key = make_key(KEYS_RANDOM, scatter(seed + i) % size, room);
+        if (puts) {
+            memcpy(value, &i, sizeof i);
+            put_one(engine, store, key, value);
+        } else {
+            get_one(engine, store, key);
+        }
+    }
+    return (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - before) / (double)count;
+}
+
+static void report_throughput(engine_t *engine, uint64_t divisor)
+{
+    static const uint64_t sizes[SIZE_COUNT] = {10000, 100000, 1000000, 10000000};
+    store_t *stores[SIZE_COUNT];
+    double best[SIZE_COUNT][2] = {{0}};
+    for (unsigned i = 0; i < SIZE_COUNT; i++) {
+        stores[i] = engine_open(engine, NULL);
+        if (stores[i] == NULL)
+            exit(EXIT_FAILURE);
+        (void)fill(engine, stores[i], KEYS_RANDOM, sizes[i] / divisor, false);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++)
+        for (unsigned i = 0; i < SIZE_COUNT; i++)
+            for (unsigned puts = 0; puts < 2; puts++) {
+                double each = measure(engine, stores[i], sizes[i] / divisor, 300000 / divisor, puts != 0,
+                                      scatter(round) + puts);
+                if (round == 0 || each < best[i][puts])
+                    best[i][puts] = each;
+            }
+    for (unsigned i = 0; i < SIZE_COUNT; i++)
+        printf("%9" PRIu64 " entries: get %5.0f ns (%.2f of the throughput at %" PRIu64
+               "), put over %5.0f ns (%.2f)\n",
+               sizes[i] / divisor, best[i][0], best[0][0] / best[i][0], sizes[0] / divisor, best[i][1],
+               best[0][1] / best[i][1]);
+}
+
+int main(int argc, char **argv)
+{
+    limits_t limits = LIMITS_DEFAULT;
+    limits.keys_per_client = limits.bytes_per_client = limits.bytes_total = UINT64_MAX / 2;
+    engine_t *engine = engine_new(&(engine_options_t){.limits = &limits});
+    if (engine == NULL)
+        return EXIT_FAILURE;
+    if (argc == 4) {
+        uint64_t size = strtoull(argv[2], NULL, 10);
+        store_t *store = engine_open(engine, NULL);
+        if (store == NULL || size == 0)
+            return EXIT_FAILURE;
+        (void)fill(engine, store, KEYS_RANDOM, size, false);
+        (void)measure(engine, store, size, strtoull(argv[3], NULL, 10), strcmp(argv[1], "put") == 0, 1);
+    } else {
+        uint64_t divisor = argc == 2 && strcmp(argv[1], "smoke") == 0 ? SMOKE_DIVISOR : 1;
+        for (unsigned order = KEYS_RANDOM; order <= KEYS_SEQUENTIAL; order++) {
+            report_memory(engine, (key_order_t)order, 1000000 / divisor);
+            report_memory(engine, (key_order_t)order, 10000000 / divisor);
+        }
+        report_throughput(engine, divisor);
+    }
+    engine_destroy(&engine);
+    return EXIT_SUCCESS;
+}
