@@ -181,15 +181,6 @@ static void descriptors_raise(void)
             (uintmax_t)files.rlim_cur);
 }
 
-#ifdef KV_WITHOUT_BROKER /* until broker.c is there */
-static int serve(const settings_t *settings)
-{
-    (void)settings;
-    descriptors_raise();
-    log_error("this build has no broker yet");
-    return EXIT_FAILURE;
-}
-#else
 static int serve(const settings_t *settings)
 {
     char problem[CONFIG_PROBLEM_SIZE];
@@ -203,7 +194,6 @@ static int serve(const settings_t *settings)
     broker_destroy(&broker);
     return status;
 }
-#endif
 
 static int broker_command(const arguments_t *arguments)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a broker is told at its start, whatever it came from (file, command line, a test). Made by config.c. */
+/* What a broker is told at its start, whatever it came from (file, command line, a test). Made by config.c.
+ */
 #ifndef KV_BROKER_SETTINGS_H
 #define KV_BROKER_SETTINGS_H
 
@@ -7,26 +8,26 @@
 
 #include "common/limits.h"
 
-/* A name and the hash of what proves it: an account with its argon2id hash, or a client's name with its secret's
- * hash. Owned by the settings. */
+/* A name and the hash of what proves it: an account with its argon2id hash, or a client's name with its
+ * secret's hash. Owned by the settings. */
 typedef struct credential {
     char *name;
     char *hash;
 } credential_t;
 
 typedef struct settings {
-    char **requests;         /* endpoints of the request socket, at least one */
+    char **requests; /* endpoints of the request socket, at least one */
     unsigned request_count;
-    char **events;           /* endpoints of the event socket, at least one */
+    char **events; /* endpoints of the event socket, at least one */
     unsigned event_count;
-    int64_t timeout_ms;      /* session/timeout: without a message for so long, a session ends */
-    uint64_t first_id;       /* ids/first, ids/last: the port-mimicking range, both included */
+    int64_t timeout_ms; /* session/timeout: without a message for so long, a session ends */
+    uint64_t first_id;  /* ids/first, ids/last: the port-mimicking range, both included */
     uint64_t last_id;
-    credential_t *managers;  /* managers/NAME */
+    credential_t *managers; /* managers/NAME */
     unsigned manager_count;
-    credential_t *names;     /* names/NAME */
+    credential_t *names; /* names/NAME */
     unsigned name_count;
-    limits_t limits;         /* limits/... */
+    limits_t limits; /* limits/... */
 } settings_t;
 
 #endif

@@ -129,6 +129,11 @@ void rpc_write_array(buffer_t *buffer, uint32_t count);
 void rpc_write_map(buffer_t *buffer, uint32_t pairs);
 void rpc_write_text(buffer_t *buffer, const char *text); /* rpc_write_str of a C string */
 
+/* An array whose length is not known before its elements are written: opens it and returns a mark, and closes it with
+ * the COUNT of elements written since. Always five bytes of head. */
+KV_MUST_USE size_t rpc_open_array(buffer_t *buffer);
+void rpc_close_array(buffer_t *buffer, size_t mark, uint32_t count);
+
 /* `[0, msgid, method,` : the params array follows. */
 void rpc_write_request(buffer_t *buffer, uint32_t msgid, bytes_t method);
 /* `[2, method,` : the params array follows. */

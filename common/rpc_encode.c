@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Writes MessagePack and MessagePack-RPC into a buffer. The bytes come from msgpack-c's own templates (always
- * the shortest form), made here over buffer_t so that they inline; this file knows no format byte itself. */
+ * the shortest form), made here over buffer_t so that they inline; the one format
+ * byte that this file knows is that of an array whose length comes later. */
 #include "common/rpc.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -14,6 +15,8 @@
 #define msgpack_pack_user                               buffer_t *
 #define msgpack_pack_append_buffer(buffer, bytes, size) buffer_append(buffer, bytes, size)
 #include <msgpack/pack_template.h>
+
+enum { ARRAY32 = 0xdd, ARRAY32_HEAD = 5 }; /* msgpack spec, array format family */
 
 void rpc_write_nil(buffer_t *buffer)
 {
@@ -71,6 +74,25 @@ void rpc_write_array(buffer_t *buffer, uint32_t count)
 void rpc_write_map(buffer_t *buffer, uint32_t pairs)
 {
     msgpack_pack_map(buffer, pairs);
+}
+
+size_t rpc_open_array(buffer_t *buffer)
+{
+    static const uint8_t head[ARRAY32_HEAD] = {ARRAY32};
+    size_t mark = buffer->size;
+    buffer_append(buffer, head, sizeof head);
+    return mark;
+}
+
+void rpc_close_array(buffer_t *buffer, size_t mark, uint32_t count)
+{
+    if (buffer->failed)
+        return;
+    uint8_t *head = buffer->data + mark;
+    head[1] = (uint8_t)(count >> 24);
+    head[2] = (uint8_t)(count >> 16);
+    head[3] = (uint8_t)(count >> 8);
+    head[4] = (uint8_t)count;
 }
 
 void rpc_write_text(buffer_t *buffer, const char *text)

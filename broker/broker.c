@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the sockets, the loop, its signals and the way down. */
+#include "broker/broker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "broker/admission.h"
+#include "broker/event_socket.h"
+#include "broker/hub.h"
+#include "broker/log.h"
+#include "broker/request_socket.h"
+#include "broker/verifier.h"
+#include "common/clock.h"
+
+enum {
+    BURST_MS = 5,         /* requests are read for so long before time's work has its turn */
+    POLL_MAX_MS = 60000,  /* the loop looks at its timers at least so often */
+    STOP_WORK_MS = 2000,  /* on the way down: for requests under way (a password being verified) */
+    STOP_LINGER_MS = 2000 /* on the way down: for answers to leave; with the above below 5 s */
+};
+
+struct broker {
+    const settings_t *settings;
+    void *zmq_context;
+    admission_t *admission;
+    request_socket_t *requests;
+    event_socket_t *events;
+    verifier_t *verifier;
+    hub_t *hub;
+    int signals;         /* signalfd(2) of SIGINT and SIGTERM; -1 */
+    bool admission_more; /* work was left in the last turn */
+    bool requests_more;
+    bool hub_more;
+};
+
+/* ---- What the hub needs ----------------------------------------------------------------------- */
+
+static bool op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                    buffer_t *answer)
+{
+    broker_t *broker = context;
+    return request_socket_send(broker->requests, connection, identity, envelope, answer);
+}
+
+static void op_release(void *context, struct connection *connection, bool cut)
+{
+    (void)context;
+    connection->session = NULL;
+    if (cut)
+        connection_cut(connection);
+}
+
+static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
+{
+    broker_t *broker = context;
+    return verifier_submit(broker->verifier, ticket, hash, password);
+}
+
+static const hub_ops_t broker_ops = {.send = op_send, .release = op_release, .verify = op_verify};
+
+/* ---- Up --------------------------------------------------------------------------------------- */
+
+static int signals_open(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+broker_t *broker_new(const settings_t *settings, char *problem, size_t problem_size)
+{
+    snprintf(problem, problem_size, "out of memory, threads or file descriptors");
+    broker_t *broker = calloc(1, sizeof *broker);
+    if (!broker)
+        return NULL;
+    broker->settings = settings;
+    broker->signals = signals_open();
+    broker->zmq_context = zmq_ctx_new();
+    if (broker->signals < 0 || !broker->zmq_context ||
+        !(broker->admission = admission_new(broker->zmq_context)) ||
+        !(broker->requests = request_socket_new(broker->zmq_context, settings, problem, problem_size)) ||
+        !(broker->events = event_socket_new(broker->zmq_context, settings, problem, problem_size)) ||
+        !(broker->verifier = verifier_new()) ||
+        !(broker->hub = hub_new(settings, &broker_ops, broker, clock_monotonic_ms(), clock_unix_ms())))
+        broker_destroy(&broker);
+    return broker;
+}
+
+void broker_destroy(broker_t **self)
+{
+    broker_t *broker = *self;
+    if (!broker)
+        return;
+    /* The verifier first: nothing may come back from it to sessions that are gone. */
+    verifier_destroy(&broker->verifier);
+    hub_destroy(&broker->hub);
+    event_socket_destroy(&broker->events);
+    request_socket_destroy(&broker->requests, STOP_LINGER_MS);
+    admission_destroy(&broker->admission);
+    if (broker->zmq_context)
+        zmq_ctx_term(broker->zmq_context);
+    if (broker->signals >= 0)
+        close(broker->signals);
+    free(broker);
+    *self = NULL;
+}
+
+/* ---- The loop --------------------------------------------------------------------------------- */
+
+static void connection_lost(void *context, connection_t *connection)
+{
+    broker_t *broker = context;
+    if (connection->session)
+        hub_lost(broker->hub, connection->session, clock_monotonic_ms());
+    connection->session = NULL;
+}
+
+/* Who came and who went. The order of these calls is what tells connections apart: admission.h. */
+static void turn_connections(broker_t *broker)
+{
+    broker->admission_more = admission_take(broker->admission);
+    connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
+    admission_answer(broker->admission);
+}
+
+static void turn_requests(broker_t *broker)
+{
+    int64_t begin_ms = clock_monotonic_ms();
+    int64_t now_ms = begin_ms;
+    broker->requests_more = true;
+    while (broker->requests_more && now_ms - begin_ms < BURST_MS) {
+        broker->requests_more = request_socket_receive(broker->requests, broker->hub, now_ms);
+        now_ms = clock_monotonic_ms();
+    }
+    connections_settle(request_socket_connections(broker->requests), !broker->requests_more, connection_lost,
+                       broker);
+}
+
+static void turn_verified(broker_t *broker)
+{
+    uint64_t ticket;
+    bool matched;
+    while (verifier_collect(broker->verifier, &ticket, &matched))
+        hub_verified(broker->hub, ticket, matched, clock_monotonic_ms());
+}
+
+/* How long the loop may sleep, ms. */
+static long sleep_ms(const broker_t *broker)
+{
+    if (broker->admission_more || broker->requests_more || broker->hub_more)
+        return 0;
+    int64_t due_ms = hub_next_due(broker->hub);
+    int64_t now_ms = clock_monotonic_ms();
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
+}
+
+/* Sleeps until something happens, LIMIT_MS at most. Returns whether a signal asks to stop. */
+static bool loop_wait(broker_t *broker, long limit_ms)
+{
+    zmq_pollitem_t items[] = {
+        {.socket = request_socket_socket(broker->requests), .events = ZMQ_POLLIN},
+        {.socket = connections_socket(request_socket_connections(broker->requests)), .events = ZMQ_POLLIN},
+        {.socket = admission_socket(broker->admission), .events = ZMQ_POLLIN},
+        {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN},
+        {.fd = broker->signals, .events = ZMQ_POLLIN},
+    };
+    enum { ITEMS = sizeof items / sizeof items[0], SIGNALS = ITEMS - 1 };
+    long wait_ms = sleep_ms(broker);
+    if (zmq_poll(items, ITEMS, wait_ms < limit_ms ? wait_ms : limit_ms) < 0 && errno != EINTR)
+        return true;
+    return items[SIGNALS].revents != 0;
+}
+
+/* The signal that asks to stop is taken; the next one ends the process at once. */
+static void signals_release(broker_t *broker)
+{
+    struct signalfd_siginfo info;
+    ssize_t size = read(broker->signals, &info, sizeof info);
+    const char *name = size == (ssize_t)sizeof info && info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+    log_info("%s: stopping, waiting for clients; a second signal ends it at once", name);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Answers what was received, says goodbye. */
+static void loop_stop(broker_t *broker)
+{
+    int64_t until_ms = clock_monotonic_ms() + STOP_WORK_MS;
+    do
+        turn_requests(broker);
+    while (broker->requests_more && clock_monotonic_ms() < until_ms);
+    broker->requests_more = false;
+    while (hub_parked(broker->hub) && clock_monotonic_ms() < until_ms) {
+        zmq_pollitem_t item = {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN};
+        long wait_ms = sleep_ms(broker);
+        long left_ms = (long)(until_ms - clock_monotonic_ms());
+        zmq_poll(&item, 1, wait_ms < left_ms ? wait_ms : left_ms > 0 ? left_ms : 0);
+        turn_verified(broker);
+        broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
+    }
+    hub_stop(broker->hub, clock_monotonic_ms());
+}
+
+int broker_run(broker_t *broker)
+{
+    log_info("ready");
+    bool stop = false;
+    while (!stop) {
+        stop = loop_wait(broker, POLL_MAX_MS);
+        turn_connections(broker);
+        if (stop)
+            break;
+        turn_requests(broker);
+        turn_verified(broker);
+        broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
+    }
+    signals_release(broker);
+    loop_stop(broker);
+    log_info("Bye");
+    return 0;
+}

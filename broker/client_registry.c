@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the records of clients, by id, and the port-mimicking numbers. */
+#include "broker/client_registry.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/omap.h"
+
+struct registry {
+    engine_t *engine;
+    const settings_t *settings;
+    port_ids_t *numbers;
+    omap_t clients; /* id → client_t * */
+    uint64_t count; /* clients that exist */
+};
+
+static client_t *client_new(registry_t *registry, bytes_t id)
+{
+    assert(id.size >= 1 && id.size <= LIMIT_NAME);
+    client_t *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    client->registry = registry;
+    client->id_size = (uint8_t)id.size;
+    memcpy(client->id, id.data, id.size);
+    if (!omap_put_pointer(&registry->clients, id, client)) {
+        free(client);
+        return NULL;
+    }
+    return client;
+}
+
+registry_t *registry_new(engine_t *engine, const settings_t *settings)
+{
+    registry_t *registry = calloc(1, sizeof *registry);
+    if (!registry)
+        return NULL;
+    registry->engine = engine;
+    registry->settings = settings;
+    uint64_t seed;
+    randombytes_buf(&seed, sizeof seed);
+    omap_init(&registry->clients, seed);
+    registry->numbers = port_ids_new(settings->first_id, settings->last_id);
+    for (unsigned i = 0; registry->numbers && i < settings->name_count; i++) {
+        client_t *client = registry_obtain(registry, bytes_from_text(settings->names[i].name));
+        if (!client) {
+            registry_destroy(&registry);
+            return NULL;
+        }
+        client->claimed = true;
+        client->claim_configured = true;
+        snprintf(client->claim, sizeof client->claim, "%s", settings->names[i].hash);
+    }
+    if (!registry->numbers)
+        registry_destroy(&registry);
+    return registry;
+}
+
+void registry_destroy(registry_t **self)
+{
+    registry_t *registry = *self;
+    if (!registry)
+        return;
+    omap_cursor_t cursor;
+    omap_entry_t entry;
+    omap_seek(&registry->clients, (bytes_t){0}, false, &cursor);
+    while (omap_next(&cursor, &entry)) {
+        client_t *client = omap_entry_pointer(&entry);
+        if (client->store)
+            engine_close(registry->engine, &client->store);
+        free(client);
+    }
+    omap_release(&registry->clients);
+    port_ids_destroy(&registry->numbers);
+    free(registry);
+    *self = NULL;
+}
+
+client_t *registry_find(registry_t *registry, bytes_t id)
+{
+    return omap_find_pointer(&registry->clients, id);
+}
+
+client_t *registry_obtain(registry_t *registry, bytes_t name)
+{
+    client_t *client = registry_find(registry, name);
+    return client ? client : client_new(registry, name);
+}
+
+client_t *registry_number(registry_t *registry)
+{
+    uint64_t number = port_ids_take(registry->numbers);
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%" PRIu64, number);
+    client_t *client = client_new(registry, bytes_of(digits, (size_t)size));
+    if (!client) {
+        port_ids_free(registry->numbers, number);
+        return NULL;
+    }
+    client->numbered = true;
+    client->number = number;
+    return client;
+}
+
+status_t registry_open(registry_t *registry, client_t *client, int64_t now_ms)
+{
+    assert(!client->store);
+    if (registry->count >= registry->settings->limits.clients)
+        return STATUS_RESOURCE_EXHAUSTED;
+    client->store = engine_open(registry->engine, client);
+    if (!client->store)
+        return STATUS_RESOURCE_EXHAUSTED;
+    client->since_ms = now_ms;
+    client->active_ms = now_ms;
+    registry->count++;
+    return STATUS_OK;
+}
+
+/* Frees the record unless a session or the configuration holds it. */
+static void client_release(registry_t *registry, client_t *client)
+{
+    if (client->store || client->sessions || client->unproven || client->claim_configured ||
+        client->in_review)
+        return;
+    omap_remove(&registry->clients, client_id(client));
+    if (client->numbered)
+        port_ids_free(registry->numbers, client->number);
+    sodium_memzero(client->claim, sizeof client->claim);
+    free(client);
+}
+
+static void client_close(registry_t *registry, client_t *client)
+{
+    engine_close(registry->engine, &client->store);
+    registry->count--;
+    if (!client->claim_configured)
+        client->claimed = false;
+}
+
+void registry_undo(registry_t *registry, client_t *client)
+{
+    client_close(registry, client);
+    client_release(registry, client);
+}
+
+void registry_forget(registry_t *registry, client_t *client, actor_t by)
+{
+    if (client->store) {
+        engine_record(registry->engine, CHANGE_DROP, client, (bytes_t){0}, by);
+        client_close(registry, client);
+    }
+    if (!client->claim_configured)
+        client->claimed = false;
+    client_release(registry, client);
+}
+
+void registry_review(registry_t *registry, client_t *client)
+{
+    if (client->store && !client->sessions && (client->numbered || store_keys(client->store) == 0))
+        registry_forget(registry, client, (actor_t){0});
+    else
+        client_release(registry, client);
+}
+
+uint64_t registry_count(const registry_t *registry)
+{
+    return registry->count;
+}
+
+client_t *registry_next(registry_t *registry, bytes_t prefix, const bytes_t *after)
+{
+    bool behind = after && bytes_compare(*after, prefix) >= 0;
+    omap_cursor_t cursor;
+    omap_entry_t entry;
+    omap_seek(&registry->clients, behind ? *after : prefix, behind, &cursor);
+    while (omap_next(&cursor, &entry) && bytes_starts_with(entry.key, prefix)) {
+        client_t *client = omap_entry_pointer(&entry);
+        if (client_exists(client))
+            return client;
+    }
+    return NULL;
+}

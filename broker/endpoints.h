@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the request socket and the event socket have in common: options and endpoints of a libzmq socket. */
+#ifndef KV_BROKER_ENDPOINTS_H
+#define KV_BROKER_ENDPOINTS_H
+
+#include <stddef.h>
+
+#include "common/status.h"
+
+/* A socket option whose value is an int, zmq_setsockopt(3). */
+typedef struct socket_option {
+    int name;
+    int value;
+} socket_option_t;
+
+/* Sets COUNT options. False, with errno set, at the first one that fails. */
+KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
+
+/* Binds SOCKET to each of COUNT endpoints and logs where it listens for WHAT, with the real port where `*`
+ * was asked. False, and one line in PROBLEM, where one cannot be bound. */
+KV_MUST_USE bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what,
+                                char *problem, size_t problem_size);
+
+#endif

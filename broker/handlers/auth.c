@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* auth: parked while a worker verifies the password. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "broker/handlers/handlers.h"
+#include "broker/log.h"
+#include "common/utf8.h"
+
+enum { QUOTE_SIZE = 96 }; /* bytes of a quoted account's name in the log */
+
+status_t handle_auth(request_t *request)
+{
+    session_t *session = request->session;
+    hub_t *hub = request->hub;
+    char hash[ACCOUNTS_HASH_SIZE];
+    uint64_t wait_ms = 0;
+    bytes_t user = request->args.user;
+    status_t status =
+        accounts_begin(hub->accounts, bytes_from_text(session->peer), user, request->now_ms, hash, &wait_ms);
+    if (status == STATUS_RESOURCE_EXHAUSTED) {
+        hub->stats.auth_throttled_total++;
+        request->has_detail = true;
+        request->detail = wait_ms;
+        return request_fail(request, status, "too many failures: try again in %" PRIu64 " ms", wait_ms);
+    }
+    if (status != STATUS_OK)
+        return request_fail(request, status, "the account cannot be looked at now");
+    session->attempt = strndup((const char *)user.data, user.size);
+    if (!session->attempt || !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
+        status = accounts_end(hub->accounts, bytes_from_text(session->peer), user, false, request->now_ms);
+        free(session->attempt);
+        session->attempt = NULL;
+        return request_fail(request, STATUS_UNAVAILABLE,
+                            "out of memory to verify a password: try again later");
+    }
+    session_park(session, PARK_VERIFY, 0);
+    return STATUS_OK;
+}
+
+status_t auth_finish(request_t *request, bool matched)
+{
+    session_t *session = request->session;
+    hub_t *hub = request->hub;
+    char *user = session->attempt;
+    session->attempt = NULL;
+    status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), bytes_from_text(user),
+                                   matched, request->now_ms);
+    char quoted[QUOTE_SIZE];
+    utf8_quote(bytes_from_text(user), quoted, sizeof quoted);
+    if (status != STATUS_OK) {
+        hub->stats.auth_failure_total++;
+        log_warning("client %s failed to authenticate as %s from %s", session->client->id, quoted,
+                    session->peer);
+        free(user);
+        return request_fail(request, status, "wrong user or password");
+    }
+    hub->stats.auth_success_total++;
+    log_info("client %s authenticated as %s from %s", session->client->id, quoted, session->peer);
+    free(session->user);
+    session->user = user;
+    if (session->role != ROLE_MANAGER) {
+        session->role = ROLE_MANAGER;
+        engine_record(hub->engine, CHANGE_ROLE, session->client, bytes_from_text(role_text(session->role)),
+                      session_actor(session));
+    }
+    rpc_write_map(request->answer, 1);
+    rpc_write_text(request->answer, "role");
+    rpc_write_text(request->answer, role_text(session->role));
+    return STATUS_OK;
+}

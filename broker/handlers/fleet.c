@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* clients, role, forget, stats: what managers see of the fleet and do to its members. */
+#include <stdlib.h>
+
+#include "broker/handlers/handlers.h"
+#include "broker/log.h"
+
+static void client_write(request_t *request, const client_t *client)
+{
+    buffer_t *answer = request->answer;
+    const session_t *newest = client->sessions;
+    role_t role = ROLE_GUEST;
+    for (const session_t *session = client->sessions; session; session = session->next) {
+        if (session->role > role)
+            role = session->role;
+    }
+    rpc_write_map(answer, 10);
+    rpc_write_text(answer, "id");
+    rpc_write_str(answer, client_id(client));
+    rpc_write_text(answer, "connected");
+    rpc_write_bool(answer, client->session_count > 0);
+    rpc_write_text(answer, "sessions");
+    rpc_write_uint(answer, client->session_count);
+    rpc_write_text(answer, "role");
+    rpc_write_text(answer, role_text(role));
+    rpc_write_text(answer, "claimed");
+    rpc_write_bool(answer, client->claimed);
+    rpc_write_text(answer, "peer");
+    if (newest)
+        rpc_write_text(answer, newest->peer);
+    else
+        rpc_write_nil(answer);
+    rpc_write_text(answer, "since_ms");
+    rpc_write_uint(answer, (uint64_t)(client->since_ms + request->hub->unix_offset_ms));
+    rpc_write_text(answer, "idle_ms");
+    rpc_write_uint(answer, (uint64_t)(request->now_ms - client->active_ms));
+    rpc_write_text(answer, "keys");
+    rpc_write_uint(answer, store_keys(client->store));
+    rpc_write_text(answer, "bytes");
+    rpc_write_uint(answer, store_bytes(client->store));
+}
+
+status_t handle_clients(request_t *request)
+{
+    const args_t *args = &request->args;
+    buffer_t *answer = request->answer;
+    registry_t *registry = request->hub->registry;
+    client_t *client =
+        registry_next(registry, args->prefix, (args->given & OPTION_AFTER) ? &args->after : NULL);
+    rpc_write_map(answer, 2);
+    rpc_write_text(answer, "clients");
+    size_t page = answer->size;
+    size_t mark = rpc_open_array(answer);
+    uint32_t count = 0;
+    while (client && count < args->limit && !answer->failed) {
+        size_t before = answer->size;
+        client_write(request, client);
+        if (count > 0 && answer->size - page > LIMIT_PAGE_BYTES) {
+            buffer_truncate(answer, before);
+            break;
+        }
+        count++;
+        bytes_t id = client_id(client);
+        client = registry_next(registry, args->prefix, &id);
+    }
+    rpc_close_array(answer, mark, count);
+    rpc_write_text(answer, "more");
+    rpc_write_bool(answer, client != NULL);
+    return STATUS_OK;
+}
+
+status_t handle_role(request_t *request)
+{
+    client_t *client = request->client;
+    role_t role = request->args.manager ? ROLE_MANAGER : ROLE_GUEST;
+    if (client->session_count == 0)
+        return request_fail(request, STATUS_FAILED_PRECONDITION, "client %s has no live session", client->id);
+    if (role == ROLE_MANAGER && !client->numbered && !client->claimed)
+        return request_fail(
+            request, STATUS_FAILED_PRECONDITION,
+            "the name is not claimed, so anybody could connect as that manager: claim it first");
+    bool changed = false;
+    for (session_t *session = client->sessions; session; session = session->next) {
+        if (session->role == role)
+            continue;
+        changed = true;
+        session->role = role;
+        if (role == ROLE_GUEST) {
+            free(session->user);
+            session->user = NULL;
+        }
+    }
+    if (changed) {
+        engine_record(request->hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(role)),
+                      session_actor(request->session));
+        log_info("client %s is %s now, by client %s", client->id, role_text(role),
+                 request->session->client ? request->session->client->id : "?");
+    }
+    rpc_write_text(request->answer, role_text(role));
+    return STATUS_OK;
+}
+
+status_t handle_forget(request_t *request)
+{
+    registry_t *registry = request->hub->registry;
+    client_t *client = request->client ? request->client : registry_find(registry, request->args.client);
+    if (client->numbered)
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "client %s has no name: its store goes with its last session", client->id);
+    actor_t by = session_actor(request->session);
+    log_info("client %s is forgotten, by client %s", client->id, request->session->client->id);
+    session_t *session;
+    while ((session = client->sessions ? client->sessions : client->unproven))
+        session_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
+    registry_forget(registry, client, by);
+    rpc_write_bool(request->answer, true);
+    return STATUS_OK;
+}
+
+status_t handle_stats(request_t *request)
+{
+    const hub_t *hub = request->hub;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } gauges[] = {
+        {"uptime_ms", (uint64_t)(request->now_ms - hub->stats.started_ms)},
+        {"clients", registry_count(hub->registry)},
+        {"sessions", hub->session_count},
+        {"keys", engine_keys(hub->engine)},
+        {"bytes", engine_bytes(hub->engine)},
+        {"seq", engine_seq(hub->engine)},
+    };
+    enum { GAUGES = sizeof gauges / sizeof gauges[0] };
+    rpc_write_map(request->answer, GAUGES + STATS_COUNT);
+    for (size_t i = 0; i < GAUGES; i++) {
+        rpc_write_text(request->answer, gauges[i].name);
+        rpc_write_uint(request->answer, gauges[i].value);
+    }
+#define STAT(name)                                                                                           \
+    rpc_write_text(request->answer, #name);                                                                  \
+    rpc_write_uint(request->answer, hub->stats.name);
+#include "broker/stats.def"
+#undef STAT
+    return STATUS_OK;
+}

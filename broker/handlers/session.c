@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* hello, ping, bye: a session and who it is. */
+#include "broker/handlers/handlers.h"
+#include "broker/secret.h"
+
+enum {
+    PROTOCOL_VERSION = 1,
+    WRONG_SECRET_DELAY_MS = 1000 /* PROTOCOL.md section 3 */
+};
+
+/* Whether CLIENT has an entry whose time has not come. */
+static bool store_is_empty(request_t *request, const client_t *client)
+{
+    engine_walk_t walk;
+    entry_t entry;
+    engine_walk_begin(&walk, request->hub->engine, client->store, (bytes_t){0}, NULL, request->now_ms);
+    return !engine_walk_next(&walk, &entry);
+}
+
+/* A secret for a name that nobody has claimed: claims it. */
+static status_t name_claim(request_t *request)
+{
+    client_t *client = request->client;
+    if (client->numbered)
+        return request_fail(request, STATUS_FAILED_PRECONDITION, "a client without a name cannot be claimed");
+    if (client->session_count > 1 || client->unproven)
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "the name has other sessions: it can be claimed only by its one session");
+    if (!store_is_empty(request, client))
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "the name has keys: only an empty store can be claimed");
+    secret_hash(request->args.secret, client->claim);
+    client->claimed = true;
+    return STATUS_OK;
+}
+
+/* Checks or makes a claim. May park the session: a wrong secret is answered late. */
+static status_t secret_check(request_t *request)
+{
+    session_t *session = request->session;
+    client_t *client = request->client;
+    if (!(request->args.given & OPTION_SECRET)) {
+        if (!session->unproven)
+            return STATUS_OK;
+        return request_fail(request, STATUS_UNAUTHENTICATED,
+                            "this name is claimed: give its secret in `hello` first");
+    }
+    if (!client->claimed)
+        return name_claim(request);
+    if (!secret_matches(client->claim, request->args.secret)) {
+        session_park(session, PARK_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
+        return STATUS_OK;
+    }
+    if (session->unproven && session_prove(session, request->now_ms) != STATUS_OK)
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
+    return STATUS_OK;
+}
+
+status_t handle_hello(request_t *request)
+{
+    status_t status = secret_check(request);
+    if (status != STATUS_OK || request->session->park != PARK_NONE)
+        return status;
+    const settings_t *settings = request->hub->settings;
+    const limits_t *limits = &settings->limits;
+    buffer_t *answer = request->answer;
+    rpc_write_map(answer, 7);
+    rpc_write_text(answer, "client");
+    rpc_write_str(answer, client_id(request->client));
+    rpc_write_text(answer, "role");
+    rpc_write_text(answer, role_text(request->session->role));
+    rpc_write_text(answer, "protocol");
+    rpc_write_uint(answer, PROTOCOL_VERSION);
+    rpc_write_text(answer, "broker");
+    rpc_write_text(answer, "kvbroker " KV_VERSION);
+    rpc_write_text(answer, "epoch");
+    rpc_write_text(answer, engine_epoch(request->hub->engine));
+    rpc_write_text(answer, "timeout_ms");
+    rpc_write_uint(answer, (uint64_t)settings->timeout_ms);
+    rpc_write_text(answer, "limits");
+    rpc_write_map(answer, 4);
+    rpc_write_text(answer, "key");
+    rpc_write_uint(answer, limits->key);
+    rpc_write_text(answer, "value");
+    rpc_write_uint(answer, limits->value);
+    rpc_write_text(answer, "batch");
+    rpc_write_uint(answer, limits->batch);
+    rpc_write_text(answer, "message");
+    rpc_write_uint(answer, limits->message);
+    return STATUS_OK;
+}
+
+status_t handle_ping(request_t *request)
+{
+    rpc_write_text(request->answer, "pong");
+    return STATUS_OK;
+}
+
+status_t handle_bye(request_t *request)
+{
+    request->session->leaving = true;
+    rpc_write_bool(request->answer, true);
+    return STATUS_OK;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the state of the broker and its ways in. */
+#include "broker/hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker/log.h"
+#include "broker/payload.h"
+
+enum {
+    TICK_SESSIONS = 256, /* sessions that time out, or answers that were delayed, in one turn */
+    TICK_ENGINE = 2000   /* pieces of the engine's work in one turn: well below a millisecond */
+};
+
+/* Every change passes here: it is counted, and a client that may have lost its last key is noted. */
+static void hub_on_change(void *context, const change_t *change)
+{
+    hub_t *hub = context;
+    client_t *client = change->owner;
+    switch (change->kind) {
+    case CHANGE_PUT:
+        hub->stats.puts_total++;
+        return;
+    case CHANGE_DEL:
+        hub->stats.dels_total++;
+        break;
+    case CHANGE_EXPIRE:
+        hub->stats.expires_total++;
+        break;
+    case CHANGE_CONNECT:
+        hub->stats.connects_total++;
+        return;
+    case CHANGE_DISCONNECT:
+        hub->stats.disconnects_total++;
+        return;
+    case CHANGE_ROLE:
+        hub->stats.roles_total++;
+        return;
+    case CHANGE_DROP:
+        hub->stats.drops_total++;
+        return;
+    case CHANGE_KIND_COUNT:
+        assert(!"a kind of change");
+    }
+    if (!client->sessions && !client->in_review) {
+        client->in_review = true;
+        client->review_next = hub->review;
+        hub->review = client;
+    }
+}
+
+void hub_review(hub_t *hub)
+{
+    while (hub->review) {
+        client_t *client = hub->review;
+        hub->review = client->review_next;
+        client->in_review = false;
+        registry_review(hub->registry, client);
+    }
+}
+
+hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
+               int64_t unix_ms)
+{
+    hub_t *hub = calloc(1, sizeof *hub);
+    if (!hub)
+        return NULL;
+    *hub = (hub_t){.settings = settings, .ops = ops, .context = context, .unix_offset_ms = unix_ms - now_ms};
+    hub->stats.started_ms = now_ms;
+    for (int i = 0; i < PARK_COUNT; i++)
+        hub->parked[i].tail = &hub->parked[i].first;
+    engine_options_t options = {.limits = &settings->limits, .on_change = hub_on_change, .context = hub};
+    hub->engine = engine_new(&options);
+    hub->registry = hub->engine ? registry_new(hub->engine, settings) : NULL;
+    hub->accounts = accounts_new(settings->managers, settings->manager_count);
+    if (!hub->registry || !hub->accounts)
+        hub_destroy(&hub);
+    return hub;
+}
+
+void hub_destroy(hub_t **self)
+{
+    hub_t *hub = *self;
+    if (!hub)
+        return;
+    while (hub->oldest)
+        session_end(hub->oldest, SESSION_END_LOST, (actor_t){0}, hub->oldest->active_ms);
+    if (hub->registry)
+        registry_destroy(&hub->registry);
+    if (hub->engine)
+        engine_destroy(&hub->engine);
+    if (hub->accounts)
+        accounts_destroy(&hub->accounts);
+    free(hub);
+    *self = NULL;
+}
+
+session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms)
+{
+    if (!session) {
+        session = session_begin(hub, arrival, now_ms);
+        if (!session)
+            return NULL;
+    } else {
+        if (!session_admitted(session))
+            session_admit(session, now_ms);
+        session_touch(session, now_ms);
+    }
+    if (arrival->envelope.size > 0)
+        session->enveloped = true;
+    if (session->park == PARK_NONE)
+        return payload_start(session, arrival, now_ms);
+    if (session_queue(session, arrival))
+        return session;
+    session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
+    return NULL;
+}
+
+void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
+{
+    (void)hub;
+    session_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
+}
+
+void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms)
+{
+    session_t *session = hub->parked[PARK_VERIFY].first;
+    while (session && session->id != ticket)
+        session = session->next_parked;
+    if (session)
+        payload_resume(session, matched, now_ms);
+}
+
+/* Sessions that were silent for too long. */
+static bool tick_timeouts(hub_t *hub, int64_t now_ms)
+{
+    int64_t timeout_ms = hub->settings->timeout_ms;
+    for (unsigned i = 0; i < TICK_SESSIONS; i++) {
+        session_t *session = hub->oldest;
+        if (!session || session->active_ms + timeout_ms > now_ms)
+            return false;
+        if (session->park != PARK_NONE) {
+            session_touch(session, now_ms);
+            continue;
+        }
+        payload_push_bye(session, session_end_text(SESSION_END_TIMEOUT));
+        session_end(session, SESSION_END_TIMEOUT, (actor_t){0}, now_ms);
+    }
+    return true;
+}
+
+static bool tick_delayed(hub_t *hub, int64_t now_ms)
+{
+    for (unsigned i = 0; i < TICK_SESSIONS; i++) {
+        session_t *session = hub->parked[PARK_DELAY].first;
+        if (!session || session->park_until_ms > now_ms)
+            return false;
+        payload_resume(session, false, now_ms);
+    }
+    return true;
+}
+
+bool hub_tick(hub_t *hub, int64_t now_ms)
+{
+    bool more = tick_timeouts(hub, now_ms);
+    more |= tick_delayed(hub, now_ms);
+    more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
+    hub_review(hub);
+    return more;
+}
+
+int64_t hub_next_due(const hub_t *hub)
+{
+    int64_t due_ms = engine_next_due(hub->engine);
+    if (hub->oldest && hub->oldest->active_ms + hub->settings->timeout_ms < due_ms)
+        due_ms = hub->oldest->active_ms + hub->settings->timeout_ms;
+    const session_t *delayed = hub->parked[PARK_DELAY].first;
+    if (delayed && delayed->park_until_ms < due_ms)
+        due_ms = delayed->park_until_ms;
+    return due_ms;
+}
+
+bool hub_parked(const hub_t *hub)
+{
+    return hub->parked[PARK_VERIFY].first || hub->parked[PARK_DELAY].first;
+}
+
+void hub_stop(hub_t *hub, int64_t now_ms)
+{
+    while (hub->oldest) {
+        payload_push_bye(hub->oldest, session_end_text(SESSION_END_SHUTDOWN));
+        session_end(hub->oldest, SESSION_END_SHUTDOWN, (actor_t){0}, now_ms);
+    }
+}

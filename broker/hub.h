@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The broker without its sockets: the state that one thread owns (engine, clients, sessions, accounts,
+ * counters) and the ways in: a payload came, a connection ended, a password was verified, time passed. All of
+ * it is driven with a clock that the caller sets. */
+#ifndef KV_BROKER_HUB_H
+#define KV_BROKER_HUB_H
+
+#include "broker/accounts.h"
+#include "broker/client_registry.h"
+#include "broker/engine.h"
+#include "broker/session.h"
+#include "broker/stats.h"
+
+typedef struct hub hub_t;
+
+/* What the hub needs from the outside. Every member is set. */
+typedef struct hub_ops {
+    /* Sends ANSWER (taken; may be empty: an empty payload) on CONNECTION, behind ENVELOPE: a sequence of
+     * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER. False where
+     * more than limits/outstanding bytes wait there: nothing was sent, and the session is to be ended as
+     * slow. A connection that is gone is no failure. */
+    bool (*send)(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                 buffer_t *answer);
+    /* The session on CONNECTION ended by the broker's will. Forget that it had one; with CUT close it too. */
+    void (*release)(void *context, struct connection *connection, bool cut);
+    /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
+     * within. False where memory is refused. */
+    bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
+} hub_ops_t;
+
+/* Sessions in the order in which they were parked. */
+typedef struct parked {
+    session_t *first;
+    session_t **tail; /* where the next one is hung */
+} parked_t;
+
+struct hub {
+    const settings_t *settings; /* borrowed */
+    const hub_ops_t *ops;       /* borrowed */
+    void *context;              /* given to ops */
+    int64_t unix_offset_ms;     /* Unix time less monotonic time */
+    engine_t *engine;
+    registry_t *registry;
+    accounts_t *accounts;
+    session_t *oldest; /* sessions in order of their latest message */
+    session_t *newest;
+    uint64_t session_count;
+    uint64_t last_session_id;
+    parked_t parked[PARK_COUNT]; /* sessions whose request waits, by what for */
+    client_t *review;            /* clients whose last key went, to look at when the request is through */
+    stats_t stats;
+};
+
+/* SETTINGS, OPS and CONTEXT are borrowed for the hub's life. The time now is given as monotonic and as Unix
+ * time. NULL where memory is refused. */
+KV_MUST_USE hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
+                           int64_t unix_ms);
+void hub_destroy(hub_t **hub);
+
+/* What came in on a connection. All borrowed until hub_receive returns. */
+typedef struct arrival {
+    struct connection *connection;
+    bytes_t identity; /* the peer's routing id */
+    bytes_t peer; /* its address, without a port; for logs and throttling. Looked at for a new session only */
+    bytes_t envelope; /* frames before the payload, in the form that hub_ops.send takes */
+    bytes_t payload;
+    const char
+        *fault; /* the frames were not as section 1 wants them: what is wrong, for the one error; else NULL */
+} arrival_t;
+
+/* Handles a payload that came for SESSION, which is begun where it is NULL. Returns the session that the
+ * connection has now: NULL where it ended. */
+KV_MUST_USE session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms);
+/* The connection of SESSION is gone, and so is the session. */
+void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);
+/* The verifier's answer to TICKET. */
+void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms);
+/* Time's work: sessions that time out, delayed answers, what the engine has due; bounded, so call it once a
+ * turn. Returns whether work is left that is due now. */
+bool hub_tick(hub_t *hub, int64_t now_ms);
+/* When hub_tick has something to do next: monotonic ms; INT64_MAX = nothing planned. */
+int64_t hub_next_due(const hub_t *hub);
+/* Whether a session waits for a password to be verified or for a delayed answer. */
+bool hub_parked(const hub_t *hub);
+/* Looks at the clients whose last key went: those without a session are dropped. For the hub's own parts. */
+void hub_review(hub_t *hub);
+/* The broker stops: every session gets `bye` and ends. */
+void hub_stop(hub_t *hub, int64_t now_ms);
+
+#endif

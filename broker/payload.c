@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a batch becomes one answer within its bound. Knows no method: dispatch does. */
+#include "broker/payload.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/dispatch.h"
+#include "broker/handlers/handlers.h"
+
+enum {
+    /* Bytes that one short error takes at most: room for it is kept for every message of a payload that is
+     * still to come, so that each request has an answer whatever came before. config.c keeps limits/batch
+     * times this below limits/message. */
+    ERROR_ROOM = 90,
+    CHANGE_ROOM = 512 /* bytes of the longest answer to a method that changes something */
+};
+
+static const char overflow_text[] = "answer exceeds limits/message: ask for less";
+
+static void run_error(run_t *run, uint32_t msgid, status_t status, const char *text, const uint64_t *detail)
+{
+    rpc_write_error(&run->answer, msgid, status, text, detail);
+}
+
+static void run_overflow(session_t *session, uint32_t msgid)
+{
+    run_t *run = &session->run;
+    run->overflow = true;
+    run->answer.limit = session->hub->settings->limits.message;
+    run_error(run, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
+}
+
+/* Ends a request's part of the answer, which began at byte BEFORE. */
+static void request_finish(request_t *request, status_t status, uint32_t msgid, bool owed, size_t before)
+{
+    session_t *session = request->session;
+    buffer_t *answer = &session->run.answer;
+    if (owed && status == STATUS_OK && !answer->failed)
+        return;
+    buffer_truncate(answer, before);
+    if (status != STATUS_OK)
+        session->hub->stats.errors_total++;
+    if (!owed)
+        return;
+    if (status != STATUS_OK)
+        run_error(&session->run, msgid, status, request->problem,
+                  request->has_detail ? &request->detail : NULL);
+    else
+        answer->failed = true;
+    if (answer->failed) {
+        buffer_truncate(answer, before);
+        run_overflow(session, msgid);
+    }
+}
+
+/* Carries out one request or notification, within LIMIT bytes of answers in all. */
+static void request_run(session_t *session, const rpc_message_t *message, size_t limit, int64_t now_ms)
+{
+    run_t *run = &session->run;
+    hub_t *hub = session->hub;
+    size_t before = run->answer.size;
+    bool owed = message->kind == RPC_REQUEST;
+    const method_t *method = method_find(message->method);
+    if (owed)
+        hub->stats.requests_total++;
+    else
+        hub->stats.notifications_total++;
+    if (method && method->changes && before + CHANGE_ROOM > limit) {
+        run->overflow = true;
+        if (owed)
+            run_overflow(session, message->msgid);
+        return;
+    }
+    run->answer.limit = limit;
+    rpc_write_result(&run->answer, message->msgid);
+    request_t request;
+    request.hub = hub;
+    request.session = session;
+    request.answer = &run->answer;
+    request.now_ms = now_ms;
+    status_t status = dispatch(&request, method, message);
+    if (session->park != PARK_NONE) {
+        assert(status == STATUS_OK);
+        buffer_truncate(&run->answer, before);
+        run->answer_owed = owed;
+        run->msgid = message->msgid;
+        return;
+    }
+    request_finish(&request, status, message->msgid, owed, before);
+    if (hub->review)
+        hub_review(hub);
+}
+
+/* Bytes of answers that may be there after the message just read, so that each one behind it can have its
+ * error. */
+static size_t run_limit(const run_t *run, const limits_t *limits)
+{
+    uint64_t later = limits->batch - run->done;
+    uint64_t left = run->payload.size - run->at;
+    if (left < later)
+        later = left;
+    return limits->message - (later + 1) * ERROR_ROOM;
+}
+
+/* Handles the next message. False at the end of the payload. */
+static bool run_step(session_t *session, int64_t now_ms)
+{
+    run_t *run = &session->run;
+    const limits_t *limits = &session->hub->settings->limits;
+    if (run->done > 0 && run->at == run->payload.size)
+        return false;
+    rpc_message_t message;
+    switch (rpc_read(run->payload, &run->at, &message)) {
+    case RPC_STEP_END:
+        return false;
+    case RPC_STEP_BROKEN: {
+        char text[ERROR_ROOM];
+        snprintf(text, sizeof text, "not MessagePack from byte %zu; rest dropped", run->offset + run->at);
+        session->hub->stats.malformed_total++;
+        run->answer.limit = limits->message;
+        run_error(run, 0, STATUS_INVALID_ARGUMENT, text, NULL);
+        return false;
+    }
+    case RPC_STEP_MESSAGE:
+        break;
+    }
+    run->done++;
+    if (message.kind == RPC_ILL_FORMED) {
+        session->hub->stats.malformed_total++;
+        request_t request = {.hub = session->hub, .session = session};
+        size_t before = run->answer.size;
+        run->answer.limit = run_limit(run, limits);
+        if (run->overflow && message.answered)
+            run_overflow(session, message.msgid);
+        else
+            request_finish(&request, request_fail(&request, STATUS_INVALID_ARGUMENT, "%s", message.problem),
+                           message.msgid, message.answered, before);
+    } else if (!run->overflow) {
+        request_run(session, &message, run_limit(run, limits), now_ms);
+    } else if (message.kind == RPC_REQUEST) {
+        run_overflow(session, message.msgid);
+    }
+    return true;
+}
+
+/* Keeps what is left of the payload while its request is parked: what it was borrowed from goes away. */
+static bool run_keep(run_t *run)
+{
+    size_t left = run->payload.size - run->at;
+    uint8_t *rest = malloc(left + 1);
+    if (!rest)
+        return false;
+    if (left > 0)
+        memcpy(rest, run->payload.data + run->at, left);
+    free(run->rest);
+    run->rest = rest;
+    run->offset += run->at;
+    run->at = 0;
+    run->payload = bytes_of(rest, left);
+    return true;
+}
+
+/* Runs the payload to its end, or to where it is parked. Returns the session, NULL where it is gone. */
+static session_t *run_continue(session_t *session, int64_t now_ms)
+{
+    hub_t *hub = session->hub;
+    run_t *run = &session->run;
+    session->busy = true;
+    while (!session->ended && !session->leaving && session->park == PARK_NONE && run_step(session, now_ms))
+        ;
+    session->busy = false;
+    if (session->park != PARK_NONE && !session->ended) {
+        if (run_keep(run))
+            return session;
+        session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
+        return NULL;
+    }
+    bool sent = true;
+    if (run->answer.size > 0 || run->envelope.size > 0)
+        sent = hub->ops->send(hub->context, session->connection, session->identity,
+                              buffer_bytes(&run->envelope), &run->answer);
+    run_release(run);
+    if (session->ended) {
+        session_destroy(&session);
+        return NULL;
+    }
+    if (sent && !session->leaving)
+        return session;
+    actor_t by = session->leaving ? session_actor(session) : (actor_t){0};
+    session_end(session, sent ? SESSION_END_BYE : SESSION_END_SLOW, by, now_ms);
+    return NULL;
+}
+
+session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t now_ms)
+{
+    const limits_t *limits = &session->hub->settings->limits;
+    run_t *run = &session->run;
+    *run = (run_t){.payload = arrival->payload};
+    buffer_init(&run->answer, limits->message);
+    buffer_init(&run->envelope, arrival->envelope.size);
+    if (arrival->envelope.size > 0)
+        buffer_append(&run->envelope, arrival->envelope.data, arrival->envelope.size);
+    session->hub->stats.payloads_total++;
+    const char *fault = arrival->fault;
+    char text[96];
+    if (!fault && arrival->payload.size > limits->batch &&
+        rpc_count(arrival->payload, limits->batch) > limits->batch) {
+        snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
+                 limits->batch);
+        fault = text;
+    }
+    if (fault) {
+        session->hub->stats.malformed_total++;
+        run_error(run, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
+        run->payload = (bytes_t){0};
+        run->done = 1;
+    }
+    return run_continue(session, now_ms);
+}
+
+session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
+{
+    run_t *run = &session->run;
+    size_t before = run->answer.size;
+    park_t park = session->park;
+    session_unpark(session);
+    run->answer.limit = run_limit(run, &session->hub->settings->limits);
+    rpc_write_result(&run->answer, run->msgid);
+    request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
+    status_t status = park == PARK_VERIFY
+                          ? auth_finish(&request, matched)
+                          : request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
+    request_finish(&request, status, run->msgid, run->answer_owed, before);
+    session = run_continue(session, now_ms);
+    waiting_t *waiting;
+    while (session && session->park == PARK_NONE && (waiting = session_dequeue(session))) {
+        arrival_t arrival = {
+            .connection = session->connection,
+            .envelope = bytes_of(waiting->bytes, waiting->envelope_size),
+            .payload =
+                bytes_of(waiting->bytes + waiting->envelope_size, waiting->size - waiting->envelope_size),
+            .fault = waiting->fault,
+        };
+        session = payload_start(session, &arrival, now_ms);
+        free(waiting);
+    }
+    return session;
+}
+
+void payload_push_bye(session_t *session, const char *reason)
+{
+    if (session->enveloped || session->unproven)
+        return;
+    hub_t *hub = session->hub;
+    buffer_t push;
+    buffer_init(&push, ERROR_ROOM);
+    rpc_write_notification(&push, bytes_from_text("bye"));
+    rpc_write_array(&push, 1);
+    rpc_write_map(&push, 1);
+    rpc_write_text(&push, "reason");
+    rpc_write_text(&push, reason);
+    hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
+    buffer_release(&push);
+}

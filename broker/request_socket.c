@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the ROUTER socket. Knows frames, not what is in a payload. */
+#include "broker/request_socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "broker/admission.h"
+#include "broker/endpoints.h"
+
+enum {
+    BACKLOG = 4096,               /* connections that wait to be accepted */
+    HANDSHAKE_MS = 5000,          /* a peer that says nothing for so long is closed */
+    HEARTBEAT_MS = 10000,         /* ZMTP ping to a silent peer */
+    HEARTBEAT_TIMEOUT_MS = 30000, /* without an answer for so long it is gone */
+    ENVELOPE_BYTES = 4096,        /* of an envelope, lengths included */
+    MESSAGE_COST = 128            /* bytes that libzmq holds for a message beside its content, about */
+};
+
+struct request_socket {
+    void *socket;
+    const settings_t *settings;
+    connections_t *connections;
+    buffer_t envelope; /* of the arrival at hand; kept for its memory */
+};
+
+request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings, char *problem,
+                                     size_t problem_size)
+{
+    request_socket_t *requests = calloc(1, sizeof *requests);
+    if (!requests) {
+        snprintf(problem, problem_size, "out of memory");
+        return NULL;
+    }
+    requests->settings = settings;
+    buffer_init(&requests->envelope, ENVELOPE_BYTES);
+    requests->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
+    int64_t message = (int64_t)settings->limits.message;
+    const socket_option_t options[] = {
+        {ZMQ_ROUTER_MANDATORY, 1},
+        {ZMQ_SNDHWM, 0}, /* counted in bytes here: see request_socket_send */
+        {ZMQ_BACKLOG, BACKLOG},
+        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
+        {ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_LINGER, 0},
+    };
+    if (!requests->socket ||
+        !socket_options_set(requests->socket, options, sizeof options / sizeof options[0]) ||
+        zmq_setsockopt(requests->socket, ZMQ_MAXMSGSIZE, &message, sizeof message) != 0 ||
+        zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
+                       strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
+        !(requests->connections = connections_new(zmq_context, requests->socket))) {
+        snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
+        request_socket_destroy(&requests, 0);
+        return NULL;
+    }
+    if (!endpoints_bind(requests->socket, settings->requests, settings->request_count, "requests", problem,
+                        problem_size))
+        request_socket_destroy(&requests, 0);
+    return requests;
+}
+
+void request_socket_destroy(request_socket_t **self, int linger_ms)
+{
+    request_socket_t *requests = *self;
+    if (!requests)
+        return;
+    if (requests->connections)
+        connections_destroy(&requests->connections);
+    if (requests->socket) {
+        zmq_setsockopt(requests->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        zmq_close(requests->socket);
+    }
+    buffer_release(&requests->envelope);
+    free(requests);
+    *self = NULL;
+}
+
+void *request_socket_socket(request_socket_t *requests)
+{
+    return requests->socket;
+}
+
+connections_t *request_socket_connections(request_socket_t *requests)
+{
+    return requests->connections;
+}
+
+/* ---- In --------------------------------------------------------------------------------------- */
+
+static bytes_t frame_bytes(zmq_msg_t *frame)
+{
+    return bytes_of(zmq_msg_data(frame), zmq_msg_size(frame));
+}
+
+/* Reads the frames behind the routing id: the last one into PAYLOAD, those before it into the envelope.
+ * Returns what is wrong with them, NULL where nothing is. */
+static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
+{
+    buffer_t *envelope = &requests->envelope;
+    buffer_truncate(envelope, 0);
+    unsigned frames = 0;
+    bool delimited = false;
+    while (zmq_msg_recv(payload, requests->socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(payload)) {
+        uint32_t size = (uint32_t)zmq_msg_size(payload);
+        delimited = size == 0;
+        if (++frames <= LIMIT_ENVELOPE_FRAMES) {
+            buffer_append(envelope, &size, sizeof size);
+            buffer_append(envelope, zmq_msg_data(payload), size);
+        }
+    }
+    if (frames == 0)
+        return NULL;
+    if (!delimited)
+        return "several frames without an empty one before the payload: send one frame, or an envelope";
+    if (frames > LIMIT_ENVELOPE_FRAMES || envelope->failed)
+        return "the envelope is too large: at most 16 frames and 4 KiB";
+    return NULL;
+}
+
+/* The address of a peer for logs and throttling. Over ipc libzmq gives ":UID:GID:PID", of which the process
+ * is left out: it changes with every try. */
+static bytes_t peer_address(zmq_msg_t *payload, char text[64])
+{
+    const char *address = zmq_msg_gets(payload, "Peer-Address");
+    if (!address || address[0] == '\0')
+        return bytes_from_text("ipc");
+    if (address[0] != ':' || address[1] == ':')
+        return bytes_from_text(address);
+    unsigned user = 0;
+    if (sscanf(address, ":%u:", &user) != 1)
+        return bytes_from_text("ipc");
+    snprintf(text, 64, "ipc user %u", user);
+    return bytes_from_text(text);
+}
+
+bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms)
+{
+    zmq_msg_t identity;
+    zmq_msg_t payload;
+    zmq_msg_init(&identity);
+    if (zmq_msg_recv(&identity, requests->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&identity);
+        return false;
+    }
+    zmq_msg_init(&payload);
+    const char *fault = frames_read(requests, &payload);
+    const char *serial = zmq_msg_gets(&payload, "User-Id");
+    connection_t *connection = NULL;
+    if (serial)
+        connection = connections_of_message(requests->connections, zmq_msg_get(&payload, ZMQ_SRCFD),
+                                            strtoull(serial, NULL, 10));
+    if (connection && !connection->cut) {
+        char address[64];
+        arrival_t arrival = {
+            .connection = connection,
+            .identity = frame_bytes(&identity),
+            .envelope = fault ? (bytes_t){0} : buffer_bytes(&requests->envelope),
+            .payload = frame_bytes(&payload),
+            .fault = fault,
+        };
+        if (!connection->session)
+            arrival.peer = peer_address(&payload, address);
+        connection->session = hub_receive(hub, connection->session, &arrival, now_ms);
+    }
+    zmq_msg_close(&payload);
+    zmq_msg_close(&identity);
+    return true;
+}
+
+/* ---- Out -------------------------------------------------------------------------------------- */
+
+/* Stands behind an answer's bytes, in their allocation. */
+typedef struct trailer {
+    outlet_t *outlet;
+    size_t cost; /* bytes that the answer counts for */
+} trailer_t;
+
+/* libzmq has let go of an answer; called by any thread. */
+static void answer_free(void *data, void *hint)
+{
+    trailer_t *trailer = hint;
+    outlet_t *outlet = trailer->outlet;
+    atomic_fetch_sub(&outlet->bytes, trailer->cost);
+    outlet_release(outlet);
+    free(data);
+}
+
+/* Makes MESSAGE of the bytes of ANSWER, counted in OUTLET until libzmq lets go of them. False where memory is
+ * refused. */
+static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg_t *message)
+{
+    size_t size = answer->size;
+    size_t room = alignof(trailer_t) - 1 + sizeof(trailer_t);
+    answer->limit = size + room;
+    if (!buffer_reserve(answer, room))
+        return false;
+    size_t capacity = 0;
+    uint8_t *data = buffer_take(answer, &capacity);
+    size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
+    trailer_t *trailer = (trailer_t *)(void *)(data + place);
+    *trailer = (trailer_t){.outlet = outlet, .cost = cost};
+    if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {
+        free(data);
+        return false;
+    }
+    atomic_fetch_add(&outlet->bytes, cost);
+    atomic_fetch_add(&outlet->holders, 1);
+    return true;
+}
+
+/* Sends the frames before the payload. False where the peer is gone. */
+static bool envelope_send(void *socket, bytes_t identity, bytes_t envelope)
+{
+    if (zmq_send(socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+        return false;
+    for (size_t at = 0; at < envelope.size;) {
+        uint32_t size;
+        memcpy(&size, envelope.data + at, sizeof size);
+        at += sizeof size;
+        if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+            return false;
+        at += size;
+    }
+    return true;
+}
+
+bool request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
+                         bytes_t envelope, buffer_t *answer)
+{
+    outlet_t *outlet = connection->outlet;
+    size_t outstanding = atomic_load(&outlet->bytes);
+    size_t cost = answer->size + envelope.size + MESSAGE_COST;
+    if (outstanding > 0 && outstanding + cost > requests->settings->limits.outstanding)
+        return false;
+    zmq_msg_t message;
+    if (connection->cut || connection->lost)
+        return true;
+    if (!answer_wrap(answer, outlet, cost, &message))
+        return false;
+    if (!envelope_send(requests->socket, identity, envelope) ||
+        zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close(&message);
+    return true;
+}

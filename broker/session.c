@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the life of a session: begin, admission to its client, proof of a claimed name, end. */
+#include "broker/session.h"
+
+#include <stdlib.h>
+
+#include "broker/hub.h"
+#include "broker/log.h"
+#include "common/name.h"
+#include "common/utf8.h"
+
+static const char *const role_names[ROLE_COUNT] = {[ROLE_GUEST] = "guest", [ROLE_MANAGER] = "manager"};
+
+static const char *const end_names[SESSION_END_COUNT] = {
+    [SESSION_END_BYE] = "bye",   [SESSION_END_LOST] = "lost",           [SESSION_END_TIMEOUT] = "timeout",
+    [SESSION_END_SLOW] = "slow", [SESSION_END_FORGOTTEN] = "forgotten", [SESSION_END_SHUTDOWN] = "shutdown",
+};
+
+const char *role_text(role_t role)
+{
+    return role_names[role];
+}
+
+const char *session_end_text(session_end_t end)
+{
+    return end_names[end];
+}
+
+actor_t session_actor(const session_t *session)
+{
+    actor_t by = {0};
+    if (session_admitted(session))
+        by.client = client_id(session->client);
+    if (session->user)
+        by.user = bytes_from_text(session->user);
+    return by;
+}
+
+/* ---- Lists ------------------------------------------------------------------------------------ */
+
+static void order_append(hub_t *hub, session_t *session)
+{
+    session->newer = NULL;
+    session->older = hub->newest;
+    if (hub->newest)
+        hub->newest->newer = session;
+    else
+        hub->oldest = session;
+    hub->newest = session;
+}
+
+static void order_remove(hub_t *hub, session_t *session)
+{
+    if (session->older)
+        session->older->newer = session->newer;
+    else
+        hub->oldest = session->newer;
+    if (session->newer)
+        session->newer->older = session->older;
+    else
+        hub->newest = session->older;
+}
+
+static void client_list_add(session_t **list, session_t *session)
+{
+    session->previous = NULL;
+    session->next = *list;
+    if (*list)
+        (*list)->previous = session;
+    *list = session;
+}
+
+static void client_list_remove(session_t **list, session_t *session)
+{
+    if (session->previous)
+        session->previous->next = session->next;
+    else
+        *list = session->next;
+    if (session->next)
+        session->next->previous = session->previous;
+}
+
+void session_touch(session_t *session, int64_t now_ms)
+{
+    session->active_ms = now_ms;
+    if (session_admitted(session))
+        session->client->active_ms = now_ms;
+    if (session->hub->newest == session)
+        return;
+    order_remove(session->hub, session);
+    order_append(session->hub, session);
+}
+
+/* ---- Admission -------------------------------------------------------------------------------- */
+
+/* Puts the session with CLIENT, which is made to exist where it does not. */
+static status_t session_join(session_t *session, client_t *client, int64_t now_ms)
+{
+    hub_t *hub = session->hub;
+    if (!client_exists(client) && registry_open(hub->registry, client, now_ms) != STATUS_OK)
+        return STATUS_RESOURCE_EXHAUSTED;
+    session->client = client;
+    session->unproven = false;
+    client_list_add(&client->sessions, session);
+    client->active_ms = now_ms;
+    if (client->session_count++ == 0) {
+        client->since_ms = now_ms;
+        engine_record(hub->engine, CHANGE_CONNECT, client, (bytes_t){0}, session_actor(session));
+        log_info("client %s connected from %s", client->id, session->peer);
+    }
+    return STATUS_OK;
+}
+
+void session_admit(session_t *session, int64_t now_ms)
+{
+    registry_t *registry = session->hub->registry;
+    client_t *client = session->client;
+    if (session->unproven) {
+        if (client->claimed)
+            return;
+        client_list_remove(&client->unproven, session);
+        session->unproven = false;
+        session->client = NULL;
+    }
+    bytes_t name;
+    bool named = name_from_identity(session->identity, &name);
+    client = named ? registry_obtain(registry, name) : registry_number(registry);
+    if (!client)
+        return;
+    if (client->claimed) {
+        session->client = client;
+        session->unproven = true;
+        client_list_add(&client->unproven, session);
+    } else if (session_join(session, client, now_ms) != STATUS_OK) {
+        registry_review(registry, client);
+    }
+}
+
+status_t session_prove(session_t *session, int64_t now_ms)
+{
+    client_t *client = session->client;
+    client_list_remove(&client->unproven, session);
+    status_t status = session_join(session, client, now_ms);
+    if (status != STATUS_OK)
+        client_list_add(&client->unproven, session);
+    return status;
+}
+
+session_t *session_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
+{
+    session_t *session = calloc(1, sizeof *session);
+    if (!session)
+        return NULL;
+    uint8_t *identity = malloc(arrival->identity.size + 1);
+    size_t peer_size = arrival->peer.size * 4 + 8; /* room for each byte to be escaped */
+    session->peer = malloc(peer_size);
+    session->identity = bytes_of(identity, arrival->identity.size);
+    if (!identity || !session->peer) {
+        session_destroy(&session);
+        return NULL;
+    }
+    memcpy(identity, arrival->identity.data, arrival->identity.size);
+    utf8_quote(arrival->peer, session->peer, peer_size);
+    session->hub = hub;
+    session->connection = arrival->connection;
+    session->id = ++hub->last_session_id;
+    session->waiting_tail = &session->waiting;
+    session->active_ms = now_ms;
+    order_append(hub, session);
+    hub->session_count++;
+    hub->stats.sessions_total++;
+    session_admit(session, now_ms);
+    return session;
+}
+
+/* ---- End -------------------------------------------------------------------------------------- */
+
+static void session_leave(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
+{
+    hub_t *hub = session->hub;
+    client_t *client = session->client;
+    if (session->unproven) {
+        client_list_remove(&client->unproven, session);
+    } else {
+        client_list_remove(&client->sessions, session);
+        if (--client->session_count == 0) {
+            client->since_ms = now_ms;
+            engine_record(hub->engine, CHANGE_DISCONNECT, client, bytes_from_text(session_end_text(end)), by);
+            log_info("client %s disconnected (%s)", client->id, session_end_text(end));
+        }
+    }
+    session->client = NULL;
+    session->unproven = false;
+    if (end != SESSION_END_FORGOTTEN)
+        registry_review(hub->registry, client);
+}
+
+void session_park(session_t *session, park_t park, int64_t until_ms)
+{
+    parked_t *parked = &session->hub->parked[park];
+    session->park = park;
+    session->park_until_ms = until_ms;
+    session->next_parked = NULL;
+    *parked->tail = session;
+    parked->tail = &session->next_parked;
+}
+
+void session_unpark(session_t *session)
+{
+    if (session->park == PARK_NONE)
+        return;
+    parked_t *parked = &session->hub->parked[session->park];
+    session_t **link = &parked->first;
+    while (*link != session)
+        link = &(*link)->next_parked;
+    *link = session->next_parked;
+    if (!*link)
+        parked->tail = link;
+    session->park = PARK_NONE;
+}
+
+void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
+{
+    hub_t *hub = session->hub;
+    if (session->client)
+        session_leave(session, end, by, now_ms);
+    order_remove(hub, session);
+    hub->session_count--;
+    session_unpark(session);
+    hub->stats.sessions_lost_total += end == SESSION_END_LOST;
+    hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
+    hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
+    if (end != SESSION_END_LOST)
+        hub->ops->release(hub->context, session->connection, end == SESSION_END_SLOW);
+    session->ended = true;
+    if (!session->busy)
+        session_destroy(&session);
+}
+
+void session_destroy(session_t **self)
+{
+    session_t *session = *self;
+    if (!session)
+        return;
+    while (session->waiting) {
+        waiting_t *next = session->waiting->next;
+        free(session->waiting);
+        session->waiting = next;
+    }
+    run_release(&session->run);
+    free((void *)(uintptr_t)session->identity.data);
+    free(session->peer);
+    free(session->user);
+    free(session->attempt);
+    free(session);
+    *self = NULL;
+}
+
+/* ---- Payloads behind a parked request --------------------------------------------------------- */
+
+bool session_queue(session_t *session, const arrival_t *arrival)
+{
+    bytes_t envelope = arrival->envelope;
+    bytes_t payload = arrival->payload;
+    size_t size = envelope.size + payload.size;
+    if (session->waiting_count >= LIMIT_WAITING_PAYLOADS ||
+        session->waiting_bytes + size > session->hub->settings->limits.message)
+        return false;
+    waiting_t *waiting = malloc(sizeof *waiting + size);
+    if (!waiting)
+        return false;
+    *waiting = (waiting_t){.fault = arrival->fault, .envelope_size = envelope.size, .size = size};
+    if (envelope.size > 0)
+        memcpy(waiting->bytes, envelope.data, envelope.size);
+    if (payload.size > 0)
+        memcpy(waiting->bytes + envelope.size, payload.data, payload.size);
+    *session->waiting_tail = waiting;
+    session->waiting_tail = &waiting->next;
+    session->waiting_count++;
+    session->waiting_bytes += size;
+    return true;
+}
+
+waiting_t *session_dequeue(session_t *session)
+{
+    waiting_t *waiting = session->waiting;
+    if (!waiting)
+        return NULL;
+    session->waiting = waiting->next;
+    if (!session->waiting)
+        session->waiting_tail = &session->waiting;
+    session->waiting_count--;
+    session->waiting_bytes -= waiting->size;
+    return waiting;
+}
+
+void run_release(run_t *run)
+{
+    free(run->rest);
+    buffer_release(&run->answer);
+    buffer_release(&run->envelope);
+    *run = (run_t){0};
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Sessions: one connection's stay with the broker, PROTOCOL.md section 3. Owns who they are (client, role),
+ * when they last spoke, and what waits behind a parked request. Knows no sockets: a session's other end is an
+ * opaque pointer. */
+#ifndef KV_BROKER_SESSION_H
+#define KV_BROKER_SESSION_H
+
+#include "broker/client_registry.h"
+#include "common/buffer.h"
+#include "common/rpc.h"
+
+struct connection; /* the transport's: where answers go */
+struct hub;
+
+typedef enum role { ROLE_GUEST, ROLE_MANAGER, ROLE_COUNT } role_t;
+
+/* Why a session ended: the value of its `disconnect` event. */
+typedef enum session_end {
+    SESSION_END_BYE,
+    SESSION_END_LOST,
+    SESSION_END_TIMEOUT,
+    SESSION_END_SLOW,
+    SESSION_END_FORGOTTEN,
+    SESSION_END_SHUTDOWN,
+    SESSION_END_COUNT
+} session_end_t;
+
+/* Names on the wire, static storage. */
+const char *role_text(role_t role);
+const char *session_end_text(session_end_t end);
+
+/* A payload that waits behind a parked request. Owned. */
+typedef struct waiting {
+    struct waiting *next;
+    const char *fault;    /* as in arrival_t */
+    size_t envelope_size; /* the envelope stands first in `bytes` */
+    size_t size;          /* of envelope and payload */
+    uint8_t bytes[];
+} waiting_t;
+
+/* A payload on its way: between its first request and its answer. */
+typedef struct run {
+    bytes_t payload;   /* borrowed while it runs, owned (rest) while it is parked */
+    uint8_t *rest;     /* owned copy of what was left when it was parked; NULL otherwise */
+    size_t at;         /* where the next message begins, in `payload` */
+    size_t offset;     /* bytes of the payload before `payload` (cut off when parked), for messages */
+    uint64_t done;     /* messages read */
+    buffer_t answer;   /* answers so far */
+    buffer_t envelope; /* to send back before the answer; empty for DEALER */
+    bool overflow;     /* an answer did not fit: nothing more is carried out */
+    bool answer_owed;  /* parked: the request under way is no notification */
+    uint32_t msgid;    /* parked: of the request under way */
+} run_t;
+
+typedef enum park {
+    PARK_NONE,
+    PARK_VERIFY, /* until the verifier has looked at a password */
+    PARK_DELAY,  /* until a time: a wrong secret */
+    PARK_COUNT
+} park_t;
+
+typedef struct session {
+    struct hub *hub;
+    struct connection *connection; /* borrowed; NULL once the session ended */
+    client_t *client;     /* whose session; with `unproven`, whose name. NULL: refused for limits/clients */
+    struct session *next; /* in client->sessions or client->unproven, newest first */
+    struct session *previous;
+    struct session *newer; /* all sessions in order of `active_ms` */
+    struct session *older;
+    uint64_t id;       /* never used twice: what a verifier's answer names */
+    int64_t active_ms; /* monotonic: its latest message */
+    role_t role;
+    bool unproven;               /* under a claimed name, secret not given: belongs to no client */
+    bool enveloped;              /* a payload came in an envelope: nothing is pushed */
+    bool busy;                   /* its payload runs right now: it is freed when that is through */
+    bool leaving;                /* asked `bye`: ends after the answer */
+    bool ended;                  /* ended, to be freed when the payload that runs is through */
+    park_t park;                 /* what the request under way waits for */
+    int64_t park_until_ms;       /* PARK_DELAY */
+    struct session *next_parked; /* in hub->parked[park] */
+    run_t run;                   /* the payload under way, where parked or running */
+    waiting_t *waiting;          /* payloads behind it, first come first */
+    waiting_t **waiting_tail;
+    size_t waiting_count;
+    size_t waiting_bytes;
+    bytes_t identity; /* socket identity, owned */
+    char *peer;       /* address of the other end, owned */
+    char *user;       /* the account it is a manager by, owned; NULL */
+    char *attempt;    /* the account that a parked `auth` is about, owned; NULL */
+} session_t;
+
+/* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL where
+ * memory is refused. */
+struct arrival;
+KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arrival, int64_t now_ms);
+
+/* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
+ * while its name is claimed), or was refused for limits/clients. */
+void session_admit(session_t *session, int64_t now_ms);
+/* Whether it belongs to a client. */
+static inline bool session_admitted(const session_t *session)
+{
+    return session->client && !session->unproven;
+}
+/* The secret was right: puts an unproven session with its client. RESOURCE_EXHAUSTED where limits/clients is
+ * reached. */
+KV_MUST_USE status_t session_prove(session_t *session, int64_t now_ms);
+
+/* Ends the session: takes it from its client, records `disconnect` where it was the last one, tells the
+ * transport (unless LOST, which the transport said itself) and frees it, at once or when the payload under
+ * way is through. BY is who did it. The client is reviewed unless the end is FORGOTTEN (then forgetting goes
+ * on). */
+void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms);
+/* Frees an ended session. */
+void session_destroy(session_t **session);
+
+/* Notes that a message came: the session is the newest one again. */
+void session_touch(session_t *session, int64_t now_ms);
+
+/* Who acts, for events. Borrowed from the session. */
+actor_t session_actor(const session_t *session);
+
+/* Parks the request under way, until UNTIL_MS (PARK_DELAY, which comes in order of time) or until the
+ * verifier answers. */
+void session_park(session_t *session, park_t park, int64_t until_ms);
+/* The request under way goes on. */
+void session_unpark(session_t *session);
+
+/* Keeps what arrived behind a parked request. False where the bounds (LIMIT_WAITING_PAYLOADS, limits/message
+ * bytes) or memory do not allow it: the session is to be ended as slow. */
+KV_MUST_USE bool session_queue(session_t *session, const struct arrival *arrival);
+/* The first payload that waits, owned (free with free); NULL where none does. */
+KV_MUST_USE waiting_t *session_dequeue(session_t *session);
+
+/* Frees what a run holds; it is empty afterwards. */
+void run_release(run_t *run);
+
+#endif
