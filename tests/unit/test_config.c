@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Configuration texts, good and bad. A bad one must give exactly one line: where, what, and what to do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/config.h"
+
+#define HASH                                                                                                 \
+    "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define SECRET "$blake2b$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+typedef struct fixture {
+    settings_t settings;
+    char problem[CONFIG_PROBLEM_SIZE];
+} fixture_t;
+
+static bool read_text(fixture_t *fixture, const char *text)
+{
+    return config_read(&fixture->settings, "f", bytes_from_text(text), fixture->problem,
+                       sizeof fixture->problem);
+}
+
+static void must_read(fixture_t *fixture, const char *text)
+{
+    if (!read_text(fixture, text))
+        fail_msg("refused: %s", fixture->problem);
+}
+
+static void must_set(fixture_t *fixture, const char *assignment)
+{
+    if (!config_set(&fixture->settings, assignment, fixture->problem, sizeof fixture->problem))
+        fail_msg("refused: %s", fixture->problem);
+}
+
+/* PROBLEM must begin with START, be one line, and have a part that says what to do. */
+static void problem_check(const fixture_t *fixture, const char *start)
+{
+    if (strncmp(fixture->problem, start, strlen(start)) != 0)
+        fail_msg("expected \"%s...\", got \"%s\"", start, fixture->problem);
+    assert_null(strchr(fixture->problem, '\n'));
+    assert_non_null(strchr(fixture->problem, ';'));
+}
+
+/* ---- Good --------------------------------------------------------------------------------------- */
+
+static void defaults__as_documented(void **state)
+{
+    fixture_t *fixture = *state;
+    settings_t *settings = &fixture->settings;
+    assert_int_equal(settings->request_count, 1);
+    assert_string_equal(settings->requests[0], "tcp://127.0.0.1:5000");
+    assert_int_equal(settings->event_count, 1);
+    assert_string_equal(settings->events[0], "tcp://127.0.0.1:5001");
+    assert_int_equal(settings->timeout_ms, 60000);
+    assert_int_equal(settings->first_id, 32768);
+    assert_int_equal(settings->last_id, 60999);
+    limits_t limits = LIMITS_DEFAULT;
+    assert_memory_equal(&settings->limits, &limits, sizeof limits);
+    assert_true(config_check(settings, fixture->problem, sizeof fixture->problem));
+}
+
+static void file__every_key__lands_in_its_setting(void **state)
+{
+    fixture_t *fixture = *state;
+    settings_t *settings = &fixture->settings;
+    must_read(fixture, "# a comment\n"
+                       "listen\n"
+                       "    requests = \"tcp://127.0.0.1:*, ipc:///tmp/r\" # two\n"
+                       "    events = tcp://[::1]:7000\n"
+                       "\n"
+                       "session\n"
+                       "    timeout = 0.5\n"
+                       "managers\n"
+                       "    adam = \"" HASH "\"\n"
+                       "    eve = '" HASH "'\n"
+                       "names\n"
+                       "    lamp-1 = \"" SECRET "\"\n"
+                       "ids\n"
+                       "    first = 40000\n"
+                       "    last = 40001\n"
+                       "limits\n"
+                       "    key = 512\n"
+                       "    value = 2MiB\n"
+                       "    message = 16 MiB\n"
+                       "    batch = 1000\n"
+                       "    clients = 7\n"
+                       "    keys_per_client = 8\n"
+                       "    bytes_per_client = 9KiB\n"
+                       "    bytes_total = 1GiB\n"
+                       "    outstanding = 20971520\n");
+    assert_int_equal(settings->request_count, 2);
+    assert_string_equal(settings->requests[0], "tcp://127.0.0.1:*");
+    assert_string_equal(settings->requests[1], "ipc:///tmp/r");
+    assert_int_equal(settings->event_count, 1);
+    assert_string_equal(settings->events[0], "tcp://[::1]:7000");
+    assert_int_equal(settings->timeout_ms, 500);
+    assert_int_equal(settings->manager_count, 2);
+    assert_string_equal(settings->managers[1].name, "eve");
+    assert_string_equal(settings->managers[1].hash, HASH);
+    assert_int_equal(settings->name_count, 1);
+    assert_string_equal(settings->names[0].name, "lamp-1");
+    assert_string_equal(settings->names[0].hash, SECRET);
+    assert_int_equal(settings->first_id, 40000);
+    assert_int_equal(settings->last_id, 40001);
+    limits_t limits = {.key = 512,
+                       .value = 2 << 20,
+                       .message = 16 << 20,
+                       .batch = 1000,
+                       .clients = 7,
+                       .keys_per_client = 8,
+                       .bytes_per_client = 9 << 10,
+                       .bytes_total = 1 << 30,
+                       .outstanding = 20971520};
+    assert_memory_equal(&settings->limits, &limits, sizeof limits);
+    assert_true(config_check(settings, fixture->problem, sizeof fixture->problem));
+}
+
+static void file__ways_to_write_the_same__are_all_taken(void **state)
+{
+    static const char *const texts[] = {
+        "session/timeout = 5",
+        "session\n    timeout=5",
+        "session\r\n    timeout = 5\r\n",
+        "session # of a client\n    timeout = 5 # seconds\n",
+        "session\n  # a comment may stand anywhere\n\t\n    timeout = '5'",
+        "session\n    timeout = \"5\"# seconds",
+        "session\nsession\n    timeout = 5.000",
+        "ids\nsession\n    timeout\t=\t5",
+    };
+    fixture_t *fixture = *state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        fixture->settings.timeout_ms = 0;
+        must_read(fixture, texts[i]);
+        assert_int_equal(fixture->settings.timeout_ms, 5000);
+    }
+}
+
+static void file__empty_or_comments_alone__leaves_the_defaults(void **state)
+{
+    fixture_t *fixture = *state;
+    must_read(fixture, "");
+    must_read(fixture, "\n\n# nothing\n");
+    assert_int_equal(fixture->settings.timeout_ms, 60000);
+}
+
+static void file__line_of_the_longest_length__is_taken(void **state)
+{
+    fixture_t *fixture = *state;
+    char text[CONFIG_LINE_MAX + 2];
+    int length = snprintf(text, sizeof text, "session/timeout = 5 #");
+    memset(text + length, 'x', sizeof text - (size_t)length);
+    text[CONFIG_LINE_MAX] = '\0';
+    must_read(fixture, text);
+    text[CONFIG_LINE_MAX] = 'x';
+    text[CONFIG_LINE_MAX + 1] = '\0';
+    assert_false(read_text(fixture, text));
+    problem_check(fixture, "f:1: longer than 1024 bytes");
+}
+
+static void set__over_a_file__replaces_it(void **state)
+{
+    fixture_t *fixture = *state;
+    must_read(fixture, "listen/requests = tcp://127.0.0.1:1\nmanagers/adam = \"" HASH "\"");
+    must_set(fixture, "listen/requests=ipc://a,ipc://b");
+    must_set(fixture, "managers/adam=$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    assert_int_equal(fixture->settings.request_count, 2);
+    assert_string_equal(fixture->settings.requests[1], "ipc://b");
+    assert_int_equal(fixture->settings.manager_count, 1);
+    assert_non_null(strstr(fixture->settings.managers[0].hash, "t=3"));
+}
+
+static void set__names_that_a_file_cannot_hold__are_taken(void **state)
+{
+    fixture_t *fixture = *state;
+    must_set(fixture, "names/~lamp:1!=" SECRET);
+    must_set(fixture, "managers/Zoë Blue=" HASH);
+    assert_string_equal(fixture->settings.names[0].name, "~lamp:1!");
+    assert_string_equal(fixture->settings.managers[0].name, "Zoë Blue");
+}
+
+static void set__value_at_its_bound__is_taken_and_one_past_refused(void **state)
+{
+    static const struct {
+        const char *good;
+        const char *bad;
+    } pairs[] = {
+        {"session/timeout=0.05", "session/timeout=0.049"},
+        {"session/timeout=31536000", "session/timeout=31536000.001"},
+        {"ids/first=1", "ids/first=0"},
+        {"ids/last=65535", "ids/last=65536"},
+        {"limits/key=1024", "limits/key=1025"},
+        {"limits/key=1", "limits/key=0"},
+        {"limits/value=0", "limits/value=1073741825"},
+        {"limits/value=1GiB", "limits/value=2GiB"},
+        {"limits/message=2KiB", "limits/message=2047"},
+        {"limits/batch=1000000", "limits/batch=1000001"},
+        {"limits/clients=10000000", "limits/clients=10000001"},
+    };
+    fixture_t *fixture = *state;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        must_set(fixture, pairs[i].good);
+        if (config_set(&fixture->settings, pairs[i].bad, fixture->problem, sizeof fixture->problem))
+            fail_msg("taken: %s", pairs[i].bad);
+        problem_check(fixture, "--set: ");
+        assert_non_null(strstr(fixture->problem, "out of range"));
+    }
+}
+
+/* ---- Bad ---------------------------------------------------------------------------------------- */
+
+static void file__broken__gives_its_line_and_the_reason(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *problem;
+    } cases[] = {
+        /* Form. */
+        {"\tsession\n", "f:1: a tab in the indentation"},
+        {"session\n\ttimeout = 5\n", "f:2: a tab in the indentation"},
+        {"session\n    \ttimeout = 5\n", "f:2: a tab in the indentation"},
+        {"session\n  timeout = 5\n", "f:2: indented by 2 spaces"},
+        {"session\n     timeout = 5\n", "f:2: indented by 5 spaces"},
+        {"session\n        timeout = 5\n", "f:2: indented too deep"},
+        {"\n    timeout = 5\n", "f:2: indented, but under no section"},
+        {"session/timeout = 5\n    x = 5\n", "f:2: indented, but under no section"},
+        {"session\n    timeout = 5\n        x = 1\n", "f:3: indented too deep"},
+        {"session\n    timeout = \"5\n", "f:2: a quote is not closed"},
+        {"session\n    timeout = \"5\" s\n", "f:2: text stands behind the closing quote"},
+        {"session\n    timeout: 5\n", "f:2: \": 5\" behind a key"},
+        {"session\n    timeout 5\n", "f:2: \"5\" behind a key"},
+        {"session\n    = 5\n", "f:2: \"= 5\" begins with no key"},
+        {"/session\n", "f:1: \"/session\" begins with no key"},
+        {"session/ = 5\n", "f:1: \"session/ = 5\" begins with no key"},
+        {"[session]\n", "f:1: \"[session]\" begins with no key"},
+        {"\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" begins with no key"},
+        {"session\n    timeout = \xff\n", "f:2: is not UTF-8"},
+        /* Keys. */
+        {"sesion\n    timeout = 5\n", "f:1: unknown section sesion; did you mean session?"},
+        {"session\n    timout = 5\n", "f:2: unknown key session/timout; did you mean session/timeout?"},
+        {"session\n    tiemout = 5\n", "f:2: unknown key session/tiemout; did you mean session/timeout?"},
+        {"manager\n    adam = x\n", "f:1: unknown section manager; did you mean managers?"},
+        {"manager/adam = x\n", "f:1: unknown key manager/adam; did you mean managers/NAME?"},
+        {"limit/batch = 5\n", "f:1: unknown key limit/batch; did you mean limits/batch?"},
+        {"something/else = 5\n", "f:1: unknown key something/else; \"kvbroker --help-config\""},
+        {"session = 5\n", "f:1: session is a section and takes no value"},
+        {"session\n    timeout\n", "f:2: session/timeout has no value"},
+        {"session\n    timeout =\n", "f:2: session/timeout has no value"},
+        {"session\n    timeout = # 5\n", "f:2: session/timeout has no value"},
+        {"session\n    timeout = 5\n    timeout = 6\n", "f:3: session/timeout was set in line 2 already"},
+        {"session/timeout = 5\nsession\n    timeout = 6\n", "f:3: session/timeout was set in line 1 already"},
+        {"managers\n    a = \"" HASH "\"\n    a = \"" HASH "\"\n",
+         "f:3: managers/a was set in line 2 already"},
+        {"session\n    timeout\n        x = 5\n", "f:2: session/timeout has no value"},
+        /* Values. */
+        {"session/timeout = \"\"\n", "f:1: session/timeout: \"\" is not a number of seconds"},
+        {"session/timeout = fast\n", "f:1: session/timeout: \"fast\" is not a number of seconds"},
+        {"session/timeout = 1e3\n", "f:1: session/timeout: \"1e3\" is not a number of seconds"},
+        {"session/timeout = -1\n", "f:1: session/timeout: \"-1\" is not a number of seconds"},
+        {"session/timeout = 1.\n", "f:1: session/timeout: \"1.\" is not a number of seconds"},
+        {"session/timeout = 0.0005\n", "f:1: session/timeout: \"0.0005\" is not a number of seconds"},
+        {"session/timeout = 0\n", "f:1: session/timeout is out of range; choose from 0.05 to 31536000"},
+        {"session/timeout = 99999999999999999999\n", "f:1: session/timeout: \"99999999999999999999\" is not"},
+        {"session/timeout = 18446744073709551\n", "f:1: session/timeout is out of range"},
+        {"ids/first = 0x10\n", "f:1: ids/first: \"0x10\" is not a whole number"},
+        {"ids/first = 5.5\n", "f:1: ids/first: \"5.5\" is not a whole number"},
+        {"limits/value = 5MB\n", "f:1: limits/value: \"5MB\" is not a size"},
+        {"limits/value = 99999999999999GiB\n", "f:1: limits/value: \"99999999999999GiB\" is not a size"},
+        {"limits/value = MiB\n", "f:1: limits/value: \"MiB\" is not a size"},
+        {"limits/value = 5 GiB\n", "f:1: limits/value is out of range; choose from 0 to 1GiB"},
+        {"listen/requests = 5000\n", "f:1: listen/requests: \"5000\" has a transport that kvbroker does not"},
+        {"listen/requests = udp://a:1\n", "f:1: listen/requests: \"udp://a:1\" has a transport"},
+        {"listen/requests = inproc://a\n", "f:1: listen/requests: \"inproc://a\" has a transport"},
+        {"listen/requests = tcp://\n", "f:1: listen/requests: \"tcp://\" names no host and port"},
+        {"listen/requests = tcp://localhost\n",
+         "f:1: listen/requests: \"tcp://localhost\" names no host and port"},
+        {"listen/requests = tcp://:5000\n", "f:1: listen/requests: \"tcp://:5000\" names no host and port"},
+        {"listen/requests = tcp://a:0\n", "f:1: listen/requests: \"tcp://a:0\" has no valid port"},
+        {"listen/requests = tcp://a:65536\n", "f:1: listen/requests: \"tcp://a:65536\" has no valid port"},
+        {"listen/requests = tcp://a:http\n", "f:1: listen/requests: \"tcp://a:http\" has no valid port"},
+        {"listen/requests = tcp://::1:5000\n",
+         "f:1: listen/requests: \"tcp://::1:5000\" has a colon in its host"},
+        {"listen/requests = ipc://\n", "f:1: listen/requests: \"ipc://\" names no path"},
+        {"listen/requests = \" , \"\n", "f:1: listen/requests names no endpoint"},
+        {"listen/requests = \"tcp://a:1, b\"\n", "f:1: listen/requests: \"b\" has a transport"},
+        {"listen/events = \"1 2\"\n", "f:1: listen/events: \"1\" has a transport"},
+        {"managers\n    adam = eve\n", "f:2: managers/adam is not an argon2id hash"},
+        {"managers\n    a/b = \"" HASH "\"\n", "f:2: \"a/b\" is no name for an account"},
+        {"managers\n    adam = \"" SECRET "\"\n", "f:2: managers/adam is not an argon2id hash"},
+        {"names\n    lamp = \"" HASH "\"\n", "f:2: names/lamp is not the hash of a secret"},
+        {"names\n    48106 = \"" SECRET "\"\n", "f:2: \"48106\" is no valid client name"},
+        {"names\n    a/b = \"" SECRET "\"\n", "f:2: \"a/b\" is no valid client name"},
+    };
+    fixture_t *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (read_text(fixture, cases[i].text))
+            fail_msg("taken: %s", cases[i].text);
+        problem_check(fixture, cases[i].problem);
+    }
+}
+
+static void file__zero_byte__is_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    bytes_t text = bytes_of("session\n    timeout = 5\0\n", 25);
+    assert_false(config_read(&fixture->settings, "f", text, fixture->problem, sizeof fixture->problem));
+    problem_check(fixture, "f:2: has a zero byte");
+}
+
+static void file__wrong_hash__is_not_quoted(void **state)
+{
+    fixture_t *fixture = *state;
+    assert_false(read_text(fixture, "managers/adam = secretpassword"));
+    assert_null(strstr(fixture->problem, "secretpassword"));
+    assert_false(read_text(fixture, "names/lamp = secretsecretsecret"));
+    assert_null(strstr(fixture->problem, "secretsecret"));
+}
+
+static void file__endpoints_at_their_bound__are_taken_and_one_past_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    char text[CONFIG_LINE_MAX] = "listen/requests=";
+    for (unsigned i = 0; i < CONFIG_ENDPOINTS_MAX; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "ipc://%u ", i);
+    must_read(fixture, text);
+    assert_int_equal(fixture->settings.request_count, CONFIG_ENDPOINTS_MAX);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "ipc://x");
+    assert_false(read_text(fixture, text));
+    problem_check(fixture, "f:1: listen/requests has more than 16 endpoints");
+}
+
+static void file__accounts_at_their_bound__are_taken_and_one_past_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    char line[CONFIG_LINE_MAX];
+    for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++) {
+        snprintf(line, sizeof line, "managers/m%u = \"" HASH "\"", i);
+        must_read(fixture, line);
+    }
+    assert_int_equal(fixture->settings.manager_count, CONFIG_CREDENTIALS_MAX);
+    assert_false(read_text(fixture, "managers/more = \"" HASH "\""));
+    problem_check(fixture, "f:1: section managers has more than 10000 entries");
+}
+
+static void ipc__path_of_a_socket_s_length__is_taken_and_one_past_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    char text[160] = "listen/requests=ipc://";
+    size_t begin = strlen(text);
+    memset(text + begin, 'p', 107);
+    must_set(fixture, text);
+    text[begin + 107] = 'p';
+    assert_false(config_set(&fixture->settings, text, fixture->problem, sizeof fixture->problem));
+    assert_non_null(strstr(fixture->problem, "path too long"));
+}
+
+static void set__malformed__says_how(void **state)
+{
+    static const char *const texts[] = {"",          "session/timeout",  "=5",
+                                        "session=5", "sesion/timeout=5", "session/=5"};
+    fixture_t *fixture = *state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        assert_false(config_set(&fixture->settings, texts[i], fixture->problem, sizeof fixture->problem));
+        problem_check(fixture, "--set: ");
+    }
+}
+
+static void check__keys_that_do_not_agree__is_refused_with_both_names(void **state)
+{
+    static const struct {
+        const char *sets[3];
+        const char *one;
+        const char *other;
+    } cases[] = {
+        {{"ids/first=50000", "ids/last=49999"}, "ids/first", "ids/last"},
+        {{"limits/value=8MiB"}, "limits/message", "limits/value"},
+        {{"limits/batch=87382"}, "limits/message", "limits/batch"},
+        {{"limits/outstanding=8388607"}, "limits/outstanding", "limits/message"},
+        {{"listen/events=tcp://127.0.0.1:5000"}, "tcp://127.0.0.1:5000", "listen"},
+        {{"listen/requests=ipc://a,ipc://a"}, "ipc://a", "listen"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_t *fixture = *state;
+        settings_release(&fixture->settings);
+        assert_true(settings_init(&fixture->settings));
+        for (size_t j = 0; j < 3 && cases[i].sets[j] != NULL; j++)
+            must_set(fixture, cases[i].sets[j]);
+        assert_false(config_check(&fixture->settings, fixture->problem, sizeof fixture->problem));
+        problem_check(fixture, "configuration: ");
+        assert_non_null(strstr(fixture->problem, cases[i].one));
+        assert_non_null(strstr(fixture->problem, cases[i].other));
+    }
+}
+
+static void check__keys_that_just_agree__is_taken(void **state)
+{
+    fixture_t *fixture = *state;
+    must_set(fixture, "ids/first=50000");
+    must_set(fixture, "ids/last=50000");
+    must_set(fixture, "limits/batch=87381");
+    must_set(fixture, "limits/value=8386560");
+    must_set(fixture, "limits/outstanding=8MiB");
+    must_set(fixture, "listen/requests=tcp://127.0.0.1:*,tcp://127.0.0.1:*");
+    must_set(fixture, "listen/events=tcp://127.0.0.1:*");
+    assert_true(config_check(&fixture->settings, fixture->problem, sizeof fixture->problem));
+}
+
+static void file__that_cannot_be_read__says_why(void **state)
+{
+    fixture_t *fixture = *state;
+    assert_false(
+        config_load(&fixture->settings, "/nonexistent/k.conf", fixture->problem, sizeof fixture->problem));
+    problem_check(fixture, "/nonexistent/k.conf: cannot be opened: No such file or directory");
+    assert_false(config_load(&fixture->settings, "/", fixture->problem, sizeof fixture->problem));
+    problem_check(fixture, "/: cannot be read: Is a directory");
+    assert_false(config_load(&fixture->settings, "/dev/zero", fixture->problem, sizeof fixture->problem));
+    problem_check(fixture, "/dev/zero: is larger than");
+}
+
+static void problem__room_too_small__is_cut(void **state)
+{
+    fixture_t *fixture = *state;
+    for (size_t size = 1; size < 40; size++) {
+        memset(fixture->problem, 'x', sizeof fixture->problem);
+        bytes_t text = bytes_from_text("sesion/timeout = 5");
+        assert_false(config_read(&fixture->settings, "f", text, fixture->problem, size));
+        assert_true(strlen(fixture->problem) < size);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- */
+
+static int set_up(void **state)
+{
+    fixture_t *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
+    return fixture != NULL && sodium_init() >= 0 && settings_init(&fixture->settings) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    fixture_t *fixture = *state;
+    settings_release(&fixture->settings);
+    free(fixture);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(defaults__as_documented),
+        TEST(file__every_key__lands_in_its_setting),
+        TEST(file__ways_to_write_the_same__are_all_taken),
+        TEST(file__empty_or_comments_alone__leaves_the_defaults),
+        TEST(file__line_of_the_longest_length__is_taken),
+        TEST(set__over_a_file__replaces_it),
+        TEST(set__names_that_a_file_cannot_hold__are_taken),
+        TEST(set__value_at_its_bound__is_taken_and_one_past_refused),
+        TEST(file__broken__gives_its_line_and_the_reason),
+        TEST(file__zero_byte__is_refused),
+        TEST(file__wrong_hash__is_not_quoted),
+        TEST(file__endpoints_at_their_bound__are_taken_and_one_past_refused),
+        TEST(file__accounts_at_their_bound__are_taken_and_one_past_refused),
+        TEST(ipc__path_of_a_socket_s_length__is_taken_and_one_past_refused),
+        TEST(set__malformed__says_how),
+        TEST(check__keys_that_do_not_agree__is_refused_with_both_names),
+        TEST(check__keys_that_just_agree__is_taken),
+        TEST(file__that_cannot_be_read__says_why),
+        TEST(problem__room_too_small__is_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The thread that verifies passwords. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "broker/verifier.h"
+
+enum {
+    WAIT_MS = 60000, /* that anything may take before a test gives up */
+    MEMORY_CHEAP = 8192,
+    MEMORY_DEAR = 64 << 20 /* bytes: tens of milliseconds */
+};
+
+typedef struct fixture {
+    verifier_t *verifier;
+    char cheap[ACCOUNTS_HASH_SIZE];
+    char dear[ACCOUNTS_HASH_SIZE];
+} fixture_t;
+
+static bytes_t text(const char *value)
+{
+    return bytes_from_text(value);
+}
+
+/* Waits for the next finished job. Returns its ticket. */
+static uint64_t collect(fixture_t *fixture, bool *matched)
+{
+    uint64_t ticket = 0;
+    zmq_pollitem_t item = {.socket = verifier_socket(fixture->verifier), .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    assert_true(verifier_collect(fixture->verifier, &ticket, matched));
+    return ticket;
+}
+
+static void job__right_password__matches(void **state)
+{
+    fixture_t *fixture = *state;
+    bool matched = false;
+    assert_true(verifier_submit(fixture->verifier, UINT64_MAX, fixture->cheap, text("eve")));
+    assert_int_equal(collect(fixture, &matched), UINT64_MAX);
+    assert_true(matched);
+}
+
+static void job__wrong_empty_or_longest_password__does_not_match(void **state)
+{
+    fixture_t *fixture = *state;
+    uint8_t longest[LIMIT_PASSWORD] = {0};
+    bool matched = true;
+    assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("adam")));
+    assert_true(verifier_submit(fixture->verifier, 2, fixture->cheap, bytes_of(NULL, 0)));
+    assert_true(verifier_submit(fixture->verifier, 3, fixture->cheap, bytes_of(longest, sizeof longest)));
+    for (uint64_t ticket = 1; ticket <= 3; ticket++) {
+        matched = true;
+        assert_int_equal(collect(fixture, &matched), ticket);
+        assert_false(matched);
+    }
+}
+
+static void job__password_above_the_limit__is_not_taken(void **state)
+{
+    fixture_t *fixture = *state;
+    uint8_t password[LIMIT_PASSWORD + 1] = {0};
+    assert_false(verifier_submit(fixture->verifier, 1, fixture->cheap, bytes_of(password, sizeof password)));
+}
+
+static void jobs__several__are_done_in_order(void **state)
+{
+    fixture_t *fixture = *state;
+    for (uint64_t i = 0; i < 100; i++)
+        assert_true(verifier_submit(fixture->verifier, i, fixture->cheap, text(i % 2 == 0 ? "eve" : "no")));
+    for (uint64_t i = 0; i < 100; i++) {
+        bool matched = false;
+        assert_int_equal(collect(fixture, &matched), i);
+        assert_int_equal(matched, i % 2 == 0);
+    }
+}
+
+static void jobs__none_finished__collects_nothing(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t ticket = 7;
+    bool matched = true;
+    assert_false(verifier_collect(fixture->verifier, &ticket, &matched));
+    assert_int_equal(ticket, 7);
+    assert_true(matched);
+}
+
+static void jobs__at_their_bound__are_taken_and_one_past_is_not(void **state)
+{
+    fixture_t *fixture = *state;
+    bool matched = false;
+    for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++)
+        assert_true(verifier_submit(fixture->verifier, i, fixture->cheap, text("eve")));
+    assert_false(verifier_submit(fixture->verifier, VERIFIER_JOBS_MAX, fixture->cheap, text("eve")));
+    for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++)
+        assert_int_equal(collect(fixture, &matched), i);
+    assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("eve")));
+}
+
+static void submit__slow_job__does_not_wait_for_it(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t ticket = 0;
+    bool matched = false;
+    assert_true(verifier_submit(fixture->verifier, 1, fixture->dear, text("eve")));
+    /* argon2id over 64 MiB cannot be done before this line. */
+    assert_false(verifier_collect(fixture->verifier, &ticket, &matched));
+    assert_int_equal(collect(fixture, &matched), 1);
+    assert_true(matched);
+}
+
+static void destroy__jobs_waiting__ends_after_the_one_under_way(void **state)
+{
+    fixture_t *fixture = *state;
+    for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++) /* a minute of work, were it all done */
+        assert_true(verifier_submit(fixture->verifier, i, fixture->dear, text("eve")));
+    int64_t begin_ms = zclock_mono();
+    verifier_destroy(&fixture->verifier);
+    assert_null(fixture->verifier);
+    assert_in_range(zclock_mono() - begin_ms, 0, 20000);
+}
+
+static void destroy__jobs_finished_and_not_collected__leaks_nothing(void **state)
+{
+    fixture_t *fixture = *state;
+    bool matched = false;
+    assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, 2, fixture->cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, 3, fixture->cheap, text("eve")));
+    assert_int_equal(collect(fixture, &matched), 1);
+    verifier_destroy(&fixture->verifier);
+    verifier_destroy(&fixture->verifier);
+}
+
+static int set_up(void **state)
+{
+    fixture_t *fixture = calloc(1, sizeof *fixture);
+    if (fixture == NULL || sodium_init() < 0 ||
+        crypto_pwhash_str_alg(fixture->cheap, "eve", 3, 1, MEMORY_CHEAP, crypto_pwhash_ALG_ARGON2ID13) != 0 ||
+        crypto_pwhash_str_alg(fixture->dear, "eve", 3, 2, MEMORY_DEAR, crypto_pwhash_ALG_ARGON2ID13) != 0)
+        return -1;
+    fixture->verifier = verifier_new();
+    *state = fixture;
+    return fixture->verifier == NULL ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture_t *fixture = *state;
+    verifier_destroy(&fixture->verifier);
+    free(fixture);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(job__right_password__matches),
+        TEST(job__wrong_empty_or_longest_password__does_not_match),
+        TEST(job__password_above_the_limit__is_not_taken),
+        TEST(jobs__several__are_done_in_order),
+        TEST(jobs__none_finished__collects_nothing),
+        TEST(jobs__at_their_bound__are_taken_and_one_past_is_not),
+        TEST(submit__slow_job__does_not_wait_for_it),
+        TEST(destroy__jobs_waiting__ends_after_the_one_under_way),
+        TEST(destroy__jobs_finished_and_not_collected__leaks_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
