@@ -81,7 +81,6 @@ static void line__too_long__is_cut_to_its_bound(void **state)
     const char *line = output_read(*state);
     assert_int_equal(strlen(line), LINE_MAX_BYTES);
     assert_int_equal(line[LINE_MAX_BYTES - 1], '\n');
-    assert_null(strchr(line, '\n') + 1 == line + LINE_MAX_BYTES ? NULL : line);
 }
 
 static void *lines_write(void *number)
