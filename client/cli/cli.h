@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* One run of the tool: a connection, a format, and how things are told to the person. Commands work on it,
+ * whoever typed them: the arguments, a terminal, a pipe. */
+#ifndef KV_CLIENT_CLI_CLI_H
+#define KV_CLIENT_CLI_CLI_H
+
+#include <kvzmq.h>
+
+#include "client/cli/options.h"
+#include "client/cli/outcome.h"
+#include "client/cli/output.h"
+#include "client/cli/password.h"
+
+typedef struct cli {
+    const options_t *options; /* borrowed */
+    kvzmq_t *connection;      /* owned */
+    output_t output;
+    password_t password; /* from a file or the environment, for `auth USER`; empty: to be asked for */
+    bytes_t input;       /* the last argument of the command, from standard input (-x); borrowed */
+    bool has_input;      /* `input` is there, and no command took it yet */
+    bool interactive;    /* a person types */
+    bool ended;          /* a command asked to leave */
+    bool said_bye;       /* the session was ended by a command */
+    unsigned line;       /* number of the piped line that is carried out; 0: none is */
+} cli_t;
+
+/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. On
+ * failure says why on standard error; *CLI is to be released in any case. */
+KV_MUST_USE outcome_t cli_init(cli_t *cli, const options_t *options);
+
+/* Says goodbye to the broker, where there is a session that LAST (how the last command ended) leaves usable.
+ */
+void cli_release(cli_t *cli, outcome_t last);
+
+/* The password of USER, for `auth`: as given at the start, else asked for. *PASSWORD is to be wiped. */
+KV_MUST_USE outcome_t cli_password(cli_t *cli, const char *user, password_t *password);
+
+/* What a status of the library is to the program. */
+outcome_t outcome_from_status(kvzmq_status_t status);
+
+/* Tells on standard error, in one line, what went wrong with the last call, and returns what it is to the
+ * program. Not for KVZMQ_OK and KVZMQ_ABSENT. */
+outcome_t cli_fail(cli_t *cli, kvzmq_status_t status);
+
+/* Tells on standard error, in one line, what is wrong with what was typed: WHAT is wrong, and the PROBLEM
+ * with it. Returns OUTCOME_USAGE. */
+outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem);
+
+/* The same behind "Illegal command". */
+outcome_t cli_illegal(cli_t *cli, const char *what, const char *problem);
+
+/* "Illegal command" for WORD, which is none; a person at a terminal sees nothing more. Returns OUTCOME_USAGE.
+ */
+outcome_t cli_unknown(cli_t *cli, bytes_t word);
+
+/* Hands what a command showed to the system. Returns OUTCOME, or what is wrong where that failed. */
+outcome_t cli_finish(cli_t *cli, outcome_t outcome);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The commands that show many rows. They page through everything by themselves, and hold one page at a time.
+ */
+#include <stdlib.h>
+
+#include "client/cli/command.h"
+
+enum {
+    PAGE_ROWS = 1000, /* rows asked for at once */
+    COLUMNS_MAX = 10  /* of any listing */
+};
+
+/* A kind of listing: its columns, how a page is got, and how a row becomes cells. */
+typedef struct listing {
+    const column_t *columns;
+    size_t column_count;
+    kvzmq_status_t (*fetch)(cli_t *cli, const call_t *call, const kvzmq_range_t *range, kvzmq_page_t **page);
+    /* The next row of PAGE into CELLS, and in *LAST what the next page comes after; false at the end. All
+     * borrowed from the page. */
+    bool (*next)(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last);
+} listing_t;
+
+static cell_t cell_from_slice(kvzmq_slice_t slice)
+{
+    return (cell_t){.type = slice.binary ? CELL_BIN : CELL_TEXT, .bytes = bytes_of(slice.data, slice.size)};
+}
+
+/* Shows pages until the end, or until LEFT rows are shown. */
+static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listing_t *listing, uint64_t left)
+{
+    output_t *output = &cli->output;
+    kvzmq_range_t range = {.after = slice_of(call->texts[OPT_AFTER])};
+    if (call->argument_count > 0)
+        range.prefix = slice_of(call->arguments[0]);
+    kvzmq_page_t *shown = NULL; /* kept until the next page is there: `range.after` borrows from it */
+    kvzmq_status_t status = KVZMQ_OK;
+    bool more = left > 0;
+    while (more) {
+        kvzmq_page_t *page;
+        range.limit = left < PAGE_ROWS ? (uint32_t)left : PAGE_ROWS;
+        status = listing->fetch(cli, call, &range, &page);
+        if (status != KVZMQ_OK)
+            break;
+        kvzmq_page_destroy(&shown);
+        shown = page;
+        cell_t cells[COLUMNS_MAX];
+        uint64_t before = left;
+        while (left > 0 && listing->next(page, cells, &range.after)) {
+            output->ops->row(output, cells);
+            left--;
+        }
+        output->ops->rows_break(output);
+        more = left > 0 && left < before && kvzmq_page_more(page);
+    }
+    kvzmq_page_destroy(&shown);
+    return status;
+}
+
+static outcome_t listing_show(cli_t *cli, const call_t *call, const listing_t *listing)
+{
+    output_t *output = &cli->output;
+    bool limited = (call->given & OPT_BIT(OPT_LIMIT)) != 0;
+    output->ops->rows_begin(output, listing->columns, listing->column_count);
+    kvzmq_status_t status =
+        listing_pages(cli, call, listing, limited ? call->numbers[OPT_LIMIT] : UINT64_MAX);
+    if (status == KVZMQ_OK) {
+        output->ops->rows_end(output);
+        return OUTCOME_OK;
+    }
+    output->ops->rows_abort(output);
+    return cli_fail(cli, status);
+}
+
+/* ---- Entries ---------------------------------------------------------------------------------- */
+
+static kvzmq_status_t entries_fetch(cli_t *cli, const call_t *call, const kvzmq_range_t *range,
+                                    kvzmq_page_t **page)
+{
+    return kvzmq_list(cli->connection, call->client, range, page);
+}
+
+static bool entries_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
+{
+    kvzmq_row_t row;
+    if (!kvzmq_page_next(page, &row))
+        return false;
+    cells[0] = cell_text(bytes_of(row.key.data, row.key.size));
+    cells[1] = cell_from_slice(row.value);
+    cells[2] = cell_of(CELL_NUMBER, row.revision);
+    cells[3] = row.ttl_ms < 0 ? cell_nil() : cell_of(CELL_DURATION, (uint64_t)row.ttl_ms);
+    *last = row.key;
+    return true;
+}
+
+outcome_t command_list(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {{"key", "KEY", false},
+                                       {"value", "VALUE", false},
+                                       {"revision", "REVISION", true},
+                                       {"ttl_ms", "TTL", true}};
+    static const listing_t listing = {columns, sizeof columns / sizeof *columns, entries_fetch, entries_next};
+    return listing_show(cli, call, &listing);
+}
+
+/* ---- Clients ---------------------------------------------------------------------------------- */
+
+static kvzmq_status_t clients_fetch(cli_t *cli, const call_t *call, const kvzmq_range_t *range,
+                                    kvzmq_page_t **page)
+{
+    (void)call;
+    return kvzmq_clients(cli->connection, range, page);
+}
+
+static cell_t cell_unless_empty(kvzmq_slice_t slice)
+{
+    return slice.size == 0 ? cell_nil() : cell_text(bytes_of(slice.data, slice.size));
+}
+
+static bool clients_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
+{
+    kvzmq_client_t client;
+    if (!kvzmq_page_next_client(page, &client))
+        return false;
+    cells[0] = cell_text(bytes_of(client.id.data, client.id.size));
+    cells[1] = cell_of(CELL_BOOL, client.connected);
+    cells[2] = cell_of(CELL_NUMBER, client.sessions);
+    cells[3] = cell_unless_empty(client.role);
+    cells[4] = cell_of(CELL_BOOL, client.claimed);
+    cells[5] = cell_unless_empty(client.peer);
+    cells[6] = cell_of(CELL_DURATION, client.since_ms);
+    cells[7] = cell_of(CELL_DURATION, client.idle_ms);
+    cells[8] = cell_of(CELL_NUMBER, client.keys);
+    cells[9] = cell_of(CELL_NUMBER, client.bytes);
+    *last = client.id;
+    return true;
+}
+
+outcome_t command_clients(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {
+        {"id", "CLIENT", false},   {"connected", "CONNECTED", false}, {"sessions", "SESSIONS", true},
+        {"role", "ROLE", false},   {"claimed", "CLAIMED", false},     {"peer", "PEER", false},
+        {"since_ms", "FOR", true}, {"idle_ms", "IDLE", true},         {"keys", "KEYS", true},
+        {"bytes", "BYTES", true},
+    };
+    _Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a row's cells hold every column");
+    static const listing_t listing = {columns, sizeof columns / sizeof *columns, clients_fetch, clients_next};
+    return listing_show(cli, call, &listing);
+}
+
+/* ---- Counters --------------------------------------------------------------------------------- */
+
+outcome_t command_stats(cli_t *cli, const call_t *call)
+{
+    (void)call;
+    kvzmq_page_t *page = NULL;
+    kvzmq_status_t status = kvzmq_stats(cli->connection, &page);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    outcome_t outcome = OUTCOME_OK;
+    size_t most = kvzmq_page_count(page);
+    size_t count = 0;
+    column_t *columns = calloc(most + 1, sizeof *columns);
+    cell_t *cells = calloc(most + 1, sizeof *cells);
+    if (columns == NULL || cells == NULL) {
+        outcome = cli_fail(cli, KVZMQ_NO_MEMORY);
+        goto cleanup;
+    }
+    const char *name;
+    uint64_t number;
+    while (count < most && kvzmq_page_next_stat(page, &name, &number)) {
+        columns[count] = (column_t){name, name, true};
+        cells[count] = cell_of(CELL_NUMBER, number);
+        count++;
+    }
+    cli->output.ops->record(&cli->output, columns, cells, count);
+cleanup:
+    free(cells);
+    free(columns);
+    kvzmq_page_destroy(&page);
+    return outcome;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The commands on sessions and clients, and those that concern the tool alone. */
+#include "client/cli/command.h"
+
+/* ---- Roles ------------------------------------------------------------------------------------ */
+
+static outcome_t show_refused(cli_t *cli, kvzmq_status_t status)
+{
+    const output_ops_t *ops = cli->output.ops;
+    if (status != KVZMQ_UNAUTHENTICATED && status != KVZMQ_RESOURCE_EXHAUSTED)
+        return cli_fail(cli, status);
+    if (ops->failure != NULL)
+        ops->failure(&cli->output, "Authentication failure");
+    if (ops->failure != NULL && status == KVZMQ_UNAUTHENTICATED)
+        return OUTCOME_DENIED;
+    fflush(cli->output.stream);
+    return cli_fail(cli, status);
+}
+
+outcome_t command_auth(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {{"role", "role", false}};
+    const char *user;
+    const char *word = NULL;
+    outcome_t outcome = call_text(cli, call->arguments[0], "a user's name", &user);
+    if (outcome == OUTCOME_OK && call->argument_count > 1)
+        outcome = call_text(cli, call->arguments[1], "a password", &word);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    password_t password = {""};
+    if (word == NULL)
+        outcome = cli_password(cli, user, &password);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    kvzmq_status_t status = kvzmq_auth(cli->connection, user, word != NULL ? word : password.text);
+    password_wipe(&password);
+    if (status != KVZMQ_OK)
+        return show_refused(cli, status);
+    const cell_t words[] = {cell_word("Authentication success")};
+    const cell_t cells[] = {cell_word(kvzmq_session(cli->connection)->role)};
+    cli->output.ops->told(&cli->output, words, 1, columns, cells, 1);
+    return OUTCOME_OK;
+}
+
+outcome_t command_role(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {{"client", "client", false}, {"role", "role", false}};
+    const char *client;
+    const char *role;
+    outcome_t outcome = call_text(cli, call->arguments[0], "a client's id", &client);
+    if (outcome == OUTCOME_OK)
+        outcome = call_text(cli, call->arguments[1], "a role", &role);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    kvzmq_status_t status = kvzmq_role(cli->connection, client, role);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    const cell_t words[] = {cell_text(call->arguments[0]), cell_word(" is now "),
+                            cell_text(call->arguments[1])};
+    cli->output.ops->told(&cli->output, words, 3, columns, (const cell_t[]){words[0], words[2]}, 2);
+    return OUTCOME_OK;
+}
+
+/* ---- Clients ---------------------------------------------------------------------------------- */
+
+outcome_t command_manage(cli_t *cli, const call_t *call)
+{
+    const char *client;
+    outcome_t outcome = call_text(cli, call->words[0], "a client's id", &client);
+    return outcome == OUTCOME_OK ? command_run_managed(cli, client, call->words + 1, call->word_count - 1)
+                                 : outcome;
+}
+
+outcome_t command_forget(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {{"client", "client", false}};
+    const char *client;
+    outcome_t outcome = call_text(cli, call->arguments[0], "a client's id", &client);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    kvzmq_status_t status = kvzmq_forget(cli->connection, client);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    const cell_t words[] = {cell_word("Successfully forgot "), cell_text(call->arguments[0])};
+    cli->output.ops->told(&cli->output, words, 2, columns, &words[1], 1);
+    return OUTCOME_OK;
+}
+
+/* ---- One's own session ------------------------------------------------------------------------ */
+
+outcome_t command_hello(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {
+        {"client", "client", false},
+        {"role", "role", false},
+        {"broker", "broker", false},
+        {"protocol", "protocol", false},
+        {"epoch", "epoch", false},
+        {"timeout_ms", "timeout", false},
+        {"limit_key", "longest key (bytes)", false},
+        {"limit_value", "longest value (bytes)", false},
+        {"limit_batch", "requests in a batch", false},
+        {"limit_message", "longest message (bytes)", false},
+    };
+    (void)call;
+    kvzmq_status_t status = kvzmq_hello(cli->connection);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    const kvzmq_session_t *session = kvzmq_session(cli->connection);
+    const cell_t cells[] = {
+        cell_word(session->client),
+        cell_word(session->role),
+        cell_word(session->broker),
+        cell_of(CELL_NUMBER, session->protocol),
+        cell_word(session->epoch),
+        cell_of(CELL_DURATION, session->timeout_ms),
+        cell_of(CELL_NUMBER, session->limit_key),
+        cell_of(CELL_NUMBER, session->limit_value),
+        cell_of(CELL_NUMBER, session->limit_batch),
+        cell_of(CELL_NUMBER, session->limit_message),
+    };
+    cli->output.ops->record(&cli->output, columns, cells, sizeof cells / sizeof *cells);
+    return OUTCOME_OK;
+}
+
+outcome_t command_ping(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {{"answer", "answer", false}};
+    (void)call;
+    kvzmq_status_t status = kvzmq_ping(cli->connection);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    const cell_t pong = cell_word("pong");
+    cli->output.ops->told(&cli->output, &pong, 1, columns, &pong, 1);
+    return OUTCOME_OK;
+}
+
+outcome_t command_bye(cli_t *cli, const call_t *call)
+{
+    static const column_t columns[] = {{"ended", "ended", false}};
+    (void)call;
+    cli->ended = true;
+    kvzmq_status_t status = kvzmq_bye(cli->connection);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    cli->said_bye = true;
+    const cell_t bye = cell_word("Bye");
+    const cell_t ended = cell_of(CELL_BOOL, true);
+    cli->output.ops->told(&cli->output, &bye, 1, columns, &ended, 1);
+    return OUTCOME_OK;
+}
+
+/* ---- The tool --------------------------------------------------------------------------------- */
+
+outcome_t command_show_help(cli_t *cli, const call_t *call)
+{
+    if (call->argument_count == 0) {
+        command_help_all(cli->output.stream);
+        return OUTCOME_OK;
+    }
+    const command_t *command = command_find(call->arguments[0]);
+    if (command == NULL)
+        return cli_unknown(cli, call->arguments[0]);
+    command_help(cli->output.stream, command);
+    return OUTCOME_OK;
+}
+
+outcome_t command_quit(cli_t *cli, const call_t *call)
+{
+    (void)call;
+    cli->ended = true;
+    return OUTCOME_OK;
+}

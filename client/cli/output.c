@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the list of formats, and what they share: how a cell becomes text, and what is escaped in it. */
+#include "client/cli/output.h"
+
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/utf8.h"
+
+static const output_ops_t *const formats[] = {&output_text, &output_json, &output_raw, NULL};
+
+const output_ops_t *const *output_formats(void)
+{
+    return formats;
+}
+
+const output_ops_t *output_find(const char *name)
+{
+    for (size_t i = 0; formats[i] != NULL; i++) {
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    }
+    return NULL;
+}
+
+void output_init(output_t *output, const output_ops_t *ops, FILE *stream)
+{
+    *output = (output_t){.ops = ops, .stream = stream, .terminal = isatty(fileno(stream)) == 1};
+}
+
+bool output_finish(output_t *output)
+{
+    bool kept = fflush(output->stream) == 0 && ferror(output->stream) == 0 && !output->failed;
+    clearerr(output->stream);
+    output->failed = false;
+    return kept;
+}
+
+/* The bytes of the UTF-8 character at the beginning of TEXT (not empty), or 0 where none is there. */
+static size_t character_size(bytes_t text)
+{
+    uint8_t lead = text.data[0];
+    size_t size = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    return size <= text.size && utf8_valid(bytes_of(text.data, size)) ? size : 0;
+}
+
+/* Whether the character CHARACTER can change how the text around it looks: C0, DEL and C1 controls, line and
+ * paragraph separators, and the marks that turn the direction of text (U+200E, U+200F, U+2028 to U+202E,
+ * U+2066 to U+2069). */
+static bool character_steers(bytes_t character)
+{
+    const uint8_t *c = character.data;
+    switch (character.size) {
+    case 1:
+        return c[0] < 0x20 || c[0] == 0x7f;
+    case 2:
+        return c[0] == 0xc2 && c[1] < 0xa0;
+    case 3:
+        return c[0] == 0xe2 &&
+               ((c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+                (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+    default:
+        return false;
+    }
+}
+
+static void byte_write_escaped(uint8_t byte, buffer_t *buffer)
+{
+    static const char controls[] = "\n\r\t\\";
+    static const char names[] = "nrt\\";
+    static const char digits[] = "0123456789abcdef";
+    const char *found = byte == 0 ? NULL : strchr(controls, byte);
+    if (found != NULL) {
+        buffer_append(buffer, (const char[]){'\\', names[found - controls]}, 2);
+    } else {
+        buffer_append(buffer, (const char[]){'\\', 'x', digits[byte >> 4], digits[byte & 15]}, 4);
+    }
+}
+
+static void bytes_write(bytes_t bytes, escape_t escape, buffer_t *buffer)
+{
+    if (escape == ESCAPE_NONE) {
+        buffer_append(buffer, bytes.data, bytes.size);
+        return;
+    }
+    while (bytes.size > 0) {
+        size_t size = character_size(bytes);
+        bytes_t character = bytes_of(bytes.data, size > 0 ? size : 1);
+        bool plain = size > 0 && !character_steers(character);
+        if (escape == ESCAPE_REVERSIBLE && character.data[0] == '\\')
+            plain = false;
+        if (plain)
+            buffer_append(buffer, character.data, character.size);
+        for (size_t i = 0; !plain && i < character.size; i++)
+            byte_write_escaped(character.data[i], buffer);
+        bytes = bytes_of(bytes.data + character.size, bytes.size - character.size);
+    }
+}
+
+static void number_write(const char *format, uint64_t number, buffer_t *buffer)
+{
+    char text[32];
+    int size = snprintf(text, sizeof text, format, number);
+    buffer_append(buffer, text, (size_t)size);
+}
+
+static void duration_write(uint64_t duration_ms, buffer_t *buffer)
+{
+    char text[48];
+    int size =
+        snprintf(text, sizeof text, "%" PRIu64 ".%03" PRIu64 " s", duration_ms / 1000, duration_ms % 1000);
+    buffer_append(buffer, text, (size_t)size);
+}
+
+static void time_write(uint64_t time_ms, buffer_t *buffer)
+{
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm local;
+    char text[64];
+    size_t size = 0;
+    if (localtime_r(&seconds, &local) != NULL)
+        size = strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
+    buffer_append(buffer, text, size);
+}
+
+void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer)
+{
+    switch (cell->type) {
+    case CELL_NIL:
+        buffer_append(buffer, "-", 1);
+        break;
+    case CELL_TEXT:
+    case CELL_BIN:
+        bytes_write(cell->bytes, escape, buffer);
+        break;
+    case CELL_NUMBER:
+        number_write("%" PRIu64, cell->number, buffer);
+        break;
+    case CELL_BOOL:
+        bytes_write(bytes_from_text(cell->number != 0 ? "yes" : "no"), ESCAPE_NONE, buffer);
+        break;
+    case CELL_DIGEST:
+        number_write("%016" PRIx64, cell->number, buffer);
+        break;
+    case CELL_DURATION:
+        duration_write(cell->number, buffer);
+        break;
+    case CELL_TIME:
+        time_write(cell->number, buffer);
+        break;
+    }
+}

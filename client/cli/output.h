@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* How results are shown. A command says what it has (a value, an event, a record, rows); a format says how
+ * that looks. A format knows neither commands nor the connection. */
+#ifndef KV_CLIENT_CLI_OUTPUT_H
+#define KV_CLIENT_CLI_OUTPUT_H
+
+#include <stdio.h>
+
+#include "common/buffer.h"
+#include "common/bytes.h"
+
+/* ---- What is shown ---------------------------------------------------------------------------- */
+
+typedef enum cell_type {
+    CELL_NIL,  /* absent */
+    CELL_TEXT, /* UTF-8 */
+    CELL_BIN,  /* any bytes */
+    CELL_NUMBER,
+    CELL_BOOL,
+    CELL_DIGEST,   /* 64 bits, as 16 hexadecimal digits: JSON numbers do not hold them */
+    CELL_DURATION, /* ms */
+    CELL_TIME      /* ms since 1970 */
+} cell_type_t;
+
+typedef struct cell {
+    cell_type_t type;
+    bytes_t bytes;   /* CELL_TEXT, CELL_BIN: borrowed */
+    uint64_t number; /* all others */
+} cell_t;
+
+static inline cell_t cell_nil(void)
+{
+    return (cell_t){.type = CELL_NIL};
+}
+
+static inline cell_t cell_text(bytes_t text)
+{
+    return (cell_t){.type = CELL_TEXT, .bytes = text};
+}
+
+static inline cell_t cell_word(const char *text)
+{
+    return cell_text(bytes_from_text(text));
+}
+
+static inline cell_t cell_of(cell_type_t type, uint64_t number)
+{
+    return (cell_t){.type = type, .number = number};
+}
+
+typedef struct column {
+    const char *name;    /* for programs: the protocol's */
+    const char *heading; /* for people */
+    bool right;          /* set to the right, as numbers are */
+} column_t;
+
+/* ---- Formats ---------------------------------------------------------------------------------- */
+
+typedef struct output output_t;
+
+/* What a format can do. Each member is called between output_init and output_finish; none reports failure:
+ * output_finish does, for all. */
+typedef struct output_ops {
+    const char *name; /* as -o takes it */
+    const char *help;
+    /* One value; CELL_NIL is an absent key. */
+    void (*value)(output_t *output, const cell_t *value);
+    /* What was done: WORDS make a sentence for people, NAMES and CELLS (COUNT of each) say it to programs. */
+    void (*told)(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+                 const cell_t *cells, size_t count);
+    /* That something failed, in the words of people. NULL: shown on standard error alone. */
+    void (*failure)(output_t *output, const char *text);
+    /* One thing with several sides. */
+    void (*record)(output_t *output, const column_t *columns, const cell_t *cells, size_t count);
+    /* Rows: rows_begin, row and rows_break any number of times, rows_end. rows_break says that those so far
+     * may be shown. Rows that stop without rows_end, by rows_abort, are incomplete, and a program can tell.
+     */
+    void (*rows_begin)(output_t *output, const column_t *columns, size_t count);
+    void (*row)(output_t *output, const cell_t *cells);
+    void (*rows_break)(output_t *output);
+    void (*rows_end)(output_t *output);
+    void (*rows_abort)(output_t *output);
+} output_ops_t;
+
+extern const output_ops_t output_text; /* for people */
+extern const output_ops_t output_json; /* one JSON value a command */
+extern const output_ops_t output_raw;  /* a value's bytes, and nothing else */
+
+/* Finds the format NAME. NULL where there is none. */
+const output_ops_t *output_find(const char *name);
+
+/* All formats, ended by NULL. */
+const output_ops_t *const *output_formats(void);
+
+struct output {
+    const output_ops_t *ops;
+    FILE *stream;            /* borrowed */
+    bool terminal;           /* the stream is a terminal: what could steer it is escaped */
+    bool failed;             /* memory was refused, or a write failed */
+    const column_t *columns; /* between rows_begin and rows_end; borrowed */
+    size_t column_count;
+    size_t row_count; /* rows so far */
+    void *rows;       /* the format's own, between rows_begin and rows_end */
+};
+
+/* Shows on STREAM (borrowed until the output is no longer used). */
+void output_init(output_t *output, const output_ops_t *ops, FILE *stream);
+
+/* Hands everything shown so far to the system. Returns false where something was lost since the last call (a
+ * full disk, no memory). */
+bool output_finish(output_t *output);
+
+/* ---- Shared by formats ------------------------------------------------------------------------ */
+
+enum {
+    CELL_TEXT_MAX = 8 * 1024 * 1024 /* bytes of one cell made into text */
+};
+
+typedef enum escape {
+    ESCAPE_NONE,      /* bytes as they are */
+    ESCAPE_CONTROLS,  /* control characters, text direction controls and bytes that are no UTF-8 */
+    ESCAPE_REVERSIBLE /* the backslash too */
+} escape_t;
+
+/* Appends CELL as text. CELL_NIL is "-". */
+void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer);
+
+#endif

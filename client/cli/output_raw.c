@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A value's bytes exactly, with nothing added; nothing for an absent key. Everything else as lines of cells
+ * with tabs between them, in which backslash, control characters and bytes that are no UTF-8 are escaped, so
+ * that the cells can be told apart and turned back. */
+#include "client/cli/output.h"
+
+static void raw_cell(output_t *output, const cell_t *cell, escape_t escape, char end)
+{
+    buffer_t text;
+    buffer_init(&text, (size_t)4 * CELL_TEXT_MAX);
+    cell_t plain = *cell;
+    if (plain.type == CELL_DURATION || plain.type == CELL_TIME)
+        plain.type = CELL_NUMBER;
+    cell_write(&plain, escape, &text);
+    if (end != 0)
+        buffer_append(&text, &end, 1);
+    if (text.failed || fwrite(text.data, 1, text.size, output->stream) != text.size)
+        output->failed = true;
+    buffer_release(&text);
+}
+
+static void raw_value(output_t *output, const cell_t *value)
+{
+    if (value->type != CELL_NIL)
+        raw_cell(output, value, ESCAPE_NONE, 0);
+}
+
+static void raw_told(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+                     const cell_t *cells, size_t count)
+{
+    (void)words;
+    (void)word_count;
+    (void)columns;
+    for (size_t i = 0; i < count; i++)
+        raw_cell(output, &cells[i], ESCAPE_REVERSIBLE, i + 1 == count ? '\n' : '\t');
+}
+
+static void raw_record(output_t *output, const column_t *columns, const cell_t *cells, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cell_t name = cell_word(columns[i].name);
+        raw_cell(output, &name, ESCAPE_REVERSIBLE, '\t');
+        raw_cell(output, &cells[i], ESCAPE_REVERSIBLE, '\n');
+    }
+}
+
+static void raw_rows_begin(output_t *output, const column_t *columns, size_t count)
+{
+    output->columns = columns;
+    output->column_count = count;
+    output->row_count = 0;
+}
+
+static void raw_row(output_t *output, const cell_t *cells)
+{
+    for (size_t i = 0; i < output->column_count; i++)
+        raw_cell(output, &cells[i], ESCAPE_REVERSIBLE, i + 1 == output->column_count ? '\n' : '\t');
+    output->row_count++;
+}
+
+static void raw_rows_nothing(output_t *output)
+{
+    (void)output;
+}
+
+const output_ops_t output_raw = {
+    .name = "raw",
+    .help = "a value's bytes exactly, nothing added; all else with tabs between",
+    .value = raw_value,
+    .told = raw_told,
+    .record = raw_record,
+    .rows_begin = raw_rows_begin,
+    .row = raw_row,
+    .rows_break = raw_rows_nothing,
+    .rows_end = raw_rows_nothing,
+    .rows_abort = raw_rows_nothing,
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What people read. Values are shown as they are; on a terminal what could steer it is escaped. Tables always
+ * escape, and cut long cells: a value to work with comes from `get`. */
+#include "client/cli/output.h"
+
+#include <libsmartcols/libsmartcols.h>
+
+enum {
+    CELL_SHOWN_MAX = 256,  /* bytes of a cell in a table */
+    CELL_BUFFER_MAX = 2048 /* the same, escaped */
+};
+
+static void text_cell(output_t *output, const cell_t *cell)
+{
+    buffer_t text;
+    buffer_init(&text, (size_t)4 * CELL_TEXT_MAX);
+    cell_write(cell, output->terminal ? ESCAPE_CONTROLS : ESCAPE_NONE, &text);
+    if (text.failed || fwrite(text.data, 1, text.size, output->stream) != text.size)
+        output->failed = true;
+    buffer_release(&text);
+}
+
+static void text_value(output_t *output, const cell_t *value)
+{
+    if (value->type == CELL_NIL)
+        fputs("<blank>", output->stream);
+    else
+        text_cell(output, value);
+    fputc('\n', output->stream);
+}
+
+static void text_told(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+                      const cell_t *cells, size_t count)
+{
+    (void)columns;
+    (void)cells;
+    (void)count;
+    for (size_t i = 0; i < word_count; i++)
+        text_cell(output, &words[i]);
+    fputc('\n', output->stream);
+}
+
+static void text_failure(output_t *output, const char *text)
+{
+    fprintf(output->stream, "%s\n", text);
+}
+
+/* Cuts CELL for a table, without cutting a UTF-8 character. */
+static cell_t cell_shown(const cell_t *cell, bool *cut)
+{
+    cell_t shown = *cell;
+    *cut = shown.bytes.size > CELL_SHOWN_MAX;
+    if (*cut) {
+        shown.bytes.size = CELL_SHOWN_MAX;
+        while (shown.bytes.size > CELL_SHOWN_MAX - 4 && (shown.bytes.data[shown.bytes.size] & 0xc0) == 0x80)
+            shown.bytes.size--;
+    }
+    return shown;
+}
+
+static void table_set(output_t *output, struct libscols_line *line, size_t column, const cell_t *cell)
+{
+    buffer_t text;
+    buffer_init(&text, CELL_BUFFER_MAX);
+    bool cut;
+    cell_t shown = cell_shown(cell, &cut);
+    cell_write(&shown, ESCAPE_CONTROLS, &text);
+    if (cut)
+        buffer_append(&text, "...", 3);
+    buffer_append(&text, "", 1);
+    if (line == NULL || text.failed || scols_line_set_data(line, column, (const char *)text.data) != 0)
+        output->failed = true;
+    buffer_release(&text);
+}
+
+static struct libscols_table *table_new(output_t *output)
+{
+    struct libscols_table *table = scols_new_table();
+    if (table == NULL || scols_table_set_stream(table, output->stream) != 0 ||
+        scols_table_enable_noencoding(table, 1) != 0)
+        output->failed = true;
+    return table;
+}
+
+static void table_add_column(output_t *output, struct libscols_table *table, const char *heading, int flags)
+{
+    if (table != NULL && scols_table_new_column(table, heading, 0, flags) == NULL)
+        output->failed = true;
+}
+
+static void table_print(output_t *output, struct libscols_table *table)
+{
+    if (table != NULL && !output->failed && scols_print_table(table) != 0)
+        output->failed = true;
+}
+
+static void text_record(output_t *output, const column_t *columns, const cell_t *cells, size_t count)
+{
+    struct libscols_table *table = table_new(output);
+    table_add_column(output, table, "NAME", 0);
+    table_add_column(output, table, "VALUE", SCOLS_FL_TRUNC);
+    for (size_t i = 0; table != NULL && !output->failed && i < count; i++) {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        cell_t name = cell_word(columns[i].heading);
+        table_set(output, line, 0, &name);
+        table_set(output, line, 1, &cells[i]);
+    }
+    if (table != NULL && scols_table_enable_noheadings(table, 1) != 0)
+        output->failed = true;
+    table_print(output, table);
+    scols_unref_table(table);
+}
+
+static void text_rows_begin(output_t *output, const column_t *columns, size_t count)
+{
+    output->columns = columns;
+    output->column_count = count;
+    output->row_count = 0;
+    struct libscols_table *table = table_new(output);
+    for (size_t i = 0; i < count; i++)
+        table_add_column(output, table, columns[i].heading,
+                         columns[i].right ? SCOLS_FL_RIGHT : SCOLS_FL_TRUNC);
+    output->rows = table;
+}
+
+static void text_row(output_t *output, const cell_t *cells)
+{
+    if (output->failed)
+        return;
+    struct libscols_line *line = scols_table_new_line(output->rows, NULL);
+    for (size_t i = 0; i < output->column_count; i++)
+        table_set(output, line, i, &cells[i]);
+    output->row_count++;
+}
+
+/* Prints the rows so far and forgets them; those that follow go without headings. */
+static void text_rows_break(output_t *output)
+{
+    if (output->failed || scols_table_is_empty(output->rows))
+        return;
+    table_print(output, output->rows);
+    fputc('\n', output->stream);
+    scols_table_remove_lines(output->rows);
+    if (scols_table_enable_noheadings(output->rows, 1) != 0)
+        output->failed = true;
+}
+
+static void text_rows_end(output_t *output)
+{
+    text_rows_break(output);
+    if (output->row_count == 0)
+        fputs("(none)\n", output->stream);
+    scols_unref_table(output->rows);
+    output->rows = NULL;
+}
+
+static void text_rows_abort(output_t *output)
+{
+    text_rows_break(output);
+    scols_unref_table(output->rows);
+    output->rows = NULL;
+}
+
+const output_ops_t output_text = {
+    .name = "text",
+    .help = "for people; values as they are, an absent key as <blank>",
+    .value = text_value,
+    .told = text_told,
+    .failure = text_failure,
+    .record = text_record,
+    .rows_begin = text_rows_begin,
+    .row = text_row,
+    .rows_break = text_rows_break,
+    .rows_end = text_rows_end,
+    .rows_abort = text_rows_abort,
+};

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the terminal while a person types: prompt, keys, completion. Editing itself is libedit's. */
+#include "client/cli/shell.h"
+
+#include <errno.h>
+#include <histedit.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "client/cli/command.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/recall.h"
+#include "client/cli/script.h"
+
+/* ---- Keys ------------------------------------------------------------------------------------- */
+
+static char *shell_prompt(EditLine *editor)
+{
+    static char prompt[] = "> ";
+    (void)editor;
+    return prompt;
+}
+
+/* SIGWINCH only has to end the wait for a key. */
+static void resize_handle(int signal_number)
+{
+    (void)signal_number;
+}
+
+static void resize_catch(void)
+{
+    struct sigaction action = {.sa_handler = resize_handle};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGWINCH, &action, NULL);
+}
+
+/* Reads a byte. Returns what read does, -1 also where Ctrl-C came. */
+static ssize_t key_read(EditLine *editor, char *byte)
+{
+    for (;;) {
+        if (interrupt_pending())
+            return -1;
+        ssize_t count = read(STDIN_FILENO, byte, 1);
+        if (count != -1 || errno != EINTR)
+            return count;
+        el_resize(editor);
+    }
+}
+
+/* Gives libedit the next character. Ctrl-C becomes the end of the line, which shell_run then drops. */
+static int shell_key(EditLine *editor, wchar_t *key)
+{
+    mbstate_t state = {0};
+    for (;;) {
+        char byte;
+        ssize_t count = key_read(editor, &byte);
+        if (interrupt_pending()) {
+            fputs("^C", stdout);
+            *key = L'\n';
+            return 1;
+        }
+        if (count <= 0)
+            return (int)count;
+        size_t size = mbrtowc(key, &byte, 1, &state);
+        if (size == (size_t)-1)
+            state = (mbstate_t){0};
+        else if (size != (size_t)-2)
+            return 1;
+    }
+}
+
+/* ---- Completion ------------------------------------------------------------------------------- */
+
+enum {
+    CHOICES_MAX = 64, /* names to choose from: all commands, or all options of one */
+    WORDS_MAX = 3     /* words of a line that completion looks at */
+};
+
+typedef struct choices {
+    bytes_t prefix; /* what is typed of the name; borrowed */
+    const char *names[CHOICES_MAX];
+    size_t count;
+} choices_t;
+
+static void choices_add(choices_t *choices, const char *name)
+{
+    if (choices->count < CHOICES_MAX && bytes_starts_with(bytes_from_text(name), choices->prefix))
+        choices->names[choices->count++] = name;
+}
+
+static void choices_add_commands(choices_t *choices, unsigned flags)
+{
+    for (const command_t *command = commands; command->name != NULL; command++) {
+        if ((command->flags & flags) == flags)
+            choices_add(choices, command->name);
+    }
+}
+
+static void choices_add_options(choices_t *choices, const command_t *command)
+{
+    for (int i = 0; i < OPT_COUNT; i++) {
+        if ((command->options & OPT_BIT(i)) != 0)
+            choices_add(choices, command_option_name((command_option_t)i));
+    }
+}
+
+/* The word at *AT in TEXT; moves *AT behind it. */
+static bytes_t word_next(bytes_t text, size_t *at)
+{
+    while (*at < text.size && text.data[*at] == ' ')
+        ++*at;
+    size_t begin = *at;
+    while (*at < text.size && text.data[*at] != ' ')
+        ++*at;
+    return bytes_of(text.data + begin, *at - begin);
+}
+
+/* Fills CHOICES with what can stand at the end of TEXT. */
+static void choices_find(choices_t *choices, bytes_t text)
+{
+    bytes_t words[WORDS_MAX];
+    size_t count = 0; /* whole words before the one that is typed */
+    size_t at = 0;
+    bytes_t word = word_next(text, &at);
+    while (at < text.size) {
+        if (count < WORDS_MAX)
+            words[count] = word;
+        count++;
+        word = word_next(text, &at);
+    }
+    choices->prefix = word;
+    const command_t *command = count == 0 ? NULL : command_find(words[0]);
+    bool prefixed = command != NULL && (command->flags & COMMAND_PREFIX) != 0;
+    if (prefixed && count > 2)
+        command = command_find(words[2]);
+    if (count == 0 || (command != NULL && command->run == command_show_help))
+        choices_add_commands(choices, 0);
+    else if (prefixed && count == 2)
+        choices_add_commands(choices, COMMAND_STORE);
+    else if (command != NULL && bytes_starts_with(word, bytes_from_text("--")))
+        choices_add_options(choices, command);
+}
+
+/* How many bytes all names have in common. */
+static size_t choices_common(const choices_t *choices)
+{
+    size_t common = strlen(choices->names[0]);
+    for (size_t i = 1; i < choices->count; i++) {
+        size_t same = 0;
+        while (same < common && choices->names[i][same] == choices->names[0][same])
+            same++;
+        common = same;
+    }
+    return common;
+}
+
+static void choices_show(const choices_t *choices)
+{
+    fputc('\n', stdout);
+    for (size_t i = 0; i < choices->count; i++)
+        printf("%s%s", choices->names[i], i + 1 < choices->count ? "  " : "\n");
+    fflush(stdout);
+}
+
+static unsigned char shell_complete(EditLine *editor, int key)
+{
+    (void)key;
+    const LineInfo *line = el_line(editor);
+    choices_t choices = {.count = 0};
+    choices_find(&choices, bytes_of(line->buffer, (size_t)(line->cursor - line->buffer)));
+    if (choices.count == 0)
+        return CC_REFRESH_BEEP;
+    size_t common = choices_common(&choices);
+    if (choices.count > 1 && common == choices.prefix.size) {
+        choices_show(&choices);
+        return CC_REDISPLAY;
+    }
+    char rest[64];
+    snprintf(rest, sizeof rest, "%.*s%s", (int)(common - choices.prefix.size),
+             choices.names[0] + choices.prefix.size, choices.count == 1 ? " " : "");
+    return el_insertstr(editor, rest) == 0 ? CC_REFRESH : CC_REFRESH_BEEP;
+}
+
+/* ---- The loop --------------------------------------------------------------------------------- */
+
+static EditLine *editor_new(recall_t *recall)
+{
+    EditLine *editor = el_init("kvzmq-cli", stdin, stdout, stderr);
+    if (editor == NULL)
+        return NULL;
+    el_set(editor, EL_PROMPT, shell_prompt);
+    el_set(editor, EL_EDITOR, "emacs");
+    el_set(editor, EL_SIGNAL, 0);
+    el_set(editor, EL_GETCFN, shell_key);
+    el_set(editor, EL_ADDFN, "kvzmq-complete", "Complete a command", shell_complete);
+    el_set(editor, EL_BIND, "\t", "kvzmq-complete", NULL);
+    el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    if (recall->lines != NULL)
+        el_set(editor, EL_HIST, history, recall->lines);
+    el_source(editor, NULL); /* the person's own keys, ~/.editrc */
+    return editor;
+}
+
+static void shell_take_line(cli_t *cli, recall_t *recall, const char *text)
+{
+    recall_add(recall, text);
+    outcome_t outcome = script_line(cli, bytes_from_text(text));
+    if (outcome == OUTCOME_INTERRUPTED)
+        fputc('\n', stderr);
+}
+
+static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
+{
+    while (!cli->ended) {
+        int count;
+        interrupt_clear();
+        const char *text = el_gets(editor, &count);
+        if (interrupt_pending())
+            continue;
+        if (text == NULL || count <= 0) {
+            fputc('\n', stdout);
+            return;
+        }
+        shell_take_line(cli, recall, text);
+    }
+}
+
+/* What is typed is UTF-8, as everything in a store; a terminal without a locale's word on it is taken to
+ * speak it too. */
+static void locale_take(void)
+{
+    if (setlocale(LC_CTYPE, "") == NULL || MB_CUR_MAX == 1)
+        (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+outcome_t shell_run(cli_t *cli)
+{
+    locale_take();
+    kvzmq_status_t status = kvzmq_connect(cli->connection);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    cli->interactive = true;
+    printf("Connected to %s as client %s\n", kvzmq_endpoint(cli->connection),
+           kvzmq_session(cli->connection)->client);
+    recall_t recall;
+    recall_init(&recall);
+    resize_catch();
+    outcome_t outcome = OUTCOME_OK;
+    EditLine *editor = editor_new(&recall);
+    if (editor == NULL) {
+        fputs("kvzmq-cli: this terminal cannot be used; pipe the commands in instead\n", stderr);
+        outcome = OUTCOME_FAILED;
+    } else {
+        shell_loop(cli, editor, &recall);
+        el_end(editor);
+    }
+    recall_release(&recall);
+    return outcome;
+}
