@@ -414,9 +414,14 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char 
  * ---------------------------------------------- *
  *
  *     kvzmq_batch_t *batch = kvzmq_batch_new(conn);
- *     for (each key) kvzmq_batch_get(batch, NULL, key, tag);
- *     while ((status = kvzmq_batch_send(&batch)) == KVZMQ_BUSY || kvzmq_in_flight(conn) > 0)
- *         if (kvzmq_poll(conn, 1000, &answer) == KVZMQ_OK) use(answer.tag, answer.status, answer.value);
+ *     for (each key)
+ *         status = kvzmq_batch_get(batch, NULL, key, tag);
+ *     while ((status = kvzmq_batch_send(&batch)) == KVZMQ_BUSY)
+ *         if (kvzmq_poll(conn, -1, &answer) == KVZMQ_OK)
+ *             use(answer.tag, answer.status, answer.value);
+ *     ...more batches...
+ *     while (kvzmq_poll(conn, -1, &answer) == KVZMQ_OK)
+ *         use(answer.tag, answer.status, answer.value);
  *
  * Answers come in the order of the requests. A batch is ordered, not atomic. Nothing in a batch is ever
  * repeated: when the connection breaks, or answers stop for call_ms, each request in flight gets an answer of

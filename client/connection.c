@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the connection object: its options, link, queue and error text; sorts what arrives. Knows nothing of
+ * what requests and results mean, but for the `bye` that a broker pushes. */
+#include "client/connection.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/result.h"
+#include "common/clock.h"
+#include "common/utf8.h"
+
+kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
+{
+    kvzmq_t *conn = calloc(1, sizeof *conn);
+    if (conn == NULL)
+        return NULL;
+    if (!options_init(&conn->options, options)) {
+        free(conn);
+        return NULL;
+    }
+    buffer_init(&conn->request, LINK_MESSAGE_MAX);
+    buffer_init(&conn->session_request, CONNECTION_SESSION_REQUEST_MAX);
+    conn->context = conn->options.given.zmq_context;
+    if (conn->context == NULL) {
+        conn->context = zmq_ctx_new();
+        conn->owns_context = true;
+    }
+    if (conn->context == NULL)
+        kvzmq_destroy(&conn);
+    return conn;
+}
+
+void kvzmq_destroy(kvzmq_t **conn)
+{
+    kvzmq_t *gone = *conn;
+    *conn = NULL;
+    if (gone == NULL)
+        return;
+    link_destroy(&gone->link);
+    queue_release(&gone->queue);
+    if (gone->owns_context && gone->context != NULL)
+        (void)zmq_ctx_term(gone->context);
+    buffer_release(&gone->request);
+    buffer_release(&gone->session_request);
+    options_release(&gone->options);
+    free(gone);
+}
+
+const char *kvzmq_error(const kvzmq_t *conn)
+{
+    return conn->error;
+}
+
+bool kvzmq_detail(const kvzmq_t *conn, uint64_t *detail)
+{
+    if (conn->has_detail && detail != NULL)
+        *detail = conn->detail;
+    return conn->has_detail;
+}
+
+const kvzmq_session_t *kvzmq_session(const kvzmq_t *conn)
+{
+    return conn->sessions > 0 ? &conn->session : NULL;
+}
+
+uint64_t kvzmq_reconnects(const kvzmq_t *conn)
+{
+    return conn->sessions > 0 ? conn->sessions - 1 : 0;
+}
+
+const char *kvzmq_endpoint(const kvzmq_t *conn)
+{
+    return conn->options.given.endpoint;
+}
+
+size_t kvzmq_in_flight(const kvzmq_t *conn)
+{
+    return conn->queue.requests;
+}
+
+int kvzmq_fd(const kvzmq_t *conn)
+{
+    return conn->link == NULL ? -1 : link_fd(conn->link);
+}
+
+kvzmq_status_t connection_begin(kvzmq_t *conn, int limit_ms, int64_t *deadline)
+{
+    conn->error[0] = '\0';
+    conn->has_detail = false;
+    conn->limit_ms = limit_ms;
+    if (deadline != NULL)
+        *deadline = clock_monotonic_ms() + limit_ms;
+    if (conn->options.problem != NULL)
+        return connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "%s", conn->options.problem);
+    return KVZMQ_OK;
+}
+
+kvzmq_status_t connection_fail(kvzmq_t *conn, kvzmq_status_t status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(conn->error, sizeof conn->error, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* Appends what a broker sent to the error text: on one line and without control characters, but with its
+ * quotes as they are. */
+static void append_foreign(kvzmq_t *conn, bytes_t text)
+{
+    size_t at = 0;
+    size_t used = strlen(conn->error);
+    while (at < text.size && used + 8 < sizeof conn->error) {
+        size_t start = at;
+        while (at < text.size && text.data[at] != '"' && text.data[at] != '\\')
+            at++;
+        (void)utf8_quote(bytes_of(text.data + start, at - start), conn->error + used,
+                         sizeof conn->error - used);
+        used += strlen(conn->error + used);
+        if (at < text.size && used + 8 < sizeof conn->error) {
+            conn->error[used++] = (char)text.data[at++];
+            conn->error[used] = '\0';
+        }
+    }
+}
+
+kvzmq_status_t connection_refused(kvzmq_t *conn, const rpc_reply_t *reply)
+{
+    status_t status = STATUS_OK;
+    bool known = status_from_text(reply->code, &status) && status != STATUS_OK;
+    conn->error[0] = '\0';
+    if (!known) {
+        append_foreign(conn, reply->code);
+        append_foreign(conn, bytes_from_text(": "));
+    }
+    append_foreign(conn, reply->text);
+    conn->has_detail = reply->has_detail;
+    conn->detail = reply->detail;
+    return known ? (kvzmq_status_t)status : KVZMQ_OTHER;
+}
+
+kvzmq_status_t connection_garbled(kvzmq_t *conn, const char *method)
+{
+    return connection_fail(
+        conn, KVZMQ_PROTOCOL,
+        "%s answered %s with something else than its result: another version of the protocol?",
+        conn->options.given.endpoint, method);
+}
+
+uint32_t connection_msgid(kvzmq_t *conn)
+{
+    conn->msgid = conn->msgid == UINT32_MAX ? 1 : conn->msgid + 1; /* 0 is best left to errors */
+    return conn->msgid;
+}
+
+bool connection_interrupted(const kvzmq_t *conn)
+{
+    const kvzmq_options_t *options = &conn->options.given;
+    return options->interrupted != NULL && options->interrupted(options->context);
+}
+
+void connection_drop(kvzmq_t *conn, kvzmq_status_t why)
+{
+    link_destroy(&conn->link);
+    conn->live = false;
+    conn->ended = false;
+    conn->garbled = false;
+    queue_fail(&conn->queue, why);
+}
+
+/* A `bye` because of idleness ends the session alone; any other ends the connection. */
+static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
+{
+    kvzmq_slice_t reason;
+    if (!bytes_equal(push->method, bytes_from_text("bye")) || !result_bye(push->body, &reason))
+        return;
+    conn->live = false;
+    conn->ended = conn->ended || !bytes_equal(bytes_of(reason.data, reason.size), bytes_from_text("timeout"));
+    char text[64];
+    const kvzmq_options_t *options = &conn->options.given;
+    if (options->notice != NULL)
+        options->notice(options->context, KVZMQ_NOTICE_BYE,
+                        utf8_quote(bytes_of(reason.data, reason.size), text, sizeof text));
+}
+
+/* Carries out the pushes at the beginning of a payload, up to its first response, which begins at *START.
+ * False where there is none. */
+static bool find_response(kvzmq_t *conn, bytes_t bytes, size_t *start, rpc_reply_t *reply)
+{
+    for (size_t at = 0;;) {
+        *start = at;
+        rpc_step_t step = rpc_read_reply(bytes, &at, reply);
+        if (step == RPC_STEP_END)
+            return false;
+        if (step == RPC_STEP_BROKEN || (reply->kind != RPC_RESPONSE && reply->kind != RPC_NOTIFICATION)) {
+            conn->garbled = true;
+            return false;
+        }
+        if (reply->kind == RPC_RESPONSE)
+            return true;
+        take_push(conn, reply);
+    }
+}
+
+bool connection_take(kvzmq_t *conn, uint32_t wanted, answer_t *answer)
+{
+    payload_t payload;
+    while (!conn->garbled && link_receive(conn->link, &payload)) {
+        rpc_reply_t reply;
+        size_t start;
+        if (!find_response(conn, payload_bytes(&payload), &start, &reply)) {
+            payload_release(&payload);
+            continue;
+        }
+        bool ours = wanted != 0 && reply.msgid == wanted;
+        if (!ours && queue_store(&conn->queue, &payload, reply.msgid)) {
+            conn->progress_ms = clock_monotonic_ms();
+            continue;
+        }
+        /* An error about a whole payload, when no batch waits, is about ours. Any other msgid is that of a
+         * call which was interrupted. */
+        if (ours || (wanted != 0 && reply.msgid == 0)) {
+            /* Read again where it stays: libzmq keeps the bytes of a short message in its struct. */
+            payload_move(&answer->payload, &payload);
+            return rpc_read_reply(payload_bytes(&answer->payload), &start, &answer->reply) ==
+                   RPC_STEP_MESSAGE;
+        }
+        payload_release(&payload);
+    }
+    return false;
+}
+
+kvzmq_status_t connection_send(kvzmq_t *conn, bytes_t payload)
+{
+    status_t status = link_send(conn->link, payload);
+    if (status == STATUS_RESOURCE_EXHAUSTED)
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory to send %zu bytes", payload.size);
+    if (status != STATUS_OK) {
+        connection_drop(conn, KVZMQ_UNREACHABLE);
+        return connection_fail(conn, KVZMQ_UNREACHABLE, "the connection to %s broke",
+                               conn->options.given.endpoint);
+    }
+    conn->sent_ms = clock_monotonic_ms();
+    return KVZMQ_OK;
+}
+
+/* Drops the link and says why. */
+static kvzmq_status_t give_up(kvzmq_t *conn, kvzmq_status_t why)
+{
+    const char *endpoint = conn->options.given.endpoint;
+    connection_drop(conn, why);
+    if (why == KVZMQ_PROTOCOL)
+        return connection_fail(conn, why, "what %s answers is not kvbroker's protocol", endpoint);
+    if (why == KVZMQ_TIMEOUT)
+        return connection_fail(conn, why,
+                               "no answer from %s within %lld ms: is the broker stopped or overloaded?",
+                               endpoint, (long long)conn->limit_ms);
+    return connection_fail(conn, why, "the connection to %s broke: has the broker ended?", endpoint);
+}
+
+kvzmq_status_t connection_await(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
+{
+    for (;;) {
+        /* The state first: what had arrived before the connection broke is still there to be taken. */
+        link_state_t state = link_state(conn->link);
+        if (connection_take(conn, msgid, answer))
+            return KVZMQ_OK;
+        if (conn->garbled)
+            return give_up(conn, KVZMQ_PROTOCOL);
+        if (state != LINK_UP || conn->ended)
+            return give_up(conn, KVZMQ_UNREACHABLE);
+        int64_t left_ms = deadline - clock_monotonic_ms();
+        if (left_ms <= 0)
+            return give_up(conn, KVZMQ_TIMEOUT);
+        if (!link_wait(conn->link, left_ms) && connection_interrupted(conn))
+            return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while waiting for %s",
+                                   conn->options.given.endpoint);
+    }
+}

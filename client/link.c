@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns a DEALER socket and its monitor. */
+#include "client/link.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct link {
+    void *socket;       /* the DEALER */
+    void *monitor;      /* PAIR, reads the DEALER's events */
+    link_state_t state; /* as far as the monitor was read */
+};
+
+/* What an event of the monitor makes of a link that is connecting and of one that is up. An event that is not
+ * here changes nothing. */
+static const struct {
+    uint16_t event;
+    link_state_t connecting;
+    link_state_t up;
+} transitions[] = {
+    {ZMQ_EVENT_CONNECTED, LINK_ACCEPTED, LINK_UP},
+    {ZMQ_EVENT_HANDSHAKE_SUCCEEDED, LINK_UP, LINK_UP},
+    {ZMQ_EVENT_CLOSED, LINK_REFUSED, LINK_BROKEN},
+    {ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, LINK_FOREIGN, LINK_BROKEN},
+    {ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, LINK_FOREIGN, LINK_BROKEN},
+    {ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, LINK_FOREIGN, LINK_BROKEN},
+    {ZMQ_EVENT_DISCONNECTED, LINK_FOREIGN, LINK_BROKEN},
+};
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+/* Without reconnecting (see the header), and with nothing that could make closing wait. */
+static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
+{
+    int64_t message_max = LINK_MESSAGE_MAX;
+    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, -1) &&
+           set_int(socket, ZMQ_HEARTBEAT_IVL, LINK_HEARTBEAT_MS) &&
+           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, LINK_HEARTBEAT_TIMEOUT_MS) &&
+           set_int(socket, ZMQ_SNDHWM, 0) && /* the connection bounds what is in flight */
+           set_int(socket, ZMQ_RCVHWM, (int)answers + LINK_PUSHES) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 &&
+           (identity.size == 0 || zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity.data, identity.size) == 0);
+}
+
+/* Each socket's monitor needs an address of its own in the context: the socket's place in memory is one, as
+ * nothing else has it while the socket lives. */
+static bool monitor_open(void *context, link_t *link)
+{
+    char address[64];
+    (void)snprintf(address, sizeof address, "inproc://kvzmq-monitor-%p", link->socket);
+    if (zmq_socket_monitor(link->socket, address, ZMQ_EVENT_ALL) != 0)
+        return false;
+    link->monitor = zmq_socket(context, ZMQ_PAIR);
+    return link->monitor != NULL && set_int(link->monitor, ZMQ_LINGER, 0) &&
+           zmq_connect(link->monitor, address) == 0;
+}
+
+status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers, link_t **link)
+{
+    status_t status = STATUS_RESOURCE_EXHAUSTED;
+    link_t *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        goto cleanup;
+    made->socket = zmq_socket(context, ZMQ_DEALER);
+    if (made->socket == NULL || !socket_prepare(made->socket, identity, answers) ||
+        !monitor_open(context, made))
+        goto cleanup;
+    if (zmq_connect(made->socket, endpoint) != 0) {
+        bool refused = errno == ENOMEM || errno == EMFILE || errno == EMTHREAD;
+        status = refused ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT;
+        goto cleanup;
+    }
+    *link = made;
+    return STATUS_OK;
+
+cleanup:
+    link_destroy(&made);
+    return status;
+}
+
+void link_destroy(link_t **link)
+{
+    link_t *gone = *link;
+    *link = NULL;
+    if (gone == NULL)
+        return;
+    if (gone->socket != NULL) {
+        (void)zmq_socket_monitor(gone->socket, NULL, 0);
+        (void)zmq_close(gone->socket);
+    }
+    if (gone->monitor != NULL)
+        (void)zmq_close(gone->monitor);
+    free(gone);
+}
+
+static void apply(link_t *link, uint16_t event)
+{
+    if (link->state >= LINK_REFUSED)
+        return;
+    for (size_t i = 0; i < sizeof transitions / sizeof transitions[0]; i++)
+        if (transitions[i].event == event) {
+            link->state = link->state == LINK_UP ? transitions[i].up : transitions[i].connecting;
+            return;
+        }
+}
+
+/* A monitor's message: a frame with the event's number (16 bits) and value (32 bits), and one with the
+ * address (zmq_socket_monitor(3)). */
+link_state_t link_state(link_t *link)
+{
+    uint8_t frame[6];
+    while (zmq_recv(link->monitor, frame, sizeof frame, ZMQ_DONTWAIT) == (int)sizeof frame) {
+        uint16_t event;
+        memcpy(&event, frame, sizeof event);
+        apply(link, event);
+        (void)zmq_recv(link->monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+    }
+    return link->state;
+}
+
+static long poll_ms(int64_t timeout_ms)
+{
+    if (timeout_ms <= 0)
+        return 0;
+    return timeout_ms > INT_MAX ? INT_MAX : (long)timeout_ms;
+}
+
+bool link_wait(link_t *link, int64_t timeout_ms)
+{
+    zmq_pollitem_t items[] = {{.socket = link->socket, .events = ZMQ_POLLIN},
+                              {.socket = link->monitor, .events = ZMQ_POLLIN}};
+    return zmq_poll(items, 2, poll_ms(timeout_ms)) >= 0 || errno != EINTR;
+}
+
+bool link_pause(int64_t timeout_ms)
+{
+    return poll(NULL, 0, (int)poll_ms(timeout_ms)) >= 0 || errno != EINTR;
+}
+
+status_t link_send(link_t *link, bytes_t payload)
+{
+    zmq_msg_t message;
+    if (zmq_msg_init_size(&message, payload.size) != 0)
+        return STATUS_RESOURCE_EXHAUSTED;
+    if (payload.size > 0)
+        memcpy(zmq_msg_data(&message), payload.data, payload.size);
+    int sent;
+    do
+        sent = zmq_msg_send(&message, link->socket, ZMQ_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return STATUS_OK;
+    (void)zmq_msg_close(&message);
+    return STATUS_UNAVAILABLE;
+}
+
+bool link_receive(link_t *link, payload_t *payload)
+{
+    bool part = false; /* of a message of several frames */
+    for (;;) {
+        (void)zmq_msg_init(&payload->message);
+        int received;
+        do
+            received = zmq_msg_recv(&payload->message, link->socket, ZMQ_DONTWAIT);
+        while (received < 0 && errno == EINTR);
+        if (received < 0) {
+            payload_release(payload);
+            return false;
+        }
+        bool more = zmq_msg_more(&payload->message) != 0;
+        if (!part && !more)
+            return true;
+        part = more;
+        payload_release(payload);
+    }
+}
+
+int link_fd(link_t *link)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    return zmq_getsockopt(link->socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}

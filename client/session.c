@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Makes and renews sessions: PROTOCOL.md, section 3. */
+#include "client/session.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "client/result.h"
+#include "common/clock.h"
+#include "common/limits.h"
+
+enum {
+    PROTOCOL_VERSION = 1,
+    INSTANCE_BYTES = 16, /* random bytes that tell the connections under one name apart */
+    PAUSE_FIRST_MS = 20, /* after a refused attempt to connect; doubled each time */
+    PAUSE_MAX_MS = 500
+};
+
+/* The socket identity: `NAME/` and random hexadecimal digits, or none for a client by number. Writes it into
+ * OUT and sets *SIZE; false where there is no randomness. */
+static bool make_identity(const kvzmq_options_t *options, char out[LIMIT_ROUTING_ID + 1], size_t *size)
+{
+    *size = 0;
+    if (options->name == NULL)
+        return true;
+    uint8_t instance[INSTANCE_BYTES];
+    if (getrandom(instance, sizeof instance, 0) != (ssize_t)sizeof instance)
+        return false;
+    int length = snprintf(out, LIMIT_ROUTING_ID + 1, "%s/", options->name);
+    for (size_t i = 0; i < sizeof instance; i++)
+        length += snprintf(out + length, (size_t)(LIMIT_ROUTING_ID + 1 - length), "%02x", instance[i]);
+    *size = (size_t)length;
+    return true;
+}
+
+/* Begins one attempt to connect. */
+static kvzmq_status_t link_begin(kvzmq_t *conn)
+{
+    const kvzmq_options_t *options = &conn->options.given;
+    char identity[LIMIT_ROUTING_ID + 1];
+    size_t size;
+    if (!make_identity(options, identity, &size))
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "the system gives no random bytes");
+    status_t status =
+        link_new(conn->context, options->endpoint, bytes_of(identity, size), options->batches, &conn->link);
+    if (status == STATUS_INVALID_ARGUMENT)
+        return connection_fail(conn, KVZMQ_INVALID_ARGUMENT,
+                               "%s is not an endpoint: write tcp://HOST:PORT or ipc://PATH",
+                               options->endpoint);
+    if (status != STATUS_OK)
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory or descriptors for a connection to %s",
+                               options->endpoint);
+    return KVZMQ_OK;
+}
+
+/* Waits until the attempt has come to something, until DEADLINE at most. */
+static kvzmq_status_t link_settle(kvzmq_t *conn, int64_t deadline, link_state_t *state)
+{
+    for (;;) {
+        *state = link_state(conn->link);
+        int64_t left_ms = deadline - clock_monotonic_ms();
+        if (*state >= LINK_UP || left_ms <= 0)
+            return KVZMQ_OK;
+        if (!link_wait(conn->link, left_ms) && connection_interrupted(conn))
+            return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
+                                   conn->options.given.endpoint);
+    }
+}
+
+/* Why an attempt failed, which came no further than STATE. */
+static kvzmq_status_t link_failure(kvzmq_t *conn, link_state_t state)
+{
+    const char *endpoint = conn->options.given.endpoint;
+    long long limit_ms = (long long)conn->limit_ms;
+    switch (state) {
+    case LINK_CONNECTING:
+        return connection_fail(conn, KVZMQ_UNREACHABLE,
+                               "cannot reach %s within %lld ms: check the host, the port and what is between",
+                               endpoint, limit_ms);
+    case LINK_ACCEPTED:
+        return connection_fail(conn, KVZMQ_TIMEOUT,
+                               "connected to %s, but no answer within %lld ms: is the broker stopped, or is "
+                               "something else there?",
+                               endpoint, limit_ms);
+    case LINK_REFUSED:
+        return connection_fail(conn, KVZMQ_UNREACHABLE,
+                               "nobody listens at %s: start kvbroker there, or name another endpoint",
+                               endpoint);
+    default:
+        return connection_fail(
+            conn, KVZMQ_UNREACHABLE,
+            "what listens at %s turned the connection away: it is not a kvbroker, or stops", endpoint);
+    }
+}
+
+/* Connects: one attempt after the other until DEADLINE, each with a socket of its own. */
+static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
+{
+    for (int64_t pause_ms = PAUSE_FIRST_MS;;
+         pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS) {
+        link_state_t state = LINK_CONNECTING;
+        kvzmq_status_t status = link_begin(conn);
+        if (status == KVZMQ_OK)
+            status = link_settle(conn, deadline, &state);
+        if (status == KVZMQ_OK && state == LINK_UP)
+            return KVZMQ_OK;
+        connection_drop(conn, KVZMQ_UNREACHABLE);
+        if (status != KVZMQ_OK)
+            return status;
+        int64_t left_ms = deadline - clock_monotonic_ms();
+        if (conn->options.given.connect_once || left_ms <= 0)
+            return link_failure(conn, state);
+        if (!link_pause(pause_ms < left_ms ? pause_ms : left_ms) && connection_interrupted(conn))
+            return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
+                                   conn->options.given.endpoint);
+    }
+}
+
+/* Sends what stands in conn->request, and waits for its answer. */
+static kvzmq_status_t converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
+{
+    kvzmq_status_t status = connection_send(conn, buffer_bytes(&conn->session_request));
+    if (status != KVZMQ_OK)
+        return status;
+    status = connection_await(conn, msgid, deadline, answer);
+    if (status != KVZMQ_OK || !answer->reply.failed)
+        return status;
+    status = connection_refused(conn, &answer->reply);
+    answer_release(answer);
+    return status;
+}
+
+static void notify(const kvzmq_t *conn, kvzmq_notice_t notice, const char *text)
+{
+    const kvzmq_options_t *options = &conn->options.given;
+    if (options->notice != NULL)
+        options->notice(options->context, notice, text);
+}
+
+/* Notes what hello said. BEFORE is what the one before it said. */
+static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
+{
+    conn->live = true;
+    conn->authenticated = false;
+    conn->sessions++;
+    if (conn->sessions == 1)
+        return;
+    notify(conn, KVZMQ_NOTICE_RECONNECTED, conn->session.client);
+    /* The store of a client by number goes with its last session, even where the number is the same again. */
+    bool by_number = strspn(conn->session.client, "0123456789") == strlen(conn->session.client);
+    if (by_number || strcmp(before->client, conn->session.client) != 0)
+        notify(conn, KVZMQ_NOTICE_NEW_CLIENT, conn->session.client);
+    if (strcmp(before->epoch, conn->session.epoch) != 0)
+        notify(conn, KVZMQ_NOTICE_NEW_EPOCH, conn->session.epoch);
+}
+
+static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
+{
+    const char *problem;
+    answer_t answer;
+    uint32_t msgid = connection_msgid(conn);
+    buffer_t *request = &conn->session_request;
+    buffer_truncate(request, 0);
+    kvzmq_status_t status =
+        request_hello((request_target_t){.buffer = request, .msgid = msgid, .problem = &problem},
+                      conn->options.given.secret);
+    if (status != KVZMQ_OK)
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
+    status = converse(conn, msgid, deadline, &answer);
+    if (status != KVZMQ_OK)
+        return status;
+    kvzmq_session_t before = conn->session;
+    kvzmq_session_t said;
+    bool understood = result_hello(answer.reply.body, &said);
+    answer_release(&answer);
+    if (!understood)
+        return connection_garbled(conn, "hello");
+    if (said.protocol != PROTOCOL_VERSION)
+        return connection_fail(conn, KVZMQ_PROTOCOL, "%s speaks version %llu of the protocol, this library 1",
+                               conn->options.given.endpoint, (unsigned long long)said.protocol);
+    conn->session = said;
+    if (!conn->live)
+        session_began(conn, &before);
+    return KVZMQ_OK;
+}
+
+/* A session that sent nothing for most of its time may be over before a request arrives, which would then
+ * begin another one, another client's perhaps. Hello finds out. */
+static bool session_doubtful(const kvzmq_t *conn)
+{
+    int64_t idle_ms = clock_monotonic_ms() - conn->sent_ms;
+    return conn->session.timeout_ms > 0 && (uint64_t)idle_ms >= conn->session.timeout_ms / 10 * 9;
+}
+
+/* Sees to it that there is a live session. */
+static kvzmq_status_t session_open(kvzmq_t *conn, int64_t deadline)
+{
+    if (conn->link != NULL) {
+        link_state_t state = link_state(conn->link);
+        (void)connection_take(conn, 0, NULL);
+        if (state != LINK_UP || conn->ended || conn->garbled)
+            connection_drop(conn, KVZMQ_UNREACHABLE);
+    }
+    if (conn->link == NULL) {
+        kvzmq_status_t status = link_up(conn, deadline);
+        if (status != KVZMQ_OK)
+            return status;
+    }
+    if (conn->live && !session_doubtful(conn))
+        return KVZMQ_OK;
+    return session_hello(conn, deadline);
+}
+
+static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
+{
+    const char *problem;
+    answer_t answer;
+    uint32_t msgid = connection_msgid(conn);
+    buffer_t *request = &conn->session_request;
+    buffer_truncate(request, 0);
+    /* All its memory at once, so that growing leaves no password behind. */
+    if (buffer_reserve(request, CONNECTION_SESSION_REQUEST_MAX) == NULL)
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
+    kvzmq_status_t status =
+        request_texts((request_target_t){.buffer = request, .msgid = msgid, .problem = &problem}, METHOD_AUTH,
+                      user, password);
+    if (status == KVZMQ_OK)
+        status = converse(conn, msgid, deadline, &answer);
+    else
+        status =
+            connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "user and password are too long for a request");
+    if (request->data != NULL)
+        explicit_bzero(request->data, request->capacity);
+    if (status != KVZMQ_OK)
+        return status;
+    kvzmq_slice_t role;
+    bool understood = result_role(answer.reply.body, &role) && role.size < sizeof conn->session.role;
+    if (understood && role.size > 0) {
+        memcpy(conn->session.role, role.data, role.size);
+        conn->session.role[role.size] = '\0';
+    }
+    answer_release(&answer);
+    return understood ? KVZMQ_OK : connection_garbled(conn, "auth");
+}
+
+/* Authenticates with the options' account, if there is one. One that is refused is forgotten: to try it on
+ * each call would be to guess. */
+static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
+{
+    const kvzmq_options_t *options = &conn->options.given;
+    if (options->user == NULL || conn->authenticated)
+        return KVZMQ_OK;
+    kvzmq_status_t status = send_account(conn, options->user, options->password, deadline);
+    if (status == KVZMQ_UNAUTHENTICATED)
+        options_forget_account(&conn->options);
+    conn->authenticated = status == KVZMQ_OK;
+    return status;
+}
+
+kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline)
+{
+    kvzmq_status_t status = session_open(conn, deadline);
+    return status == KVZMQ_OK ? session_authenticate(conn, deadline) : status;
+}
+
+kvzmq_status_t kvzmq_connect(kvzmq_t *conn)
+{
+    int64_t deadline;
+    kvzmq_status_t status = connection_begin(conn, conn->options.given.connect_ms, &deadline);
+    if (status == KVZMQ_OK)
+        status = session_open(conn, deadline);
+    if (status != KVZMQ_OK)
+        return status;
+    status = connection_begin(conn, conn->options.given.call_ms, &deadline);
+    return status == KVZMQ_OK ? session_authenticate(conn, deadline) : status;
+}
+
+kvzmq_status_t kvzmq_hello(kvzmq_t *conn)
+{
+    int64_t deadline;
+    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
+    if (status == KVZMQ_OK)
+        status = session_ensure(conn, deadline);
+    return status == KVZMQ_OK ? session_hello(conn, deadline) : status;
+}
+
+kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password)
+{
+    int64_t deadline;
+    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
+    if (status == KVZMQ_OK && (user == NULL || password == NULL))
+        status = connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "auth: give a user and a password");
+    if (status == KVZMQ_OK)
+        status = session_open(conn, deadline);
+    return status == KVZMQ_OK ? send_account(conn, user, password, deadline) : status;
+}
+
+kvzmq_status_t kvzmq_bye(kvzmq_t *conn)
+{
+    int64_t deadline;
+    const char *problem;
+    answer_t answer;
+    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
+    if (status != KVZMQ_OK || conn->link == NULL || !conn->live)
+        return status; /* there is no session to end */
+    uint32_t msgid = connection_msgid(conn);
+    buffer_truncate(&conn->session_request, 0);
+    status = request_plain(
+        (request_target_t){.buffer = &conn->session_request, .msgid = msgid, .problem = &problem},
+        METHOD_BYE);
+    if (status != KVZMQ_OK)
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
+    status = converse(conn, msgid, deadline, &answer);
+    if (status == KVZMQ_OK)
+        answer_release(&answer);
+    if (status == KVZMQ_INTERRUPTED)
+        return status;
+    connection_drop(conn, KVZMQ_UNREACHABLE);
+    if (status == KVZMQ_TIMEOUT || status == KVZMQ_UNREACHABLE)
+        return connection_fail(conn, KVZMQ_OUTCOME_UNKNOWN, "said bye to %s, which did not answer",
+                               conn->options.given.endpoint);
+    return status;
+}
