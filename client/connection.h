@@ -71,7 +71,7 @@ void connection_drop(kvzmq_t *conn, kvzmq_status_t why);
 
 /* Takes what has arrived: carries out pushes, gives answers to their batches, and stops at the answer to
  * WANTED (0 = none is waited for): true, *ANSWER is owned by the caller. There must be a link. */
-KV_MUST_USE bool connection_take(kvzmq_t *conn, uint32_t wanted, answer_t *answer);
+bool connection_take(kvzmq_t *conn, uint32_t wanted, answer_t *answer);
 
 /* Sends PAYLOAD over the link, whatever the session's state. KVZMQ_UNREACHABLE: it was not sent, the link is
  * dropped. */

@@ -269,7 +269,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_ping(kvzmq_t *conn);
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password);
 
 /* Ends the session in an orderly way. A later call on CONN begins a new one. */
-KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_bye(kvzmq_t *conn);
+KVZMQ_EXPORT kvzmq_status_t kvzmq_bye(kvzmq_t *conn);
 
 /* ---- Stores
  * ------------------------------------------------------------------------------------------------- * CLIENT
