@@ -41,8 +41,8 @@ static const char *find_problem(const kvzmq_options_t *options)
     if (options->secret.size > 0 &&
         (options->secret.size < LIMIT_SECRET_MIN || options->secret.size > LIMIT_SECRET_MAX))
         return "options: a secret is 16 to 256 bytes";
-    if ((options->user == NULL) != (options->password == NULL))
-        return "options: user and password go together";
+    if (options->user != NULL && options->password == NULL)
+        return "options: a user needs a password";
     return NULL;
 }
 

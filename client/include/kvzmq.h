@@ -180,7 +180,7 @@ typedef struct kvzmq_options {
                              none; only with a name */
     const char *user; /* an account, to authenticate as a manager on each new session. NULL = none. Kept in
                          memory with its password until kvzmq_destroy, which wipes both */
-    const char *password; /* of `user` */
+    const char *password; /* of `user`; of no meaning without one */
     unsigned batches;  /* batches in flight at most, to KVZMQ_BATCHES_MAX; 0 = KVZMQ_BATCHES_DEFAULT. What is
                           in  flight and not yet polled takes at most this times the broker's `limit_message`
                           of  memory */
