@@ -182,6 +182,14 @@ void accounts_destroy(accounts_t **accounts)
     *accounts = NULL;
 }
 
+/* Copies the text of a hash. */
+static void text_write(const char *source, char hash[ACCOUNTS_HASH_SIZE])
+{
+    size_t size = strlen(source) + 1;
+    assert(size <= ACCOUNTS_HASH_SIZE);
+    memcpy(hash, source, size);
+}
+
 static const account_t *account_find(const accounts_t *accounts, bytes_t user)
 {
     size_t low = 0;
@@ -200,18 +208,23 @@ static const account_t *account_find(const accounts_t *accounts, bytes_t user)
     return NULL;
 }
 
-/* What to verify against for a user that does not exist: the hash of an account, always the same one for the
- * same user, so that unknown users cost what known ones do even where accounts differ in their costs. That it
- * might match is no matter: accounts_end asks whether the account exists. */
-static const char *decoy_for(const accounts_t *accounts, bytes_t user)
+/* Writes what to verify against for a user that does not exist: the hash of an account, always of the same
+ * one for the same user, with its sum blanked. So unknown users cost what known ones do, even where accounts
+ * differ in their costs, and no password matches. */
+static void decoy_write(const accounts_t *accounts, bytes_t user, char hash[ACCOUNTS_HASH_SIZE])
 {
-    if (accounts->count == 0)
-        return decoy_hash;
-    uint8_t key[KEY_SIZE];
-    uint64_t hash;
-    key_make(accounts, bytes_from_text("decoy"), user, key);
-    memcpy(&hash, key, sizeof hash);
-    return accounts->managers[hash % accounts->count].hash;
+    const char *source = decoy_hash;
+    if (accounts->count > 0) {
+        uint8_t key[KEY_SIZE];
+        uint64_t choice;
+        key_make(accounts, bytes_from_text("decoy"), user, key);
+        memcpy(&choice, key, sizeof choice);
+        source = accounts->managers[choice % accounts->count].hash;
+    }
+    text_write(source, hash);
+    char *sum = strrchr(hash, '$');
+    assert(sum != NULL);
+    memset(sum + 1, 'A', strlen(sum + 1));
 }
 
 /* ---- Attempts --------------------------------------------------------------------------------- */
@@ -266,10 +279,10 @@ status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_
     address->until_ms = (address->until_ms > now_ms ? address->until_ms : now_ms) + ADDRESS_FAILURE_MS;
 
     const account_t *account = account_find(accounts, user);
-    const char *source = account != NULL ? account->hash : decoy_for(accounts, user);
-    size_t size = strlen(source) + 1;
-    assert(size <= ACCOUNTS_HASH_SIZE);
-    memcpy(hash, source, size);
+    if (account != NULL)
+        text_write(account->hash, hash);
+    else
+        decoy_write(accounts, user, hash);
     return STATUS_OK;
 }
 
@@ -303,16 +316,29 @@ status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool mat
     return STATUS_UNAUTHENTICATED;
 }
 
+void accounts_abandon(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms)
+{
+    status_t status = accounts_end(accounts, peer, user, false, now_ms);
+    assert(status == STATUS_UNAUTHENTICATED);
+    (void)status;
+}
+
 /* ---- Passwords -------------------------------------------------------------------------------- */
+
+/* libsodium wants a pointer where there is no byte, too. */
+static const char *characters(bytes_t password)
+{
+    return password.size > 0 ? (const char *)password.data : "";
+}
 
 bool password_matches(const char *hash, bytes_t password)
 {
-    return crypto_pwhash_str_verify(hash, (const char *)password.data, password.size) == 0;
+    return crypto_pwhash_str_verify(hash, characters(password), password.size) == 0;
 }
 
 bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE])
 {
-    return crypto_pwhash_str_alg(hash, (const char *)password.data, password.size,
+    return crypto_pwhash_str_alg(hash, characters(password), password.size,
                                  crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE,
                                  crypto_pwhash_ALG_ARGON2ID13) == 0;
 }

@@ -38,8 +38,8 @@ void accounts_destroy(accounts_t **accounts);
 /* Begins an attempt of USER from PEER (an address; empty for ipc). STATUS_OK: *HASH is what to verify the
  * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS
  * until the next attempt is taken. Attempts under way are bounded for each pair, for each address and in all,
- * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end, the
- * session's end or not. */
+ * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end or
+ * accounts_abandon. */
 KV_MUST_USE status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms,
                                     char hash[ACCOUNTS_HASH_SIZE], uint64_t *wait_ms);
 
@@ -47,6 +47,9 @@ KV_MUST_USE status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t 
  * else STATUS_UNAUTHENTICATED. */
 KV_MUST_USE status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched,
                                   int64_t now_ms);
+
+/* Ends an attempt whose session ended before its verification: it counts as a failure. */
+void accounts_abandon(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms);
 
 /* Whether PASSWORD is the one that HASH (argon2id, as crypto_pwhash_str writes it) was made of. Slow,
  * thread-safe. */

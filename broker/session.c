@@ -227,6 +227,9 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     order_remove(hub, session);
     hub->session_count--;
     session_unpark(session);
+    if (session->attempt)
+        accounts_abandon(hub->accounts, bytes_from_text(session->peer), bytes_from_text(session->attempt),
+                         now_ms);
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;

@@ -124,6 +124,17 @@ static void begin__unknown_user__gives_a_hash_with_the_costs_of_an_account(void 
     }
 }
 
+static void begin__unknown_user__gives_a_hash_that_no_password_of_an_account_matches(void **state)
+{
+    fixture_t *fixture = *state;
+    char hash[ACCOUNTS_HASH_SIZE];
+    uint64_t wait_ms = 0;
+    assert_true(password_matches(fixture->hashes[0], text("eve")));
+    assert_int_equal(accounts_begin(fixture->accounts, text("a"), text("nobody"), START_MS, hash, &wait_ms),
+                     STATUS_OK);
+    assert_false(password_matches(hash, text("eve")));
+}
+
 static void begin__no_accounts_at_all__gives_a_hash_that_can_be_verified(void **state)
 {
     (void)state;
@@ -326,6 +337,23 @@ static void attempts__under_way_in_all__are_bounded(void **state)
     assert_int_equal(begin(fixture, "new", "adam", &wait_ms), STATUS_OK);
 }
 
+static void attempts__abandoned__count_as_failures_and_not_as_under_way(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t wait_ms = 0;
+    for (unsigned i = 0; i < 2 * ACCOUNTS_UNDER_WAY_MAX; i++) {
+        char peer[16];
+        snprintf(peer, sizeof peer, "p%u", i);
+        assert_int_equal(begin(fixture, peer, "adam", &wait_ms), STATUS_OK);
+        accounts_abandon(fixture->accounts, text(peer), text("adam"), fixture->now_ms);
+    }
+    for (unsigned i = 1; i < ACCOUNTS_FREE_FAILURES; i++) {
+        assert_int_equal(begin(fixture, "p0", "adam", &wait_ms), STATUS_OK);
+        accounts_abandon(fixture->accounts, text("p0"), text("adam"), fixture->now_ms);
+    }
+    assert_int_equal(begin(fixture, "p0", "adam", &wait_ms), STATUS_RESOURCE_EXHAUSTED);
+}
+
 static void table__more_pairs_than_it_holds__keeps_a_pair_that_is_not_quiet(void **state)
 {
     fixture_t *fixture = *state;
@@ -432,6 +460,7 @@ int main(void)
         TEST(attempt__user_with_zero_byte__is_not_the_user_before_it),
         TEST(begin__known_user__gives_its_hash),
         TEST(begin__unknown_user__gives_a_hash_with_the_costs_of_an_account),
+        TEST(begin__unknown_user__gives_a_hash_that_no_password_of_an_account_matches),
         TEST(begin__no_accounts_at_all__gives_a_hash_that_can_be_verified),
         TEST(throttle__first_five_failures__are_free),
         TEST(throttle__sixth_attempt_at_once__is_refused_with_the_wait),
@@ -451,6 +480,7 @@ int main(void)
         TEST(address__held__leaves_a_pair_open_that_logged_in_before),
         TEST(address__thousands_of_logins__are_never_held_up),
         TEST(attempts__under_way_in_all__are_bounded),
+        TEST(attempts__abandoned__count_as_failures_and_not_as_under_way),
         TEST(table__more_pairs_than_it_holds__keeps_a_pair_that_is_not_quiet),
         TEST(password__hash_of_it__matches_only_it),
         TEST(password_hash_valid__costs_up_to_the_bound__are_taken),
