@@ -6,8 +6,6 @@ import subprocess
 
 from kvtest import REPOSITORY, TIMEOUT, binary_of
 
-BUILD = pathlib.Path(binary_of("kvbroker")).resolve().parents[1]
-
 
 def quickstart(build):
     return subprocess.run([REPOSITORY / "examples" / "quickstart", "--no-install", "--build-dir", build],
@@ -15,7 +13,7 @@ def quickstart(build):
 
 
 def test_quickstart__plays_the_session__every_answer_is_expected():
-    done = quickstart(BUILD)
+    done = quickstart(pathlib.Path(binary_of("kvbroker")).parents[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "> put city Kolkata\n    Successfully set city as Kolkata\n" in done.stdout
     assert "> manage 48106 put city Mumbai\n    Successfully set city as Mumbai\n" in done.stdout
