@@ -50,6 +50,8 @@ static void tell_line(const cli_t *cli)
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status)
 {
     fflush(cli->output.stream);
+    if (cli->interactive && status == KVZMQ_INTERRUPTED)
+        fputc('\n', stderr); /* the terminal shows ^C on the line */
     tell_line(cli);
     fprintf(stderr, "%s: %s", kvzmq_status_text(status), kvzmq_error(cli->connection));
     if (status == KVZMQ_UNREACHABLE)

@@ -116,7 +116,8 @@ static const char *options_take(call_t *call, const bytes_t *words, size_t count
     for (size_t i = 0; i < count; i++) {
         command_option_t option = option_find(call, words[i]);
         if (option == OPT_COUNT)
-            return is_option(words[i]) ? "no such option" : "too many arguments";
+            return is_option(words[i]) ? "no such option, or one for managed stores alone"
+                                       : "too many arguments";
         if ((call->given & OPT_BIT(option)) != 0)
             return "an option is given twice";
         bool takes_word = option_rows[option].argument != NULL;

@@ -151,3 +151,13 @@ void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer)
         break;
     }
 }
+
+void output_cell(output_t *output, const cell_t *cell, escape_t escape)
+{
+    buffer_t text;
+    buffer_init(&text, (size_t)4 * CELL_BYTES_MAX);
+    cell_write(cell, escape, &text);
+    if (text.failed || (text.size > 0 && fwrite(text.data, 1, text.size, output->stream) != text.size))
+        output->failed = true;
+    buffer_release(&text);
+}

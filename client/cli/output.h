@@ -113,7 +113,7 @@ bool output_finish(output_t *output);
 /* ---- Shared by formats ------------------------------------------------------------------------ */
 
 enum {
-    CELL_TEXT_MAX = 8 * 1024 * 1024 /* bytes of one cell made into text */
+    CELL_BYTES_MAX = 8 * 1024 * 1024 /* of one cell; a byte takes at most 4 where it is escaped */
 };
 
 typedef enum escape {
@@ -124,5 +124,8 @@ typedef enum escape {
 
 /* Appends CELL as text. CELL_NIL is "-". */
 void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer);
+
+/* Writes CELL as text to the stream. */
+void output_cell(output_t *output, const cell_t *cell, escape_t escape);
 
 #endif

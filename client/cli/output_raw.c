@@ -4,25 +4,20 @@
  * that the cells can be told apart and turned back. */
 #include "client/cli/output.h"
 
-static void raw_cell(output_t *output, const cell_t *cell, escape_t escape, char end)
+/* A cell of a line, and what ends it there. */
+static void raw_cell(output_t *output, const cell_t *cell, char end)
 {
-    buffer_t text;
-    buffer_init(&text, (size_t)4 * CELL_TEXT_MAX);
     cell_t plain = *cell;
     if (plain.type == CELL_DURATION || plain.type == CELL_TIME)
         plain.type = CELL_NUMBER;
-    cell_write(&plain, escape, &text);
-    if (end != 0)
-        buffer_append(&text, &end, 1);
-    if (text.failed || fwrite(text.data, 1, text.size, output->stream) != text.size)
-        output->failed = true;
-    buffer_release(&text);
+    output_cell(output, &plain, ESCAPE_REVERSIBLE);
+    fputc(end, output->stream);
 }
 
 static void raw_value(output_t *output, const cell_t *value)
 {
     if (value->type != CELL_NIL)
-        raw_cell(output, value, ESCAPE_NONE, 0);
+        output_cell(output, value, ESCAPE_NONE);
 }
 
 static void raw_told(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
@@ -32,15 +27,15 @@ static void raw_told(output_t *output, const cell_t *words, size_t word_count, c
     (void)word_count;
     (void)columns;
     for (size_t i = 0; i < count; i++)
-        raw_cell(output, &cells[i], ESCAPE_REVERSIBLE, i + 1 == count ? '\n' : '\t');
+        raw_cell(output, &cells[i], i + 1 == count ? '\n' : '\t');
 }
 
 static void raw_record(output_t *output, const column_t *columns, const cell_t *cells, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         cell_t name = cell_word(columns[i].name);
-        raw_cell(output, &name, ESCAPE_REVERSIBLE, '\t');
-        raw_cell(output, &cells[i], ESCAPE_REVERSIBLE, '\n');
+        raw_cell(output, &name, '\t');
+        raw_cell(output, &cells[i], '\n');
     }
 }
 
@@ -54,7 +49,7 @@ static void raw_rows_begin(output_t *output, const column_t *columns, size_t cou
 static void raw_row(output_t *output, const cell_t *cells)
 {
     for (size_t i = 0; i < output->column_count; i++)
-        raw_cell(output, &cells[i], ESCAPE_REVERSIBLE, i + 1 == output->column_count ? '\n' : '\t');
+        raw_cell(output, &cells[i], i + 1 == output->column_count ? '\n' : '\t');
     output->row_count++;
 }
 

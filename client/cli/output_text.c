@@ -12,12 +12,7 @@ enum {
 
 static void text_cell(output_t *output, const cell_t *cell)
 {
-    buffer_t text;
-    buffer_init(&text, (size_t)4 * CELL_TEXT_MAX);
-    cell_write(cell, output->terminal ? ESCAPE_CONTROLS : ESCAPE_NONE, &text);
-    if (text.failed || fwrite(text.data, 1, text.size, output->stream) != text.size)
-        output->failed = true;
-    buffer_release(&text);
+    output_cell(output, cell, output->terminal ? ESCAPE_CONTROLS : ESCAPE_NONE);
 }
 
 static void text_value(output_t *output, const cell_t *value)

@@ -96,17 +96,34 @@ static bool is_secret(const char *text)
     return secret || strncasecmp(text + strspn(text, " \t\"'"), "auth", 4) == 0;
 }
 
+/* Appends LINE to the file in libedit's own form. A history of this one line writes it: H_NSAVE_FP writes one
+ * line more than it is asked for. */
+static void file_append(const char *path, const char *line)
+{
+    HistEvent event;
+    FILE *stream = file_open(path);
+    History *single = history_init();
+    if (stream == NULL || single == NULL)
+        goto cleanup;
+    history(single, &event, H_SETSIZE, 1);
+    (void)fseek(stream, 0, SEEK_END); /* libedit heads the file where it stands at its beginning */
+    if (history(single, &event, H_ENTER, line) >= 0)
+        history(single, &event, H_SAVE_FP, stream);
+cleanup:
+    if (single != NULL)
+        history_end(single);
+    if (stream != NULL)
+        fclose(stream);
+}
+
 void recall_add(recall_t *recall, const char *line)
 {
     HistEvent event;
     bool kept =
         *line != '\0' && *line != '\n' && *line != ' ' && strlen(line) <= RECALL_LINE_MAX && !is_secret(line);
-    if (!kept || recall->lines == NULL || history(recall->lines, &event, H_ENTER, line) < 0)
+    if (!kept || recall->lines == NULL)
         return;
-    FILE *stream = recall->path == NULL ? NULL : file_open(recall->path);
-    if (stream == NULL)
-        return;
-    (void)fseek(stream, 0, SEEK_END); /* libedit heads the file where it stands at its beginning */
-    history(recall->lines, &event, H_NSAVE_FP, (size_t)1, stream);
-    fclose(stream);
+    history(recall->lines, &event, H_ENTER, line);
+    if (recall->path != NULL)
+        file_append(recall->path, line);
 }

@@ -195,7 +195,8 @@ static EditLine *editor_new(recall_t *recall)
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_SIGNAL, 0);
     el_set(editor, EL_GETCFN, shell_key);
-    el_set(editor, EL_ADDFN, "kvzmq-complete", "Complete a command", shell_complete);
+    /* The narrow form of EL_ADDFN leaks its strings. */
+    el_wset(editor, EL_ADDFN, L"kvzmq-complete", L"Complete a command", shell_complete);
     el_set(editor, EL_BIND, "\t", "kvzmq-complete", NULL);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     if (recall->lines != NULL)
@@ -207,9 +208,7 @@ static EditLine *editor_new(recall_t *recall)
 static void shell_take_line(cli_t *cli, recall_t *recall, const char *text)
 {
     recall_add(recall, text);
-    outcome_t outcome = script_line(cli, bytes_from_text(text));
-    if (outcome == OUTCOME_INTERRUPTED)
-        fputc('\n', stderr);
+    (void)script_line(cli, bytes_from_text(text));
 }
 
 static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
