@@ -55,7 +55,7 @@ outcome_t cli_fail(cli_t *cli, kvzmq_status_t status)
     tell_line(cli);
     fprintf(stderr, "%s: %s", kvzmq_status_text(status), kvzmq_error(cli->connection));
     if (status == KVZMQ_UNREACHABLE)
-        fputs("; start kvbroker there, or name another endpoint with -s", stderr);
+        fputs("; -s names another", stderr);
     fputc('\n', stderr);
     return outcome_from_status(status);
 }
@@ -197,8 +197,7 @@ void cli_release(cli_t *cli, outcome_t last)
     bool usable = last != OUTCOME_UNREACHABLE && last != OUTCOME_NO_ANSWER && last != OUTCOME_INTERRUPTED;
     if (usable && !cli->said_bye && cli->connection != NULL && kvzmq_session(cli->connection) != NULL) {
         /* So that the broker need not find out; that it cannot be reached now is of no interest any more. */
-        kvzmq_status_t ignored = kvzmq_bye(cli->connection);
-        (void)ignored;
+        kvzmq_bye(cli->connection);
     }
     kvzmq_destroy(&cli->connection);
     password_wipe(&cli->password);

@@ -127,7 +127,7 @@ static bool clients_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
     cells[3] = cell_unless_empty(client.role);
     cells[4] = cell_of(CELL_BOOL, client.claimed);
     cells[5] = cell_unless_empty(client.peer);
-    cells[6] = cell_of(CELL_DURATION, client.since_ms);
+    cells[6] = cell_of(CELL_TIME, client.since_ms);
     cells[7] = cell_of(CELL_DURATION, client.idle_ms);
     cells[8] = cell_of(CELL_NUMBER, client.keys);
     cells[9] = cell_of(CELL_NUMBER, client.bytes);
@@ -138,9 +138,9 @@ static bool clients_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
 outcome_t command_clients(cli_t *cli, const call_t *call)
 {
     static const column_t columns[] = {
-        {"id", "CLIENT", false},   {"connected", "CONNECTED", false}, {"sessions", "SESSIONS", true},
-        {"role", "ROLE", false},   {"claimed", "CLAIMED", false},     {"peer", "PEER", false},
-        {"since_ms", "FOR", true}, {"idle_ms", "IDLE", true},         {"keys", "KEYS", true},
+        {"id", "CLIENT", false},      {"connected", "CONNECTED", false}, {"sessions", "SESSIONS", true},
+        {"role", "ROLE", false},      {"claimed", "CLAIMED", false},     {"peer", "PEER", false},
+        {"since_ms", "SINCE", false}, {"idle_ms", "IDLE", true},         {"keys", "KEYS", true},
         {"bytes", "BYTES", true},
     };
     _Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a row's cells hold every column");

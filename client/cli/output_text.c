@@ -134,7 +134,6 @@ static void text_rows_break(output_t *output)
     if (output->failed || scols_table_is_empty(output->rows))
         return;
     table_print(output, output->rows);
-    fputc('\n', output->stream);
     scols_table_remove_lines(output->rows);
     if (scols_table_enable_noheadings(output->rows, 1) != 0)
         output->failed = true;
