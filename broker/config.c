@@ -25,7 +25,7 @@ typedef struct kind {
     /* Sets the key (NAME stands in place of the row's NAME) to VALUE, or writes the problem. */
     bool (*assign)(settings_t *settings, const key_row_t *row, const place_t *place, const char *name,
                    const char *value);
-    /* Writes the value it has, as a file would have it; NULL: the kind has no default. */
+    /* Writes the value it has, or a sample of one, as a file would have it. */
     void (*show)(const settings_t *settings, const key_row_t *row, FILE *out);
 } kind_t;
 
@@ -303,8 +303,26 @@ static void credentials_free(credential_t *list, unsigned count)
     free(list);
 }
 
-static const kind_t manager_kind = {manager_assign, NULL};
-static const kind_t name_kind = {name_assign, NULL};
+/* Samples have the form of a hash, and are the hash of nothing known. */
+#define SAMPLE_SALT "AAAAAAAAAAAAAAAAAAAAAA"
+#define SAMPLE_SUM  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void manager_show(const settings_t *settings, const key_row_t *row, FILE *out)
+{
+    (void)settings;
+    (void)row;
+    fputs("$argon2id$v=19$m=65536,t=2,p=1$" SAMPLE_SALT "$" SAMPLE_SUM, out);
+}
+
+static void name_show(const settings_t *settings, const key_row_t *row, FILE *out)
+{
+    (void)settings;
+    (void)row;
+    fputs("$blake2b$" SAMPLE_SALT "$" SAMPLE_SUM, out);
+}
+
+static const kind_t manager_kind = {manager_assign, manager_show};
+static const kind_t name_kind = {name_assign, name_show};
 
 /* ---- The table -------------------------------------------------------------------------------- */
 
@@ -314,32 +332,32 @@ static const kind_t name_kind = {name_assign, NULL};
 
 static const key_row_t table[] = {
     {"listen", "requests", &endpoints_kind, AT(requests), AT(request_count), 0, 0,
-     "where requests are taken: one or more of tcp://HOST:PORT (PORT may be *) and ipc://PATH"},
+     "Where requests are taken: one or more of tcp://HOST:PORT (PORT may be *) and ipc://PATH"},
     {"listen", "events", &endpoints_kind, AT(events), AT(event_count), 0, 0,
-     "where managers subscribe to events: the same"},
+     "Where managers subscribe to events; in the same form"},
     {"session", "timeout", &seconds_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000),
-     "seconds without a message after which a session ends"},
+     "Seconds without a message after which a session ends"},
     {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0,
-     "an account of managers, with the hash that \"kvbroker hash-password\" prints"},
+     "An account of managers, with the hash that \"kvbroker hash-password\" prints"},
     {"names", "NAME", &name_kind, AT(names), AT(name_count), 0, 0,
-     "a claimed client name, with the hash that \"kvbroker hash-secret\" prints"},
+     "A claimed client name, with the hash that \"kvbroker hash-secret\" prints"},
     {"ids", "first", &count_kind, AT(first_id), 0, 1, 65535,
-     "the lowest number given to a client without a name"},
+     "The lowest number given to a client without a name"},
     {"ids", "last", &count_kind, AT(last_id), 0, 1, 65535,
-     "the highest; when all are in use, numbers go on at 65536"},
-    {"limits", "key", &size_kind, AT(limits.key), 0, 1, LIMIT_KEY_MAX, "bytes of a key"},
-    {"limits", "value", &size_kind, AT(limits.value), 0, 0, GIB, "bytes of a value"},
-    {"limits", "message", &size_kind, AT(limits.message), 0, 2048, GIB, "bytes of a frame, in or out"},
-    {"limits", "batch", &count_kind, AT(limits.batch), 0, 1, 1000000, "messages in one payload"},
-    {"limits", "clients", &count_kind, AT(limits.clients), 0, 1, 10000000, "clients at once"},
+     "The highest; when all are in use, numbers go on at 65536"},
+    {"limits", "key", &size_kind, AT(limits.key), 0, 1, LIMIT_KEY_MAX, "Bytes of a key"},
+    {"limits", "value", &size_kind, AT(limits.value), 0, 0, GIB, "Bytes of a value"},
+    {"limits", "message", &size_kind, AT(limits.message), 0, 2048, GIB, "Bytes of a frame, in or out"},
+    {"limits", "batch", &count_kind, AT(limits.batch), 0, 1, 1000000, "Messages in one payload"},
+    {"limits", "clients", &count_kind, AT(limits.clients), 0, 1, 10000000, "Clients at once"},
     {"limits", "keys_per_client", &count_kind, AT(limits.keys_per_client), 0, 1, UINT64_C(1) << 40,
-     "keys in one client's store"},
+     "Keys in one client's store"},
     {"limits", "bytes_per_client", &size_kind, AT(limits.bytes_per_client), 0, 1, UINT64_C(1) << 50,
-     "bytes of keys and values in one client's store"},
+     "Bytes of keys and values in one client's store"},
     {"limits", "bytes_total", &size_kind, AT(limits.bytes_total), 0, 1, UINT64_C(1) << 50,
-     "bytes of keys and values in all stores"},
+     "Bytes of keys and values in all stores"},
     {"limits", "outstanding", &size_kind, AT(limits.outstanding), 0, 2048, 64 * GIB,
-     "bytes of answers that a client may leave unread before it is cut off"},
+     "Bytes of answers that a client may leave unread before it is cut off"},
 };
 enum { TABLE_SIZE = sizeof table / sizeof table[0] };
 
@@ -443,13 +461,18 @@ void config_help(FILE *out)
     settings_t settings;
     if (!settings_init(&settings))
         return;
+    fputs("# Configuration of kvbroker: every key with its default. The form is ZPL (ZeroMQ RFC 4): a "
+          "section on a\n"
+          "# line of its own, its keys under it, each indented by exactly 4 spaces. To set a key, take away "
+          "the #\n"
+          "# before it and before its section. On the command line: kvbroker --set SECTION/KEY=VALUE\n",
+          out);
     for (unsigned i = 0; i < TABLE_SIZE; i++) {
-        fprintf(out, "  %s/%s = ", table[i].section, table[i].key);
-        if (table[i].kind->show != NULL)
-            table[i].kind->show(&settings, &table[i], out);
-        else
-            fputs("\"$...\"", out);
-        fprintf(out, "\n      %s\n", table[i].help);
+        if (i == 0 || strcmp(table[i].section, table[i - 1].section) != 0)
+            fprintf(out, "\n#%s\n", table[i].section);
+        fprintf(out, "# %s\n#    %s = \"", table[i].help, table[i].key);
+        table[i].kind->show(&settings, &table[i], out);
+        fputs("\"\n", out);
     }
     settings_release(&settings);
 }

@@ -37,7 +37,7 @@ KV_MUST_USE bool config_set(settings_t *settings, const char *assignment, char *
 /* Checks what keys must be to each other; to be called when all are read. */
 KV_MUST_USE bool config_check(const settings_t *settings, char *problem, size_t problem_size);
 
-/* Writes the table for people: each key, its default, and what it is for. */
+/* Writes the table as a configuration file in which every key stands commented out, with what it is for. */
 void config_help(FILE *out);
 
 #endif

@@ -86,7 +86,8 @@ static const option_row_t options[] = {
     {"set", 's', "KEY=VALUE", "set a configuration key, over what FILE says; may be repeated", set_take,
      NULL},
     {"check-config", 0, NULL, "check the configuration, say whether it is good, and end", check_take, NULL},
-    {"help-config", 0, NULL, "list the configuration's keys with their defaults", NULL, help_config_run},
+    {"help-config", 0, NULL, "print a configuration file with every key, its default and what it is for",
+     NULL, help_config_run},
     {"generate", 0, NULL, "with hash-secret: make a random secret; prints it, then its hash", generate_take,
      NULL},
     {"help", 'h', NULL, "show this help", NULL, help_run},
@@ -137,9 +138,6 @@ static int version_run(const arguments_t *arguments)
 static int help_config_run(const arguments_t *arguments)
 {
     (void)arguments;
-    puts("Configuration keys, as SECTION/KEY = DEFAULT. In a file (ZPL) a section stands on a line of its "
-         "own,\n"
-         "its keys under it, indented by 4 spaces; on the command line: --set SECTION/KEY=VALUE.\n");
     config_help(stdout);
     return EXIT_SUCCESS;
 }
