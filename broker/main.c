@@ -99,9 +99,7 @@ enum {
 };
 
 static const command_row_t commands[] = {
-    {"hash-password",
-     "read a password (twice at a terminal, or a line of standard input); print its hash for "
-     "managers/NAME",
+    {"hash-password", "read a password (typed twice, or a line piped in), print its hash for managers/NAME",
      hash_password_command, false},
     {"hash-secret", "the same for the secret of a client's name, for names/NAME", hash_secret_command, true},
 };

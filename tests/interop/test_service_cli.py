@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The program kvbroker as a person or a script meets it: options, configuration, hash commands, how it ends."""
+
+import ctypes
+import ctypes.util
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+
+import kvtest
+
+EXAMPLE = kvtest.REPOSITORY / "examples" / "kvbroker.conf"
+PASSWORD = "correct horse"
+SECRET = "sixteen bytes ok"
+
+
+def kvbroker(*arguments, given="", cwd=None):
+    """Runs the program to its end; what it prints comes as bytes."""
+    given = given.encode() if isinstance(given, str) else given
+    return subprocess.run([kvtest.binary_of("kvbroker"), *arguments], input=given, capture_output=True,
+                          timeout=kvtest.TIMEOUT, cwd=cwd, check=False)
+
+
+def one_line(done, status):
+    """The one line on standard error with which the program ended."""
+    text = done.stderr.decode()
+    assert done.returncode == status, text
+    assert done.stdout == b""
+    assert text.endswith("\n") and text.count("\n") == 1, text
+    assert ";" in text, f"does not say what to do: {text}"
+    return text[:-1]
+
+
+def sodium():
+    library = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
+    assert library.sodium_init() >= 0
+    return library
+
+
+def password_matches(hashed, password):
+    password = password.encode() if isinstance(password, str) else password
+    return sodium().crypto_pwhash_str_verify(hashed, password, ctypes.c_ulonglong(len(password))) == 0
+
+
+def table():
+    """Every key of the configuration with its default, as --help-config prints them."""
+    keys = {}
+    section = None
+    for line in kvbroker("--help-config").stdout.decode().splitlines():
+        if match := re.fullmatch(r"#(\w+)", line):
+            section = match.group(1)
+        elif match := re.fullmatch(r'#    (\w+) = "(.*)"', line):
+            keys[f"{section}/{match.group(1)}"] = match.group(2)
+    assert len(keys) >= 16
+    return keys
+
+
+# ---- hash-password and hash-secret
+
+
+@pytest.mark.parametrize("given", [PASSWORD + "\n", PASSWORD, PASSWORD + "\r\n", PASSWORD + "\nmore\n"])
+def test_hash_password__piped_line__prints_a_hash_that_it_matches(given):
+    done = kvbroker("hash-password", given=given)
+    assert done.returncode == 0 and done.stderr == b""
+    assert re.fullmatch(rb"\$argon2id\$v=19\$m=65536,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}\n", done.stdout)
+    assert password_matches(done.stdout.strip(), PASSWORD)
+    assert not password_matches(done.stdout.strip(), PASSWORD + "x")
+
+
+def test_hash_password__bytes_and_the_longest__are_taken_whole():
+    longest = b"\x00\xff" * 512
+    done = kvbroker("hash-password", given=longest + b"\n")
+    assert password_matches(done.stdout.strip(), longest)
+    assert not password_matches(done.stdout.strip(), longest[:-1])
+
+
+@pytest.mark.parametrize("given", ["", "\n", "x" * 1025, "x" * 100000])
+def test_hash_password__empty_or_too_long__is_refused(given):
+    assert "1 to 1024 bytes" in one_line(kvbroker("hash-password", given=given), 1)
+
+
+def test_hash_password__twice__gives_two_hashes():
+    assert kvbroker("hash-password", given=PASSWORD).stdout != kvbroker("hash-password", given=PASSWORD).stdout
+
+
+def test_hash_password__output_that_cannot_be_written__is_an_error():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([kvtest.binary_of("kvbroker"), "hash-password"], input=PASSWORD.encode(), stdout=full,
+                              stderr=subprocess.PIPE, timeout=kvtest.TIMEOUT, check=False)
+    assert done.returncode == 1 and b"standard output" in done.stderr
+
+
+def test_hash_secret__piped_line__is_one_that_the_configuration_takes():
+    hashed = kvbroker("hash-secret", given=SECRET + "\n").stdout.decode().strip()
+    assert re.fullmatch(r"\$blake2b\$[A-Za-z0-9_-]{22}\$[A-Za-z0-9_-]{43}", hashed)
+    assert kvbroker("--check-config", "--set", f"names/lamp={hashed}").returncode == 0
+
+
+@pytest.mark.parametrize("size", [15, 257])
+def test_hash_secret__outside_its_bounds__is_refused(size):
+    assert "16 to 256 bytes" in one_line(kvbroker("hash-secret", given="x" * size), 1)
+
+
+def test_hash_secret__generate__prints_a_new_secret_and_its_hash():
+    secret, hashed = kvbroker("hash-secret", "--generate").stdout.decode().split()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", secret)
+    assert secret != kvbroker("hash-secret", "--generate").stdout.decode().split()[0]
+    with kvtest.Broker(names={"lamp": hashed}) as broker, broker.client("lamp") as lamp:
+        with pytest.raises(kvtest.RpcError) as refused:
+            lamp.call("ping")
+        assert refused.value.code == "UNAUTHENTICATED"
+        assert lamp.call("hello", {"secret": secret})["client"] == "lamp"
+
+
+class Terminal:
+    """The program on a pseudo-terminal of its own."""
+
+    def __init__(self, *arguments):
+        self.shown = ""
+        self.process, self.terminal = pty.fork()
+        if self.process == 0:
+            os.execv(kvtest.binary_of("kvbroker"), ["kvbroker", *arguments])
+
+    def wait_for(self, text):
+        """Reads until TEXT is shown."""
+        deadline = time.monotonic() + kvtest.TIMEOUT
+        while text not in self.shown:
+            ready, _, _ = select.select([self.terminal], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"{text!r} was not shown: {self.shown!r}"
+            try:
+                self.shown += os.read(self.terminal, 4096).decode()
+            except OSError:  # the program has ended
+                assert text in self.shown, self.shown
+        return self
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+        return self
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
+
+    def end(self):
+        """Waits for the end. Returns the status as of waitpid(2)."""
+        while True:
+            try:
+                data = os.read(self.terminal, 4096)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            self.shown += data.decode()
+        _, status = os.waitpid(self.process, 0)
+        os.close(self.terminal)
+        return status
+
+
+def test_hash_password__at_a_terminal__asks_twice_and_never_shows_it():
+    terminal = Terminal("hash-password").wait_for("Password: ")
+    assert not terminal.echoes()
+    terminal.type(PASSWORD + "\n").wait_for("Again: ").type(PASSWORD + "\n").wait_for("$argon2id$")
+    assert os.waitstatus_to_exitcode(terminal.end()) == 0
+    assert PASSWORD not in terminal.shown
+    hashed = re.search(r"\$argon2id\$\S+", terminal.shown).group(0)
+    assert password_matches(hashed.encode(), PASSWORD)
+
+
+def test_hash_password__at_a_terminal_two_that_differ__is_refused():
+    terminal = Terminal("hash-password").wait_for("Password: ").type("one\n").wait_for("Again: ").type("two\n")
+    assert os.waitstatus_to_exitcode(terminal.end()) == 1
+    assert "differ" in terminal.shown and "$argon2id$" not in terminal.shown
+
+
+def test_hash_password__interrupted_at_a_terminal__ends_and_echo_is_back():
+    terminal = Terminal("hash-password").wait_for("Password: ")
+    copy = os.dup(terminal.terminal)
+    try:
+        terminal.type("secret\x03")
+        status = terminal.end()
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT
+        assert termios.tcgetattr(copy)[3] & termios.ECHO
+        assert "secret" not in terminal.shown
+    finally:
+        os.close(copy)
+
+
+# ---- The configuration
+
+
+BROKEN = {
+    "tab": ("session\n\ttimeout = 5\n", 2, "tab"),
+    "indent": ("# one\n\nsession\n   timeout = 5\n", 4, "indented by 3 spaces"),
+    "unknown section": ("limits\n    key = 5\nsesion\n    timeout = 5\n", 3, "did you mean session?"),
+    "unknown key": ("session\n    timout = 5\n", 2, "did you mean session/timeout?"),
+    "malformed": ("session\n    timeout : 5\n", 2, "write KEY = VALUE"),
+    "no value": ("session\n    timeout\n", 2, "no value"),
+    "twice": ("session\n    timeout = 5\n    timeout = 5\n", 3, "line 2 already"),
+    "no number": ("ids\n    first = many\n", 2, '"many" is not a whole number'),
+    "out of range": ("ids\n    first = 70000\n", 2, "from 1 to 65535"),
+    "no size": ("limits\n    value = 1MB\n", 2, "MiB"),
+    "transport": ("listen\n    requests = pgm://eth0;224.0.0.1:5555\n", 2, "tcp://HOST:PORT or ipc://PATH"),
+    "no hash": ("managers\n    adam = eve\n", 2, "hash-password"),
+    "no secret's hash": ("names\n    lamp = secret\n", 2, "hash-secret"),
+    "no name": ("names\n    12 = secret\n", 2, "no valid client name"),
+    "quote": ('listen\n    requests = "tcp://127.0.0.1:*\n', 2, "quote is not closed"),
+    "long line": ("#" * 1025 + "\n", 1, "longer than 1024 bytes"),
+    "not text": (b"session\n    timeout = \xff\xfe\n", 2, "UTF-8"),
+    "zero byte": (b"session\n\0\n", 2, "zero byte"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_check_config__broken_file__names_file_line_and_remedy(name, tmp_path):
+    text, line, what = BROKEN[name]
+    (tmp_path / "k.conf").write_bytes(text.encode() if isinstance(text, str) else text)
+    problem = one_line(kvbroker("--check-config", "--config", "k.conf", cwd=tmp_path), 2)
+    assert problem.startswith(f"k.conf:{line}: ") and what in problem
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_start__broken_file__is_the_same_line_and_no_broker(name, tmp_path):
+    text, line, what = BROKEN[name]
+    (tmp_path / "k.conf").write_bytes(text.encode() if isinstance(text, str) else text)
+    problem = one_line(kvbroker("--config", "k.conf", cwd=tmp_path), 2)
+    assert problem.startswith(f"k.conf:{line}: ") and what in problem
+
+
+def test_check_config__file_that_is_not_there_or_a_folder__says_so(tmp_path):
+    problem = one_line(kvbroker("--check-config", "--config", "none.conf", cwd=tmp_path), 2)
+    assert problem.startswith("none.conf: ") and "No such file" in problem
+    problem = one_line(kvbroker("--check-config", "--config", ".", cwd=tmp_path), 2)
+    assert problem.startswith(".: ") and "directory" in problem
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_check_config__file_without_permission__says_so(tmp_path):
+    (tmp_path / "k.conf").write_text("")
+    (tmp_path / "k.conf").chmod(0)
+    assert "Permission denied" in one_line(kvbroker("--check-config", "--config", "k.conf", cwd=tmp_path), 2)
+
+
+def test_check_config__keys_that_do_not_agree__names_both():
+    problem = one_line(kvbroker("--check-config", "--set", "ids/first=50000", "--set", "ids/last=40000"), 2)
+    assert "ids/first" in problem and "ids/last" in problem
+
+
+def test_example_configuration__is_what_help_config_prints():
+    assert EXAMPLE.read_bytes() == kvbroker("--help-config").stdout, "kvbroker --help-config > examples/kvbroker.conf"
+
+
+def test_example_configuration__with_every_key_uncommented__is_good(tmp_path):
+    lines = EXAMPLE.read_text().splitlines()
+    keys = [re.sub(r"^#(?! \S)", "", line) for line in lines]
+    (tmp_path / "k.conf").write_text("\n".join(keys) + "\n")
+    assert sum(not line.startswith("#") and "=" in line for line in keys) == len(table())
+    done = kvbroker("--check-config", "--config", "k.conf", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_set__every_key_to_its_default__is_good():
+    for key, value in table().items():
+        done = kvbroker("--check-config", "--set", f"{key}={value}")
+        assert done.returncode == 0, done.stderr
+
+
+def test_set__every_key_to_nonsense__is_refused_with_its_name():
+    for key in table():
+        assert key in one_line(kvbroker("--check-config", f"--set={key}=?!"), 2)
+
+
+def test_set__every_key_misspelt__suggests_it():
+    for key in table():
+        section, name = key.split("/")
+        misspelt = f"{section[:-1]}/{name}"
+        assert f"did you mean {key}?" in one_line(kvbroker("--check-config", "--set", f"{misspelt}=1"), 2)
+
+
+def test_set__over_the_file__wins():
+    with kvtest.Broker(options={"session/timeout": "7.5", "ids/first": 48106}) as broker, broker.client() as client:
+        hello = client.call("hello")
+        assert hello["timeout_ms"] == 7500
+        assert hello["client"] == "48106"
+
+
+# ---- Options
+
+
+def test_option__unknown__is_a_usage_error():
+    for arguments in (["--bogus"], ["-z"], ["--check-config=5"], ["--set"], ["--config"], ["nonsense"],
+                      ["hash-password", "more"], ["hash-password", "--generate"], ["--generate"],
+                      ["hash-secret", "--set", "ids/first=1"]):
+        problem = one_line(kvbroker(*arguments), 2)
+        assert problem.startswith("kvbroker: ") and "--help" in problem
+
+
+def test_help__lists_every_option_and_command():
+    text = kvbroker("--help").stdout.decode()
+    for word in ("--config FILE", "--set KEY=VALUE", "--check-config", "--help-config", "--generate", "--help",
+                 "--version", "hash-password", "hash-secret"):
+        assert word in text
+    assert all(len(line) <= 110 for line in text.splitlines())
+
+
+def test_version__is_the_project_s():
+    version = re.search(r"project\(kvbroker VERSION ([0-9.]+)", (kvtest.REPOSITORY / "CMakeLists.txt").read_text())
+    assert kvbroker("--version").stdout.decode() == f"kvbroker {version.group(1)}\n"
+
+
+# ---- Start and end
+
+
+def test_start__port_in_use__is_one_line_and_status_1():
+    with kvtest.Broker() as broker:
+        done = kvbroker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
+        lines = done.stderr.decode().splitlines()
+        assert done.returncode == 1
+        assert len(lines) == 1 and broker.request_endpoint in lines[0] and " error " in lines[0]
+
+
+def open_files(broker):
+    text = pathlib.Path(f"/proc/{broker.process.pid}/limits").read_text()
+    soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", text).groups()
+    return int(soft), int(hard)
+
+
+def test_start__soft_limit_of_open_files__is_raised_to_the_hard_one():
+    with kvtest.Broker(wrapper=("prlimit", "--nofile=256:5000")) as broker:
+        assert open_files(broker) == (5000, 5000)
+        assert "files may be open" not in broker.log()
+
+
+def test_start__few_open_files__is_logged():
+    with kvtest.Broker(wrapper=("prlimit", "--nofile=256:256")) as broker:
+        assert re.search(r"warning only 256 files may be open", broker.log())
+
+
+def test_log__that_nobody_reads__does_not_stop_the_broker(tmp_path):
+    endpoint = f"ipc://{tmp_path}/requests"
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 16384)
+    broker = subprocess.Popen([kvtest.binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set",
+                               f"listen/events=ipc://{tmp_path}/events"], stdin=subprocess.DEVNULL, stderr=writer)
+    try:
+        for number in range(200):  # each is some 200 bytes of log
+            with kvtest.Client(endpoint, f"client-{number}") as client:
+                assert client.call("ping") == "pong"
+        lost = os.read(reader, 1 << 16)
+        with kvtest.Client(endpoint, "one-more") as client:
+            assert client.call("ping") == "pong"
+        assert b"client-0" in lost and b"client-199" not in lost
+        assert re.search(rb"warning [0-9]+ lines of this log were dropped", os.read(reader, 1 << 16))
+        broker.send_signal(signal.SIGTERM)
+        assert broker.wait(kvtest.TIMEOUT) == 0
+    finally:
+        broker.kill()
+        broker.wait()
+        os.close(reader)
+        os.close(writer)
