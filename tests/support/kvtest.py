@@ -292,7 +292,7 @@ class Broker:
     # -- clients
 
     def client(self, identity=None, **keywords):
-        client = Client(keywords.pop("endpoint", self.request_endpoint), identity, **keywords)
+        client = Client(keywords.pop("endpoint", self.request_endpoint), identity, process=self.process, **keywords)
         self._clients.append(client)
         return client
 
@@ -355,8 +355,9 @@ class Client:
     pushed   messages that the broker sent unasked while an answer was waited for
     """
 
-    def __init__(self, endpoint, identity=None, kind=zmq.DEALER, timeout=TIMEOUT, sockopt=None, connect=True):
+    def __init__(self, endpoint, identity=None, kind=zmq.DEALER, timeout=TIMEOUT, sockopt=None, connect=True, process=None):
         self.endpoint = endpoint
+        self.process = process  # the broker's, where known: nothing is waited for when it has ended
         self.timeout = timeout
         self.kind = kind
         self.socket = context().socket(kind)
@@ -393,9 +394,15 @@ class Client:
     def recv_frames(self, timeout=None):
         """The next message as it comes, a list of frames."""
         timeout = self.timeout if timeout is None else timeout
-        if not self.socket.poll(int(timeout * 1000)):
-            raise TimeoutError(f"nothing from {self.endpoint} within {timeout:g} s")
-        return self.socket.recv_multipart()
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            if self.socket.poll(int(min(left, 1.0) * 1000)):
+                return self.socket.recv_multipart()
+            if self.process and self.process.poll() is not None:
+                raise ConnectionError(f"the broker has ended, with status {self.process.returncode}")
+            if left == 0.0:
+                raise TimeoutError(f"nothing from {self.endpoint} within {timeout:g} s")
 
     def recv_payload(self, timeout=None):
         frames = self.recv_frames(timeout)
