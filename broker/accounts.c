@@ -151,12 +151,12 @@ accounts_t *accounts_new(const credential_t *managers, unsigned count)
         accounts_destroy(&accounts);
         return NULL;
     }
-    for (; accounts->count < count; accounts->count++) {
-        account_t *account = &accounts->managers[accounts->count];
-        account->name = strdup(managers[accounts->count].name);
-        account->hash = strdup(managers[accounts->count].hash);
+    accounts->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        account_t *account = &accounts->managers[i];
+        account->name = strdup(managers[i].name);
+        account->hash = strdup(managers[i].hash);
         if (account->name == NULL || account->hash == NULL) {
-            accounts->count++;
             accounts_destroy(&accounts);
             return NULL;
         }
@@ -170,7 +170,7 @@ void accounts_destroy(accounts_t **accounts)
     accounts_t *self = *accounts;
     if (self == NULL)
         return;
-    for (size_t i = 0; i < self->count; i++) {
+    for (size_t i = 0; self->managers != NULL && i < self->count; i++) {
         free(self->managers[i].name);
         free(self->managers[i].hash);
     }

@@ -24,10 +24,14 @@ struct verifier {
     job_t jobs;           /* head of the ring of those jobs */
 };
 
-static void job_destroy(job_t *job)
+static void job_unlink(job_t *job)
 {
     job->prev->next = job->next;
     job->next->prev = job->prev;
+}
+
+static void job_free(job_t *job)
+{
     sodium_memzero(job->password, sizeof job->password);
     free(job);
 }
@@ -74,8 +78,11 @@ void verifier_destroy(verifier_t **verifier)
         return;
     atomic_store(&self->stopping, true);
     zactor_destroy(&self->actor);
-    while (self->jobs.next != &self->jobs)
-        job_destroy(self->jobs.next);
+    for (job_t *job = self->jobs.next; job != &self->jobs;) {
+        job_t *next = job->next;
+        job_free(job);
+        job = next;
+    }
     free(self);
     *verifier = NULL;
 }
@@ -94,13 +101,13 @@ bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, by
     job->size = password.size;
     if (password.size > 0)
         memcpy(job->password, password.data, password.size);
-    job->prev = verifier->jobs.prev;
-    job->next = &verifier->jobs;
-    job->prev->next = job->next->prev = job;
     if (zmq_send(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job) {
-        job_destroy(job);
+        job_free(job);
         return false;
     }
+    job->prev = verifier->jobs.prev; /* the worker looks at no links */
+    job->next = &verifier->jobs;
+    job->prev->next = job->next->prev = job;
     verifier->count++;
     return true;
 }
@@ -118,6 +125,7 @@ bool verifier_collect(verifier_t *verifier, uint64_t *ticket, bool *matched)
     *ticket = job->ticket;
     *matched = job->matched;
     verifier->count--;
-    job_destroy(job);
+    job_unlink(job);
+    job_free(job);
     return true;
 }

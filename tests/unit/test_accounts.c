@@ -424,6 +424,7 @@ static int set_up(void **state)
 {
     static const char *const names[] = {"adam", "alice"};
     fixture_t *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
     if (fixture == NULL || sodium_init() < 0)
         return -1;
     credential_t managers[2];
@@ -437,7 +438,6 @@ static int set_up(void **state)
     }
     fixture->accounts = accounts_new(managers, 2);
     fixture->now_ms = START_MS;
-    *state = fixture;
     return fixture->accounts == NULL ? -1 : 0;
 }
 

@@ -215,93 +215,93 @@ static void set__value_at_its_bound__is_taken_and_one_past_refused(void **state)
 
 /* ---- Bad ---------------------------------------------------------------------------------------- */
 
+static const struct {
+    const char *text;
+    const char *problem;
+} broken_files[] = {
+    /* Form. */
+    {"\tsession\n", "f:1: a tab in the indentation"},
+    {"session\n\ttimeout = 5\n", "f:2: a tab in the indentation"},
+    {"session\n    \ttimeout = 5\n", "f:2: a tab in the indentation"},
+    {"session\n  timeout = 5\n", "f:2: indented by 2 spaces"},
+    {"session\n     timeout = 5\n", "f:2: indented by 5 spaces"},
+    {"session\n        timeout = 5\n", "f:2: indented too deep"},
+    {"\n    timeout = 5\n", "f:2: indented, but under no section"},
+    {"session/timeout = 5\n    x = 5\n", "f:2: indented, but under no section"},
+    {"session\n    timeout = 5\n        x = 1\n", "f:3: indented too deep"},
+    {"session\n    timeout = \"5\n", "f:2: a quote is not closed"},
+    {"session\n    timeout = \"5\" s\n", "f:2: text stands behind the closing quote"},
+    {"session\n    timeout: 5\n", "f:2: \": 5\" behind a key"},
+    {"session\n    timeout 5\n", "f:2: \"5\" behind a key"},
+    {"session\n    = 5\n", "f:2: \"= 5\" begins with no key"},
+    {"/session\n", "f:1: \"/session\" begins with no key"},
+    {"session/ = 5\n", "f:1: \"session/ = 5\" begins with no key"},
+    {"[session]\n", "f:1: \"[session]\" begins with no key"},
+    {"\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" begins with no key"},
+    {"session\n    timeout = \xff\n", "f:2: is not UTF-8"},
+    /* Keys. */
+    {"sesion\n    timeout = 5\n", "f:1: unknown section sesion; did you mean session?"},
+    {"session\n    timout = 5\n", "f:2: unknown key session/timout; did you mean session/timeout?"},
+    {"session\n    tiemout = 5\n", "f:2: unknown key session/tiemout; did you mean session/timeout?"},
+    {"manager\n    adam = x\n", "f:1: unknown section manager; did you mean managers?"},
+    {"manager/adam = x\n", "f:1: unknown key manager/adam; did you mean managers/NAME?"},
+    {"limit/batch = 5\n", "f:1: unknown key limit/batch; did you mean limits/batch?"},
+    {"something/else = 5\n", "f:1: unknown key something/else; \"kvbroker --help-config\""},
+    {"session = 5\n", "f:1: session is a section and takes no value"},
+    {"session\n    timeout\n", "f:2: session/timeout has no value"},
+    {"session\n    timeout =\n", "f:2: session/timeout has no value"},
+    {"session\n    timeout = # 5\n", "f:2: session/timeout has no value"},
+    {"session\n    timeout = 5\n    timeout = 6\n", "f:3: session/timeout was set in line 2 already"},
+    {"session/timeout = 5\nsession\n    timeout = 6\n", "f:3: session/timeout was set in line 1 already"},
+    {"managers\n    a = \"" HASH "\"\n    a = \"" HASH "\"\n", "f:3: managers/a was set in line 2 already"},
+    {"session\n    timeout\n        x = 5\n", "f:2: session/timeout has no value"},
+    /* Values. */
+    {"session/timeout = \"\"\n", "f:1: session/timeout: \"\" is not a number of seconds"},
+    {"session/timeout = fast\n", "f:1: session/timeout: \"fast\" is not a number of seconds"},
+    {"session/timeout = 1e3\n", "f:1: session/timeout: \"1e3\" is not a number of seconds"},
+    {"session/timeout = -1\n", "f:1: session/timeout: \"-1\" is not a number of seconds"},
+    {"session/timeout = 1.\n", "f:1: session/timeout: \"1.\" is not a number of seconds"},
+    {"session/timeout = 0.0005\n", "f:1: session/timeout: \"0.0005\" is not a number of seconds"},
+    {"session/timeout = 0\n", "f:1: session/timeout is out of range; choose from 0.05 to 31536000"},
+    {"session/timeout = 99999999999999999999\n", "f:1: session/timeout: \"99999999999999999999\" is not"},
+    {"session/timeout = 18446744073709551\n", "f:1: session/timeout is out of range"},
+    {"ids/first = 0x10\n", "f:1: ids/first: \"0x10\" is not a whole number"},
+    {"ids/first = 5.5\n", "f:1: ids/first: \"5.5\" is not a whole number"},
+    {"limits/value = 5MB\n", "f:1: limits/value: \"5MB\" is not a size"},
+    {"limits/value = 99999999999999GiB\n", "f:1: limits/value: \"99999999999999GiB\" is not a size"},
+    {"limits/value = MiB\n", "f:1: limits/value: \"MiB\" is not a size"},
+    {"limits/value = 5 GiB\n", "f:1: limits/value is out of range; choose from 0 to 1GiB"},
+    {"listen/requests = 5000\n", "f:1: listen/requests: \"5000\" has a transport that kvbroker does not"},
+    {"listen/requests = udp://a:1\n", "f:1: listen/requests: \"udp://a:1\" has a transport"},
+    {"listen/requests = inproc://a\n", "f:1: listen/requests: \"inproc://a\" has a transport"},
+    {"listen/requests = tcp://\n", "f:1: listen/requests: \"tcp://\" names no host and port"},
+    {"listen/requests = tcp://localhost\n",
+     "f:1: listen/requests: \"tcp://localhost\" names no host and port"},
+    {"listen/requests = tcp://:5000\n", "f:1: listen/requests: \"tcp://:5000\" names no host and port"},
+    {"listen/requests = tcp://a:0\n", "f:1: listen/requests: \"tcp://a:0\" has no valid port"},
+    {"listen/requests = tcp://a:65536\n", "f:1: listen/requests: \"tcp://a:65536\" has no valid port"},
+    {"listen/requests = tcp://a:http\n", "f:1: listen/requests: \"tcp://a:http\" has no valid port"},
+    {"listen/requests = tcp://::1:5000\n",
+     "f:1: listen/requests: \"tcp://::1:5000\" has a colon in its host"},
+    {"listen/requests = ipc://\n", "f:1: listen/requests: \"ipc://\" names no path"},
+    {"listen/requests = \" , \"\n", "f:1: listen/requests names no endpoint"},
+    {"listen/requests = \"tcp://a:1, b\"\n", "f:1: listen/requests: \"b\" has a transport"},
+    {"listen/events = \"1 2\"\n", "f:1: listen/events: \"1\" has a transport"},
+    {"managers\n    adam = eve\n", "f:2: managers/adam is not an argon2id hash"},
+    {"managers\n    a/b = \"" HASH "\"\n", "f:2: \"a/b\" is no name for an account"},
+    {"managers\n    adam = \"" SECRET "\"\n", "f:2: managers/adam is not an argon2id hash"},
+    {"names\n    lamp = \"" HASH "\"\n", "f:2: names/lamp is not the hash of a secret"},
+    {"names\n    48106 = \"" SECRET "\"\n", "f:2: \"48106\" is no valid client name"},
+    {"names\n    a/b = \"" SECRET "\"\n", "f:2: \"a/b\" is no valid client name"},
+};
+
 static void file__broken__gives_its_line_and_the_reason(void **state)
 {
-    static const struct {
-        const char *text;
-        const char *problem;
-    } cases[] = {
-        /* Form. */
-        {"\tsession\n", "f:1: a tab in the indentation"},
-        {"session\n\ttimeout = 5\n", "f:2: a tab in the indentation"},
-        {"session\n    \ttimeout = 5\n", "f:2: a tab in the indentation"},
-        {"session\n  timeout = 5\n", "f:2: indented by 2 spaces"},
-        {"session\n     timeout = 5\n", "f:2: indented by 5 spaces"},
-        {"session\n        timeout = 5\n", "f:2: indented too deep"},
-        {"\n    timeout = 5\n", "f:2: indented, but under no section"},
-        {"session/timeout = 5\n    x = 5\n", "f:2: indented, but under no section"},
-        {"session\n    timeout = 5\n        x = 1\n", "f:3: indented too deep"},
-        {"session\n    timeout = \"5\n", "f:2: a quote is not closed"},
-        {"session\n    timeout = \"5\" s\n", "f:2: text stands behind the closing quote"},
-        {"session\n    timeout: 5\n", "f:2: \": 5\" behind a key"},
-        {"session\n    timeout 5\n", "f:2: \"5\" behind a key"},
-        {"session\n    = 5\n", "f:2: \"= 5\" begins with no key"},
-        {"/session\n", "f:1: \"/session\" begins with no key"},
-        {"session/ = 5\n", "f:1: \"session/ = 5\" begins with no key"},
-        {"[session]\n", "f:1: \"[session]\" begins with no key"},
-        {"\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" begins with no key"},
-        {"session\n    timeout = \xff\n", "f:2: is not UTF-8"},
-        /* Keys. */
-        {"sesion\n    timeout = 5\n", "f:1: unknown section sesion; did you mean session?"},
-        {"session\n    timout = 5\n", "f:2: unknown key session/timout; did you mean session/timeout?"},
-        {"session\n    tiemout = 5\n", "f:2: unknown key session/tiemout; did you mean session/timeout?"},
-        {"manager\n    adam = x\n", "f:1: unknown section manager; did you mean managers?"},
-        {"manager/adam = x\n", "f:1: unknown key manager/adam; did you mean managers/NAME?"},
-        {"limit/batch = 5\n", "f:1: unknown key limit/batch; did you mean limits/batch?"},
-        {"something/else = 5\n", "f:1: unknown key something/else; \"kvbroker --help-config\""},
-        {"session = 5\n", "f:1: session is a section and takes no value"},
-        {"session\n    timeout\n", "f:2: session/timeout has no value"},
-        {"session\n    timeout =\n", "f:2: session/timeout has no value"},
-        {"session\n    timeout = # 5\n", "f:2: session/timeout has no value"},
-        {"session\n    timeout = 5\n    timeout = 6\n", "f:3: session/timeout was set in line 2 already"},
-        {"session/timeout = 5\nsession\n    timeout = 6\n", "f:3: session/timeout was set in line 1 already"},
-        {"managers\n    a = \"" HASH "\"\n    a = \"" HASH "\"\n",
-         "f:3: managers/a was set in line 2 already"},
-        {"session\n    timeout\n        x = 5\n", "f:2: session/timeout has no value"},
-        /* Values. */
-        {"session/timeout = \"\"\n", "f:1: session/timeout: \"\" is not a number of seconds"},
-        {"session/timeout = fast\n", "f:1: session/timeout: \"fast\" is not a number of seconds"},
-        {"session/timeout = 1e3\n", "f:1: session/timeout: \"1e3\" is not a number of seconds"},
-        {"session/timeout = -1\n", "f:1: session/timeout: \"-1\" is not a number of seconds"},
-        {"session/timeout = 1.\n", "f:1: session/timeout: \"1.\" is not a number of seconds"},
-        {"session/timeout = 0.0005\n", "f:1: session/timeout: \"0.0005\" is not a number of seconds"},
-        {"session/timeout = 0\n", "f:1: session/timeout is out of range; choose from 0.05 to 31536000"},
-        {"session/timeout = 99999999999999999999\n", "f:1: session/timeout: \"99999999999999999999\" is not"},
-        {"session/timeout = 18446744073709551\n", "f:1: session/timeout is out of range"},
-        {"ids/first = 0x10\n", "f:1: ids/first: \"0x10\" is not a whole number"},
-        {"ids/first = 5.5\n", "f:1: ids/first: \"5.5\" is not a whole number"},
-        {"limits/value = 5MB\n", "f:1: limits/value: \"5MB\" is not a size"},
-        {"limits/value = 99999999999999GiB\n", "f:1: limits/value: \"99999999999999GiB\" is not a size"},
-        {"limits/value = MiB\n", "f:1: limits/value: \"MiB\" is not a size"},
-        {"limits/value = 5 GiB\n", "f:1: limits/value is out of range; choose from 0 to 1GiB"},
-        {"listen/requests = 5000\n", "f:1: listen/requests: \"5000\" has a transport that kvbroker does not"},
-        {"listen/requests = udp://a:1\n", "f:1: listen/requests: \"udp://a:1\" has a transport"},
-        {"listen/requests = inproc://a\n", "f:1: listen/requests: \"inproc://a\" has a transport"},
-        {"listen/requests = tcp://\n", "f:1: listen/requests: \"tcp://\" names no host and port"},
-        {"listen/requests = tcp://localhost\n",
-         "f:1: listen/requests: \"tcp://localhost\" names no host and port"},
-        {"listen/requests = tcp://:5000\n", "f:1: listen/requests: \"tcp://:5000\" names no host and port"},
-        {"listen/requests = tcp://a:0\n", "f:1: listen/requests: \"tcp://a:0\" has no valid port"},
-        {"listen/requests = tcp://a:65536\n", "f:1: listen/requests: \"tcp://a:65536\" has no valid port"},
-        {"listen/requests = tcp://a:http\n", "f:1: listen/requests: \"tcp://a:http\" has no valid port"},
-        {"listen/requests = tcp://::1:5000\n",
-         "f:1: listen/requests: \"tcp://::1:5000\" has a colon in its host"},
-        {"listen/requests = ipc://\n", "f:1: listen/requests: \"ipc://\" names no path"},
-        {"listen/requests = \" , \"\n", "f:1: listen/requests names no endpoint"},
-        {"listen/requests = \"tcp://a:1, b\"\n", "f:1: listen/requests: \"b\" has a transport"},
-        {"listen/events = \"1 2\"\n", "f:1: listen/events: \"1\" has a transport"},
-        {"managers\n    adam = eve\n", "f:2: managers/adam is not an argon2id hash"},
-        {"managers\n    a/b = \"" HASH "\"\n", "f:2: \"a/b\" is no name for an account"},
-        {"managers\n    adam = \"" SECRET "\"\n", "f:2: managers/adam is not an argon2id hash"},
-        {"names\n    lamp = \"" HASH "\"\n", "f:2: names/lamp is not the hash of a secret"},
-        {"names\n    48106 = \"" SECRET "\"\n", "f:2: \"48106\" is no valid client name"},
-        {"names\n    a/b = \"" SECRET "\"\n", "f:2: \"a/b\" is no valid client name"},
-    };
     fixture_t *fixture = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (read_text(fixture, cases[i].text))
-            fail_msg("taken: %s", cases[i].text);
-        problem_check(fixture, cases[i].problem);
+    for (size_t i = 0; i < sizeof broken_files / sizeof broken_files[0]; i++) {
+        if (read_text(fixture, broken_files[i].text))
+            fail_msg("taken: %s", broken_files[i].text);
+        problem_check(fixture, broken_files[i].problem);
     }
 }
 

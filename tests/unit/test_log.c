@@ -139,6 +139,7 @@ static int set_up(void **state)
 {
     int ends[2];
     fixture_t *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
     if (fixture == NULL || pipe(ends) != 0)
         return -1;
     fixture->reader = ends[0];
@@ -146,7 +147,6 @@ static int set_up(void **state)
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     dup2(ends[1], STDERR_FILENO);
     close(ends[1]);
-    *state = fixture;
     return 0;
 }
 

@@ -139,12 +139,12 @@ static void destroy__jobs_finished_and_not_collected__leaks_nothing(void **state
 static int set_up(void **state)
 {
     fixture_t *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
     if (fixture == NULL || sodium_init() < 0 ||
         crypto_pwhash_str_alg(fixture->cheap, "eve", 3, 1, MEMORY_CHEAP, crypto_pwhash_ALG_ARGON2ID13) != 0 ||
         crypto_pwhash_str_alg(fixture->dear, "eve", 3, 2, MEMORY_DEAR, crypto_pwhash_ALG_ARGON2ID13) != 0)
         return -1;
     fixture->verifier = verifier_new();
-    *state = fixture;
     return fixture->verifier == NULL ? -1 : 0;
 }
 
