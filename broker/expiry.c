@@ -48,7 +48,7 @@ static bool expiry_reserve(expiry_t *expiry)
         return true;
     if (expiry->chunk_count == expiry->chunk_room) {
         size_t room = expiry->chunk_room == 0 ? CHUNK_ROOM_MIN : expiry->chunk_room * 2;
-        expiry_slot_t **chunks = realloc(expiry->chunks, room * sizeof *chunks);
+        expiry_slot_t **chunks = realloc(expiry->chunks, room * sizeof(void *));
         if (chunks == NULL)
             return false;
         expiry->chunks = chunks;
@@ -117,7 +117,7 @@ void expiry_remove(expiry_t *expiry, deadline_t *deadline)
             sift_down(expiry, place, last);
     }
     deadline->place = EXPIRY_NOWHERE;
-    if (expiry->count + (1 + SPARE_CHUNKS) * EXPIRY_CHUNK <= expiry->chunk_count * EXPIRY_CHUNK)
+    if (expiry->count + (1U + SPARE_CHUNKS) * EXPIRY_CHUNK <= expiry->chunk_count * EXPIRY_CHUNK)
         free(expiry->chunks[--expiry->chunk_count]);
 }
 

@@ -69,14 +69,17 @@ static void inner_refresh(inner_t *inner)
 
 static size_t inner_size(size_t room)
 {
-    return sizeof(inner_t) + room * (sizeof(uint64_t) + sizeof(separator_t *)) + (room + 1) * sizeof(void *);
+    return sizeof(inner_t) + room * (sizeof(uint64_t) + sizeof(void *)) + (room + 1) * sizeof(void *);
 }
 
 static inner_t *inner_with_room(size_t room)
 {
     inner_t *inner = malloc(inner_size(room));
-    if (inner != NULL)
-        *inner = (inner_t){.room = (uint16_t)room};
+    if (inner == NULL)
+        return NULL;
+    inner->count = 0;
+    inner->room = (uint16_t)room;
+    inner->prefix = 0;
     return inner;
 }
 
@@ -106,7 +109,7 @@ static bool inner_resize(inner_t **inner, size_t room)
     moved->count = old->count;
     moved->prefix = old->prefix;
     memcpy(moved->heads, old->heads, old->count * sizeof *old->heads);
-    memcpy(inner_separators(moved), inner_separators(old), old->count * sizeof(separator_t *));
+    memcpy(inner_separators(moved), inner_separators(old), old->count * sizeof(void *));
     memcpy(inner_children(moved), inner_children(old), (old->count + 1U) * sizeof(void *));
     free(old);
     *inner = moved;
@@ -127,8 +130,8 @@ void inner_insert(inner_t *inner, unsigned index, separator_t *separator, void *
     assert(index <= inner->count && inner->count < inner->room);
     bool same_prefix = inner->count >= REFRESH_BELOW && separator->size >= inner->prefix &&
                        memcmp(separator->data, separators[0]->data, inner->prefix) == 0;
-    memmove(separators + index + 1, separators + index, behind * sizeof *separators);
-    memmove(children + index + 2, children + index + 1, behind * sizeof *children);
+    memmove(separators + index + 1, separators + index, behind * sizeof(void *));
+    memmove(children + index + 2, children + index + 1, behind * sizeof(void *));
     memmove(inner->heads + index + 1, inner->heads + index, behind * sizeof *inner->heads);
     separators[index] = separator;
     children[index + 1] = right;
@@ -149,9 +152,9 @@ bool inner_remove(inner_t *inner, unsigned index)
     unsigned behind = inner->count - beside - 1;
     assert(index <= inner->count);
     free(separators[beside]);
-    memmove(separators + beside, separators + beside + 1, behind * sizeof *separators);
+    memmove(separators + beside, separators + beside + 1, behind * sizeof(void *));
     memmove(inner->heads + beside, inner->heads + beside + 1, behind * sizeof *inner->heads);
-    memmove(children + index, children + index + 1, (inner->count - index) * sizeof *children);
+    memmove(children + index, children + index + 1, (inner->count - index) * sizeof(void *));
     inner->count--;
     if (inner->count == 0)
         inner->prefix = 0;
@@ -161,8 +164,7 @@ bool inner_remove(inner_t *inner, unsigned index)
 /* Copies separators FROM to TO (excluded) and the children on both sides of them behind what INNER has. */
 static void inner_copy(inner_t *inner, unsigned at, const inner_t *source, unsigned from, unsigned to)
 {
-    memcpy(inner_separators(inner) + at, inner_separators(source) + from,
-           (to - from) * sizeof(separator_t *));
+    memcpy(inner_separators(inner) + at, inner_separators(source) + from, (to - from) * sizeof(void *));
     memcpy(inner_children(inner) + at, inner_children(source) + from, (to - from + 1) * sizeof(void *));
     inner->count = (uint16_t)(at + to - from);
 }

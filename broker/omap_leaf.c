@@ -14,7 +14,7 @@ enum {
 };
 
 /* The longest records must leave room for two in a block, or it could not be split. */
-static_assert(sizeof(leaf_t) + 3 * LEAF_SLOT_STEP +
+static_assert(sizeof(leaf_t) + 3UL * LEAF_SLOT_STEP +
                       2 * (sizeof(record_t) + OMAP_KEY_MAX + OMAP_PAYLOAD_MAX) <=
                   LEAF_BLOCK_MAX,
               "a leaf holds two of the longest records");

@@ -101,10 +101,10 @@ static inline unsigned leaf_find(const leaf_t *leaf, bytes_t key, uint8_t tag)
 {
     for (unsigned first = 0; first < leaf->count; first += 16) {
         unsigned mask = tags_matching(leaf->tags + first, tag);
+        if (leaf->count - first < 16)
+            mask &= (1U << (leaf->count - first)) - 1;
         for (; mask != 0; mask &= mask - 1) {
             unsigned slot = first + (unsigned)__builtin_ctz(mask);
-            if (slot >= leaf->count)
-                break;
             if (bytes_equal(leaf_key(leaf, slot), key))
                 return slot;
         }

@@ -178,6 +178,23 @@ static void remove__all_keys__leaves_no_node(void **state)
     }
 }
 
+/* 7 thousand leaves below a hundred inner nodes, three deep. */
+static void remove__a_deep_tree_in_another_order__stays_in_order_at_each_size(void **state)
+{
+    enum { MANY = 300000, FACTOR = 7919, CHECKS = 10 };
+    omap_t *map = *state;
+    uint8_t room[OMAP_KEY_MAX];
+    uint64_t many = getenv("KV_VALGRIND") != NULL ? MANY / 10 : MANY;
+    for (uint64_t i = 0; i < many; i++)
+        put_number(map, random_key(i, room), i);
+    for (uint64_t i = 0; i < many; i++) {
+        if (i % (many / CHECKS) == 0)
+            assert_in_order(map, many - i);
+        assert_true(omap_remove(map, random_key(i * FACTOR % many, room)));
+    }
+    assert_null(map->root);
+}
+
 static void put__longer_and_shorter_payloads__keep_their_first_bytes(void **state)
 {
     omap_t *map = *state;
@@ -282,6 +299,7 @@ int main(void)
         MAP_TEST(put__any_order_of_keys__each_is_found_and_in_order),
         MAP_TEST(remove__half_of_the_keys__the_other_half_stays),
         MAP_TEST(remove__all_keys__leaves_no_node),
+        MAP_TEST(remove__a_deep_tree_in_another_order__stays_in_order_at_each_size),
         MAP_TEST(put__longer_and_shorter_payloads__keep_their_first_bytes),
         MAP_TEST(put__empty_key_and_empty_payload__are_an_entry),
         MAP_TEST(seek__from_a_key__gives_it_or_the_one_after),

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Claims about the storage engine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "broker/engine.h"
+
+enum { LOG_ROOM = 64 };
+
+typedef struct fixture {
+    limits_t limits;
+    engine_t *engine;
+    store_t *store;
+    unsigned changes;              /* seen by the engine's owner, expiries included */
+    change_kind_t kinds[LOG_ROOM]; /* of the first of them */
+    char keys[LOG_ROOM][16];       /* their keys, cut */
+    int owner;
+} fixture_t;
+
+static void on_change(void *context, const change_t *change)
+{
+    fixture_t *fixture = context;
+    assert_int_equal(change->seq, ++fixture->changes);
+    if (fixture->changes > LOG_ROOM)
+        return;
+    unsigned i = fixture->changes - 1;
+    fixture->kinds[i] = change->kind;
+    (void)snprintf(fixture->keys[i], sizeof fixture->keys[i], "%.*s", (int)change->key.size,
+                   (const char *)change->key.data);
+    assert_ptr_equal(change->owner, &fixture->owner);
+}
+
+static int setup(void **state)
+{
+    fixture_t *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    fixture->limits = (limits_t)LIMITS_DEFAULT;
+    fixture->engine = engine_new(
+        &(engine_options_t){.limits = &fixture->limits, .on_change = on_change, .context = fixture});
+    assert_non_null(fixture->engine);
+    fixture->store = engine_open(fixture->engine, &fixture->owner);
+    assert_non_null(fixture->store);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *fixture = *state;
+    engine_destroy(&fixture->engine);
+    assert_null(fixture->engine);
+    free(fixture);
+    return 0;
+}
+
+static status_t try_put(fixture_t *fixture, const put_t *put, int64_t now_ms, uint64_t *revision,
+                        const char **limit)
+{
+    return engine_put(fixture->engine, fixture->store, put, (actor_t){0}, now_ms, revision, limit);
+}
+
+static uint64_t put_text(fixture_t *fixture, const char *key, const char *value, uint64_t ttl_ms,
+                         int64_t now_ms)
+{
+    uint64_t revision = 0;
+    const char *limit;
+    put_t put = {.key = bytes_from_text(key),
+                 .value = bytes_from_text(value),
+                 .ttl_ms = ttl_ms,
+                 .if_revision = REVISION_ANY};
+    assert_int_equal(try_put(fixture, &put, now_ms, &revision, &limit), STATUS_OK);
+    return revision;
+}
+
+static status_t get_text(fixture_t *fixture, const char *key, int64_t now_ms, entry_t *entry)
+{
+    return engine_get(fixture->engine, fixture->store, bytes_from_text(key), now_ms, entry);
+}
+
+/* ---- Entries ---------------------------------------------------------------------------------- */
+
+static void get__absent_key__is_not_found(void **state)
+{
+    entry_t entry;
+    assert_int_equal(get_text(*state, "city", 0, &entry), STATUS_NOT_FOUND);
+}
+
+static void get__after_put__gives_what_was_put(void **state)
+{
+    entry_t entry;
+    uint64_t revision = put_text(*state, "city", "Kolkata", 0, 0);
+    assert_int_equal(get_text(*state, "city", 0, &entry), STATUS_OK);
+    assert_true(bytes_equal(entry.key, bytes_from_text("city")));
+    assert_true(bytes_equal(entry.value, bytes_from_text("Kolkata")));
+    assert_false(entry.binary);
+    assert_int_equal(entry.revision, revision);
+    assert_int_equal(entry.ttl_ms, -1);
+}
+
+static void get__empty_value__is_there(void **state)
+{
+    entry_t entry;
+    (void)put_text(*state, "city", "", 0, 0);
+    assert_int_equal(get_text(*state, "city", 0, &entry), STATUS_OK);
+    assert_int_equal(entry.value.size, 0);
+}
+
+static void put__values_of_all_sizes__come_back_byte_for_byte(void **state)
+{
+    static const size_t sizes[] = {0, 1, 247, 248, 249, 1000, 65536, 1048576, 3, 249, 0};
+    fixture_t *fixture = *state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint64_t revision;
+        const char *limit;
+        entry_t entry;
+        uint8_t *value = malloc(sizes[i] + 1);
+        assert_non_null(value);
+        memset(value, (int)i, sizes[i] + 1);
+        put_t put = {.key = bytes_from_text("k"),
+                     .value = bytes_of(value, sizes[i]),
+                     .binary = true,
+                     .if_revision = REVISION_ANY};
+        assert_int_equal(try_put(fixture, &put, 0, &revision, &limit), STATUS_OK);
+        assert_int_equal(get_text(fixture, "k", 0, &entry), STATUS_OK);
+        assert_true(bytes_equal(entry.value, put.value));
+        assert_true(entry.binary);
+        assert_int_equal(store_bytes(fixture->store), 1 + sizes[i]);
+        free(value);
+    }
+}
+
+static void stores__same_key_in_two__are_kept_apart(void **state)
+{
+    fixture_t *fixture = *state;
+    entry_t entry;
+    store_t *other = engine_open(fixture->engine, &fixture->owner);
+    assert_non_null(other);
+    (void)put_text(fixture, "city", "Kolkata", 0, 0);
+    assert_int_equal(engine_get(fixture->engine, other, bytes_from_text("city"), 0, &entry),
+                     STATUS_NOT_FOUND);
+    engine_close(fixture->engine, &other);
+    assert_null(other);
+    assert_int_equal(get_text(fixture, "city", 0, &entry), STATUS_OK);
+}
+
+/* ---- The sequence ----------------------------------------------------------------------------- */
+
+static void seq__every_change__takes_the_next_number(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t revision;
+    assert_int_equal(engine_seq(fixture->engine), 0);
+    assert_int_equal(
+        engine_record(fixture->engine, CHANGE_CONNECT, &fixture->owner, (bytes_t){0}, (actor_t){0}), 1);
+    assert_int_equal(put_text(fixture, "a", "1", 0, 0), 2);
+    assert_int_equal(put_text(fixture, "a", "2", 0, 0), 3);
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), REVISION_ANY,
+                                (actor_t){0}, 0, &revision),
+                     STATUS_OK);
+    assert_int_equal(revision, 4);
+    assert_int_equal(engine_seq(fixture->engine), 4);
+    assert_int_equal(fixture->kinds[0], CHANGE_CONNECT);
+    assert_int_equal(fixture->kinds[2], CHANGE_PUT);
+    assert_int_equal(fixture->kinds[3], CHANGE_DEL);
+}
+
+static void epoch__two_engines__differ(void **state)
+{
+    fixture_t *fixture = *state;
+    engine_t *other = engine_new(&(engine_options_t){.limits = &fixture->limits});
+    assert_non_null(other);
+    assert_int_equal(strlen(engine_epoch(fixture->engine)), ENGINE_EPOCH_SIZE - 1);
+    assert_string_not_equal(engine_epoch(fixture->engine), engine_epoch(other));
+    engine_destroy(&other);
+}
+
+/* ---- Conditions ------------------------------------------------------------------------------- */
+
+static void put__if_absent_on_a_present_key__fails_and_tells_its_revision(void **state)
+{
+    fixture_t *fixture = *state;
+    const char *limit;
+    uint64_t has = put_text(fixture, "a", "1", 0, 0);
+    uint64_t revision = 99;
+    put_t put = {.key = bytes_from_text("a"), .value = bytes_from_text("2"), .if_revision = 0};
+    assert_int_equal(try_put(fixture, &put, 0, &revision, &limit), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(revision, has);
+    assert_int_equal(engine_seq(fixture->engine), has);
+}
+
+static void put__if_revision_on_an_absent_key__fails_and_tells_zero(void **state)
+{
+    fixture_t *fixture = *state;
+    const char *limit;
+    uint64_t revision = 99;
+    put_t put = {.key = bytes_from_text("a"), .value = bytes_from_text("2"), .if_revision = 7};
+    assert_int_equal(try_put(fixture, &put, 0, &revision, &limit), STATUS_FAILED_PRECONDITION);
+    assert_int_equal(revision, 0);
+    assert_int_equal(store_keys(fixture->store), 0);
+}
+
+static void del__if_revision_zero_on_an_absent_key__is_not_found(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t revision = 99;
+    assert_int_equal(
+        engine_del(fixture->engine, fixture->store, bytes_from_text("a"), 0, (actor_t){0}, 0, &revision),
+        STATUS_NOT_FOUND);
+    assert_int_equal(revision, 99);
+}
+
+static void del__if_revision_that_it_has_not__fails_and_keeps_it(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t revision = 99;
+    entry_t entry;
+    uint64_t has = put_text(fixture, "a", "1", 0, 0);
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), has + 1, (actor_t){0},
+                                0, &revision),
+                     STATUS_FAILED_PRECONDITION);
+    assert_int_equal(revision, has);
+    assert_int_equal(get_text(fixture, "a", 0, &entry), STATUS_OK);
+}
+
+/* ---- Limits ----------------------------------------------------------------------------------- */
+
+static void assert_limit(fixture_t *fixture, const char *key, const char *value, int64_t now_ms,
+                         const char *name)
+{
+    uint64_t revision = 99;
+    const char *limit = NULL;
+    put_t put = {.key = bytes_from_text(key), .value = bytes_from_text(value), .if_revision = REVISION_ANY};
+    uint64_t seq = engine_seq(fixture->engine);
+    assert_int_equal(try_put(fixture, &put, now_ms, &revision, &limit), STATUS_RESOURCE_EXHAUSTED);
+    assert_string_equal(limit, name);
+    assert_int_equal(engine_seq(fixture->engine), seq);
+}
+
+static void put__one_key_past_the_limit__is_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    fixture->limits.keys_per_client = 2;
+    (void)put_text(fixture, "a", "1", 0, 0);
+    (void)put_text(fixture, "b", "1", 0, 0);
+    assert_limit(fixture, "c", "1", 0, "limits/keys_per_client");
+    (void)put_text(fixture, "b", "2", 0, 0);
+}
+
+static void put__one_byte_past_the_stores_limit__is_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    fixture->limits.bytes_per_client = 6;
+    (void)put_text(fixture, "a", "12", 0, 0);
+    (void)put_text(fixture, "b", "12", 0, 0);
+    assert_limit(fixture, "b", "123", 0, "limits/bytes_per_client");
+    (void)put_text(fixture, "b", "1", 0, 0);
+    (void)put_text(fixture, "a", "123", 0, 0);
+}
+
+static void put__one_byte_past_the_limit_of_all__is_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    fixture->limits.bytes_total = 4;
+    (void)put_text(fixture, "a", "123", 0, 0);
+    assert_limit(fixture, "b", "", 0, "limits/bytes_total");
+}
+
+static void put__at_the_limit_with_an_expired_entry__has_its_room(void **state)
+{
+    fixture_t *fixture = *state;
+    fixture->limits.keys_per_client = 1;
+    (void)put_text(fixture, "a", "1", 10, 0);
+    assert_limit(fixture, "b", "1", 9, "limits/keys_per_client");
+    (void)put_text(fixture, "b", "1", 0, 10);
+    assert_int_equal(fixture->kinds[1], CHANGE_EXPIRE);
+    assert_int_equal(fixture->kinds[2], CHANGE_PUT);
+}
+
+/* ---- Time ------------------------------------------------------------------------------------- */
+
+static void ttl__before_its_time__tells_what_is_left(void **state)
+{
+    entry_t entry;
+    (void)put_text(*state, "a", "1", 100, 1000);
+    assert_int_equal(get_text(*state, "a", 1099, &entry), STATUS_OK);
+    assert_int_equal(entry.ttl_ms, 1);
+}
+
+static void ttl__expired_key__get_finds_nothing_and_records_it(void **state)
+{
+    fixture_t *fixture = *state;
+    entry_t entry;
+    (void)put_text(fixture, "a", "1", 100, 1000);
+    assert_int_equal(get_text(fixture, "a", 1100, &entry), STATUS_NOT_FOUND);
+    assert_int_equal(fixture->changes, 2);
+    assert_int_equal(fixture->kinds[1], CHANGE_EXPIRE);
+    assert_string_equal(fixture->keys[1], "a");
+    assert_int_equal(get_text(fixture, "a", 1100, &entry), STATUS_NOT_FOUND);
+    assert_int_equal(fixture->changes, 2);
+}
+
+static void ttl__put_without_it__makes_the_entry_permanent(void **state)
+{
+    fixture_t *fixture = *state;
+    entry_t entry;
+    (void)put_text(fixture, "a", "1", 100, 0);
+    (void)put_text(fixture, "a", "1", 0, 50);
+    assert_int_equal(engine_next_due(fixture->engine), INT64_MAX);
+    assert_int_equal(get_text(fixture, "a", INT64_MAX, &entry), STATUS_OK);
+    assert_int_equal(entry.ttl_ms, -1);
+}
+
+static void ttl__longest__does_not_overflow(void **state)
+{
+    entry_t entry;
+    (void)put_text(*state, "a", "1", LIMIT_TTL_MS, INT64_C(1) << 53);
+    assert_int_equal(get_text(*state, "a", INT64_C(1) << 53, &entry), STATUS_OK);
+    assert_int_equal(entry.ttl_ms, LIMIT_TTL_MS);
+}
+
+static void walk__expired_entries__are_recorded_and_passed_over(void **state)
+{
+    fixture_t *fixture = *state;
+    engine_walk_t walk;
+    entry_t entry;
+    (void)put_text(fixture, "a", "1", 10, 0);
+    (void)put_text(fixture, "b", "1", 0, 0);
+    (void)put_text(fixture, "c", "1", 10, 0);
+    (void)put_text(fixture, "d", "1", 11, 0);
+    engine_walk_begin(&walk, fixture->engine, fixture->store, (bytes_t){0}, NULL, 10);
+    assert_true(engine_walk_next(&walk, &entry));
+    assert_true(bytes_equal(entry.key, bytes_from_text("b")));
+    assert_true(engine_walk_next(&walk, &entry));
+    assert_true(bytes_equal(entry.key, bytes_from_text("d")));
+    assert_false(engine_walk_next(&walk, &entry));
+    assert_int_equal(fixture->changes, 6);
+    assert_string_equal(fixture->keys[4], "a");
+    assert_string_equal(fixture->keys[5], "c");
+}
+
+static void tick__what_is_due__expires_within_the_budget(void **state)
+{
+    fixture_t *fixture = *state;
+    (void)put_text(fixture, "a", "1", 10, 0);
+    (void)put_text(fixture, "b", "1", 20, 0);
+    (void)put_text(fixture, "c", "1", 30, 0);
+    assert_int_equal(engine_next_due(fixture->engine), 10);
+    assert_false(engine_tick(fixture->engine, 9, 100));
+    assert_int_equal(store_keys(fixture->store), 3);
+    assert_true(engine_tick(fixture->engine, 20, 1));
+    assert_string_equal(fixture->keys[3], "a");
+    assert_false(engine_tick(fixture->engine, 20, 1));
+    assert_string_equal(fixture->keys[4], "b");
+    assert_int_equal(engine_next_due(fixture->engine), 30);
+}
+
+static void close__large_store__is_given_back_in_ticks_without_changes(void **state)
+{
+    enum { MANY = 20000 };
+    fixture_t *fixture = *state;
+    char key[16];
+    unsigned ticks = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(key, sizeof key, "%u", i);
+        (void)put_text(fixture, key, "value", i % 4 == 0 ? 10 : 0, 0);
+    }
+    engine_close(fixture->engine, &fixture->store);
+    assert_int_equal(engine_keys(fixture->engine), 0);
+    assert_int_equal(engine_bytes(fixture->engine), 0);
+    assert_true(engine_next_due(fixture->engine) <= 0);
+    while (engine_tick(fixture->engine, 100, 100))
+        ticks++;
+    assert_true(ticks > MANY / 4 / 100);
+    assert_int_equal(fixture->changes, MANY);
+    assert_int_equal(engine_next_due(fixture->engine), INT64_MAX);
+}
+
+/* ---- The digest ------------------------------------------------------------------------------- */
+
+static void digest__one_entry__is_the_protocols(void **state)
+{
+    fixture_t *fixture = *state;
+    assert_int_equal(engine_digest(fixture->engine, fixture->store, 0), 0);
+    (void)put_text(fixture, "city", "Kolkata", 0, 0);
+    /* python3 -c 'import xxhash;
+     * print(hex(xxhash.xxh64_intdigest(b"\4\0\0\0city\0Kolkata\1\0\0\0\0\0\0\0")))' */
+    assert_int_equal(engine_digest(fixture->engine, fixture->store, 0), UINT64_C(0x13c408a35e5c4416));
+}
+
+static void digest__back_to_empty__is_zero(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t revision;
+    (void)put_text(fixture, "a", "1", 10, 0);
+    (void)put_text(fixture, "b", "1", 0, 0);
+    assert_int_not_equal(engine_digest(fixture->engine, fixture->store, 0), 0);
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("b"), REVISION_ANY,
+                                (actor_t){0}, 0, &revision),
+                     STATUS_OK);
+    assert_int_equal(engine_digest(fixture->engine, fixture->store, 10), 0);
+}
+
+#define ENGINE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ENGINE_TEST(get__absent_key__is_not_found),
+        ENGINE_TEST(get__after_put__gives_what_was_put),
+        ENGINE_TEST(get__empty_value__is_there),
+        ENGINE_TEST(put__values_of_all_sizes__come_back_byte_for_byte),
+        ENGINE_TEST(stores__same_key_in_two__are_kept_apart),
+        ENGINE_TEST(seq__every_change__takes_the_next_number),
+        ENGINE_TEST(epoch__two_engines__differ),
+        ENGINE_TEST(put__if_absent_on_a_present_key__fails_and_tells_its_revision),
+        ENGINE_TEST(put__if_revision_on_an_absent_key__fails_and_tells_zero),
+        ENGINE_TEST(del__if_revision_zero_on_an_absent_key__is_not_found),
+        ENGINE_TEST(del__if_revision_that_it_has_not__fails_and_keeps_it),
+        ENGINE_TEST(put__one_key_past_the_limit__is_refused),
+        ENGINE_TEST(put__one_byte_past_the_stores_limit__is_refused),
+        ENGINE_TEST(put__one_byte_past_the_limit_of_all__is_refused),
+        ENGINE_TEST(put__at_the_limit_with_an_expired_entry__has_its_room),
+        ENGINE_TEST(ttl__before_its_time__tells_what_is_left),
+        ENGINE_TEST(ttl__expired_key__get_finds_nothing_and_records_it),
+        ENGINE_TEST(ttl__put_without_it__makes_the_entry_permanent),
+        ENGINE_TEST(ttl__longest__does_not_overflow),
+        ENGINE_TEST(walk__expired_entries__are_recorded_and_passed_over),
+        ENGINE_TEST(tick__what_is_due__expires_within_the_budget),
+        ENGINE_TEST(close__large_store__is_given_back_in_ticks_without_changes),
+        ENGINE_TEST(digest__one_entry__is_the_protocols),
+        ENGINE_TEST(digest__back_to_empty__is_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
