@@ -152,6 +152,23 @@ def test_throttling__guesses_side_by_side_gain_nothing():
         assert set(codes) == {"UNAUTHENTICATED", "RESOURCE_EXHAUSTED"}
 
 
+def test_throttling__sessions_that_leave_before_their_answer__count_as_failures():
+    with Broker(hashes={"slow": real_hash("eve")}) as broker:
+        endpoint = from_address(broker.request_endpoint, "127.0.0.2")
+        for _ in range(10):  # so that those behind them are not verified when they leave
+            broker.client().request("auth", "slow", "nope")
+        guessers = [broker.client(f"guesser-{number}", endpoint=endpoint) for number in range(12)]
+        for guesser in guessers:
+            guesser.request("auth", "slow", "nope")
+        for number, guesser in enumerate(guessers):
+            broker.wait_log(f"guesser-{number} connected")
+            guesser.close()
+        for number in range(12):
+            broker.wait_log(f"guesser-{number} disconnected")
+        with broker.client(endpoint=endpoint) as guesser:
+            assert attempt(guesser, "slow", "eve").code == "RESOURCE_EXHAUSTED"
+
+
 def test_throttling__another_account_and_another_address_stay_free():
     with Broker(accounts={"adam": "eve", "berta": "rose"}) as broker:
         with broker.client(endpoint=from_address(broker.request_endpoint, "127.0.0.2")) as guesser:
