@@ -2,6 +2,7 @@
 /* Owns the handler of SIGINT and the flag that it sets. */
 #include "client/cli/interrupt.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -28,4 +29,23 @@ bool interrupt_pending(void)
 void interrupt_clear(void)
 {
     interrupted = 0;
+}
+
+interrupt_wait_t interrupt_wait(int file)
+{
+    sigset_t interrupt;
+    sigset_t before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    int ready = -1;
+    if (!interrupt_pending()) {
+        struct pollfd wanted = {.fd = file, .events = POLLIN};
+        ready = ppoll(&wanted, 1, NULL,
+                      &before); /* SIGINT comes through here, and nowhere else in this function */
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (interrupt_pending())
+        return WAIT_INTERRUPT;
+    return ready == 1 ? WAIT_READABLE : WAIT_SIGNAL;
 }

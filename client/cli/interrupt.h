@@ -14,4 +14,14 @@ bool interrupt_pending(void);
 
 void interrupt_clear(void);
 
+typedef enum interrupt_wait {
+    WAIT_READABLE, /* there are bytes, or the end, or an error that read will tell */
+    WAIT_SIGNAL,   /* another signal came */
+    WAIT_INTERRUPT /* interrupt_pending */
+} interrupt_wait_t;
+
+/* Waits until the file descriptor FILE can be read, or for a signal. None is missed, whenever it comes: a
+ * check before a plain read would leave a gap between the two. */
+interrupt_wait_t interrupt_wait(int file);
+
 #endif

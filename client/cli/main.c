@@ -54,9 +54,12 @@ static outcome_t input_read(buffer_t *input)
             fprintf(stderr, "kvzmq-cli: standard input (-x) is longer than %d bytes\n", INPUT_MAX);
             return OUTCOME_USAGE;
         }
-        ssize_t count = read(STDIN_FILENO, room, PIECE - 1);
-        if (count == -1 && interrupt_pending())
+        interrupt_wait_t waited = interrupt_wait(STDIN_FILENO);
+        if (waited == WAIT_INTERRUPT)
             return OUTCOME_INTERRUPTED;
+        if (waited == WAIT_SIGNAL)
+            continue;
+        ssize_t count = read(STDIN_FILENO, room, PIECE - 1);
         if (count == -1) {
             fprintf(stderr, "kvzmq-cli: cannot read standard input: %s\n", strerror(errno));
             return OUTCOME_FAILED;
@@ -129,7 +132,7 @@ static outcome_t run(const options_t *options)
     else if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
         outcome = shell_run(&cli);
     else
-        outcome = script_run(&cli, stdin);
+        outcome = script_run(&cli, STDIN_FILENO);
 cleanup:
     cli_release(&cli, outcome);
     return outcome;

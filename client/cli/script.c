@@ -4,10 +4,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/command.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/line.h"
+
+enum {
+    READER_SIZE = 65536 /* bytes read at once */
+};
 
 outcome_t script_line(cli_t *cli, bytes_t text)
 {
@@ -20,15 +25,46 @@ outcome_t script_line(cli_t *cli, bytes_t text)
     return cli_finish(cli, outcome);
 }
 
-/* Reads a line, without its newline, into LINE. Returns false at the end, or where a signal came between. */
-static bool stream_read_line(FILE *stream, buffer_t *line)
+/* What was read of a file, and where in it the next line begins. */
+typedef struct reader {
+    int file;    /* borrowed */
+    int error;   /* errno of a read that failed, else 0 */
+    size_t at;   /* next byte of `bytes` */
+    size_t size; /* bytes in `bytes` */
+    uint8_t bytes[READER_SIZE];
+} reader_t;
+
+/* Reads more. Returns false at the end, on an error, and where Ctrl-C came. */
+static bool reader_fill(reader_t *reader)
 {
-    int c;
-    while ((c = getc_unlocked(stream)) != EOF && c != '\n') {
-        uint8_t byte = (uint8_t)c;
-        buffer_append(line, &byte, 1);
+    interrupt_wait_t waited;
+    while ((waited = interrupt_wait(reader->file)) == WAIT_SIGNAL)
+        continue;
+    if (waited == WAIT_INTERRUPT)
+        return false;
+    ssize_t count = read(reader->file, reader->bytes, sizeof reader->bytes);
+    if (count == -1)
+        reader->error = errno;
+    reader->at = 0;
+    reader->size = count > 0 ? (size_t)count : 0;
+    return count > 0;
+}
+
+/* Reads a line, without its newline, into LINE. Returns false where there is no more. */
+static bool reader_take_line(reader_t *reader, buffer_t *line)
+{
+    for (;;) {
+        const uint8_t *begin = reader->bytes + reader->at;
+        size_t left = reader->size - reader->at;
+        const uint8_t *end = left == 0 ? NULL : memchr(begin, '\n', left);
+        size_t size = end == NULL ? left : (size_t)(end - begin);
+        buffer_append(line, begin, size);
+        reader->at += size + (end != NULL);
+        if (end != NULL)
+            return true;
+        if (!reader_fill(reader))
+            return (line->size > 0 || line->failed) && reader->error == 0 && !interrupt_pending();
     }
-    return c == '\n' || (line->size > 0 && !ferror(stream));
 }
 
 static bool ends_run(outcome_t outcome)
@@ -45,13 +81,14 @@ static outcome_t script_take_line(cli_t *cli, const buffer_t *line)
     return script_line(cli, buffer_bytes(line));
 }
 
-outcome_t script_run(cli_t *cli, FILE *stream)
+outcome_t script_run(cli_t *cli, int file)
 {
     outcome_t first = OUTCOME_OK;
     outcome_t outcome = OUTCOME_OK;
+    reader_t reader = {.file = file};
     buffer_t line;
     buffer_init(&line, LINE_BYTES_MAX);
-    while (!cli->ended && !ends_run(outcome) && stream_read_line(stream, &line)) {
+    while (!cli->ended && !ends_run(outcome) && reader_take_line(&reader, &line)) {
         cli->line++;
         outcome = script_take_line(cli, &line);
         if (first == OUTCOME_OK)
@@ -61,10 +98,11 @@ outcome_t script_run(cli_t *cli, FILE *stream)
         buffer_truncate(&line, 0);
     }
     buffer_release(&line);
+    explicit_bzero(reader.bytes, sizeof reader.bytes);
     if (interrupt_pending())
         return OUTCOME_INTERRUPTED;
-    if (ferror(stream)) {
-        fprintf(stderr, "kvzmq-cli: cannot read the commands: %s\n", strerror(errno));
+    if (reader.error != 0) {
+        fprintf(stderr, "kvzmq-cli: cannot read the commands: %s\n", strerror(reader.error));
         first = OUTCOME_FAILED;
     }
     return first;

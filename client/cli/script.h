@@ -8,9 +8,10 @@
 /* Carries out one line, an empty one too. */
 outcome_t script_line(cli_t *cli, bytes_t text);
 
-/* Carries out the lines of STREAM, one after another; those that are empty or begin with # are skipped. A
- * line that fails does not keep the next from being tried, but where the broker is not reached, gives no
- * answer in time, or Ctrl-C came, nothing more is. Returns how the first line ended that did not end well. */
-outcome_t script_run(cli_t *cli, FILE *stream);
+/* Carries out the lines of the file descriptor FILE, one after another; those that are empty or begin with #
+ * are skipped. A line that fails does not keep the next from being tried, but where the broker is not
+ * reached, gives no answer in time, or Ctrl-C came, nothing more is. Returns how the first line ended that
+ * did not end well. */
+outcome_t script_run(cli_t *cli, int file);
 
 #endif

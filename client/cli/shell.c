@@ -2,7 +2,6 @@
 /* Owns the terminal while a person types: prompt, keys, completion. Editing itself is libedit's. */
 #include "client/cli/shell.h"
 
-#include <errno.h>
 #include <histedit.h>
 #include <locale.h>
 #include <signal.h>
@@ -40,14 +39,10 @@ static void resize_catch(void)
 /* Reads a byte. Returns what read does, -1 also where Ctrl-C came. */
 static ssize_t key_read(EditLine *editor, char *byte)
 {
-    for (;;) {
-        if (interrupt_pending())
-            return -1;
-        ssize_t count = read(STDIN_FILENO, byte, 1);
-        if (count != -1 || errno != EINTR)
-            return count;
+    interrupt_wait_t waited;
+    while ((waited = interrupt_wait(STDIN_FILENO)) == WAIT_SIGNAL)
         el_resize(editor);
-    }
+    return waited == WAIT_INTERRUPT ? -1 : read(STDIN_FILENO, byte, 1);
 }
 
 /* Gives libedit the next character. Ctrl-C becomes the end of the line, which shell_run then drops. */
@@ -216,6 +211,7 @@ static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
     while (!cli->ended) {
         int count;
         interrupt_clear();
+        el_set(editor, EL_PREP_TERM, 1); /* before the prompt: else keys pressed at once are echoed twice */
         const char *text = el_gets(editor, &count);
         if (interrupt_pending())
             continue;

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MPL-2.0
+"""kvzmq-cli as a process: one-shot, fed by a pipe, or at a terminal, in an environment of its own."""
+
+import os
+import subprocess
+
+from kvtest import TIMEOUT, binary_of
+from terminal import Terminal
+
+
+class Tool:
+    """Runs kvzmq-cli against ENDPOINT; FOLDER is its home, where its history goes."""
+
+    def __init__(self, endpoint, folder):
+        self.folder = folder
+        self.history = folder / "state" / "kvzmq" / "history"
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("KVZMQ_")}
+        self.environment.update(HOME=str(folder), XDG_STATE_HOME=str(folder / "state"), TERM="xterm", LC_ALL="C.UTF-8",
+                                KVZMQ_SERVER=endpoint)
+
+    def command(self, arguments):
+        return [binary_of("kvzmq-cli"), *arguments]
+
+    def run(self, *arguments, typed=b"", **environment):
+        """Runs it to its end, TYPED (bytes) on its standard input. The result has returncode, stdout, stderr (bytes)."""
+        return subprocess.run(self.command(arguments), input=typed, capture_output=True, timeout=2 * TIMEOUT,
+                              env={**self.environment, **environment})
+
+    def start(self, *arguments, **environment):
+        return subprocess.Popen(self.command(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env={**self.environment, **environment})
+
+    def terminal(self, *arguments, **environment):
+        return Terminal(self.command(arguments), {**self.environment, **environment})
