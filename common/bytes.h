@@ -31,7 +31,8 @@ static inline bool bytes_equal(bytes_t a, bytes_t b)
 
 static inline bool bytes_starts_with(bytes_t whole, bytes_t prefix)
 {
-    return whole.size >= prefix.size && (prefix.size == 0 || memcmp(whole.data, prefix.data, prefix.size) == 0);
+    return whole.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(whole.data, prefix.data, prefix.size) == 0);
 }
 
 /* Below, at or above 0 as A sorts before, with or after B: bytewise, a prefix before what it begins. */

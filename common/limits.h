@@ -8,10 +8,10 @@
 
 /* Fixed by the protocol or by the formats underneath. */
 enum {
-    LIMIT_DEPTH = 8,              /* nesting of a message; its own array is 1 */
-    LIMIT_ROUTING_ID = 255,       /* bytes of a ZeroMQ socket identity, zmq_setsockopt(3) */
-    LIMIT_NAME = 200,             /* bytes of a valid name */
-    LIMIT_SECRET_MIN = 16,        /* bytes of a name's secret */
+    LIMIT_DEPTH = 8,        /* nesting of a message; its own array is 1 */
+    LIMIT_ROUTING_ID = 255, /* bytes of a ZeroMQ socket identity, zmq_setsockopt(3) */
+    LIMIT_NAME = 200,       /* bytes of a valid name */
+    LIMIT_SECRET_MIN = 16,  /* bytes of a name's secret */
     LIMIT_SECRET_MAX = 256,
     LIMIT_USER = 256,             /* bytes of an account's name in `auth` */
     LIMIT_PASSWORD = 1024,        /* bytes of a password in `auth` */
@@ -23,8 +23,8 @@ enum {
     LIMIT_WAITING_PAYLOADS = 1024 /* payloads behind a parked request of one session */
 };
 
-#define LIMIT_TTL_MS (UINT64_C(1) << 53)      /* highest ttl_ms: what a double holds exactly */
-#define LIMIT_REVISION ((UINT64_C(1) << 53))  /* highest revision that a client can name */
+#define LIMIT_TTL_MS   (UINT64_C(1) << 53)   /* highest ttl_ms: what a double holds exactly */
+#define LIMIT_REVISION ((UINT64_C(1) << 53)) /* highest revision that a client can name */
 
 /* Bounds that the configuration may change (section limits). Sizes are bytes. */
 typedef struct limits {
@@ -42,8 +42,8 @@ typedef struct limits {
 #define LIMITS_DEFAULT                                                                                       \
     {                                                                                                        \
         .key = 1024, .value = 1048576, .message = 8388608, .batch = 4096, .clients = 100000,                 \
-        .keys_per_client = 10000000, .bytes_per_client = UINT64_C(1) << 30, .bytes_total = UINT64_C(4) << 30, \
-        .outstanding = 16777216                                                                              \
+        .keys_per_client = 10000000, .bytes_per_client = UINT64_C(1) << 30,                                  \
+        .bytes_total = UINT64_C(4) << 30, .outstanding = 16777216                                            \
     }
 
 #endif

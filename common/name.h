@@ -9,8 +9,8 @@
  * alone. */
 bool name_valid(bytes_t name);
 
-/* Splits a socket identity `NAME` or `NAME/INSTANCE` at its first slash. Returns true and sets *NAME (borrowed
- * from IDENTITY) where NAME is valid; false otherwise, with *NAME untouched. */
+/* Splits a socket identity `NAME` or `NAME/INSTANCE` at its first slash. Returns true and sets *NAME
+ * (borrowed from IDENTITY) where NAME is valid; false otherwise, with *NAME untouched. */
 bool name_from_identity(bytes_t identity, bytes_t *name);
 
 #endif

@@ -15,9 +15,9 @@
 typedef enum rpc_type {
     RPC_NIL,
     RPC_BOOL,
-    RPC_UINT,  /* an integer from 0, whatever its encoding */
-    RPC_INT,   /* an integer below 0 */
-    RPC_STR,   /* valid UTF-8 */
+    RPC_UINT, /* an integer from 0, whatever its encoding */
+    RPC_INT,  /* an integer below 0 */
+    RPC_STR,  /* valid UTF-8 */
     RPC_BIN,
     RPC_ARRAY, /* its elements follow it */
     RPC_MAP,   /* its keys and values follow it, in turn */
@@ -31,10 +31,10 @@ typedef struct rpc_value {
                       0 from rpc_read_value */
     union {
         bool boolean;
-        uint64_t number; /* RPC_UINT */
+        uint64_t number;  /* RPC_UINT */
         int64_t negative; /* RPC_INT */
-        uint32_t count;  /* RPC_ARRAY: elements; RPC_MAP: pairs */
-        bytes_t bytes;   /* RPC_STR, RPC_BIN: borrowed */
+        uint32_t count;   /* RPC_ARRAY: elements; RPC_MAP: pairs */
+        bytes_t bytes;    /* RPC_STR, RPC_BIN: borrowed */
     } as;
 } rpc_value_t;
 
@@ -53,21 +53,21 @@ enum { RPC_VALUES_MAX = 32 }; /* values kept of one message's params; no method 
 
 /* Up to RPC_NOTIFICATION these are the numbers that messages begin with. */
 typedef enum rpc_kind {
-    RPC_REQUEST = 0,  /* [0, msgid, method, params] */
-    RPC_RESPONSE = 1, /* [1, msgid, error, result]; only a client reads these */
+    RPC_REQUEST = 0,      /* [0, msgid, method, params] */
+    RPC_RESPONSE = 1,     /* [1, msgid, error, result]; only a client reads these */
     RPC_NOTIFICATION = 2, /* [2, method, params] */
-    RPC_ILL_FORMED    /* anything else; `problem` says what is wrong */
+    RPC_ILL_FORMED        /* anything else; `problem` says what is wrong */
 } rpc_kind_t;
 
 /* One message. What it holds stays valid while the payload does. */
 typedef struct rpc_message {
     rpc_kind_t kind;
-    bool answered;       /* RPC_ILL_FORMED: whether an error is to be sent (not for an array that begins with 2) */
-    uint32_t msgid;      /* of a request or response; of an ill-formed one where it had one, else 0 */
-    const char *problem; /* RPC_ILL_FORMED: for people, static storage */
-    bytes_t method;      /* of a request or notification */
-    bool truncated;      /* params had more than RPC_VALUES_MAX values: those beyond are not in `values` */
-    uint32_t params;     /* number of params */
+    bool answered;  /* RPC_ILL_FORMED: whether an error is to be sent (not for an array that begins with 2) */
+    uint32_t msgid; /* of a request or response; of an ill-formed one where it had one, else 0 */
+    const char *problem;  /* RPC_ILL_FORMED: for people, static storage */
+    bytes_t method;       /* of a request or notification */
+    bool truncated;       /* params had more than RPC_VALUES_MAX values: those beyond are not in `values` */
+    uint32_t params;      /* number of params */
     uint32_t value_count; /* values in `values` */
     rpc_value_t values[RPC_VALUES_MAX]; /* the params, flattened in order: an array or a map is followed by
                                            what is inside it (`span`) */
@@ -76,41 +76,43 @@ typedef struct rpc_message {
 typedef enum rpc_step {
     RPC_STEP_MESSAGE, /* *message is filled in */
     RPC_STEP_END,     /* the payload is used up */
-    RPC_STEP_BROKEN   /* the bytes stop being MessagePack; *at is where. An empty payload is not RPC_STEP_END but
-                         this, at byte 0 */
+    RPC_STEP_BROKEN   /* the bytes stop being MessagePack; *at is where. An empty payload is not RPC_STEP_END
+                         but   this, at byte 0 */
 } rpc_step_t;
 
-/* Reads the message at *AT and moves *AT behind it. A message with floats, ext types, a str that is not UTF-8,
- * or nesting deeper than LIMIT_DEPTH is RPC_ILL_FORMED and skipped whole. Start with *AT = 0. Not for responses of
- * a broker: their results may be large; see rpc_read_response. */
+/* Reads the message at *AT and moves *AT behind it. A message with floats, ext types, a str that is not
+ * UTF-8, or nesting deeper than LIMIT_DEPTH is RPC_ILL_FORMED and skipped whole. Start with *AT = 0. Not for
+ * responses of a broker: their results may be large; see rpc_read_response. */
 KV_MUST_USE rpc_step_t rpc_read(bytes_t payload, size_t *at, rpc_message_t *message);
 
 /* Counts the messages of PAYLOAD, up to LIMIT + 1, without looking into them: for the bound on a batch. What
  * stands before a break is counted. */
 size_t rpc_count(bytes_t payload, size_t limit);
 
-/* Whether PAYLOAD holds more than LIMIT messages. A payload of at most LIMIT bytes cannot, and is not looked at. */
+/* Whether PAYLOAD holds more than LIMIT messages. A payload of at most LIMIT bytes cannot, and is not looked
+ * at. */
 KV_MUST_USE static inline bool rpc_count_exceeds(bytes_t payload, size_t limit)
 {
     return payload.size > limit && rpc_count(payload, limit) > limit;
 }
 
-/* A response or a notification as a client reads it: error and result are not unpacked but given as slices. */
+/* A response or a notification as a client reads it: error and result are not unpacked but given as slices.
+ */
 typedef struct rpc_reply {
-    rpc_kind_t kind;    /* RPC_RESPONSE, RPC_NOTIFICATION or RPC_ILL_FORMED */
-    uint32_t msgid;     /* of a response */
-    bool failed;        /* the error is not nil */
-    bytes_t code;       /* of the error: its wire text, as sent */
-    bytes_t text;       /* of the error: the message for people */
-    bool has_detail;    /* the error has a third element: an unsigned number */
+    rpc_kind_t kind; /* RPC_RESPONSE, RPC_NOTIFICATION or RPC_ILL_FORMED */
+    uint32_t msgid;  /* of a response */
+    bool failed;     /* the error is not nil */
+    bytes_t code;    /* of the error: its wire text, as sent */
+    bytes_t text;    /* of the error: the message for people */
+    bool has_detail; /* the error has a third element: an unsigned number */
     uint64_t detail;
-    bytes_t method;     /* of a notification */
-    bytes_t body;       /* the whole encoded result (or a notification's params array) */
+    bytes_t method; /* of a notification */
+    bytes_t body;   /* the whole encoded result (or a notification's params array) */
 } rpc_reply_t;
 
-/* Reads the reply at *AT and moves *AT behind it, as rpc_read does. RPC_ILL_FORMED (a request, an error of another
- * form) has the msgid where it is an array that begins with 1 and a msgid, else 0. What is inside `body` is not
- * looked into: rpc_read_value says RPC_OTHER of what a message may not hold. */
+/* Reads the reply at *AT and moves *AT behind it, as rpc_read does. RPC_ILL_FORMED (a request, an error of
+ * another form) has the msgid where it is an array that begins with 1 and a msgid, else 0. What is inside
+ * `body` is not looked into: rpc_read_value says RPC_OTHER of what a message may not hold. */
 KV_MUST_USE rpc_step_t rpc_read_reply(bytes_t payload, size_t *at, rpc_reply_t *reply);
 
 /* The I-th param (0-based) of MESSAGE, or NULL where there are not so many or it was not kept. */
@@ -129,8 +131,8 @@ void rpc_write_array(buffer_t *buffer, uint32_t count);
 void rpc_write_map(buffer_t *buffer, uint32_t pairs);
 void rpc_write_text(buffer_t *buffer, const char *text); /* rpc_write_str of a C string */
 
-/* An array whose length is not known before its elements are written: opens it and returns a mark, and closes it with
- * the COUNT of elements written since. Always five bytes of head. */
+/* An array whose length is not known before its elements are written: opens it and returns a mark, and closes
+ * it with the COUNT of elements written since. Always five bytes of head. */
 KV_MUST_USE size_t rpc_open_array(buffer_t *buffer);
 void rpc_close_array(buffer_t *buffer, size_t mark, uint32_t count);
 
@@ -141,6 +143,7 @@ void rpc_write_notification(buffer_t *buffer, bytes_t method);
 /* `[1, msgid, nil,` : the result follows. */
 void rpc_write_result(buffer_t *buffer, uint32_t msgid);
 /* A whole response with an error. DETAIL may be NULL. TEXT is valid UTF-8. */
-void rpc_write_error(buffer_t *buffer, uint32_t msgid, status_t status, const char *text, const uint64_t *detail);
+void rpc_write_error(buffer_t *buffer, uint32_t msgid, status_t status, const char *text,
+                     const uint64_t *detail);
 
 #endif

@@ -7,37 +7,19 @@
 #include <cmocka.h>
 
 #include "common/rpc.h"
+#include "tests/unit/exact.h"
 
-/* Reads the reply that BYTES (a literal) are, from memory of exactly their size. */
-#define READ(literal) read_only(literal, sizeof(literal) - 1)
+/* Reads the one reply that a literal is. */
+#define READ(literal) read_only(BYTES(literal))
 
-static uint8_t *copy_data; /* of the running test's payload */
-
-static bytes_t exact(const void *data, size_t size)
+static rpc_reply_t read_only(bytes_t data)
 {
-    free(copy_data);
-    copy_data = malloc(size);
-    assert_non_null(copy_data);
-    memcpy(copy_data, data, size);
-    return bytes_of(copy_data, size);
-}
-
-static int release_copy(void **state)
-{
-    (void)state;
-    free(copy_data);
-    copy_data = NULL;
-    return 0;
-}
-
-static rpc_reply_t read_only(const void *data, size_t size)
-{
-    bytes_t payload = exact(data, size);
+    bytes_t payload = exact(data);
     rpc_reply_t reply;
     memset(&reply, 0xa5, sizeof reply);
     size_t at = 0;
     assert_int_equal(rpc_read_reply(payload, &at, &reply), RPC_STEP_MESSAGE);
-    assert_int_equal(at, size);
+    assert_int_equal(at, payload.size);
     rpc_reply_t none;
     assert_int_equal(rpc_read_reply(payload, &at, &none), RPC_STEP_END);
     return reply;
@@ -83,7 +65,7 @@ static void result__that_is_nested__is_given_whole(void **state)
 static void error__with_a_detail__is_read(void **state)
 {
     (void)state;
-    rpc_reply_t reply = read_only(DENIED, sizeof DENIED - 1);
+    rpc_reply_t reply = READ(DENIED);
     assert_int_equal(reply.kind, RPC_RESPONSE);
     assert_true(reply.failed);
     assert_bytes(reply.code, "FAILED_PRECONDITION");
@@ -117,7 +99,7 @@ static void batch__is_read_in_order(void **state)
 {
     (void)state;
     static const uint8_t data[] = "\x94\x01\x01\xc0\x01\x94\x01\x02\xc0\x02\x94\x01\x03";
-    bytes_t payload = exact(data, sizeof data - 1);
+    bytes_t payload = exact(BYTES(data));
     rpc_reply_t reply;
     size_t at = 0;
     for (uint32_t id = 1; id <= 2; id++) {
@@ -133,7 +115,7 @@ static void reply__cut_at_every_byte__breaks_off_at_the_end(void **state)
 {
     (void)state;
     for (size_t size = 0; size < sizeof DENIED - 1; size++) {
-        bytes_t payload = size == 0 ? bytes_of(NULL, 0) : exact(DENIED, size);
+        bytes_t payload = size == 0 ? bytes_of(NULL, 0) : exact(bytes_of(DENIED, size));
         rpc_reply_t reply;
         size_t at = 0;
         assert_int_equal(rpc_read_reply(payload, &at, &reply), RPC_STEP_BROKEN);
@@ -144,38 +126,32 @@ static void reply__cut_at_every_byte__breaks_off_at_the_end(void **state)
 static void what_no_broker_sends__is_flagged_with_its_msgid(void **state)
 {
     (void)state;
-#define CASE(literal, id)                                                                                    \
-    {                                                                                                        \
-        (const uint8_t *)(literal), sizeof(literal) - 1, id                                                  \
-    }
     static const struct {
-        const uint8_t *data;
-        size_t size;
+        bytes_t payload;
         uint32_t msgid;
     } cases[] = {
-        CASE("\xc0", 0),
-        CASE("\x90", 0),
-        CASE("\x94\x00\x07\xa3get\x90", 0), /* a request */
-        CASE("\x93\x01\x07\xc0", 7),        /* of the wrong length */
-        CASE("\x95\x01\x07\xc0\xc0\xc0", 7),
-        CASE("\x94\x01\xff\xc0\xc0", 0),    /* no msgid */
-        CASE("\x94\x01\x07\xa3oh!\xc0", 7), /* an error of another form */
-        CASE("\x94\x01\x07\x90\xc0", 7),
-        CASE("\x94\x01\x07\x91\xa1x\xc0", 7),
-        CASE("\x94\x01\x07\x92\x01\xa1x\xc0", 7),
-        CASE("\x94\x01\x07\x92\xa1x\x01\xc0", 7),
-        CASE("\x94\x01\x07\x93\xa1x\xa1y\xa1z\xc0", 7),
-        CASE("\x94\x01\x07\x93\xa1x\xa1y\xff\xc0", 7),
-        CASE("\x94\x01\x07\x94\xa1x\xa1y\x01\x01\xc0", 7),
-        CASE("\x94\x01\x07\x92\xa1\xff\xa1y\xc0", 7),
-        CASE("\x92\x02\xa1x", 0),     /* a notification of the wrong length */
-        CASE("\x93\x02\x01\x90", 0),  /* whose method is no string */
-        CASE("\x93\x02\xa1x\xc0", 0), /* whose params are no array */
+        {LITERAL("\xc0"), 0},
+        {LITERAL("\x90"), 0},
+        {LITERAL("\x94\x00\x07\xa3get\x90"), 0}, /* a request */
+        {LITERAL("\x93\x01\x07\xc0"), 7},        /* of the wrong length */
+        {LITERAL("\x95\x01\x07\xc0\xc0\xc0"), 7},
+        {LITERAL("\x94\x01\xff\xc0\xc0"), 0},    /* no msgid */
+        {LITERAL("\x94\x01\x07\xa3oh!\xc0"), 7}, /* an error of another form */
+        {LITERAL("\x94\x01\x07\x90\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x91\xa1x\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x92\x01\xa1x\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x92\xa1x\x01\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x93\xa1x\xa1y\xa1z\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x93\xa1x\xa1y\xff\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x94\xa1x\xa1y\x01\x01\xc0"), 7},
+        {LITERAL("\x94\x01\x07\x92\xa1\xff\xa1y\xc0"), 7},
+        {LITERAL("\x92\x02\xa1x"), 0},     /* a notification of the wrong length */
+        {LITERAL("\x93\x02\x01\x90"), 0},  /* whose method is no string */
+        {LITERAL("\x93\x02\xa1x\xc0"), 0}, /* whose params are no array */
     };
-#undef CASE
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         print_message("case %zu\n", i);
-        rpc_reply_t reply = read_only(cases[i].data, cases[i].size);
+        rpc_reply_t reply = read_only(cases[i].payload);
         assert_int_equal(reply.kind, RPC_ILL_FORMED);
         assert_int_equal(reply.msgid, cases[i].msgid);
         assert_false(reply.failed);
@@ -183,7 +159,7 @@ static void what_no_broker_sends__is_flagged_with_its_msgid(void **state)
     }
 }
 
-#define CLAIM(name) cmocka_unit_test_teardown(name, release_copy)
+#define CLAIM(name) cmocka_unit_test_teardown(name, exact_release)
 
 int main(void)
 {
