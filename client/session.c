@@ -93,11 +93,24 @@ static kvzmq_status_t link_failure(kvzmq_t *conn, link_state_t state)
     }
 }
 
+static int64_t longer(int64_t pause_ms)
+{
+    return pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+static kvzmq_status_t pause_before_attempt(kvzmq_t *conn, int64_t pause_ms, int64_t deadline)
+{
+    int64_t left_ms = deadline - clock_monotonic_ms();
+    if (!link_pause(pause_ms < left_ms ? pause_ms : left_ms) && connection_interrupted(conn))
+        return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
+                               conn->options.given.endpoint);
+    return KVZMQ_OK;
+}
+
 /* Connects: one attempt after the other until DEADLINE, each with a socket of its own. */
 static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
 {
-    for (int64_t pause_ms = PAUSE_FIRST_MS;;
-         pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS) {
+    for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
         link_state_t state = LINK_CONNECTING;
         kvzmq_status_t status = link_begin(conn);
         if (status == KVZMQ_OK)
@@ -107,16 +120,15 @@ static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
         connection_drop(conn, KVZMQ_UNREACHABLE);
         if (status != KVZMQ_OK)
             return status;
-        int64_t left_ms = deadline - clock_monotonic_ms();
-        if (conn->options.given.connect_once || left_ms <= 0)
+        if (conn->options.given.connect_once || clock_monotonic_ms() >= deadline)
             return link_failure(conn, state);
-        if (!link_pause(pause_ms < left_ms ? pause_ms : left_ms) && connection_interrupted(conn))
-            return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
-                                   conn->options.given.endpoint);
+        status = pause_before_attempt(conn, pause_ms, deadline);
+        if (status != KVZMQ_OK)
+            return status;
     }
 }
 
-/* Sends what stands in conn->request, and waits for its answer. */
+/* Sends what stands in conn->session_request, and waits for its answer. */
 static kvzmq_status_t converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
 {
     kvzmq_status_t status = connection_send(conn, buffer_bytes(&conn->session_request));
@@ -192,23 +204,33 @@ static bool session_doubtful(const kvzmq_t *conn)
     return conn->session.timeout_ms > 0 && (uint64_t)idle_ms >= conn->session.timeout_ms / 10 * 9;
 }
 
-/* Sees to it that there is a live session. */
+/* Drops a link that is of no use any more. */
+static void link_check(kvzmq_t *conn)
+{
+    if (conn->link == NULL)
+        return;
+    link_state_t state = link_state(conn->link);
+    (void)connection_take(conn, 0, NULL);
+    if (state != LINK_UP || conn->ended || conn->garbled)
+        connection_drop(conn, KVZMQ_UNREACHABLE);
+}
+
+/* Sees to it that there is a live session. A connection that breaks during hello is one more failed attempt
+ * to connect. */
 static kvzmq_status_t session_open(kvzmq_t *conn, int64_t deadline)
 {
-    if (conn->link != NULL) {
-        link_state_t state = link_state(conn->link);
-        (void)connection_take(conn, 0, NULL);
-        if (state != LINK_UP || conn->ended || conn->garbled)
-            connection_drop(conn, KVZMQ_UNREACHABLE);
-    }
-    if (conn->link == NULL) {
-        kvzmq_status_t status = link_up(conn, deadline);
+    link_check(conn);
+    for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
+        kvzmq_status_t status = conn->link == NULL ? link_up(conn, deadline) : KVZMQ_OK;
+        if (status == KVZMQ_OK && (!conn->live || session_doubtful(conn)))
+            status = session_hello(conn, deadline);
+        if (status != KVZMQ_UNREACHABLE || conn->options.given.connect_once ||
+            clock_monotonic_ms() >= deadline)
+            return status;
+        status = pause_before_attempt(conn, pause_ms, deadline);
         if (status != KVZMQ_OK)
             return status;
     }
-    if (conn->live && !session_doubtful(conn))
-        return KVZMQ_OK;
-    return session_hello(conn, deadline);
 }
 
 static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Starts and ends broker processes for tests. Knows the broker's command line and log, nothing of its
+ * protocol. */
+#include "tests/support/broker_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+
+enum {
+    LOG_MAX = 1024 * 1024, /* bytes of a log that are read */
+    LOOK_EVERY_MS = 5      /* between two looks at a condition of another process */
+};
+
+static void path_of(const broker_process_t *broker, const char *name, char out[BROKER_PATH_SIZE])
+{
+    assert_true(snprintf(out, BROKER_PATH_SIZE, "%s/%s", broker->folder, name) < BROKER_PATH_SIZE);
+}
+
+/* The log so far, zero-terminated; free with free. */
+static char *read_log(const broker_process_t *broker)
+{
+    char path[BROKER_PATH_SIZE];
+    char *text = malloc(LOG_MAX + 1);
+    assert_non_null(text);
+    path_of(broker, "log", path);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, LOG_MAX, file)] = '\0';
+    (void)fclose(file);
+    return text;
+}
+
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + strlen(part), part))
+        count++;
+    return count;
+}
+
+static bool runs(const broker_process_t *broker)
+{
+    return broker->pid != 0 && waitpid(broker->pid, NULL, WNOHANG) == 0;
+}
+
+void broker_process_wait_log(const broker_process_t *broker, const char *text, unsigned count)
+{
+    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    for (;;) {
+        bool running = runs(broker);
+        char *log = read_log(broker);
+        bool found = occurrences(log, text) >= count;
+        if (!found && (!running || clock_monotonic_ms() > deadline)) {
+            print_error("--- the broker's log ---\n%s", log);
+            free(log);
+            fail_msg("the broker did not log '%s' %u times", text, count);
+        }
+        free(log);
+        if (found)
+            return;
+        (void)poll(NULL, 0, LOOK_EVERY_MS);
+    }
+}
+
+/* The configuration: where to listen, and the account. */
+static void write_config(const broker_process_t *broker)
+{
+    char path[BROKER_PATH_SIZE];
+    char hash[crypto_pwhash_STRBYTES];
+    assert_true(sodium_init() >= 0);
+    assert_int_equal(crypto_pwhash_str_alg(hash, BROKER_PASSWORD, strlen(BROKER_PASSWORD),
+                                           crypto_pwhash_OPSLIMIT_MIN, crypto_pwhash_MEMLIMIT_MIN,
+                                           crypto_pwhash_ALG_ARGON2ID13),
+                     0);
+    path_of(broker, "kvbroker.cfg", path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "listen\n");
+    if (broker->ipc)
+        (void)fprintf(file, "    requests = \"ipc://%s/requests\"\n    events = \"ipc://%s/events\"\n",
+                      broker->folder, broker->folder);
+    else
+        (void)fprintf(file, "    requests = \"tcp://127.0.0.1:*\"\n    events = \"tcp://127.0.0.1:*\"\n");
+    (void)fprintf(file, "managers\n    %s = \"%s\"\n", BROKER_USER, hash);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* In the child: becomes the broker. Does not return. */
+static void run_broker(const broker_process_t *broker, const char *program, pid_t parent)
+{
+    char log[BROKER_PATH_SIZE];
+    char config[BROKER_PATH_SIZE];
+    const char *arguments[3 + 2 * BROKER_OPTIONS_MAX + 1] = {program, "--config", config};
+    size_t count = 3;
+    path_of(broker, "log", log);
+    path_of(broker, "kvbroker.cfg", config);
+    for (size_t i = 0; broker->options[i] != NULL; i++) {
+        arguments[count++] = "--set";
+        arguments[count++] = broker->options[i];
+    }
+    /* No broker outlives its test, however that ends. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (file < 0 || dup2(file, STDERR_FILENO) < 0)
+        _exit(1);
+    (void)execv(program, (char *const *)(uintptr_t)arguments);
+    _exit(127);
+}
+
+/* Starts the process for the COUNT-th time and reads its endpoint from the log. */
+static void spawn(broker_process_t *broker)
+{
+    static const char listening[] = "listening for requests on ";
+    char *log = NULL;
+    unsigned before = 0;
+    char path[BROKER_PATH_SIZE];
+    const char *program = getenv("KVBROKER");
+    assert_non_null(program); /* ctest sets it */
+    path_of(broker, "log", path);
+    if (access(path, R_OK) == 0) {
+        log = read_log(broker);
+        before = occurrences(log, " ready\n");
+        free(log);
+    }
+    pid_t parent = getpid();
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_true(file >= 0);
+    (void)close(file);
+    broker->pid = fork();
+    assert_true(broker->pid >= 0);
+    if (broker->pid == 0)
+        run_broker(broker, program, parent);
+    broker_process_wait_log(broker, " ready\n", before + 1);
+
+    log = read_log(broker);
+    const char *line = NULL;
+    for (const char *at = strstr(log, listening); at != NULL; at = strstr(at + 1, listening))
+        line = at + strlen(listening);
+    assert_non_null(line);
+    size_t size = strcspn(line, "\n");
+    assert_true(size < sizeof broker->endpoint);
+    memcpy(broker->endpoint, line, size);
+    broker->endpoint[size] = '\0';
+    free(log);
+}
+
+void broker_process_start(broker_process_t *broker, bool ipc, const char *const *options)
+{
+    *broker = (broker_process_t){.ipc = ipc};
+    for (size_t i = 0; options != NULL && options[i] != NULL; i++) {
+        assert_true(i < BROKER_OPTIONS_MAX);
+        broker->options[i] = options[i];
+    }
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(broker->folder, sizeof broker->folder, "%s/kvtest-XXXXXX",
+                   parent != NULL ? parent : "/tmp");
+    assert_non_null(mkdtemp(broker->folder));
+    write_config(broker);
+    spawn(broker);
+}
+
+void broker_process_restart(broker_process_t *broker)
+{
+    assert_int_equal(broker->pid, 0);
+    spawn(broker);
+}
+
+void broker_process_signal(const broker_process_t *broker, int signal)
+{
+    assert_true(broker->pid > 0);
+    assert_int_equal(kill(broker->pid, signal), 0);
+}
+
+void broker_process_kill(broker_process_t *broker)
+{
+    broker_process_signal(broker, SIGKILL);
+    assert_int_equal(waitpid(broker->pid, NULL, 0), broker->pid);
+    broker->pid = 0;
+}
+
+static void remove_folder(const broker_process_t *broker)
+{
+    static const char *const names[] = {"log", "kvbroker.cfg", "requests", "events"};
+    char path[BROKER_PATH_SIZE];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        path_of(broker, names[i], path);
+        (void)unlink(path);
+    }
+    (void)rmdir(broker->folder);
+}
+
+/* Waits for the process to end. False where it does not. */
+static bool wait_exit(broker_process_t *broker, int *status)
+{
+    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    while (waitpid(broker->pid, status, WNOHANG) == 0) {
+        if (clock_monotonic_ms() > deadline)
+            return false;
+        (void)poll(NULL, 0, LOOK_EVERY_MS);
+    }
+    broker->pid = 0;
+    return true;
+}
+
+void broker_process_stop(broker_process_t *broker)
+{
+    int status = 0;
+    if (broker->pid != 0) {
+        broker_process_signal(broker, SIGTERM);
+        if (!wait_exit(broker, &status)) {
+            broker_process_kill(broker);
+            fail_msg("the broker did not end within %d ms of SIGTERM", BROKER_WAIT_MS);
+        }
+    }
+    char *log = read_log(broker);
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && strstr(log, "Sanitizer") == NULL &&
+                 strstr(log, "runtime error:") == NULL;
+    if (!clean)
+        print_error("--- the broker's log ---\n%s", log);
+    free(log);
+    remove_folder(broker);
+    assert_true(clean);
+}

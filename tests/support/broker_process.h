@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A real kvbroker process for a test in C (cmocka): the program that KVBROKER names, in a temporary folder of
+ * its own. Every wait is for a condition and has a bound; a failure fails the test. The process ends with the
+ * test at the latest. */
+#ifndef KV_TESTS_BROKER_PROCESS_H
+#define KV_TESTS_BROKER_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The manager's account that every such broker has; its hash is of the lowest cost, so that tests are quick.
+ */
+#define BROKER_USER     "adam"
+#define BROKER_PASSWORD "eve"
+
+enum {
+    BROKER_WAIT_MS = 20000,  /* anything the process is waited for */
+    BROKER_OPTIONS_MAX = 16, /* options of a process */
+    BROKER_PATH_SIZE = 256   /* bytes of a path or an endpoint with its zero */
+};
+
+typedef struct broker_process {
+    pid_t pid;                                   /* 0 = it does not run */
+    char folder[BROKER_PATH_SIZE];               /* temporary; its own */
+    char endpoint[BROKER_PATH_SIZE];             /* of the request socket, as the log says */
+    const char *options[BROKER_OPTIONS_MAX + 1]; /* "session/timeout=1", ..., NULL; borrowed */
+    bool ipc; /* on ipc in the folder, so that a restart has the same endpoint */
+} broker_process_t;
+
+/* Starts a broker and waits until it is ready. OPTIONS: NULL-terminated, may be NULL. */
+void broker_process_start(broker_process_t *broker, bool ipc, const char *const *options);
+
+/* Sends SIGSTOP, SIGCONT or the like. */
+void broker_process_signal(const broker_process_t *broker, int signal);
+
+/* Ends it with SIGKILL, as a crash would. */
+void broker_process_kill(broker_process_t *broker);
+
+/* Starts it again, after a kill, with the same folder and options. */
+void broker_process_restart(broker_process_t *broker);
+
+/* Waits until its log has TEXT at least COUNT times. */
+void broker_process_wait_log(const broker_process_t *broker, const char *text, unsigned count);
+
+/* Ends it with SIGTERM if it runs, which it must obey with exit status 0 and without a sanitizer's report,
+ * and removes the folder. */
+void broker_process_stop(broker_process_t *broker);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the tests of libkvzmq share: a broker a test, connections to it, and notes of the notices they gave.
+ */
+#ifndef KV_TESTS_CLIENT_FIXTURE_H
+#define KV_TESTS_CLIENT_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <kvzmq.h>
+
+#include "tests/support/broker_process.h"
+
+/* Asserts that a call on CONN has STATUS; where not, shows the error text. */
+#define assert_status(conn, status, call) check_status(conn, status, call, #call, __FILE__, __LINE__)
+#define assert_ok(conn, call)             assert_status(conn, KVZMQ_OK, call)
+
+static inline void check_status(const kvzmq_t *conn, kvzmq_status_t wanted, kvzmq_status_t got,
+                                const char *call, const char *file, int line)
+{
+    if (got == wanted)
+        return;
+    print_error("%s\nis %s, not %s: %s\n", call, kvzmq_status_text(got), kvzmq_status_text(wanted),
+                kvzmq_error(conn));
+    _fail(file, line);
+}
+
+/* How often each notice was given, and the text of the newest. */
+typedef struct notices {
+    unsigned count[KVZMQ_NOTICE_NEW_EPOCH + 1];
+    char text[KVZMQ_NOTICE_NEW_EPOCH + 1][300];
+} notices_t;
+
+static inline void note(void *context, kvzmq_notice_t notice, const char *text)
+{
+    notices_t *notices = context;
+    notices->count[notice]++;
+    (void)snprintf(notices->text[notice], sizeof notices->text[notice], "%s", text);
+}
+
+/* Options for a connection to BROKER. NOTICES may be NULL. */
+static inline kvzmq_options_t options_for(const broker_process_t *broker, notices_t *notices)
+{
+    kvzmq_options_t options;
+    kvzmq_options_init(&options);
+    options.endpoint = broker->endpoint;
+    options.connect_ms = 20000;
+    options.call_ms = 20000;
+    if (notices != NULL) {
+        *notices = (notices_t){0};
+        options.notice = note;
+        options.context = notices;
+    }
+    return options;
+}
+
+/* A connected connection; NULL = the options of options_for. */
+static inline kvzmq_t *connect_to(const broker_process_t *broker, const kvzmq_options_t *options)
+{
+    kvzmq_options_t usual = options_for(broker, NULL);
+    kvzmq_t *conn = kvzmq_new(options != NULL ? options : &usual);
+    assert_non_null(conn);
+    assert_ok(conn, kvzmq_connect(conn));
+    return conn;
+}
+
+/* A connected client called NAME, NULL = by number. */
+static inline kvzmq_t *connect_named(const broker_process_t *broker, const char *name)
+{
+    kvzmq_options_t options = options_for(broker, NULL);
+    options.name = name;
+    return connect_to(broker, &options);
+}
+
+/* A connected manager, whose account is in its options. */
+static inline kvzmq_t *connect_manager(const broker_process_t *broker)
+{
+    kvzmq_options_t options = options_for(broker, NULL);
+    options.user = BROKER_USER;
+    options.password = BROKER_PASSWORD;
+    return connect_to(broker, &options);
+}
+
+/* Asserts that CLIENT's KEY has TEXT as its value. */
+static inline void assert_value(kvzmq_t *conn, const char *client, const char *key, const char *text)
+{
+    kvzmq_value_t value = {0};
+    assert_ok(conn, kvzmq_get(conn, client, kvzmq_text(key), &value));
+    assert_string_equal(value.data, text);
+    assert_false(value.binary);
+    kvzmq_value_release(&value);
+}
+
+/* Fixtures: a broker on tcp, or on ipc (which a restart finds again), as *STATE. */
+static inline int setup_with(void **state, bool ipc, const char *const *options)
+{
+    broker_process_t *broker = malloc(sizeof *broker);
+    assert_non_null(broker);
+    broker_process_start(broker, ipc, options);
+    *state = broker;
+    return 0;
+}
+
+static inline int setup_tcp(void **state)
+{
+    return setup_with(state, false, NULL);
+}
+
+static inline int setup_ipc(void **state)
+{
+    return setup_with(state, true, NULL);
+}
+
+static inline int teardown(void **state)
+{
+    broker_process_t *broker = *state;
+    broker_process_stop(broker);
+    free(broker);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A peer that is not a broker but does as a test tells it, in a thread: for what a real broker does not do on
+ * demand, such as going in the middle of a request or answering nonsense. */
+#ifndef KV_TESTS_FAKE_BROKER_H
+#define KV_TESTS_FAKE_BROKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum fake_action {
+    FAKE_RESULT, /* a response with `bytes` as its encoded result */
+    FAKE_RAW,    /* `bytes` as they are; FAKE_MSGID in them is replaced by the request's msgid */
+    FAKE_BREAK,  /* closes the connection, and listens again */
+    FAKE_SILENT  /* nothing */
+} fake_action_t;
+
+/* Stands for the msgid in raw bytes: a uint32 of MessagePack. */
+#define FAKE_MSGID "\xce\xfe\xed\xbe\xef"
+
+/* What is done about the next request. A `hello` that no step is about gets a fitting answer; any other
+ * request that is not the next step's is ignored. */
+typedef struct fake_step {
+    const char *method;
+    fake_action_t action;
+    const char *bytes;
+    size_t size;
+} fake_step_t;
+
+typedef struct fake_broker {
+    char endpoint[64];
+    const fake_step_t *steps; /* borrowed */
+    size_t count;
+    atomic_size_t done; /* steps */
+    atomic_bool stop;
+    void *context; /* libzmq's */
+    void *router;  /* its first socket; the thread's from its start on */
+    pthread_t thread;
+} fake_broker_t;
+
+void fake_broker_start(fake_broker_t *fake, const fake_step_t *steps, size_t count);
+/* Ends it. All steps must have been done. */
+void fake_broker_stop(fake_broker_t *fake);
+
+#endif
