@@ -90,7 +90,7 @@ def test_auth__requests_behind_it_wait_and_see_the_new_role():
 
 
 def test_auth__an_unknown_user__takes_as_long_as_a_wrong_password():
-    with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
+    with Broker(accounts={}, hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
         took = {"slow": [], "nobody": []}
         for _ in range(5):
             for user, times in took.items():
