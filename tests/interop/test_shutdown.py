@@ -79,29 +79,34 @@ def test_signal__a_client_that_does_not_read__does_not_hold_it_up():
         deaf.close()
 
 
+def stopping(broker):
+    """A broker on its way down, which takes a second: a wrong secret waits for its answer."""
+    owner, thief = broker.client("lamp/owner"), broker.client("lamp/thief")
+    owner.call("hello", {"secret": "s" * 16})
+    thief.request("hello", {"secret": "w" * 16})
+    thief.request("ping")
+    owner.call("ping")
+    broker.process.send_signal(signal.SIGTERM)
+    broker.wait_log(r"(?i)stopping")
+
+
 def test_second_signal__ends_it_at_once():
-    with Broker() as broker, broker.client("lamp/owner") as owner, broker.client("lamp/thief") as thief:
-        owner.call("hello", {"secret": "s" * 16})
-        thief.request("hello", {"secret": "w" * 16})  # a second's wait that the way down has to respect
-        owner.call("ping")
-        since = len(broker.lines)
-        broker.process.send_signal(signal.SIGTERM)
-        broker.wait_log(r"(?i)stopping", since=since)
+    broker = Broker().start()
+    try:
+        stopping(broker)
         start = time.monotonic()
         broker.process.send_signal(signal.SIGTERM)
         broker.process.wait(TIMEOUT)
         assert time.monotonic() - start < 0.8
-        assert "runtime error" not in broker.log()
+        assert broker.process.returncode != 0
+        assert not re.search(r"Bye|Sanitizer|runtime error", broker.log())
+    finally:
+        broker.kill()
 
 
 def test_signal__new_connections_are_not_served_while_it_stops():
-    with Broker() as broker, broker.client("lamp/owner") as owner, broker.client("lamp/thief") as thief:
-        owner.call("hello", {"secret": "s" * 16})
-        thief.request("hello", {"secret": "w" * 16})
-        owner.call("ping")
-        since = len(broker.lines)
-        broker.process.send_signal(signal.SIGTERM)
-        broker.wait_log(r"(?i)stopping", since=since)
+    with Broker() as broker:
+        stopping(broker)
         with broker.client() as late:
             late.request("put", "k", "v")
             broker.wait_exit(0, BOUND + GRACE)
@@ -130,7 +135,7 @@ def test_port_in_use__one_line_names_it_and_says_what_to_do(which):
     line = only_problem(done)
     assert endpoint in line
     assert f"listen/{which}" in line
-    assert "in use" in line
+    assert re.search("in use|another program", line)
 
 
 def test_two_brokers__the_second_fails_the_first_goes_on():

@@ -78,17 +78,27 @@ def wait_until(condition, timeout=TIMEOUT, what="the condition", interval=0.01):
         pause.wait(interval)
 
 
-@functools.lru_cache(maxsize=None)
-def cheap_hash(password):
-    """An argon2id hash at the lowest cost there is, so that tests that are not about its cost are quick."""
+def argon2id(password, passes, memory):
     sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
     assert sodium.sodium_init() >= 0
     text = ctypes.create_string_buffer(128)
     secret = password.encode()
-    failed = sodium.crypto_pwhash_str_alg(text, secret, ctypes.c_ulonglong(len(secret)), ctypes.c_ulonglong(1),
-                                          ctypes.c_size_t(8192), ctypes.c_int(2))
+    failed = sodium.crypto_pwhash_str_alg(text, secret, ctypes.c_ulonglong(len(secret)), ctypes.c_ulonglong(passes),
+                                          ctypes.c_size_t(memory), ctypes.c_int(2))
     assert failed == 0
     return text.value.decode()
+
+
+@functools.lru_cache(maxsize=None)
+def cheap_hash(password):
+    """An argon2id hash at the lowest cost there is, so that tests that are not about its cost are quick."""
+    return argon2id(password, 1, 8192)
+
+
+@functools.lru_cache(maxsize=None)
+def slow_hash(password):
+    """An argon2id hash that takes about a second, for tests of what happens meanwhile."""
+    return argon2id(password, 16, 64 << 20)
 
 
 @functools.lru_cache(maxsize=None)
@@ -397,7 +407,7 @@ class Client:
         deadline = time.monotonic() + timeout
         while True:
             left = max(0.0, deadline - time.monotonic())
-            if self.socket.poll(int(min(left, 1.0) * 1000)):
+            if self.socket.poll(int(min(left, 0.2) * 1000)):
                 return self.socket.recv_multipart()
             if self.process and self.process.poll() is not None:
                 raise ConnectionError(f"the broker has ended, with status {self.process.returncode}")
