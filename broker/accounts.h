@@ -44,9 +44,8 @@ KV_MUST_USE status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t 
                                     char hash[ACCOUNTS_HASH_SIZE], uint64_t *wait_ms);
 
 /* Ends the attempt: STATUS_OK where MATCHED and the account exists, and the pair's failures are forgotten;
- * else STATUS_UNAUTHENTICATED. */
-KV_MUST_USE status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched,
-                                  int64_t now_ms);
+ * else STATUS_UNAUTHENTICATED, which a caller need not look at where nothing can have matched. */
+status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched, int64_t now_ms);
 
 /* Ends an attempt whose session ended before its verification: it counts as a failure. */
 void accounts_abandon(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms);

@@ -2,6 +2,7 @@
 /* Owns the table of methods and the order of the checks. Knows neither sockets nor what a method does. */
 #include "broker/dispatch.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -134,5 +135,6 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
         if (status != STATUS_OK)
             return status;
     }
+    assert(method->handler);
     return method->handler(request);
 }

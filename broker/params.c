@@ -26,9 +26,9 @@ static status_t problem_set(char problem[PARAM_PROBLEM_SIZE], const char *format
 
 /* ---- Types ------------------------------------------------------------------------------------ */
 
-/* A text of LOW to HIGH bytes. Bin is taken too, where it is valid UTF-8 (a str always is). */
-static status_t text_bind(const rpc_value_t *value, const char *what, uint64_t low, uint64_t high,
-                          bytes_t *text, char problem[PARAM_PROBLEM_SIZE])
+/* LOW to HIGH bytes, as str or bin. */
+static status_t bytes_bind(const rpc_value_t *value, const char *what, uint64_t low, uint64_t high,
+                           bytes_t *data, char problem[PARAM_PROBLEM_SIZE])
 {
     if (value->type != RPC_STR && value->type != RPC_BIN)
         return problem_set(problem, "%s must be a string", what);
@@ -36,9 +36,21 @@ static status_t text_bind(const rpc_value_t *value, const char *what, uint64_t l
     if (bytes.size < low || bytes.size > high)
         return problem_set(problem, "%s must be %" PRIu64 " to %" PRIu64 " bytes, not %zu", what, low, high,
                            bytes.size);
-    if (value->type == RPC_BIN && !utf8_valid(bytes))
+    *data = bytes;
+    return STATUS_OK;
+}
+
+/* A text of LOW to HIGH bytes. Bin is taken too, where it is valid UTF-8 (a str always is). */
+static status_t text_bind(const rpc_value_t *value, const char *what, uint64_t low, uint64_t high,
+                          bytes_t *text, char problem[PARAM_PROBLEM_SIZE])
+{
+    bytes_t data;
+    status_t status = bytes_bind(value, what, low, high, &data, problem);
+    if (status != STATUS_OK)
+        return status;
+    if (value->type == RPC_BIN && !utf8_valid(data))
         return problem_set(problem, "%s must be valid UTF-8", what);
-    *text = bytes;
+    *text = data;
     return STATUS_OK;
 }
 
@@ -110,7 +122,7 @@ static status_t param_bind(args_t *args, const rpc_value_t *value, param_t param
     case PARAM_USER:
         return text_bind(value, "user", 1, LIMIT_USER, &args->user, problem);
     case PARAM_PASSWORD:
-        return text_bind(value, "password", 0, LIMIT_PASSWORD, &args->password, problem);
+        return bytes_bind(value, "password", 0, LIMIT_PASSWORD, &args->password, problem);
     case PARAM_CLIENT:
         return client_bind(args, value, problem);
     case PARAM_ROLE:
@@ -140,7 +152,7 @@ static status_t option_bind(args_t *args, const rpc_value_t *value, unsigned bit
 {
     switch (bit) {
     case OPTION_SECRET:
-        return text_bind(value, "secret", LIMIT_SECRET_MIN, LIMIT_SECRET_MAX, &args->secret, problem);
+        return bytes_bind(value, "secret", LIMIT_SECRET_MIN, LIMIT_SECRET_MAX, &args->secret, problem);
     case OPTION_TTL_MS:
         return number_bind(value, "ttl_ms", 1, LIMIT_TTL_MS, &args->ttl_ms, problem);
     case OPTION_IF_REVISION:

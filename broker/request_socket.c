@@ -124,19 +124,17 @@ static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
     return NULL;
 }
 
-/* The address of a peer for logs and throttling. Over ipc libzmq gives ":UID:GID:PID", of which the process
- * is left out: it changes with every try. */
+/* The address of a peer for logs and throttling. Over ipc libzmq gives "localhost:UID:GID:PID", of which the
+ * process is left out: it changes with every try. */
 static bytes_t peer_address(zmq_msg_t *payload, char text[64])
 {
     const char *address = zmq_msg_gets(payload, "Peer-Address");
     if (!address || address[0] == '\0')
         return bytes_from_text("ipc");
-    if (address[0] != ':' || address[1] == ':')
+    static const char local[] = "localhost:";
+    if (strncmp(address, local, sizeof local - 1) != 0)
         return bytes_from_text(address);
-    unsigned user = 0;
-    if (sscanf(address, ":%u:", &user) != 1)
-        return bytes_from_text("ipc");
-    snprintf(text, 64, "ipc user %u", user);
+    snprintf(text, 64, "ipc user %lu", strtoul(address + sizeof local - 1, NULL, 10));
     return bytes_from_text(text);
 }
 
@@ -201,8 +199,8 @@ static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg
     answer->limit = size + room;
     if (!buffer_reserve(answer, room))
         return false;
-    size_t capacity = 0;
-    uint8_t *data = buffer_take(answer, &capacity);
+    answer->size += room;
+    uint8_t *data = buffer_take(answer, &room);
     size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
     trailer_t *trailer = (trailer_t *)(void *)(data + place);
     *trailer = (trailer_t){.outlet = outlet, .cost = cost};

@@ -227,9 +227,8 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     order_remove(hub, session);
     hub->session_count--;
     session_unpark(session);
-    if (session->attempt)
-        accounts_abandon(hub->accounts, bytes_from_text(session->peer), bytes_from_text(session->attempt),
-                         now_ms);
+    if (session->attempt.data)
+        accounts_abandon(hub->accounts, bytes_from_text(session->peer), session->attempt, now_ms);
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
@@ -254,9 +253,26 @@ void session_destroy(session_t **self)
     free((void *)(uintptr_t)session->identity.data);
     free(session->peer);
     free(session->user);
-    free(session->attempt);
+    session_attempt_release(session);
     free(session);
     *self = NULL;
+}
+
+bool session_attempt_keep(session_t *session, bytes_t user)
+{
+    uint8_t *copy = malloc(user.size + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, user.data, user.size);
+    copy[user.size] = 0;
+    session->attempt = bytes_of(copy, user.size);
+    return true;
+}
+
+void session_attempt_release(session_t *session)
+{
+    free((void *)(uintptr_t)session->attempt.data);
+    session->attempt = (bytes_t){0};
 }
 
 /* ---- Payloads behind a parked request --------------------------------------------------------- */

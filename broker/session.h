@@ -86,7 +86,7 @@ typedef struct session {
     bytes_t identity; /* socket identity, owned */
     char *peer;       /* address of the other end, owned */
     char *user;       /* the account it is a manager by, owned; NULL */
-    char *attempt;    /* the account that a parked `auth` is about, owned; NULL */
+    bytes_t attempt;  /* the account that a parked `auth` is about, owned; may hold any characters */
 } session_t;
 
 /* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL where
@@ -111,6 +111,10 @@ KV_MUST_USE status_t session_prove(session_t *session, int64_t now_ms);
  * way is through. BY is who did it. The client is reviewed unless the end is FORGOTTEN (then forgetting goes
  * on). */
 void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms);
+/* Keeps the name of the account that an `auth` is about. False where memory is refused. */
+KV_MUST_USE bool session_attempt_keep(session_t *session, bytes_t user);
+void session_attempt_release(session_t *session);
+
 /* Frees an ended session. */
 void session_destroy(session_t **session);
 

@@ -28,11 +28,10 @@ status_t handle_auth(request_t *request)
     }
     if (status != STATUS_OK)
         return request_fail(request, status, "the account cannot be looked at now");
-    session->attempt = strndup((const char *)user.data, user.size);
-    if (!session->attempt || !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
-        status = accounts_end(hub->accounts, bytes_from_text(session->peer), user, false, request->now_ms);
-        free(session->attempt);
-        session->attempt = NULL;
+    if (!session_attempt_keep(session, user) ||
+        !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
+        accounts_abandon(hub->accounts, bytes_from_text(session->peer), user, request->now_ms);
+        session_attempt_release(session);
         return request_fail(request, STATUS_UNAVAILABLE,
                             "out of memory to verify a password: try again later");
     }
@@ -44,23 +43,22 @@ status_t auth_finish(request_t *request, bool matched)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    char *user = session->attempt;
-    session->attempt = NULL;
-    status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), bytes_from_text(user),
-                                   matched, request->now_ms);
+    const char *client = session->client->id;
+    status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), session->attempt, matched,
+                                   request->now_ms);
     char quoted[QUOTE_SIZE];
-    utf8_quote(bytes_from_text(user), quoted, sizeof quoted);
+    utf8_quote(session->attempt, quoted, sizeof quoted);
     if (status != STATUS_OK) {
         hub->stats.auth_failure_total++;
-        log_warning("client %s failed to authenticate as %s from %s", session->client->id, quoted,
-                    session->peer);
-        free(user);
+        log_warning("client %s failed to authenticate as %s from %s", client, quoted, session->peer);
+        session_attempt_release(session);
         return request_fail(request, status, "wrong user or password");
     }
     hub->stats.auth_success_total++;
-    log_info("client %s authenticated as %s from %s", session->client->id, quoted, session->peer);
+    log_info("client %s authenticated as %s from %s", client, quoted, session->peer);
     free(session->user);
-    session->user = user;
+    session->user = (char *)(uintptr_t)session->attempt.data; /* an account's name holds no zero */
+    session->attempt = (bytes_t){0};
     if (session->role != ROLE_MANAGER) {
         session->role = ROLE_MANAGER;
         engine_record(hub->engine, CHANGE_ROLE, session->client, bytes_from_text(role_text(session->role)),
