@@ -24,7 +24,7 @@ static const char *bind_advice(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "another program listens there: stop it, or choose another endpoint";
+        return "in use: stop the program that listens there, or choose another endpoint";
     case EADDRNOTAVAIL:
     case ENODEV:
         return "this machine has no such address: choose one that it has";

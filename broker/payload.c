@@ -56,32 +56,65 @@ static void request_finish(request_t *request, status_t status, uint32_t msgid, 
     }
 }
 
-/* Carries out one request or notification, within LIMIT bytes of answers in all. */
-static void request_run(session_t *session, const rpc_message_t *message, size_t limit, int64_t now_ms)
+/* Bytes of answers that may be there after the message just read, so that each one behind it can have its
+ * error. How many those are is bounded by the bytes left, or known once they were counted. */
+static size_t run_limit(const run_t *run, const limits_t *limits)
+{
+    uint64_t later = limits->batch - run->done;
+    uint64_t left = run->payload.size - run->at;
+    if (run->total > 0)
+        later = run->total - run->done;
+    else if (left < later)
+        later = left;
+    return limits->message - (later + 1) * ERROR_ROOM;
+}
+
+/* Counts the messages that are left, for a limit that is exact. False where that was done before. */
+static bool run_count(run_t *run, const limits_t *limits)
+{
+    if (run->total > 0)
+        return false;
+    bytes_t left = bytes_of(run->payload.data + run->at, run->payload.size - run->at);
+    run->total = run->done + (left.size > 0 ? rpc_count(left, limits->batch) : 0);
+    return true;
+}
+
+/* Carries out one request or notification. */
+static void request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
 {
     run_t *run = &session->run;
     hub_t *hub = session->hub;
+    const limits_t *limits = &hub->settings->limits;
     size_t before = run->answer.size;
     bool owed = message->kind == RPC_REQUEST;
     const method_t *method = method_find(message->method);
-    if (owed)
-        hub->stats.requests_total++;
-    else
-        hub->stats.notifications_total++;
-    if (method && method->changes && before + CHANGE_ROOM > limit) {
-        run->overflow = true;
-        if (owed)
-            run_overflow(session, message->msgid);
-        return;
+    hub->stats.requests_total += owed;
+    hub->stats.notifications_total += !owed;
+    run->answer.limit = run_limit(run, limits);
+    if (method && method->changes && before + CHANGE_ROOM > run->answer.limit) {
+        run_count(run, limits);
+        run->answer.limit = run_limit(run, limits);
+        if (before + CHANGE_ROOM > run->answer.limit) {
+            run->overflow = true;
+            if (owed)
+                run_overflow(session, message->msgid);
+            return;
+        }
     }
-    run->answer.limit = limit;
-    rpc_write_result(&run->answer, message->msgid);
     request_t request;
     request.hub = hub;
     request.session = session;
     request.answer = &run->answer;
     request.now_ms = now_ms;
+    rpc_write_result(&run->answer, message->msgid);
     status_t status = dispatch(&request, method, message);
+    if (run->answer.failed && run_count(run, limits)) {
+        /* Nothing was changed (that was looked at above): there may be more room than was thought. */
+        buffer_truncate(&run->answer, before);
+        run->answer.limit = run_limit(run, limits);
+        rpc_write_result(&run->answer, message->msgid);
+        status = dispatch(&request, method, message);
+    }
     if (session->park != PARK_NONE) {
         assert(status == STATUS_OK);
         buffer_truncate(&run->answer, before);
@@ -92,17 +125,6 @@ static void request_run(session_t *session, const rpc_message_t *message, size_t
     request_finish(&request, status, message->msgid, owed, before);
     if (hub->review)
         hub_review(hub);
-}
-
-/* Bytes of answers that may be there after the message just read, so that each one behind it can have its
- * error. */
-static size_t run_limit(const run_t *run, const limits_t *limits)
-{
-    uint64_t later = limits->batch - run->done;
-    uint64_t left = run->payload.size - run->at;
-    if (left < later)
-        later = left;
-    return limits->message - (later + 1) * ERROR_ROOM;
 }
 
 /* Handles the next message. False at the end of the payload. */
@@ -139,7 +161,7 @@ static bool run_step(session_t *session, int64_t now_ms)
             request_finish(&request, request_fail(&request, STATUS_INVALID_ARGUMENT, "%s", message.problem),
                            message.msgid, message.answered, before);
     } else if (!run->overflow) {
-        request_run(session, &message, run_limit(run, limits), now_ms);
+        request_run(session, &message, now_ms);
     } else if (message.kind == RPC_REQUEST) {
         run_overflow(session, message.msgid);
     }

@@ -18,6 +18,7 @@ enum {
     HEARTBEAT_MS = 10000,         /* ZMTP ping to a silent peer */
     HEARTBEAT_TIMEOUT_MS = 30000, /* without an answer for so long it is gone */
     ENVELOPE_BYTES = 4096,        /* of an envelope, lengths included */
+    TRIM_BYTES = 65536,           /* unused memory of an answer that is given back before it is sent */
     MESSAGE_COST = 128            /* bytes that libzmq holds for a message beside its content, about */
 };
 
@@ -190,18 +191,34 @@ static void answer_free(void *data, void *hint)
     free(data);
 }
 
-/* Makes MESSAGE of the bytes of ANSWER, counted in OUTLET until libzmq lets go of them. False where memory is
- * refused. */
+/* Trims ANSWER where much of its memory is not used, and makes room behind it for a trailer. False where
+ * memory is refused. */
+static bool answer_prepare(buffer_t *answer)
+{
+    size_t room = alignof(trailer_t) - 1 + sizeof(trailer_t);
+    answer->limit = answer->size + room;
+    if (!buffer_reserve(answer, room))
+        return false;
+    if (answer->capacity - answer->limit > TRIM_BYTES) {
+        uint8_t *trimmed = realloc(answer->data, answer->limit);
+        if (trimmed) {
+            answer->data = trimmed;
+            answer->capacity = answer->limit;
+        }
+    }
+    return true;
+}
+
+/* Makes MESSAGE of the bytes of a prepared ANSWER, which count as COST in OUTLET until libzmq lets go of
+ * them. False where memory is refused. */
 static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg_t *message)
 {
     size_t size = answer->size;
-    size_t room = alignof(trailer_t) - 1 + sizeof(trailer_t);
-    answer->limit = size + room;
-    if (!buffer_reserve(answer, room))
-        return false;
-    answer->size += room;
-    uint8_t *data = buffer_take(answer, &room);
+    answer->size = answer->limit;
+    size_t whole = 0;
+    uint8_t *data = buffer_take(answer, &whole);
     size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
+    assert(place + sizeof(trailer_t) <= whole);
     trailer_t *trailer = (trailer_t *)(void *)(data + place);
     *trailer = (trailer_t){.outlet = outlet, .cost = cost};
     if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {
@@ -233,13 +250,17 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
                          bytes_t envelope, buffer_t *answer)
 {
     outlet_t *outlet = connection->outlet;
-    size_t outstanding = atomic_load(&outlet->bytes);
-    size_t cost = answer->size + envelope.size + MESSAGE_COST;
-    if (outstanding > 0 && outstanding + cost > requests->settings->limits.outstanding)
-        return false;
     zmq_msg_t message;
     if (connection->cut || connection->lost)
         return true;
+    if (!answer_prepare(answer))
+        return false;
+    /* What an answer holds is its memory, not its content: with short answers that is several times as much.
+     */
+    size_t cost = answer->capacity + envelope.size + MESSAGE_COST;
+    size_t outstanding = atomic_load(&outlet->bytes);
+    if (outstanding > 0 && outstanding + cost > requests->settings->limits.outstanding)
+        return false;
     if (!answer_wrap(answer, outlet, cost, &message))
         return false;
     if (!envelope_send(requests->socket, identity, envelope) ||

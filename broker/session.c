@@ -232,6 +232,9 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
+    if (end == SESSION_END_SLOW)
+        log_warning("a session from %s is cut off: too much waits for it, or for its answers (slow)",
+                    session->peer);
     if (end != SESSION_END_LOST)
         hub->ops->release(hub->context, session->connection, end == SESSION_END_SLOW);
     session->ended = true;

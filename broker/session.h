@@ -47,6 +47,7 @@ typedef struct run {
     uint64_t done;     /* messages read */
     buffer_t answer;   /* answers so far */
     buffer_t envelope; /* to send back before the answer; empty for DEALER */
+    uint64_t total;    /* messages in the whole payload where they were counted, else 0 */
     bool overflow;     /* an answer did not fit: nothing more is carried out */
     bool answer_owed;  /* parked: the request under way is no notification */
     uint32_t msgid;    /* parked: of the request under way */
