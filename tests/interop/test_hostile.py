@@ -201,8 +201,7 @@ class Pinger(threading.Thread):
 def run_into_the_bound(broker, manager, size, count, batch):
     """Asks for values without reading until the broker ends the session; returns the most memory that it held meanwhile."""
     before, peak = broker.rss(), 0
-    with RawPeer(broker.request_endpoint, b"slow/1") as slow:
-        slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    with RawPeer(broker.request_endpoint, b"slow/1", receive_buffer=65536) as slow:
         slow.send_frame(pack([0, 1, "put", ["k", "v" * size]]))
         assert unpack_all(slow.read_frame()[1])[0][2] is None
         for _ in range(count):

@@ -553,15 +553,14 @@ class RawPeer:
 
     MORE, LONG, COMMAND = 1, 2, 4
 
-    def __init__(self, endpoint, identity=b"", kind=b"DEALER", handshake=True):
-        address = endpoint.split("://", 1)[1]
-        if endpoint.startswith("ipc://"):
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.settimeout(TIMEOUT)
-            self.socket.connect(address)
-        else:
-            host, port = address.rsplit(":", 1)
-            self.socket = socket.create_connection((host, int(port)), TIMEOUT)
+    def __init__(self, endpoint, identity=b"", kind=b"DEALER", handshake=True, receive_buffer=None):
+        ipc, address = endpoint.startswith("ipc://"), endpoint.split("://", 1)[1]
+        self.socket = socket.socket(socket.AF_UNIX if ipc else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.settimeout(TIMEOUT)
+        if receive_buffer:  # before connecting: Linux stalls both directions of a connection whose window shrinks
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        host, _, port = address.rpartition(":")
+        self.socket.connect(address if ipc else (host, int(port)))
         if handshake:
             self.handshake(identity, kind)
 
