@@ -230,7 +230,7 @@ def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(s
             # What is outstanding, one answer and the stored value, the sockets' own buffers.
             assert peak < 16 * MIB + 10 * MIB + SLACK, f"{peak >> 20} MiB, turn {turn}"
         assert broker.rss() - before < 16 * MIB + 10 * MIB + SLACK  # not more after three than after one
-        assert len(re.findall(r"slow.*disconnected.*\bslow\b", broker.log())) == 3
+        wait_until(lambda: len(re.findall(r"slow.*disconnected.*\bslow\b", broker.log())) == 3, what="the log says why")
         disturbed = sorted(pinger.times[len(calm):])
         assert disturbed[len(disturbed) // 2] < max(0.02, 20 * calm[len(calm) // 2])
         assert disturbed[-1] < 1.0

@@ -10,7 +10,7 @@ import time
 import pytest
 import zmq
 
-from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, pack, unpack_all, wait_until
+from kvtest import TIMEOUT, Broker, RawPeer, RpcError, binary_of, clients_of, pack, unpack_all, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 _serial = itertools.count()
@@ -346,37 +346,32 @@ def test_killed_peer__reused_number_is_empty():
             assert client.call("list")["entries"] == []
 
 
-@pytest.mark.parametrize("identity", (None, "dead/1"), ids=("numbered", "named"))
+@pytest.mark.parametrize("identity", (b"", b"dead/1"), ids=("numbered", "named"))
 @pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
-def test_killed_peer__requests_it_had_queued_leave_no_session(identity, ipc):
+def test_dead_peer__requests_it_had_queued_are_carried_out_and_leave_no_session(identity, ipc):
     with Broker(ipc=ipc) as broker, broker.manager() as manager:
-        peer = broker.peer(identity=identity)
+        peer = RawPeer(broker.request_endpoint, identity)
+        peer.send_frame(pack([0, 1, "hello", []]))
+        name = unpack_all(peer.read_frame()[1])[0][3]["client"]
         os.kill(broker.process.pid, signal.SIGSTOP)
         try:
-            peer.do("post", method="put", params=["k", "last words"], count=200)
+            for number in range(200):
+                peer.send_frame(pack([0, 1, "put", ["k", f"last words {number}"]]))
+            peer.close()  # what was sent and the end of the connection now wait in the system, together
         finally:
-            peer_flushed(peer)
-            peer.kill()
             os.kill(broker.process.pid, signal.SIGCONT)
         # Whatever was queued has been taken once a later connection's request is answered and the dead one is gone.
         with broker.client() as later:
             later.call("ping")
-        disconnected(manager, peer.hello["ids"][0])
+        disconnected(manager, name)
+        wait_until(lambda: {one["id"] for one in clients_of(manager).values() if one["connected"]} == {whoami(manager)})
         for _ in range(50):
             everybody = clients_of(manager)
             assert [one["id"] for one in everybody.values() if one["connected"]] == [whoami(manager)]
         if identity:
-            assert manager.call("manage", "dead", "get", "k") == "last words"
+            assert manager.call("manage", "dead", "get", "k") == "last words 199"
         else:
             assert set(everybody) == {whoami(manager)}
-
-
-def peer_flushed(peer):
-    """The peer's I/O thread has given its messages to the system: nothing of them waits in the process any more."""
-    def sleeping():
-        with open(f"/proc/{peer.pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] == "S"
-    wait_until(sleeping, what="the peer's process has nothing to do")
 
 
 def test_bye__ends_the_session_and_the_rest_of_the_payload_is_dropped(broker, manager, name):
