@@ -3,6 +3,8 @@
  * what hashing it piece by piece does. */
 #include "broker/digest.h"
 
+#include <endian.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -11,26 +13,22 @@ enum {
     FRAME = 4 + 1 + 8  /* bytes of key length, type and revision */
 };
 
-static void put_little_endian(uint8_t *to, uint64_t number, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        to[i] = (uint8_t)(number >> (i * 8));
-}
-
 static uint64_t digest_at_once(bytes_t key, bool binary, bytes_t value, uint64_t revision)
 {
     uint8_t bytes[AT_ONCE_MAX + FRAME];
     uint8_t *to = bytes;
-    put_little_endian(to, key.size, 4);
-    to += 4;
+    uint32_t key_size = htole32((uint32_t)key.size);
+    uint64_t number = htole64(revision);
+    memcpy(to, &key_size, sizeof key_size);
+    to += sizeof key_size;
     memcpy(to, key.data, key.size);
     to += key.size;
     *to++ = binary;
     if (value.size != 0)
         memcpy(to, value.data, value.size);
     to += value.size;
-    put_little_endian(to, revision, 8);
-    to += 8;
+    memcpy(to, &number, sizeof number);
+    to += sizeof number;
     return XXH64(bytes, (size_t)(to - bytes), 0);
 }
 
@@ -39,15 +37,14 @@ uint64_t digest_entry(bytes_t key, bool binary, bytes_t value, uint64_t revision
     if (key.size + value.size <= AT_ONCE_MAX)
         return digest_at_once(key, binary, value, revision);
     XXH64_state_t state;
-    uint8_t number[8];
+    uint32_t key_size = htole32((uint32_t)key.size);
+    uint64_t number = htole64(revision);
     uint8_t type = binary;
     XXH64_reset(&state, 0);
-    put_little_endian(number, key.size, 4);
-    XXH64_update(&state, number, 4);
+    XXH64_update(&state, &key_size, sizeof key_size);
     XXH64_update(&state, key.data, key.size);
     XXH64_update(&state, &type, 1);
     XXH64_update(&state, value.data, value.size);
-    put_little_endian(number, revision, 8);
-    XXH64_update(&state, number, 8);
+    XXH64_update(&state, &number, sizeof number);
     return XXH64_digest(&state);
 }

@@ -200,7 +200,7 @@ static bool expire_first(engine_t *engine, int64_t now_ms)
 }
 
 /* Finds the entry KEY, after expiring it if its time has come. */
-static bool find_live(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms, kept_t *kept)
+static inline bool find_live(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms, kept_t *kept)
 {
     if (!store_find(store, key, kept))
         return false;

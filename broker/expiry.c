@@ -117,7 +117,7 @@ void expiry_remove(expiry_t *expiry, deadline_t *deadline)
             sift_down(expiry, place, last);
     }
     deadline->place = EXPIRY_NOWHERE;
-    if (expiry->count + (1U + SPARE_CHUNKS) * EXPIRY_CHUNK <= expiry->chunk_count * EXPIRY_CHUNK)
+    if (expiry->count + (1UL + SPARE_CHUNKS) * EXPIRY_CHUNK <= expiry->chunk_count * EXPIRY_CHUNK)
         free(expiry->chunks[--expiry->chunk_count]);
 }
 

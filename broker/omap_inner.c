@@ -28,16 +28,14 @@ separator_t *separator_new(bytes_t left, bytes_t right)
     return separator;
 }
 
-bool inner_prefix_matches(const inner_t *inner, bytes_t key, unsigned *index)
+int inner_prefix_order(const inner_t *inner, bytes_t key)
 {
-    bytes_t prefix = bytes_of(inner_separators(inner)[0]->data, inner->prefix);
-    if (key.size >= prefix.size) {
-        int order = memcmp(key.data, prefix.data, prefix.size);
-        *index = order < 0 ? 0 : inner->count;
-        return order == 0;
-    }
-    *index = bytes_compare(key, prefix) < 0 ? 0 : inner->count;
-    return false;
+    bytes_t prefix = bytes_of(inner->start, inner->prefix);
+    if (prefix.size > INNER_PREFIX_AT_HAND)
+        prefix.data = inner_separators(inner)[0]->data;
+    if (key.size >= prefix.size)
+        return memcmp(key.data, prefix.data, prefix.size);
+    return bytes_compare(key, prefix);
 }
 
 unsigned inner_resolve(const inner_t *inner, bytes_t key, unsigned from)
@@ -63,13 +61,18 @@ static void inner_refresh(inner_t *inner)
     if (inner->count > 1)
         inner->prefix = (uint16_t)shared_prefix(separator_bytes(separators[0]),
                                                 separator_bytes(separators[inner->count - 1]));
+    size_t at_hand = inner->prefix < INNER_PREFIX_AT_HAND ? inner->prefix : INNER_PREFIX_AT_HAND;
+    if (at_hand != 0)
+        memcpy(inner->start, separators[0]->data, at_hand);
     for (unsigned i = 0; i < inner->count; i++)
         inner->heads[i] = key_head(separator_bytes(separators[i]), inner->prefix);
+    for (unsigned i = inner->count; i <= inner->room; i++)
+        inner->heads[i] = NO_HEAD;
 }
 
 static size_t inner_size(size_t room)
 {
-    return sizeof(inner_t) + room * (sizeof(uint64_t) + sizeof(void *)) + (room + 1) * sizeof(void *);
+    return sizeof(inner_t) + (room + 1) * sizeof(uint32_t) + (2 * room + 1) * sizeof(void *);
 }
 
 static inner_t *inner_with_room(size_t room)
@@ -80,6 +83,7 @@ static inner_t *inner_with_room(size_t room)
     inner->count = 0;
     inner->room = (uint16_t)room;
     inner->prefix = 0;
+    memset(inner->heads, 0xff, (room + 1) * sizeof *inner->heads); /* NO_HEAD */
     return inner;
 }
 
@@ -108,6 +112,7 @@ static bool inner_resize(inner_t **inner, size_t room)
         return false;
     moved->count = old->count;
     moved->prefix = old->prefix;
+    memcpy(moved->start, old->start, sizeof old->start);
     memcpy(moved->heads, old->heads, old->count * sizeof *old->heads);
     memcpy(inner_separators(moved), inner_separators(old), old->count * sizeof(void *));
     memcpy(inner_children(moved), inner_children(old), (old->count + 1U) * sizeof(void *));
@@ -155,7 +160,7 @@ bool inner_remove(inner_t *inner, unsigned index)
     memmove(separators + beside, separators + beside + 1, behind * sizeof(void *));
     memmove(inner->heads + beside, inner->heads + beside + 1, behind * sizeof *inner->heads);
     memmove(children + index, children + index + 1, (inner->count - index) * sizeof(void *));
-    inner->count--;
+    inner->heads[--inner->count] = NO_HEAD;
     if (inner->count == 0)
         inner->prefix = 0;
     return true;

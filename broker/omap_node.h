@@ -3,6 +3,7 @@
 #ifndef KV_BROKER_OMAP_NODE_H
 #define KV_BROKER_OMAP_NODE_H
 
+#include <endian.h>
 #include <stdlib.h>
 
 #ifdef __SSE2__
@@ -95,6 +96,19 @@ static inline unsigned tags_matching(const uint8_t *tags, uint8_t tag)
 #endif
 }
 
+/* Whether A and B, of the same SIZE, are equal. Most keys are short: those need no call. */
+static inline bool same_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    uint64_t words[4];
+    if (size < sizeof *words || size > 2 * sizeof *words)
+        return memcmp(a, b, size) == 0;
+    memcpy(&words[0], a, sizeof *words);
+    memcpy(&words[1], b, sizeof *words);
+    memcpy(&words[2], a + size - sizeof *words, sizeof *words);
+    memcpy(&words[3], b + size - sizeof *words, sizeof *words);
+    return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
+}
+
 /* The slot of KEY, whose fingerprint is TAG, or LEAF_NO_SLOT. The last 16 tags may reach into the offsets,
  * which are within the block: slots >= 8 takes 24 bytes. */
 static inline unsigned leaf_find(const leaf_t *leaf, bytes_t key, uint8_t tag)
@@ -105,7 +119,8 @@ static inline unsigned leaf_find(const leaf_t *leaf, bytes_t key, uint8_t tag)
             mask &= (1U << (leaf->count - first)) - 1;
         for (; mask != 0; mask &= mask - 1) {
             unsigned slot = first + (unsigned)__builtin_ctz(mask);
-            if (bytes_equal(leaf_key(leaf, slot), key))
+            bytes_t kept = leaf_key(leaf, slot);
+            if (kept.size == key.size && (key.size == 0 || same_bytes(kept.data, key.data, key.size)))
                 return slot;
         }
     }
@@ -141,9 +156,12 @@ void leaf_shrink(leaf_t **leaf);
  * child i sort before separator i; it and what sorts after it are below the children from i + 1 on. */
 
 enum {
-    INNER_ROOM_MIN = 7,  /* separators that a new node has room for; doubles, and one more */
-    INNER_ROOM_MAX = 127 /* separators of a node at most */
+    INNER_ROOM_MIN = 7,       /* separators that a new node has room for; doubles, and one more */
+    INNER_ROOM_MAX = 127,     /* separators of a node at most */
+    INNER_PREFIX_AT_HAND = 18 /* bytes: the node's first 24 bytes are its head */
 };
+
+#define NO_HEAD UINT32_MAX
 
 /* The shortest string that tells the keys on its left from those on its right. */
 typedef struct separator {
@@ -152,20 +170,21 @@ typedef struct separator {
 } separator_t;
 
 typedef struct inner {
-    uint16_t count;   /* separators; children are one more */
-    uint16_t room;    /* separators that there is room for */
-    uint16_t prefix;  /* bytes that all separators begin with, or fewer */
-    uint64_t heads[]; /* the 8 bytes of each separator after the prefix, as key_head gives them */
+    uint16_t count;                      /* separators; children are one more */
+    uint16_t room;                       /* separators that there is room for; one more is a multiple of 8 */
+    uint16_t prefix;                     /* bytes that all separators begin with, or fewer */
+    uint8_t start[INNER_PREFIX_AT_HAND]; /* the first of them */
+    uint32_t heads[]; /* the 4 bytes of each separator after the prefix, as key_head gives them */
 } inner_t;
 
 static inline separator_t **inner_separators(const inner_t *inner)
 {
-    return (separator_t **)(uintptr_t)(inner->heads + inner->room);
+    return (separator_t **)(uintptr_t)(inner->heads + inner->room + 1);
 }
 
 static inline void **inner_children(const inner_t *inner)
 {
-    return (void **)(uintptr_t)(inner->heads + (size_t)inner->room * 2);
+    return (void **)(uintptr_t)(inner_separators(inner) + inner->room);
 }
 
 static inline bytes_t separator_bytes(const separator_t *separator)
@@ -173,52 +192,43 @@ static inline bytes_t separator_bytes(const separator_t *separator)
     return bytes_of(separator->data, separator->size);
 }
 
-/* The 8 bytes of KEY from SKIP on as a big-endian number, so that numbers sort as bytes do; zeros behind its
+/* The 4 bytes of KEY from SKIP on as a big-endian number, so that numbers sort as bytes do; zeros behind its
  * end. */
-static inline uint64_t key_head(bytes_t key, size_t skip)
+static inline uint32_t key_head(bytes_t key, size_t skip)
 {
-    uint64_t head = 0;
+    uint32_t head = 0;
     if (key.size >= skip + sizeof head) {
         memcpy(&head, key.data + skip, sizeof head);
-    } else if (key.size >= sizeof head) {
-        /* Read the key's last 8 bytes and shift out those before SKIP: no byte beyond the key is touched. */
-        memcpy(&head, key.data + key.size - sizeof head, sizeof head);
-        size_t before = skip + sizeof head - key.size;
-        return before >= sizeof head ? 0 : __builtin_bswap64(head) << (before * 8);
-    } else {
-        for (size_t i = skip; i < key.size; i++)
-            head |= (uint64_t)key.data[i] << (56 - (i - skip) * 8);
-        return head;
+        return be32toh(head);
     }
-    return __builtin_bswap64(head);
+    for (size_t i = skip; i < key.size; i++)
+        head |= (uint32_t)key.data[i] << (24 - (i - skip) * 8);
+    return head;
 }
 
 /* The child that KEY belongs below, where some separators have the same head as it. */
 unsigned inner_resolve(const inner_t *inner, bytes_t key, unsigned from);
-/* Whether KEY begins with the node's prefix. If not, *INDEX is the child that it belongs below. */
-bool inner_prefix_matches(const inner_t *inner, bytes_t key, unsigned *index);
+/* 0 where KEY begins with the node's prefix; else below or above 0 as it sorts before or after all that do.
+ */
+int inner_prefix_order(const inner_t *inner, bytes_t key);
 
-/* The index of the child that KEY belongs below. */
+/* The index of the child that KEY belongs below. Free of branches but for the rare cases: what a key is like
+ * cannot be foretold. */
 static inline unsigned inner_index(const inner_t *inner, bytes_t key)
 {
-    unsigned index;
-    if (inner->prefix != 0 && !inner_prefix_matches(inner, key, &index))
-        return index;
-    uint64_t head = key_head(key, inner->prefix);
-    const uint64_t *base = inner->heads;
-    unsigned length = inner->count;
-    if (length == 0)
-        return 0;
-    while (length > 1) {
-        unsigned half = length / 2;
-        base = base[half - 1] < head ? base + half : base;
-        length -= half;
+    int order = inner->prefix == 0 ? 0 : inner_prefix_order(inner, key);
+    if (__builtin_expect(order != 0, 0))
+        return order < 0 ? 0 : inner->count;
+    uint32_t head = key_head(key, inner->prefix);
+    const uint32_t *heads = inner->heads;
+    size_t below = 0;
+    for (size_t step = (inner->room + 1U) / 2; step > 0; step /= 2) {
+        size_t higher = below + step;
+        below = heads[higher - 1] < head ? higher : below;
     }
-    base += *base < head;
-    index = (unsigned)(base - inner->heads);
-    if (index < inner->count && *base == head)
-        return inner_resolve(inner, key, index);
-    return index;
+    if (__builtin_expect(heads[below] == head, 0) && below < inner->count)
+        return inner_resolve(inner, key, (unsigned)below);
+    return (unsigned)below;
 }
 
 /* The shortest separator between two neighbouring keys, owned. NULL where memory is refused. */

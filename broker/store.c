@@ -7,11 +7,6 @@
 
 #include "broker/digest.h"
 
-/* A record's head: flags in the low byte, the revision above. */
-enum { FLAG_BINARY = 1, FLAG_EXTERNAL = 2, FLAG_MORTAL = 4, REVISION_SHIFT = 8 };
-
-typedef uint64_t head_t;
-
 static_assert(sizeof(head_t) + STORE_INLINE_MAX <= OMAP_PAYLOAD_MAX,
               "a record holds the longest inline value");
 
@@ -34,35 +29,6 @@ uint64_t store_keys(const store_t *store)
 uint64_t store_bytes(const store_t *store)
 {
     return store->bytes;
-}
-
-void store_read(void *payload, size_t size, kept_t *kept)
-{
-    head_t head;
-    memcpy(&head, payload, sizeof head);
-    kept->payload = payload;
-    kept->payload_size = size;
-    kept->revision = head >> REVISION_SHIFT;
-    kept->binary = (head & FLAG_BINARY) != 0;
-    kept->mortal = (head & FLAG_MORTAL) != 0;
-    if ((head & FLAG_EXTERNAL) == 0) {
-        kept->external = NULL;
-        kept->value = bytes_of(kept->payload + sizeof head, size - sizeof head);
-        return;
-    }
-    memcpy(&kept->external, kept->payload + sizeof head, sizeof kept->external);
-    const external_t *external = kept->external;
-    kept->value = bytes_of(external->data + external->key_size, external->value_size);
-}
-
-bool store_find(const store_t *store, bytes_t key, kept_t *kept)
-{
-    size_t size;
-    void *payload = omap_find(&store->map, key, &size);
-    if (payload == NULL)
-        return false;
-    store_read(payload, size, kept);
-    return true;
 }
 
 /* Makes the external part of an entry, with a deadline in the heap where PUT has a ttl. */
@@ -104,7 +70,7 @@ static void payload_write(uint8_t *payload, const put_t *put, uint64_t revision,
     head |= put->ttl_ms != 0 ? FLAG_MORTAL : 0;
     memcpy(payload, &head, sizeof head);
     if (external != NULL)
-        memcpy(payload + sizeof head, &external, sizeof external);
+        memcpy(payload + sizeof head, &external, sizeof(void *));
     else if (put->value.size != 0)
         memcpy(payload + sizeof head, put->value.data, put->value.size);
 }
@@ -117,7 +83,7 @@ bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t du
         external = external_new(store, put, due_ms);
         if (external == NULL)
             return false;
-        size = sizeof(head_t) + sizeof external;
+        size = sizeof(head_t) + sizeof(void *);
     }
     uint64_t digest = digest_entry(put->key, put->binary, put->value, revision);
     if (old != NULL)

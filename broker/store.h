@@ -34,6 +34,10 @@ struct store {
     store_t *next;
 };
 
+/* A record's head: flags in the low byte, the revision above. */
+typedef uint64_t head_t;
+enum { FLAG_BINARY = 1, FLAG_EXTERNAL = 2, FLAG_MORTAL = 4, REVISION_SHIFT = 8 };
+
 /* An entry as it is kept; valid until the store is next changed. */
 typedef struct kept {
     uint8_t *payload;     /* of its record */
@@ -51,10 +55,36 @@ store_t *store_new(expiry_t *expiry, void *owner, uint64_t seed);
  * store itself: *STORE is NULL then. */
 void store_drain(store_t **store, unsigned *budget);
 
-/* The entry KEY, or false where there is none; whether its time has come is the caller's question. */
-KV_MUST_USE bool store_find(const store_t *store, bytes_t key, kept_t *kept);
 /* Makes out of a map's payload what is kept. */
-void store_read(void *payload, size_t size, kept_t *kept);
+static inline void store_read(void *payload, size_t size, kept_t *kept)
+{
+    head_t head;
+    memcpy(&head, payload, sizeof head);
+    kept->payload = payload;
+    kept->payload_size = size;
+    kept->revision = head >> REVISION_SHIFT;
+    kept->binary = (head & FLAG_BINARY) != 0;
+    kept->mortal = (head & FLAG_MORTAL) != 0;
+    if ((head & FLAG_EXTERNAL) == 0) {
+        kept->external = NULL;
+        kept->value = bytes_of(kept->payload + sizeof head, size - sizeof head);
+        return;
+    }
+    memcpy(&kept->external, kept->payload + sizeof head, sizeof(void *));
+    const external_t *external = kept->external;
+    kept->value = bytes_of(external->data + external->key_size, external->value_size);
+}
+
+/* The entry KEY, or false where there is none; whether its time has come is the caller's question. */
+KV_MUST_USE static inline bool store_find(const store_t *store, bytes_t key, kept_t *kept)
+{
+    size_t size;
+    void *payload = omap_find(&store->map, key, &size);
+    if (payload == NULL)
+        return false;
+    store_read(payload, size, kept);
+    return true;
+}
 
 /* Writes an entry in place of OLD (as found, or NULL where there is none). False where memory is refused:
  * nothing has changed then. */

@@ -47,14 +47,15 @@ static int64_t clock_ns(clockid_t clock)
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long size = 0;
-    unsigned long resident = 0;
+    char text[128] = "";
+    char *at = text;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file != NULL && fscanf(file, "%lu %lu", &size, &resident) != 2)
-        resident = 0;
+    if (file == NULL || fgets(text, sizeof text, file) == NULL)
+        text[0] = '\0';
     if (file != NULL)
         (void)fclose(file);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    (void)strtoull(at, &at, 10); /* the whole size; resident pages follow */
+    return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void put_one(engine_t *engine, store_t *store, bytes_t key, const uint8_t *value)
