@@ -341,9 +341,16 @@ bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
     return false;
 }
 
+bool engine_digest_prepare(engine_t *engine, store_t *store, int64_t now_ms, unsigned budget)
+{
+    while (budget > 0 && expire_first(engine, now_ms))
+        budget--;
+    return budget > 0 && store_digest_grow(store, &budget);
+}
+
 uint64_t engine_digest(engine_t *engine, store_t *store, int64_t now_ms)
 {
-    while (expire_first(engine, now_ms)) {
+    while (!engine_digest_prepare(engine, store, now_ms, UINT32_MAX)) {
     }
     return store->digest;
 }

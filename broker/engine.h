@@ -146,9 +146,13 @@ void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, by
  * passed over. ENTRY's slices are borrowed until the next call. */
 KV_MUST_USE bool engine_walk_next(engine_walk_t *walk, entry_t *entry);
 
-/* The store's digest, PROTOCOL.md section 7, after what is due in it has been expired. Kept up to date by
- * each change: constant time but for what is due. */
+/* The store's digest, PROTOCOL.md section 7, after what is due has been expired. The first question goes
+ * through all entries (some 0.2 us each); from then on each change keeps the answer up to date, and it takes
+ * constant time. */
 uint64_t engine_digest(engine_t *engine, store_t *store, int64_t now_ms);
+/* Does at most BUDGET entries' worth of that work. Returns whether engine_digest now takes constant time; if
+ * not, call again, and let other requests come between: a large store makes no pause so. */
+KV_MUST_USE bool engine_digest_prepare(engine_t *engine, store_t *store, int64_t now_ms, unsigned budget);
 
 /* Does time's work: expires what is due and gives back memory of closed stores, at most BUDGET pieces of work
  * (an expired entry, a freed node). Returns whether work is left that is due now. */

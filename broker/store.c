@@ -31,6 +31,43 @@ uint64_t store_bytes(const store_t *store)
     return store->bytes;
 }
 
+/* Whether the digest is up to date as far as KEY. */
+static bool digest_covers(const store_t *store, bytes_t key)
+{
+    if (store->digest_state != DIGEST_GROWING)
+        return store->digest_state == DIGEST_KEPT;
+    return bytes_compare(key, bytes_of(store->edge, store->edge_size)) <= 0;
+}
+
+bool store_digest_grow(store_t *store, unsigned *budget)
+{
+    omap_cursor_t cursor;
+    omap_entry_t entry;
+    kept_t kept;
+    if (store->digest_state == DIGEST_KEPT)
+        return true;
+    if (store->edge == NULL)
+        store->edge = malloc(OMAP_KEY_MAX); /* where it is refused, the budget is overdrawn */
+    omap_seek(&store->map, bytes_of(store->edge, store->edge_size), true, &cursor);
+    while (omap_next(&cursor, &entry)) {
+        store_read(entry.payload, entry.size, &kept);
+        store->digest ^= digest_entry(entry.key, kept.binary, kept.value, kept.revision);
+        if (*budget > 1 || store->edge == NULL) {
+            *budget -= *budget > 0;
+            continue;
+        }
+        *budget = 0;
+        memcpy(store->edge, entry.key.data, entry.key.size);
+        store->edge_size = (uint16_t)entry.key.size;
+        store->digest_state = DIGEST_GROWING;
+        return false;
+    }
+    free(store->edge);
+    store->edge = NULL;
+    store->digest_state = DIGEST_KEPT;
+    return true;
+}
+
 /* Makes the external part of an entry, with a deadline in the heap where PUT has a ttl. */
 static external_t *external_new(store_t *store, const put_t *put, int64_t due_ms)
 {
@@ -85,9 +122,12 @@ bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t du
             return false;
         size = sizeof(head_t) + sizeof(void *);
     }
-    uint64_t digest = digest_entry(put->key, put->binary, put->value, revision);
-    if (old != NULL)
-        digest ^= digest_entry(put->key, old->binary, old->value, old->revision);
+    uint64_t digest = 0;
+    if (digest_covers(store, put->key)) {
+        digest = digest_entry(put->key, put->binary, put->value, revision);
+        if (old != NULL)
+            digest ^= digest_entry(put->key, old->binary, old->value, old->revision);
+    }
     uint8_t *payload = old != NULL ? old->payload : NULL;
     bool added;
     if (payload == NULL || old->payload_size != size)
@@ -111,7 +151,8 @@ bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t du
 external_t *store_remove(store_t *store, bytes_t key, const kept_t *kept)
 {
     external_t *external = kept->external;
-    store->digest ^= digest_entry(key, kept->binary, kept->value, kept->revision);
+    if (digest_covers(store, key))
+        store->digest ^= digest_entry(key, kept->binary, kept->value, kept->revision);
     store->bytes -= key.size + kept->value.size;
     if (kept->mortal)
         expiry_remove(store->expiry, &external->deadline);
@@ -136,6 +177,7 @@ void store_drain(store_t **store, unsigned *budget)
 {
     if (!omap_drain(&(*store)->map, budget, drop_entry, *store))
         return;
+    free((*store)->edge);
     free(*store);
     *store = NULL;
 }

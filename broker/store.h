@@ -23,14 +23,21 @@ typedef struct external {
     uint8_t data[]; /* key and value */
 } external_t;
 
+/* Most stores are never asked for their digest, and keeping it costs as much as a put itself: it begins with
+ * the first question. */
+typedef enum digest_state { DIGEST_NONE, DIGEST_GROWING, DIGEST_KEPT } digest_state_t;
+
 struct store {
     omap_t map;
-    expiry_t *expiry;  /* the engine's */
-    void *owner;       /* the engine's caller's */
-    uint64_t bytes;    /* of keys and values */
-    uint64_t digest;   /* PROTOCOL.md section 7 */
-    bool closed;       /* waits for its memory to be given back */
-    store_t *previous; /* in the engine's list of open or of closed stores */
+    expiry_t *expiry; /* the engine's */
+    void *owner;      /* the engine's caller's */
+    uint64_t bytes;   /* of keys and values */
+    digest_state_t digest_state;
+    uint16_t edge_size; /* bytes of `edge` */
+    uint8_t *edge;      /* while the digest grows: it covers the keys up to this one; owned */
+    uint64_t digest;    /* PROTOCOL.md section 7, over the entries that it covers */
+    bool closed;        /* waits for its memory to be given back */
+    store_t *previous;  /* in the engine's list of open or of closed stores */
     store_t *next;
 };
 
@@ -93,6 +100,10 @@ KV_MUST_USE bool store_write(store_t *store, const put_t *put, uint64_t revision
 
 /* Removes the entry KEY, which was found as KEPT. Its external part (or NULL) is returned owned: free it. */
 KV_MUST_USE external_t *store_remove(store_t *store, bytes_t key, const kept_t *kept);
+
+/* Does up to *BUDGET entries' worth of the work of making the digest, counts *BUDGET down, and returns
+ * whether it is there; from then on each change keeps it up to date. */
+KV_MUST_USE bool store_digest_grow(store_t *store, unsigned *budget);
 
 static inline bytes_t external_key(const external_t *external)
 {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "broker/digest.h"
 #include "broker/engine.h"
 
 enum { LOG_ROOM = 64 };
@@ -404,6 +405,36 @@ static void digest__back_to_empty__is_zero(void **state)
     assert_int_equal(engine_digest(fixture->engine, fixture->store, 10), 0);
 }
 
+static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(void **state)
+{
+    enum { MANY = 3000, STEP = 100 };
+    fixture_t *fixture = *state;
+    char key[16];
+    unsigned steps = 0;
+    store_t *store = fixture->store;
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(key, sizeof key, "%u", i);
+        (void)put_text(fixture, key, "before", 0, 0);
+    }
+    while (!engine_digest_prepare(fixture->engine, store, 0, STEP)) {
+        uint64_t revision;
+        (void)snprintf(key, sizeof key, "%u", ++steps * 7 % MANY);
+        (void)put_text(fixture, key, "after", 0, 0);
+        (void)snprintf(key, sizeof key, "%u", steps * 13 % MANY);
+        status_t status = engine_del(fixture->engine, store, bytes_from_text(key), REVISION_ANY, (actor_t){0},
+                                     0, &revision);
+        assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    }
+    assert_true(steps >= MANY / STEP - 2);
+    uint64_t expected = 0;
+    engine_walk_t walk;
+    entry_t entry;
+    engine_walk_begin(&walk, fixture->engine, store, (bytes_t){0}, NULL, 0);
+    while (engine_walk_next(&walk, &entry))
+        expected ^= digest_entry(entry.key, entry.binary, entry.value, entry.revision);
+    assert_int_equal(engine_digest(fixture->engine, store, 0), expected);
+}
+
 #define ENGINE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -433,6 +464,7 @@ int main(void)
         ENGINE_TEST(close__large_store__is_given_back_in_ticks_without_changes),
         ENGINE_TEST(digest__one_entry__is_the_protocols),
         ENGINE_TEST(digest__back_to_empty__is_zero),
+        ENGINE_TEST(digest__prepared_in_steps_between_changes__is_that_of_all_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ enum {
     KEYS = 2000,           /* possible ones */
     STORES = 3,
     LONGEST_VALUE = 3000,
-    DIGEST_EVERY = 4096 /* operations */
+    DIGEST_EVERY = 2048 /* operations */
 };
 
 typedef struct cell {
@@ -384,6 +384,10 @@ static void do_list(model_t *model, model_store_t *store)
 static void check_digest(model_t *model, model_store_t *store)
 {
     uint64_t digest = 0;
+    bool ready =
+        engine_digest_prepare(model->engine, store->store, model->now_ms, (unsigned)below(model, 100));
+    if (!ready && chance(model, 80))
+        return; /* so that changes come while it is made */
     uint64_t got = engine_digest(model->engine, store->store, model->now_ms);
     for (size_t i = 0; i < KEYS; i++) {
         const cell_t *cell = &store->cells[i];
@@ -443,7 +447,7 @@ static void do_something(model_t *model)
         do_tick(model);
     else if (dice < 999)
         model->now_ms += chance(model, 1) && chance(model, 10) ? 4000 : (int64_t)below(model, 3);
-    else if (chance(model, 20))
+    else if (chance(model, 5))
         do_reopen(model, store);
 }
 
