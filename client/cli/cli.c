@@ -55,7 +55,7 @@ outcome_t cli_fail(cli_t *cli, kvzmq_status_t status)
     tell_line(cli);
     fprintf(stderr, "%s: %s", kvzmq_status_text(status), kvzmq_error(cli->connection));
     if (status == KVZMQ_UNREACHABLE)
-        fputs("; -s names another", stderr);
+        fputs(" (-s ENDPOINT)", stderr);
     fputc('\n', stderr);
     return outcome_from_status(status);
 }
@@ -105,7 +105,7 @@ typedef struct notice_row {
 
 static const notice_row_t notice_rows[] = {
     {KVZMQ_NOTICE_BYE, "The broker ended the session: %s\n"},
-    {KVZMQ_NOTICE_RECONNECTED, "Connected again, as client %s and guest\n"},
+    {KVZMQ_NOTICE_RECONNECTED, "Connected again as client %s, in a new session\n"},
     {KVZMQ_NOTICE_NEW_CLIENT, "This is a new client, %s, with an empty store\n"},
     {KVZMQ_NOTICE_NEW_EPOCH, "The broker was started anew, with empty stores (epoch %s)\n"},
 };
@@ -129,9 +129,7 @@ static outcome_t get_secret(const options_t *options, password_t *secret)
 {
     if (options->secret_file != NULL)
         return password_read_file(secret, options->secret_file);
-    if (!password_take_variable(secret, "KVZMQ_SECRET"))
-        secret->text[0] = '\0';
-    return OUTCOME_OK;
+    return password_take_variable(secret, "KVZMQ_SECRET");
 }
 
 /* The password that needs no asking. */
@@ -139,9 +137,7 @@ static outcome_t get_password(const options_t *options, password_t *password)
 {
     if (options->password_file != NULL)
         return password_read_file(password, options->password_file);
-    if (!password_take_variable(password, "KVZMQ_PASSWORD"))
-        password->text[0] = '\0';
-    return OUTCOME_OK;
+    return password_take_variable(password, "KVZMQ_PASSWORD");
 }
 
 outcome_t cli_password(cli_t *cli, const char *user, password_t *password)

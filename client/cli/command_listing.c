@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "client/cli/command.h"
+#include "client/cli/interrupt.h"
 
 enum {
     PAGE_ROWS = 1000, /* rows asked for at once */
@@ -50,7 +51,7 @@ static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listin
             left--;
         }
         output->ops->rows_break(output);
-        more = left > 0 && left < before && kvzmq_page_more(page);
+        more = left > 0 && left < before && kvzmq_page_more(page) && !interrupt_pending();
     }
     kvzmq_page_destroy(&shown);
     return status;
@@ -63,12 +64,12 @@ static outcome_t listing_show(cli_t *cli, const call_t *call, const listing_t *l
     output->ops->rows_begin(output, listing->columns, listing->column_count);
     kvzmq_status_t status =
         listing_pages(cli, call, listing, limited ? call->numbers[OPT_LIMIT] : UINT64_MAX);
-    if (status == KVZMQ_OK) {
+    if (status == KVZMQ_OK && !interrupt_pending()) {
         output->ops->rows_end(output);
         return OUTCOME_OK;
     }
     output->ops->rows_abort(output);
-    return cli_fail(cli, status);
+    return status == KVZMQ_OK ? OUTCOME_INTERRUPTED : cli_fail(cli, status);
 }
 
 /* ---- Entries ---------------------------------------------------------------------------------- */

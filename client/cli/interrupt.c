@@ -1,24 +1,39 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the handler of SIGINT and the flag that it sets. */
+/* Owns the signals' handler and its flags. */
 #include "client/cli/interrupt.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 
 static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t terminal_changed;
 
-static void interrupt_handle(int signal_number)
+static void signal_handle(int signal_number)
 {
-    (void)signal_number;
-    interrupted = 1;
+    if (signal_number == SIGINT)
+        interrupted = 1;
+    else
+        terminal_changed = 1;
+}
+
+static void signal_catch(int signal_number)
+{
+    struct sigaction action = {.sa_handler = signal_handle};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal_number, &action, NULL);
 }
 
 void interrupt_catch(void)
 {
-    struct sigaction action = {.sa_handler = interrupt_handle};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    signal_catch(SIGINT);
+}
+
+void interrupt_catch_terminal(void)
+{
+    signal_catch(SIGWINCH);
+    signal_catch(SIGCONT);
 }
 
 bool interrupt_pending(void)
@@ -33,19 +48,24 @@ void interrupt_clear(void)
 
 interrupt_wait_t interrupt_wait(int file)
 {
-    sigset_t interrupt;
+    sigset_t caught;
     sigset_t before;
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    sigprocmask(SIG_BLOCK, &interrupt, &before);
-    int ready = -1;
-    if (!interrupt_pending()) {
+    sigemptyset(&caught);
+    sigaddset(&caught, SIGINT);
+    sigaddset(&caught, SIGWINCH);
+    sigaddset(&caught, SIGCONT);
+    sigprocmask(SIG_BLOCK, &caught, &before);
+    while (!interrupted && !terminal_changed) {
         struct pollfd wanted = {.fd = file, .events = POLLIN};
-        ready = ppoll(&wanted, 1, NULL,
-                      &before); /* SIGINT comes through here, and nowhere else in this function */
+        int ready = ppoll(&wanted, 1, NULL,
+                          &before); /* the signals come through here, and nowhere else in this function */
+        if (ready != -1 || errno != EINTR)
+            break;
     }
+    bool changed = terminal_changed != 0;
+    terminal_changed = 0;
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (interrupt_pending())
         return WAIT_INTERRUPT;
-    return ready == 1 ? WAIT_READABLE : WAIT_SIGNAL;
+    return changed ? WAIT_TERMINAL : WAIT_READABLE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Ctrl-C. The one thing of the tool that is process-wide, because signals are. */
+/* Signals: Ctrl-C, and those that say that the terminal changed. The one thing of the tool that is
+ * process-wide, because signals are. */
 #ifndef KV_CLIENT_CLI_INTERRUPT_H
 #define KV_CLIENT_CLI_INTERRUPT_H
 
@@ -9,6 +10,10 @@
  * true. */
 void interrupt_catch(void);
 
+/* From now on interrupt_wait says when the terminal has another size, and when the tool goes on after Ctrl-Z:
+ * the shell behind it has set the terminal its own way meanwhile. */
+void interrupt_catch_terminal(void);
+
 /* Whether SIGINT came since the last interrupt_clear. */
 bool interrupt_pending(void);
 
@@ -16,12 +21,12 @@ void interrupt_clear(void);
 
 typedef enum interrupt_wait {
     WAIT_READABLE, /* there are bytes, or the end, or an error that read will tell */
-    WAIT_SIGNAL,   /* another signal came */
+    WAIT_TERMINAL, /* the terminal may have changed (interrupt_catch_terminal) */
     WAIT_INTERRUPT /* interrupt_pending */
 } interrupt_wait_t;
 
-/* Waits until the file descriptor FILE can be read, or for a signal. None is missed, whenever it comes: a
- * check before a plain read would leave a gap between the two. */
+/* Waits until the file descriptor FILE can be read, or for one of these signals. None is missed, whenever it
+ * comes: a check before a plain read would leave a gap between the two. */
 interrupt_wait_t interrupt_wait(int file);
 
 #endif

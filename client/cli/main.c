@@ -54,11 +54,8 @@ static outcome_t input_read(buffer_t *input)
             fprintf(stderr, "kvzmq-cli: standard input (-x) is longer than %d bytes\n", INPUT_MAX);
             return OUTCOME_USAGE;
         }
-        interrupt_wait_t waited = interrupt_wait(STDIN_FILENO);
-        if (waited == WAIT_INTERRUPT)
+        if (interrupt_wait(STDIN_FILENO) == WAIT_INTERRUPT)
             return OUTCOME_INTERRUPTED;
-        if (waited == WAIT_SIGNAL)
-            continue;
         ssize_t count = read(STDIN_FILENO, room, PIECE - 1);
         if (count == -1) {
             fprintf(stderr, "kvzmq-cli: cannot read standard input: %s\n", strerror(errno));

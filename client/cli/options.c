@@ -177,6 +177,10 @@ outcome_t options_parse(options_t *options, int argc, char **argv)
         const option_row_t *row = row_find(found);
         outcome = row == NULL ? option_refuse(found, argv[optind - 1]) : option_take(&parsed, row, optarg);
     }
+    if (outcome == OUTCOME_OK && parsed.secret_file != NULL && parsed.name == NULL) {
+        fputs("kvzmq-cli: --secret-file is for a name, -n\n", stderr);
+        outcome = OUTCOME_USAGE;
+    }
     if (outcome != OUTCOME_OK)
         return outcome;
     parsed.words = argv + optind;

@@ -47,14 +47,12 @@ outcome_t password_read_file(password_t *password, const char *path)
     return password_check(password);
 }
 
-bool password_take_variable(password_t *password, const char *name)
+outcome_t password_take_variable(password_t *password, const char *name)
 {
     const char *value = getenv(name);
-    if (value == NULL || strlen(value) > LIMIT_PASSWORD)
-        return false;
-    memcpy(password->text, value, strlen(value) + 1);
+    snprintf(password->text, sizeof password->text, "%s", value == NULL ? "" : value);
     unsetenv(name);
-    return true;
+    return password_check(password);
 }
 
 void password_wipe(password_t *password)

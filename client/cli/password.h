@@ -19,9 +19,9 @@ KV_MUST_USE outcome_t password_ask(password_t *password, const char *prompt);
 /* Reads the first line of the file PATH, without its newline. On failure says why on standard error. */
 KV_MUST_USE outcome_t password_read_file(password_t *password, const char *path);
 
-/* Takes the environment variable NAME out of the environment. Returns false where it is not set or is too
- * long. */
-KV_MUST_USE bool password_take_variable(password_t *password, const char *name);
+/* Takes the environment variable NAME out of the environment; empty where it is not set. On failure says why
+ * on standard error. */
+KV_MUST_USE outcome_t password_take_variable(password_t *password, const char *name);
 
 void password_wipe(password_t *password);
 

@@ -37,10 +37,7 @@ typedef struct reader {
 /* Reads more. Returns false at the end, on an error, and where Ctrl-C came. */
 static bool reader_fill(reader_t *reader)
 {
-    interrupt_wait_t waited;
-    while ((waited = interrupt_wait(reader->file)) == WAIT_SIGNAL)
-        continue;
-    if (waited == WAIT_INTERRUPT)
+    if (interrupt_wait(reader->file) == WAIT_INTERRUPT)
         return false;
     ssize_t count = read(reader->file, reader->bytes, sizeof reader->bytes);
     if (count == -1)

@@ -4,7 +4,6 @@
 
 #include <histedit.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -23,25 +22,20 @@ static char *shell_prompt(EditLine *editor)
     return prompt;
 }
 
-/* SIGWINCH only has to end the wait for a key. */
-static void resize_handle(int signal_number)
+static void terminal_take(EditLine *editor)
 {
-    (void)signal_number;
-}
-
-static void resize_catch(void)
-{
-    struct sigaction action = {.sa_handler = resize_handle};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGWINCH, &action, NULL);
+    el_set(editor, EL_PREP_TERM, 0); /* libedit sets nothing that it takes to be set */
+    el_set(editor, EL_PREP_TERM, 1);
+    el_resize(editor);
+    el_set(editor, EL_REFRESH);
 }
 
 /* Reads a byte. Returns what read does, -1 also where Ctrl-C came. */
 static ssize_t key_read(EditLine *editor, char *byte)
 {
     interrupt_wait_t waited;
-    while ((waited = interrupt_wait(STDIN_FILENO)) == WAIT_SIGNAL)
-        el_resize(editor);
+    while ((waited = interrupt_wait(STDIN_FILENO)) == WAIT_TERMINAL)
+        terminal_take(editor);
     return waited == WAIT_INTERRUPT ? -1 : read(STDIN_FILENO, byte, 1);
 }
 
@@ -242,7 +236,7 @@ outcome_t shell_run(cli_t *cli)
            kvzmq_session(cli->connection)->client);
     recall_t recall;
     recall_init(&recall);
-    resize_catch();
+    interrupt_catch_terminal();
     outcome_t outcome = OUTCOME_OK;
     EditLine *editor = editor_new(&recall);
     if (editor == NULL) {

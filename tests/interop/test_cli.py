@@ -104,6 +104,12 @@ def test_put__value_over_the_limit__exit_2_and_one_line(tool, name):
     assert tool.run("-n", name, "get", "k").returncode == 1
 
 
+def test_x__more_than_8_MiB__is_refused_without_asking_the_broker(tmp_path):
+    done = Tool("tcp://127.0.0.1:1", tmp_path).run("-x", "put", "k", typed=bytes(8 * 1024 * 1024 + 1))
+    assert done.returncode == 2
+    assert "-x" in complaint(done)
+
+
 def test_json__bytes_are_base64_and_text_is_a_string(tool, name):
     tool.run("-n", name, "-x", "put", "b", typed=ALL_BYTES)
     assert json.loads(tool.run("-n", name, "-o", "json", "get", "b").stdout) == {
@@ -194,6 +200,13 @@ def test_auth__texts__as_required_and_in_json_as_data(tool):
     assert (done.stdout, done.returncode) == (b"", 5) and complaint(done).startswith("UNAUTHENTICATED: ")
 
 
+def test_password__of_1025_bytes__is_refused_before_it_is_sent(tool):
+    assert tool.run("auth", "adam", KVZMQ_PASSWORD="p" * 1024).returncode == 5
+    done = tool.run("auth", "adam", KVZMQ_PASSWORD="p" * 1025)
+    assert done.returncode == 2
+    assert "1024" in complaint(done)
+
+
 def test_auth__password_from_file_or_environment_or_input__no_asking(tool, tmp_path):
     (tmp_path / "password").write_text("eve\n")
     for done in (tool.run("--password-file", str(tmp_path / "password"), "auth", "adam"),
@@ -254,7 +267,8 @@ def test_exit_2__illegal_command__says_so_first(tool, arguments):
 
 @pytest.mark.parametrize("arguments", [
     ["--no-such", "ping"], ["-o", "xml", "ping"], ["-t", "0", "ping"], ["-t", "soon", "ping"], ["-t"], ["-x"],
-    ["-n", "123", "ping"], ["-n", "a/b", "ping"], ["-s", "nowhere", "ping"], ["--secret-file", "/nonexistent", "ping"],
+    ["-n", "123", "ping"], ["-n", "a/b", "ping"], ["-s", "nowhere", "ping"], ["-n", "a", "--secret-file", "/nonexistent", "ping"],
+    ["--secret-file", "/dev/null", "ping"], ["-n", "a", "--secret-file", "/dev/null", "ping"],
     ["-u", "adam", "--password-file", "/nonexistent", "ping"], ["put", "k", "v", "--if-absent", "--if-revision", "1"],
     ["put", "", "v"], ["-x", "ping"]])
 def test_exit_2__wrong_usage__one_line_says_what(tool, arguments):
@@ -399,6 +413,12 @@ def test_pipe__line_of_1_MiB_of_escapes__is_a_value(tool, name):
     typed = b'put k "' + b"\\xff" * 1048576 + b'"\n'
     assert tool.run("-n", name, typed=typed).returncode == 0
     assert tool.run("-n", name, "-o", "raw", "get", "k").stdout == b"\xff" * 1048576
+
+
+def test_pipe__line_over_8_MiB__is_refused_and_the_next_is_tried(tool):
+    done = tool.run(typed=b"put k " + b"v" * 8 * 1024 * 1024 + b"\nping\n")
+    assert (text(done), done.returncode) == ("pong\n", 2)
+    assert complaint(done).startswith("line 1: ")
 
 
 def test_pipe__broker_gone__ends_at_the_first_line(tmp_path):

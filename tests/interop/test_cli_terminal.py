@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MPL-2.0
 """kvzmq-cli at a terminal: keys, history, passwords, what a value may do to the screen."""
 
+import os
 import pathlib
 import re
+import signal
 import stat
+import termios
 
 import pytest
 import zmq
-from kvtest import Broker, context
-from terminal import INTERRUPT, TAB, UP
+from kvtest import Broker, context, wait_until
+from terminal import INTERRUPT, TAB, UP, status_of
 from tool import Tool
 
 KILL_LINE = "\x15"
@@ -65,6 +68,34 @@ def answer_one(front, behind):
     identity, payload = front.recv_multipart()
     behind.send_raw(payload)
     front.send_multipart([identity, behind.recv_payload()])
+
+
+def test_terminal__ctrl_c__ends_a_long_listing(tool, broker):
+    with broker.client("listed/filler") as client:
+        for begin in range(0, 20000, 4000):
+            client.batch(*[("put", f"k{number}", "v") for number in range(begin, begin + 4000)])
+    with tool.terminal("-n", "listed") as running:
+        running.prompt()
+        running.press("list\n")
+        running.wait("^k0 ")
+        running.press(INTERRUPT)
+        running.prompt()
+        assert 0 < running.seen.count("\nk") < 20000
+        assert running.type("get k7") == ["v"]
+
+
+def test_terminal__stopped_and_continued__edits_as_before(terminal):
+    terminal.press("get ci")
+    terminal.wait("get ci$")
+    os.kill(terminal.process.pid, signal.SIGSTOP)
+    wait_until(lambda: status_of(terminal.process.pid, "State") == "T")
+    settings = termios.tcgetattr(terminal.master)
+    settings[3] |= termios.ICANON | termios.ECHO  # as the shell behind it sets the terminal
+    termios.tcsetattr(terminal.master, termios.TCSANOW, settings)
+    os.kill(terminal.process.pid, signal.SIGCONT)
+    wait_until(lambda: not termios.tcgetattr(terminal.master)[3] & termios.ICANON, what="the terminal set for editing")
+    terminal.press("ty" + KILL_LINE)
+    assert terminal.type("get city") == ["<blank>"]
 
 
 def test_terminal__tab__completes_a_command(terminal):
@@ -182,6 +213,26 @@ def test_history__folder_that_cannot_be_written__is_no_reason_to_fail(tool):
         running.prompt()
         assert running.type("get city") == ["<blank>"]
         assert running.leave() == 0
+
+
+def test_history__long_line__is_not_kept(tool):
+    with tool.terminal() as running:
+        running.prompt()
+        for size in (16 * 1024 - 1, 16 * 1024):  # and the newline
+            running.press("ping " + "x" * (size - 5) + "\n")
+            running.wait("^usage: ping$")
+            running.prompt()
+    assert [len(line) for line in history_lines(tool)] == [16 * 1024 - 1]
+
+
+def test_history__file_over_1_MiB__is_cut_to_its_newest_1000_lines(tool):
+    tool.history.parent.mkdir(parents=True)
+    line = "put k " + "v" * 1000
+    tool.history.write_text("_HiStOrY_V2_\n" + "".join(f"{line}{number}\n".replace(" ", "\\040") for number in range(1100)))
+    with tool.terminal() as running:
+        running.prompt()
+    assert history_lines(tool) == [f"{line}{number}" for number in range(100, 1100)]
+    assert stat.S_IMODE(tool.history.stat().st_mode) == 0o600
 
 
 # -- passwords
