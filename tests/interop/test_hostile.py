@@ -273,7 +273,7 @@ def test_payloads_waiting_behind_a_parked_request__one_past_the_bound__end_the_s
     with Broker() as broker:
         thief, owner = parked(broker)
         with thief:
-            thief.send(b"".join(bytes([0, len(ping)]) + ping for ping in [pack([0, 7, "ping", []])] * 1025))
+            thief.send(RawPeer.frame(pack([0, 7, "ping", []])) * 1025)
             assert thief.closed()
         assert owner.call("ping") == "pong"
 

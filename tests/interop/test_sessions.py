@@ -355,8 +355,7 @@ def test_dead_peer__requests_it_had_queued_are_carried_out_and_leave_no_session(
         name = unpack_all(peer.read_frame()[1])[0][3]["client"]
         os.kill(broker.process.pid, signal.SIGSTOP)
         try:
-            for number in range(200):
-                peer.send_frame(pack([0, 1, "put", ["k", f"last words {number}"]]))
+            peer.send(b"".join(RawPeer.frame(pack([0, 1, "put", ["k", f"last words {number}"]])) for number in range(200)))
             peer.close()  # what was sent and the end of the connection now wait in the system, together
         finally:
             os.kill(broker.process.pid, signal.SIGCONT)

@@ -579,12 +579,15 @@ class RawPeer:
     def send(self, data):
         self.socket.sendall(data)
 
-    def send_frame(self, body, more=False):
-        flags = self.MORE if more else 0
+    @classmethod
+    def frame(cls, body, more=False):
+        flags = cls.MORE if more else 0
         if len(body) > 255:
-            self.send(bytes([flags | self.LONG]) + struct.pack(">Q", len(body)) + body)
-        else:
-            self.send(bytes([flags, len(body)]) + body)
+            return bytes([flags | cls.LONG]) + struct.pack(">Q", len(body)) + body
+        return bytes([flags, len(body)]) + body
+
+    def send_frame(self, body, more=False):
+        self.send(self.frame(body, more))
 
     def read(self, size):
         data = b""
