@@ -8,16 +8,9 @@
 #include "common/limits.h"
 #include "common/rpc.h"
 #include "common/utf8.h"
+#include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(claim)                                                                                         \
-    do {                                                                                                     \
-        if (!(claim)) {                                                                                      \
-            (void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #claim);                 \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 static void check_inside(bytes_t payload, bytes_t slice)
 {

@@ -141,7 +141,7 @@ class Terminal:
 
     def wait_for(self, text):
         """Reads until TEXT is shown."""
-        kvtest.wait_until(lambda: self.read(0.05) and text in self.shown, what=f"{text!r} at the terminal")
+        kvtest.wait_until(lambda: text in self.shown or self.read(0.05) and text in self.shown, what=f"{text!r} at the terminal")
         return self
 
     def type(self, text):
