@@ -30,7 +30,7 @@ static uint64_t scatter(uint64_t n)
 static bytes_t make_key(key_order_t order, uint64_t n, uint8_t room[KEY_SIZE + 1])
 {
     if (order == KEYS_SEQUENTIAL) {
-        (void)snprintf((char *)room, KEY_SIZE + 1, "key:%012" PRIu64, n);
+        (void)snprintf((char *)room, KEY_SIZE + 1, "key:%012" PRIu64, n % UINT64_C(1000000000000));
     } else {
         uint64_t words[2] = {scatter(n), scatter(~n)};
         memcpy(room, words, sizeof words);
