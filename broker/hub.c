@@ -41,7 +41,7 @@ static void hub_on_change(void *context, const change_t *change)
         hub->stats.drops_total++;
         return;
     case CHANGE_KIND_COUNT:
-        assert(!"a kind of change");
+        assert(false && "a kind of change");
     }
     if (!client->sessions && !client->in_review) {
         client->in_review = true;

@@ -132,7 +132,7 @@ static status_t param_bind(args_t *args, const rpc_value_t *value, param_t param
     case PARAM_COUNT:
         break;
     }
-    assert(!"a param that is bound elsewhere");
+    assert(false && "a param that is bound elsewhere");
     return STATUS_INTERNAL;
 }
 
