@@ -333,8 +333,10 @@ static void batch__after_the_broker_was_restarted__goes_to_the_new_one(void **st
     kvzmq_answer_t answer;
     broker_process_kill(broker);
     broker_process_restart(broker);
-    assert_ok(conn, send_get(conn));
-    assert_ok(conn, kvzmq_poll(conn, -1, &answer));
+    do { /* one may still go into the old connection: it is told so, and not repeated */
+        assert_ok(conn, send_get(conn));
+        assert_ok(conn, kvzmq_poll(conn, -1, &answer));
+    } while (answer.status == KVZMQ_UNREACHABLE && kvzmq_reconnects(conn) == 0);
     assert_int_equal(answer.status, KVZMQ_ABSENT);
     assert_int_equal(kvzmq_reconnects(conn), 1);
     kvzmq_destroy(&conn);

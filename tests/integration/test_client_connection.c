@@ -179,7 +179,7 @@ static void call__broker_restarted_since__reconnects_and_tells(void **state)
     broker_process_kill(broker);
     broker_process_restart(broker);
 
-    assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text("colour"), kvzmq_text("red"), NULL, NULL));
+    assert_ok(conn, kvzmq_ping(conn));
     assert_int_equal(kvzmq_reconnects(conn), 1);
     assert_string_not_equal(kvzmq_session(conn)->epoch, epoch);
     assert_int_equal(notices.count[KVZMQ_NOTICE_RECONNECTED], 1);
@@ -211,6 +211,9 @@ static void put__broker_gone_since__is_unreachable_and_was_not_sent(void **state
     options.call_ms = 300;
     kvzmq_t *conn = connect_to(broker, &options);
     broker_process_kill(broker);
+    /* Now the library knows, which it may not at once: a put into a dying connection is of unknown outcome.
+     */
+    assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_ping(conn));
     assert_status(conn, KVZMQ_UNREACHABLE,
                   kvzmq_put(conn, NULL, kvzmq_text("k"), kvzmq_text("v"), NULL, NULL));
     assert_non_null(strstr(kvzmq_error(conn), broker->endpoint));
@@ -305,7 +308,7 @@ static void call__after_shutdown__was_told_bye_and_is_unreachable(void **state)
 
 static int setup_impatient(void **state)
 {
-    static const char *const options[] = {"session/timeout=0.2", NULL};
+    static const char *const options[] = {"session/timeout=1", NULL};
     return setup_with(state, false, options);
 }
 

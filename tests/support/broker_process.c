@@ -54,9 +54,12 @@ static unsigned occurrences(const char *text, const char *part)
     return count;
 }
 
+/* Whether the process has not ended. Its status stays there to be waited for. */
 static bool runs(const broker_process_t *broker)
 {
-    return broker->pid != 0 && waitpid(broker->pid, NULL, WNOHANG) == 0;
+    siginfo_t info = {0};
+    return broker->pid != 0 && waitid(P_PID, (id_t)broker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
 }
 
 void broker_process_wait_log(const broker_process_t *broker, const char *text, unsigned count)

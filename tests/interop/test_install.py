@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What is installed of libkvzmq: a program builds against it by CMake and by pkg-config and runs, and it shows its users
+the header's functions and nothing else."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from kvtest import REPOSITORY, Broker
+
+SANITIZE = os.environ.get("KV_SANITIZE", "")
+# A sanitized library needs a sanitized program.
+FLAGS = f"-fsanitize={SANITIZE}" if SANITIZE else ""
+
+
+def run(*command, **keywords):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **keywords)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    """Where the build was installed."""
+    folder = tmp_path_factory.mktemp("prefix")
+    run("cmake", "--install", os.environ["KV_BUILD_DIR"], "--prefix", folder)
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A copy of the example: building leaves nothing in the checkout."""
+    return shutil.copytree(REPOSITORY / "examples" / "consumer", tmp_path / "consumer")
+
+
+def library_of(prefix):
+    found = list(prefix.rglob("libkvzmq.so"))
+    assert len(found) == 1, found
+    return found[0]
+
+
+def check_consumer(program, prefix):
+    environment = dict(os.environ, LD_LIBRARY_PATH=str(library_of(prefix).parent))
+    with Broker() as broker:
+        said = run(program, broker.request_endpoint, env=environment)
+        assert re.fullmatch(r"client \d+ keeps city = Kolkata\n", said)
+
+
+def test_consumer__by_find_package__builds_and_runs(prefix, source):
+    build = source / "build"
+    run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_FLAGS={FLAGS}")
+    run("cmake", "--build", build)
+    check_consumer(build / "consumer", prefix)
+
+
+def test_consumer__by_pkg_config__builds_and_runs(prefix, source):
+    path = library_of(prefix).parent / "pkgconfig"
+    run("make", "-C", source, f"CFLAGS=-Wall -Wextra -Werror {FLAGS}",
+        env=dict(os.environ, PKG_CONFIG_PATH=str(path)))
+    check_consumer(source / "consumer", prefix)
+
+
+def test_library__shows_the_headers_functions_and_nothing_else(prefix):
+    header = (REPOSITORY / "client" / "include" / "kvzmq.h").read_text()
+    declared = set(re.findall(r"KVZMQ_EXPORT[^;(]*?\b(kvzmq_\w+)\(", header))
+    assert len(declared) > 40
+    names = run("nm", "-D", "--defined-only", "--format=posix", library_of(prefix)).splitlines()
+    shown = {line.split()[0].split("@")[0] for line in names if line.split()[1] != "A"}  # A: the version's own name
+    assert shown == declared
+
+
+def test_library__has_a_soname_with_its_interface_version(prefix):
+    library = library_of(prefix)
+    said = run("readelf", "-d", library)
+    assert re.search(r"SONAME.*\[libkvzmq\.so\.0\]", said)
+    assert library.resolve().name == "libkvzmq.so.0.1.0"
+    assert not re.search(r"(RPATH|RUNPATH)", said)
+
+
+def test_include_folder__holds_one_header(prefix):
+    assert [path.name for path in (prefix / "include").rglob("*") if path.is_file()] == ["kvzmq.h"]
+
+
+@pytest.mark.parametrize("compiler, language", [("cc", "c"), ("c++", "c++")])
+def test_header__alone__compiles(prefix, compiler, language):
+    run(compiler, "-x", language, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
+        pathlib.Path(prefix) / "include" / "kvzmq.h")
