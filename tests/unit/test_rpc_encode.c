@@ -142,6 +142,34 @@ static void arrays_and_maps__take_the_shortest_head(void **state)
     ASSERT_WROTE(buffer, "\x80\x8f\xde\x00\x10\xde\xff\xff\xdf\xff\xff\xff\xff");
 }
 
+static void an_array_of_a_count_not_known_yet__is_read_as_any(void **state)
+{
+    buffer_t *buffer = *state;
+    size_t mark = rpc_open_array(buffer);
+    for (uint32_t i = 0; i < 3; i++)
+        rpc_write_uint(buffer, i);
+    rpc_close_array(buffer, mark, 3);
+    ASSERT_WROTE(buffer, "\xdd\x00\x00\x00\x03\x00\x01\x02");
+
+    mark = rpc_open_array(buffer);
+    rpc_close_array(buffer, mark, 0x01020304);
+    ASSERT_WROTE(buffer, "\xdd\x01\x02\x03\x04");
+}
+
+static void an_array_that_did_not_fit__is_not_closed(void **state)
+{
+    (void)state;
+    buffer_t small;
+    buffer_init(&small, 6);
+    rpc_write_uint(&small, 1);
+    rpc_write_uint(&small, 2);
+    size_t mark = rpc_open_array(&small);
+    assert_true(small.failed);
+    rpc_close_array(&small, mark, 3);
+    assert_int_equal(small.size, 2);
+    buffer_release(&small);
+}
+
 static void messages__have_the_form_of_the_protocol(void **state)
 {
     buffer_t *buffer = *state;
@@ -228,6 +256,8 @@ int main(void)
         CLAIM(str__takes_the_shortest_head),
         CLAIM(bin__takes_the_shortest_head),
         CLAIM(arrays_and_maps__take_the_shortest_head),
+        CLAIM(an_array_of_a_count_not_known_yet__is_read_as_any),
+        CLAIM(an_array_that_did_not_fit__is_not_closed),
         CLAIM(messages__have_the_form_of_the_protocol),
         CLAIM(writing__at_the_bound__fits_and_one_past_fails),
         CLAIM(writing__of_a_string_beyond_32_bits__fails),
