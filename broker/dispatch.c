@@ -19,7 +19,7 @@ enum { QUOTE_SIZE = 64 }; /* bytes of a quoted name in a message */
     }
 static const method_t method_table[] = {
 #define METHOD(name, role, required, params, options, managed, changes, handler)                             \
-    {#name, role, required, params, options, managed, changes, handler},
+    {#name, sizeof #name - 1, role, required, params, options, managed, changes, handler},
 #include "broker/methods.def"
 #undef METHOD
 };
@@ -27,8 +27,9 @@ static const method_t method_table[] = {
 const method_t *method_find(bytes_t name)
 {
     for (size_t i = 0; i < sizeof method_table / sizeof method_table[0]; i++) {
-        if (bytes_equal(name, bytes_from_text(method_table[i].name)))
-            return &method_table[i];
+        const method_t *method = &method_table[i];
+        if (name.size == method->name_size && memcmp(name.data, method->name, name.size) == 0)
+            return method;
     }
     return NULL;
 }

@@ -31,6 +31,7 @@ typedef status_t handler_fn(request_t *request);
 
 typedef struct method {
     const char *name;
+    size_t name_size; /* characters of it */
     role_t role;
     uint32_t required;
     param_t params[PARAMS_MAX];
