@@ -236,7 +236,7 @@ static kvzmq_status_t session_open(kvzmq_t *conn, int64_t deadline)
 static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
     const char *problem;
-    answer_t answer;
+    answer_t answer = {0};
     uint32_t msgid = connection_msgid(conn);
     buffer_t *request = &conn->session_request;
     buffer_truncate(request, 0);

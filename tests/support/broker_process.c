@@ -27,20 +27,33 @@ enum {
     LOOK_EVERY_MS = 5      /* between two looks at a condition of another process */
 };
 
+/* The end of the line that says that it serves. */
+static const char READY[] = " ready\n";
+
 static void path_of(const broker_process_t *broker, const char *name, char out[BROKER_PATH_SIZE])
 {
     assert_true(snprintf(out, BROKER_PATH_SIZE, "%s/%s", broker->folder, name) < BROKER_PATH_SIZE);
 }
 
+/* Opens a file of the folder, or fails the test. */
+static FILE *open_file(const broker_process_t *broker, const char *name, const char *mode)
+{
+    char path[BROKER_PATH_SIZE];
+    path_of(broker, name, path);
+    FILE *file = fopen(path, mode);
+    if (file == NULL) {
+        fail_msg("cannot open %s", path);
+        abort(); /* not reached: says so to who does not know fail_msg */
+    }
+    return file;
+}
+
 /* The log so far, zero-terminated; free with free. */
 static char *read_log(const broker_process_t *broker)
 {
-    char path[BROKER_PATH_SIZE];
     char *text = malloc(LOG_MAX + 1);
     assert_non_null(text);
-    path_of(broker, "log", path);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
+    FILE *file = open_file(broker, "log", "r");
     text[fread(text, 1, LOG_MAX, file)] = '\0';
     (void)fclose(file);
     return text;
@@ -69,13 +82,13 @@ void broker_process_wait_log(const broker_process_t *broker, const char *text, u
         bool running = runs(broker);
         char *log = read_log(broker);
         bool found = occurrences(log, text) >= count;
-        if (!found && (!running || clock_monotonic_ms() > deadline)) {
+        bool given_up = !found && (!running || clock_monotonic_ms() > deadline);
+        if (given_up)
             print_error("--- the broker's log ---\n%s", log);
-            free(log);
-            fail_msg("the broker did not log '%s' %u times", text, count);
-        }
         free(log);
-        if (found)
+        if (given_up)
+            fail_msg("the broker did not log '%s' %u times", text, count);
+        if (found || given_up)
             return;
         (void)poll(NULL, 0, LOOK_EVERY_MS);
     }
@@ -84,16 +97,13 @@ void broker_process_wait_log(const broker_process_t *broker, const char *text, u
 /* The configuration: where to listen, and the account. */
 static void write_config(const broker_process_t *broker)
 {
-    char path[BROKER_PATH_SIZE];
     char hash[crypto_pwhash_STRBYTES];
     assert_true(sodium_init() >= 0);
     assert_int_equal(crypto_pwhash_str_alg(hash, BROKER_PASSWORD, strlen(BROKER_PASSWORD),
                                            crypto_pwhash_OPSLIMIT_MIN, crypto_pwhash_MEMLIMIT_MIN,
                                            crypto_pwhash_ALG_ARGON2ID13),
                      0);
-    path_of(broker, "kvbroker.cfg", path);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
+    FILE *file = open_file(broker, "kvbroker.cfg", "w");
     (void)fprintf(file, "listen\n");
     if (broker->ipc)
         (void)fprintf(file, "    requests = \"ipc://%s/requests\"\n    events = \"ipc://%s/events\"\n",
@@ -128,41 +138,45 @@ static void run_broker(const broker_process_t *broker, const char *program, pid_
     _exit(127);
 }
 
-/* Starts the process for the COUNT-th time and reads its endpoint from the log. */
-static void spawn(broker_process_t *broker)
+/* How often the log says that a broker is ready; the log is made where there is none. */
+static unsigned times_ready(const broker_process_t *broker)
+{
+    (void)fclose(open_file(broker, "log", "a"));
+    char *log = read_log(broker);
+    unsigned count = occurrences(log, READY);
+    free(log);
+    return count;
+}
+
+/* Reads the endpoint from the newest line that has one. */
+static void read_endpoint(broker_process_t *broker)
 {
     static const char listening[] = "listening for requests on ";
-    char *log = NULL;
-    unsigned before = 0;
-    char path[BROKER_PATH_SIZE];
+    char *log = read_log(broker);
+    const char *newest = "";
+    for (const char *at = strstr(log, listening); at != NULL; at = strstr(at + 1, listening))
+        newest = at + strlen(listening);
+    (void)snprintf(broker->endpoint, sizeof broker->endpoint, "%.*s", (int)strcspn(newest, "\n"), newest);
+    free(log);
+    assert_true(broker->endpoint[0] != '\0');
+}
+
+/* Starts the process and waits until it is ready. */
+static void spawn(broker_process_t *broker)
+{
     const char *program = getenv("KVBROKER");
-    assert_non_null(program); /* ctest sets it */
-    path_of(broker, "log", path);
-    if (access(path, R_OK) == 0) {
-        log = read_log(broker);
-        before = occurrences(log, " ready\n");
-        free(log);
+    if (program == NULL) {
+        fail_msg("KVBROKER does not name the broker's program; ctest sets it");
+        abort(); /* not reached, as above */
     }
+    unsigned before = times_ready(broker);
     pid_t parent = getpid();
-    int file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    assert_true(file >= 0);
-    (void)close(file);
     broker->pid = fork();
     assert_true(broker->pid >= 0);
     if (broker->pid == 0)
         run_broker(broker, program, parent);
-    broker_process_wait_log(broker, " ready\n", before + 1);
-
-    log = read_log(broker);
-    const char *line = NULL;
-    for (const char *at = strstr(log, listening); at != NULL; at = strstr(at + 1, listening))
-        line = at + strlen(listening);
-    assert_non_null(line);
-    size_t size = strcspn(line, "\n");
-    assert_true(size < sizeof broker->endpoint);
-    memcpy(broker->endpoint, line, size);
-    broker->endpoint[size] = '\0';
-    free(log);
+    broker_process_wait_log(broker, READY, before + 1);
+    read_endpoint(broker);
 }
 
 void broker_process_start(broker_process_t *broker, bool ipc, const char *const *options)
