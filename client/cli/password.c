@@ -49,8 +49,10 @@ outcome_t password_read_file(password_t *password, const char *path)
 
 outcome_t password_take_variable(password_t *password, const char *name)
 {
-    const char *value = getenv(name);
+    char *value = getenv(name);
     snprintf(password->text, sizeof password->text, "%s", value == NULL ? "" : value);
+    if (value != NULL)
+        explicit_bzero(value, strlen(value)); /* the system goes on showing the process's first environment */
     unsetenv(name);
     return password_check(password);
 }

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import pathlib
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import zmq
 from kvtest import TIMEOUT, Broker, context, wait_until
 from terminal import status_of
-from tool import Tool
+from tool import Tool, forward_one
 
 ALL_BYTES = bytes(range(256))
 
@@ -214,18 +215,18 @@ def test_auth__password_from_file_or_environment_or_input__no_asking(tool, tmp_p
         assert (text(done), done.returncode) == ("Authentication success\n", 0)
 
 
-def test_password__in_the_arguments__is_gone_from_them_at_once(tmp_path):
+@pytest.mark.parametrize("arguments, environment", [
+    (["auth", "adam", "s3cret-word"], {}), (["auth", "adam"], {"KVZMQ_PASSWORD": "s3cret-word"}),
+    (["-n", "n", "get", "k"], {"KVZMQ_SECRET": "s3cret-word-of-16"})])
+def test_password__in_arguments_or_environment__is_gone_from_them_at_once(tmp_path, arguments, environment):
     with context().socket(zmq.ROUTER) as silent:
         tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
-        with tool.start("-t", "30", "auth", "adam", "s3cret-word") as process:
+        with tool.start("-t", "30", *arguments, **environment) as process:
             assert silent.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            with open(f"/proc/{process.pid}/cmdline", "rb") as arguments:
-                shown = arguments.read()
-            with open(f"/proc/{process.pid}/environ", "rb") as environment:
-                shown += environment.read()
+            shown = b"".join(pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
             process.kill()
             process.communicate()
-    assert b"kvzmq-cli" in shown and b"s3cret-word" not in shown
+    assert b"kvzmq-cli" in shown and b"HOME=" in shown and b"s3cret-word" not in shown
 
 
 # -- conditions
@@ -306,6 +307,16 @@ def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path, command):
     assert done.returncode == 4
     assert complaint(done).startswith(("TIMEOUT: ", "OUTCOME_UNKNOWN: "))
     assert 0.4 <= taken < 0.4 + TIMEOUT / 3
+
+
+def test_exit_4__write_without_an_answer__says_that_its_outcome_is_unknown(broker, tmp_path):
+    with context().socket(zmq.ROUTER) as front, broker.client() as behind:
+        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
+        with Tool(endpoint, tmp_path).start("-t", "1", "put", "k", "v") as process:
+            forward_one(front, behind)  # hello; the put is not answered
+            told = process.communicate(timeout=TIMEOUT)[1].decode()
+    assert process.returncode == 4
+    assert told.startswith("OUTCOME_UNKNOWN: ")
 
 
 def test_exit_3_or_4__peer_that_is_no_broker__within_the_limit(tmp_path):
@@ -442,6 +453,16 @@ def test_pipe__session_timed_out__says_that_it_is_a_new_client(tmp_path):
 
 
 # -- help
+
+
+def test_end__of_each_way_to_use_it__is_a_bye_to_the_broker(tmp_path):
+    with Broker() as broker:
+        tool = Tool(broker.request_endpoint, tmp_path)
+        tool.run("-n", "one-shot", "ping")
+        tool.run("-n", "piped", typed=b"ping\n")
+        tool.run("-n", "polite", typed=b"ping\nbye\n")
+        for name in ("one-shot", "piped", "polite"):
+            broker.wait_log(rf"{name} disconnected \(bye\)")
 
 
 def test_help__lists_every_command_option_and_exit_code(tool):

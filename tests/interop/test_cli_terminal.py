@@ -12,7 +12,7 @@ import pytest
 import zmq
 from kvtest import Broker, context, wait_until
 from terminal import INTERRUPT, TAB, UP, status_of
-from tool import Tool
+from tool import Tool, forward_one
 
 KILL_LINE = "\x15"
 
@@ -53,7 +53,7 @@ def test_terminal__ctrl_c__ends_the_wait_for_an_answer_and_not_the_tool(broker, 
         endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
         tool = Tool(endpoint, tmp_path)
         with tool.terminal("-t", "60") as running, broker.client() as behind:
-            answer_one(front, behind)  # hello; from then on nothing is answered
+            forward_one(front, behind)  # hello; from then on nothing is answered
             running.prompt()
             running.press("get city\n")
             assert front.poll(15000), "it did not ask"
@@ -62,12 +62,6 @@ def test_terminal__ctrl_c__ends_the_wait_for_an_answer_and_not_the_tool(broker, 
             shown = running.prompt()
             assert any(line.startswith("INTERRUPTED: ") for line in shown), shown
             assert running.type("help get")[0] == "Usage: get KEY"
-
-
-def answer_one(front, behind):
-    identity, payload = front.recv_multipart()
-    behind.send_raw(payload)
-    front.send_multipart([identity, behind.recv_payload()])
 
 
 def test_terminal__ctrl_c__ends_a_long_listing(tool, broker):

@@ -32,3 +32,11 @@ class Tool:
 
     def terminal(self, *arguments, **environment):
         return Terminal(self.command(arguments), {**self.environment, **environment})
+
+
+def forward_one(front, behind):
+    """Takes one request at the ROUTER socket FRONT, has the client BEHIND ask a broker, and gives the answer back."""
+    assert front.poll(int(TIMEOUT * 1000)), "nothing was asked"
+    identity, payload = front.recv_multipart()
+    behind.send_raw(payload)
+    front.send_multipart([identity, behind.recv_payload()])
