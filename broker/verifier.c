@@ -3,13 +3,19 @@
  * caller's thread; the worker borrows one at a time, and the actor's pipe orders their accesses. */
 #include "broker/verifier.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdatomic.h>
+
+/* Where a job is. Whoever hands it on stores this last, whoever takes it loads it first: so the two threads'
+ * accesses are ordered in C's own terms, and not only by what the pipe does inside. */
+typedef enum job_place { JOB_HANDED_OVER, JOB_DONE } job_place_t;
 
 /* One password to verify. */
 typedef struct job {
     struct job *next; /* neighbours in the verifier's ring of jobs */
     struct job *prev;
+    atomic_int place; /* job_place_t */
     uint64_t ticket;
     bool matched;                  /* written by the worker */
     char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
@@ -52,8 +58,12 @@ static void worker(zsock_t *pipe, void *context)
             return;
         if (atomic_load(&verifier->stopping))
             continue;
+        int place = atomic_load(&job->place);
+        assert(place == JOB_HANDED_OVER);
+        (void)place;
         job->matched = password_matches(job->hash, bytes_of(job->password, job->size));
         sodium_memzero(job->password, sizeof job->password);
+        atomic_store(&job->place, JOB_DONE);
         zmq_send(socket, &job, sizeof job, 0);
     }
 }
@@ -101,6 +111,7 @@ bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, by
     job->size = password.size;
     if (password.size > 0)
         memcpy(job->password, password.data, password.size);
+    atomic_store(&job->place, JOB_HANDED_OVER);
     if (zmq_send(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job) {
         job_free(job);
         return false;
@@ -122,6 +133,9 @@ bool verifier_collect(verifier_t *verifier, uint64_t *ticket, bool *matched)
     job_t *job = NULL;
     if (zmq_recv(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job)
         return false;
+    int place = atomic_load(&job->place);
+    assert(place == JOB_DONE);
+    (void)place;
     *ticket = job->ticket;
     *matched = job->matched;
     verifier->count--;
