@@ -72,6 +72,12 @@ RPC_FAST const char *read_params(const uint8_t **at, const uint8_t *end, rpc_mes
     uint32_t seen = 0;
     for (; seen < params; seen++) {
         const uint8_t *before = p;
+        rpc_value_t *value = &message->values[seen];
+        if (seen < RPC_VALUES_MAX && token_read_short_str(&p, end, &value->as.bytes)) {
+            value->type = RPC_STR;
+            value->span = 1;
+            continue;
+        }
         token_t token;
         if (!token_read(&p, end, &token))
             return BROKEN;
@@ -85,8 +91,8 @@ RPC_FAST const char *read_params(const uint8_t **at, const uint8_t *end, rpc_mes
             seen = message->truncated ? RPC_VALUES_MAX : seen;
             break;
         }
-        token_value(&token, &message->values[seen]);
-        if (message->values[seen].type == RPC_OTHER)
+        token_value(&token, value);
+        if (value->type == RPC_OTHER)
             return UNSENDABLE;
     }
     message->value_count = seen;

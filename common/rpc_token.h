@@ -186,15 +186,24 @@ RPC_FAST bool token_read_number(const uint8_t **at, const uint8_t *end, uint64_t
            (token.form == FORM_INT && token_signed(token.argument, token.width) >= 0);
 }
 
-RPC_FAST bool token_read_string(const uint8_t **at, const uint8_t *end, bytes_t *string)
+/* Reads a str of at most 31 bytes that is text, which most strings are. */
+RPC_FAST bool token_read_short_str(const uint8_t **at, const uint8_t *end, bytes_t *string)
 {
     const uint8_t *p = *at;
     uint32_t size;
-    if (token_read_short(&p, end, 0xa0, 0x1f, &size) && (size_t)(end - p) >= size) {
-        *string = bytes_of(p, size);
-        *at = p + size;
-        return utf8_valid(*string);
-    }
+    if (!token_read_short(&p, end, 0xa0, 0x1f, &size) || (size_t)(end - p) < size)
+        return false;
+    *string = bytes_of(p, size);
+    if (!utf8_valid(*string))
+        return false;
+    *at = p + size;
+    return true;
+}
+
+RPC_FAST bool token_read_string(const uint8_t **at, const uint8_t *end, bytes_t *string)
+{
+    if (token_read_short_str(at, end, string))
+        return true;
     token_t token;
     if (!token_read(at, end, &token) || !token_is_text(&token))
         return false;
