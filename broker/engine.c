@@ -16,6 +16,7 @@ struct engine {
     uint64_t bytes;  /* of keys and values in all open stores */
     uint64_t seed;   /* of the stores' maps: random, so that nobody can choose keys that look alike */
     expiry_t expiry; /* deadlines of all stores, closed ones included */
+    pool_t pool;     /* memory of all stores' nodes */
     store_t *open;   /* list of the stores that are in use */
     store_t *closed; /* list of those whose memory is to be given back */
     char epoch[ENGINE_EPOCH_SIZE];
@@ -34,6 +35,7 @@ engine_t *engine_new(const engine_options_t *options)
         return NULL;
     engine->options = *options;
     expiry_init(&engine->expiry);
+    pool_init(&engine->pool);
     randombytes_buf(&engine->seed, sizeof engine->seed);
     randombytes_buf(random, sizeof random);
     sodium_bin2base64(engine->epoch, sizeof engine->epoch, random, sizeof random,
@@ -89,6 +91,7 @@ void engine_destroy(engine_t **engine)
         drain_closed(*engine, &all);
     }
     expiry_release(&(*engine)->expiry);
+    pool_release(&(*engine)->pool);
     free(*engine);
     *engine = NULL;
 }
@@ -115,7 +118,7 @@ uint64_t engine_bytes(const engine_t *engine)
 
 store_t *engine_open(engine_t *engine, void *owner)
 {
-    store_t *store = store_new(&engine->expiry, owner, engine->seed);
+    store_t *store = store_new(&engine->expiry, &engine->pool, owner, engine->seed);
     if (store != NULL)
         list_add(&engine->open, store);
     return store;

@@ -20,6 +20,11 @@ void omap_init(omap_t *map, uint64_t seed)
     *map = (omap_t){.seed = seed};
 }
 
+void omap_init_pooled(omap_t *map, uint64_t seed, pool_t *pool)
+{
+    *map = (omap_t){.seed = seed, .pool = pool};
+}
+
 void omap_release(omap_t *map)
 {
     unsigned all = UINT32_MAX;
@@ -94,13 +99,13 @@ static bool on_right_edge(const struct omap_step *path, unsigned level)
 
 /* Splits the full inner node at LEVEL of PATH, whose parent has room, and leads PATH through the right one of
  * the two. */
-static bool split_inner(struct omap_step *path, unsigned level)
+static bool split_inner(omap_t *map, struct omap_step *path, unsigned level)
 {
     inner_t *inner = path[level].inner;
     separator_t *separator;
     /* Keys that come in ascending order leave full nodes behind. */
     unsigned at = on_right_edge(path, level + 1) ? inner->count - 2U : inner->count / 2U;
-    inner_t *right = inner_split(inner, at, &separator);
+    inner_t *right = inner_split(map->pool, inner, at, &separator);
     if (right == NULL)
         return false;
     inner_insert(path[level - 1].inner, path[level - 1].index, separator, right);
@@ -117,7 +122,7 @@ static bool raise_root(omap_t *map, struct omap_step *path)
 {
     if (map->height == OMAP_DEPTH_MAX)
         return false;
-    inner_t *root = inner_new(map->root);
+    inner_t *root = inner_new(map->pool, map->root);
     if (root == NULL)
         return false;
     memmove(path + 1, path, map->height * sizeof *path);
@@ -141,10 +146,10 @@ static bool make_way(omap_t *map, struct omap_step *path)
     }
     for (level--; level < map->height; level++) {
         inner_t *inner = path[level].inner;
-        if (inner->count == INNER_ROOM_MAX && !split_inner(path, level))
+        if (inner->count == INNER_ROOM_MAX && !split_inner(map, path, level))
             return false;
         inner = path[level].inner;
-        if (!inner_make_room(&inner))
+        if (!inner_make_room(map->pool, &inner))
             return false;
         path[level].inner = inner;
         *place_of(map, path, level) = inner;
@@ -154,16 +159,16 @@ static bool make_way(omap_t *map, struct omap_step *path)
 
 /* Puts a new, empty leaf for KEY beside the full LEAF: keys that come in order, either way, leave full leaves
  * behind. */
-static bool add_leaf_beside(leaf_t *leaf, inner_t *parent, unsigned index, bytes_t key, size_t bytes,
-                            bool behind)
+static bool add_leaf_beside(pool_t *pool, leaf_t *leaf, inner_t *parent, unsigned index, bytes_t key,
+                            size_t bytes, bool behind)
 {
-    leaf_t *fresh = leaf_new(1, bytes);
+    leaf_t *fresh = leaf_new(pool, 1, bytes);
     separator_t *separator = NULL;
     if (fresh != NULL)
         separator = behind ? separator_new(leaf_key(leaf, leaf->count - 1U), key)
                            : separator_new(key, leaf_key(leaf, 0));
     if (separator == NULL) {
-        free(fresh);
+        leaf_destroy(pool, fresh);
         return false;
     }
     leaf->hint = LEAF_NO_SLOT;
@@ -188,23 +193,23 @@ static unsigned middle_slot(const leaf_t *leaf)
 }
 
 /* Splits LEAF, of at least two records, in halves. */
-static bool halve_leaf(leaf_t **leaf, inner_t *parent, unsigned index)
+static bool halve_leaf(pool_t *pool, leaf_t **leaf, inner_t *parent, unsigned index)
 {
     unsigned middle = middle_slot(*leaf);
     size_t bytes = 0;
     for (unsigned slot = middle; slot < (*leaf)->count; slot++)
         bytes += record_size(record_head(leaf_record(*leaf, slot)));
-    leaf_t *right = leaf_new((*leaf)->count - middle, bytes);
+    leaf_t *right = leaf_new(pool, (*leaf)->count - middle, bytes);
     separator_t *separator = NULL;
     if (right != NULL)
         separator = separator_new(leaf_key(*leaf, middle - 1), leaf_key(*leaf, middle));
     if (separator == NULL) {
-        free(right);
+        leaf_destroy(pool, right);
         return false;
     }
     leaf_append(right, *leaf, middle, (*leaf)->count);
     leaf_truncate(*leaf, middle);
-    leaf_shrink(leaf);
+    leaf_shrink(pool, leaf);
     inner_insert(parent, index, separator, right);
     return true;
 }
@@ -224,15 +229,15 @@ static leaf_t **make_room(omap_t *map, bytes_t key, size_t bytes, bool slot, str
         bool descending = slot && at == 0 && leaf->hint == 0;
         bool done;
         if (ascending || descending)
-            done = add_leaf_beside(leaf, parent, index, key, bytes, ascending);
+            done = add_leaf_beside(map->pool, leaf, parent, index, key, bytes, ascending);
         else
-            done = halve_leaf((leaf_t **)&inner_children(parent)[index], parent, index);
+            done = halve_leaf(map->pool, (leaf_t **)&inner_children(parent)[index], parent, index);
         if (!done)
             return NULL;
         leaf = descend(map, key, path);
     }
     leaf_t **place = (leaf_t **)place_of(map, path, map->height);
-    return leaf_make_room(place, bytes, slot) ? place : NULL;
+    return leaf_make_room(map->pool, place, bytes, slot) ? place : NULL;
 }
 
 /* ---- Changing --------------------------------------------------------------------------------- */
@@ -263,7 +268,7 @@ void *omap_put(omap_t *map, bytes_t key, size_t size, bool *added)
     assert(key.size <= OMAP_KEY_MAX && size <= OMAP_PAYLOAD_MAX);
     uint8_t tag = tag_of(map, key);
     if (map->root == NULL)
-        map->root = leaf_new(1, bytes);
+        map->root = leaf_new(map->pool, 1, bytes);
     if (map->root == NULL)
         return NULL;
     leaf_t *leaf = descend(map, key, path);
@@ -284,7 +289,7 @@ void *omap_put(omap_t *map, bytes_t key, size_t size, bool *added)
 /* ---- Removing --------------------------------------------------------------------------------- */
 
 /* Merges the node at LEVEL of PATH with a neighbour, where both together make one node. */
-static bool merge_inner(const struct omap_step *path, unsigned level)
+static bool merge_inner(const omap_t *map, const struct omap_step *path, unsigned level)
 {
     inner_t *inner = path[level].inner;
     inner_t *parent = path[level - 1].inner;
@@ -298,7 +303,7 @@ static bool merge_inner(const struct omap_step *path, unsigned level)
         separator_t **separator = inner_separators(parent) + right - 1;
         if (nodes[0]->count + 1 + nodes[1]->count > INNER_ROOM_MAX)
             continue;
-        if (!inner_merge(&nodes[0], *separator, nodes[1]))
+        if (!inner_merge(map->pool, &nodes[0], *separator, nodes[1]))
             return false;
         *separator = NULL;
         return inner_remove(parent, right);
@@ -312,7 +317,7 @@ static void take_child(omap_t *map, const struct omap_step *path, unsigned level
 {
     while (!inner_remove(path[level].inner, index)) {
         inner_t *inner = path[level].inner;
-        inner_destroy(&inner);
+        inner_destroy(map->pool, &inner);
         if (level == 0) {
             map->root = NULL;
             map->height = 0;
@@ -321,13 +326,13 @@ static void take_child(omap_t *map, const struct omap_step *path, unsigned level
         level--;
         index = path[level].index;
     }
-    while (level > 0 && merge_inner(path, level))
+    while (level > 0 && merge_inner(map, path, level))
         level--;
     while (map->height > 0 && ((inner_t *)map->root)->count == 0) {
         inner_t *root = map->root;
         map->root = inner_children(root)[0];
         map->height--;
-        inner_destroy(&root);
+        inner_destroy(map->pool, &root);
     }
 }
 
@@ -344,13 +349,13 @@ static bool merge_leaf(omap_t *map, const struct omap_step *path)
         unsigned count = leaves[0]->count + leaves[1]->count;
         if (bytes + 3 * (size_t)count > LEAF_MERGED_MAX)
             continue;
-        leaf_t *merged = leaf_new(count, bytes);
+        leaf_t *merged = leaf_new(map->pool, count, bytes);
         if (merged == NULL)
             return false;
         leaf_append(merged, leaves[0], 0, leaves[0]->count);
         leaf_append(merged, leaves[1], 0, leaves[1]->count);
-        free(leaves[0]);
-        free(leaves[1]);
+        leaf_destroy(map->pool, leaves[0]);
+        leaf_destroy(map->pool, leaves[1]);
         leaves[0] = merged;
         take_child(map, path, map->height - 1, right);
         return true;
@@ -370,7 +375,7 @@ bool omap_remove(omap_t *map, bytes_t key)
     leaf_erase(leaf, slot);
     map->count--;
     if (leaf->count == 0) {
-        free(leaf);
+        leaf_destroy(map->pool, leaf);
         if (map->height == 0)
             map->root = NULL;
         else
@@ -379,7 +384,7 @@ bool omap_remove(omap_t *map, bytes_t key)
     }
     if (map->height > 0 && leaf_live(leaf) < LEAF_MERGE_BELOW && merge_leaf(map, path))
         return true;
-    leaf_shrink((leaf_t **)place_of(map, path, map->height));
+    leaf_shrink(map->pool, (leaf_t **)place_of(map, path, map->height));
     return true;
 }
 
@@ -467,13 +472,13 @@ static void drop_last_leaf(omap_t *map, unsigned *budget, omap_drop_fn *drop, vo
     if (drop != NULL && !drop_entries(map, leaf, budget, drop, context))
         return;
     map->count -= leaf->count;
-    free(leaf);
+    leaf_destroy(map->pool, leaf);
     *budget -= *budget > 0;
     for (unsigned level = map->height; level > 0; level--)
         if (inner_remove(path[level - 1], path[level - 1]->count))
             return;
         else
-            inner_destroy(&path[level - 1]);
+            inner_destroy(map->pool, &path[level - 1]);
     map->root = NULL;
     map->height = 0;
 }

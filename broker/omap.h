@@ -9,6 +9,7 @@
 #ifndef KV_BROKER_OMAP_H
 #define KV_BROKER_OMAP_H
 
+#include "broker/pool.h"
 #include "common/bytes.h"
 #include "common/status.h"
 
@@ -23,11 +24,14 @@ typedef struct omap {
     uint64_t count;  /* entries */
     uint64_t seed;   /* of the hash that makes fingerprints. Private */
     unsigned height; /* levels of inner nodes. Private */
+    pool_t *pool;    /* where its nodes come from, NULL = malloc. Private */
 } omap_t;
 
 /* Makes an empty map. SEED: random, so that nobody can choose keys with equal fingerprints (they would cost
  * up to a leaf's worth of comparisons a lookup, no more). Allocates nothing. */
 void omap_init(omap_t *map, uint64_t seed);
+/* The same, for maps that may grow large: their nodes come from POOL (borrowed for the map's life). */
+void omap_init_pooled(omap_t *map, uint64_t seed, pool_t *pool);
 /* Frees all nodes. The map is empty and usable again. Time grows with the map: omap_drain a large one. */
 void omap_release(omap_t *map);
 

@@ -75,9 +75,9 @@ static size_t inner_size(size_t room)
     return sizeof(inner_t) + (room + 1) * sizeof(uint32_t) + (2 * room + 1) * sizeof(void *);
 }
 
-static inner_t *inner_with_room(size_t room)
+static inner_t *inner_with_room(pool_t *pool, size_t room)
 {
-    inner_t *inner = malloc(inner_size(room));
+    inner_t *inner = pool_take(pool, inner_size(room));
     if (inner == NULL)
         return NULL;
     inner->count = 0;
@@ -87,9 +87,9 @@ static inner_t *inner_with_room(size_t room)
     return inner;
 }
 
-inner_t *inner_new(void *child)
+inner_t *inner_new(pool_t *pool, void *child)
 {
-    inner_t *inner = inner_with_room(INNER_ROOM_MIN);
+    inner_t *inner = inner_with_room(pool, INNER_ROOM_MIN);
     if (inner != NULL)
         inner_children(inner)[0] = child;
     return inner;
@@ -104,10 +104,10 @@ static size_t room_for(size_t count)
     return room;
 }
 
-static bool inner_resize(inner_t **inner, size_t room)
+static bool inner_resize(pool_t *pool, inner_t **inner, size_t room)
 {
     inner_t *old = *inner;
-    inner_t *moved = inner_with_room(room);
+    inner_t *moved = inner_with_room(pool, room);
     if (moved == NULL)
         return false;
     moved->count = old->count;
@@ -116,15 +116,16 @@ static bool inner_resize(inner_t **inner, size_t room)
     memcpy(moved->heads, old->heads, old->count * sizeof *old->heads);
     memcpy(inner_separators(moved), inner_separators(old), old->count * sizeof(void *));
     memcpy(inner_children(moved), inner_children(old), (old->count + 1U) * sizeof(void *));
-    free(old);
+    pool_give(pool, old, inner_size(old->room));
     *inner = moved;
     return true;
 }
 
-bool inner_make_room(inner_t **inner)
+bool inner_make_room(pool_t *pool, inner_t **inner)
 {
     assert((*inner)->count < INNER_ROOM_MAX);
-    return (*inner)->count < (*inner)->room || inner_resize(inner, room_for((size_t)(*inner)->count + 1));
+    return (*inner)->count < (*inner)->room ||
+           inner_resize(pool, inner, room_for((size_t)(*inner)->count + 1));
 }
 
 void inner_insert(inner_t *inner, unsigned index, separator_t *separator, void *right)
@@ -174,10 +175,10 @@ static void inner_copy(inner_t *inner, unsigned at, const inner_t *source, unsig
     inner->count = (uint16_t)(at + to - from);
 }
 
-inner_t *inner_split(inner_t *inner, unsigned at, separator_t **separator)
+inner_t *inner_split(pool_t *pool, inner_t *inner, unsigned at, separator_t **separator)
 {
     assert(at < inner->count);
-    inner_t *right = inner_with_room(room_for(inner->count - at));
+    inner_t *right = inner_with_room(pool, room_for(inner->count - at));
     if (right == NULL)
         return NULL;
     inner_copy(right, 0, inner, at + 1, inner->count);
@@ -188,26 +189,26 @@ inner_t *inner_split(inner_t *inner, unsigned at, separator_t **separator)
     return right;
 }
 
-bool inner_merge(inner_t **left, separator_t *separator, inner_t *right)
+bool inner_merge(pool_t *pool, inner_t **left, separator_t *separator, inner_t *right)
 {
     unsigned at = (*left)->count;
     size_t count = (size_t)at + 1 + right->count;
     assert(count <= INNER_ROOM_MAX);
-    if (count > (*left)->room && !inner_resize(left, room_for(count)))
+    if (count > (*left)->room && !inner_resize(pool, left, room_for(count)))
         return false;
     inner_separators(*left)[at] = separator;
     inner_copy(*left, at + 1, right, 0, right->count);
     inner_refresh(*left);
-    free(right);
+    pool_give(pool, right, inner_size(right->room));
     return true;
 }
 
-void inner_destroy(inner_t **inner)
+void inner_destroy(pool_t *pool, inner_t **inner)
 {
     if (*inner == NULL)
         return;
     for (unsigned i = 0; i < (*inner)->count; i++)
         free(inner_separators(*inner)[i]);
-    free(*inner);
+    pool_give(pool, *inner, inner_size((*inner)->room));
     *inner = NULL;
 }

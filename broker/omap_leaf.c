@@ -6,11 +6,9 @@
 #include "broker/omap_node.h"
 
 enum {
-    SMALL_BLOCK = 512, /* bytes; up to here a block grows by SMALL_STEP, above by LARGE_STEP */
-    SMALL_STEP = 64,
-    LARGE_STEP = 256,
-    MALLOC_HEAD = 8,             /* bytes that malloc adds to a block: a step counts them */
-    SHRINK_FROM = 2 * LARGE_STEP /* bytes to be gained before a block shrinks: no back and forth */
+    SMALL_STEP = 64,            /* bytes by which a block grows that is malloc's, its MALLOC_HEAD included */
+    MALLOC_HEAD = 8,            /* bytes that malloc adds to a block */
+    SHRINK_FROM = 2 * POOL_STEP /* bytes to be gained before a block shrinks: no back and forth */
 };
 
 /* The longest records must leave room for two in a block, or it could not be split. */
@@ -26,12 +24,12 @@ static size_t round_up(size_t size, size_t step)
     return (size + step - 1) / step * step;
 }
 
-/* Bytes to allocate for a block that needs SIZE. */
+/* Bytes to allocate for a block that needs SIZE: those by which it grows are in use sooner or later. */
 static size_t block_size(size_t size)
 {
-    size += MALLOC_HEAD;
-    size = round_up(size, size <= SMALL_BLOCK ? SMALL_STEP : LARGE_STEP) - MALLOC_HEAD;
-    return size < LEAF_BLOCK_MAX ? size : LEAF_BLOCK_MAX;
+    if (size < POOL_MALLOC_BELOW)
+        size = round_up(size + MALLOC_HEAD, SMALL_STEP) - MALLOC_HEAD;
+    return pool_block_size(size);
 }
 
 static size_t slots_for(size_t records)
@@ -44,17 +42,23 @@ static size_t block_need(size_t slots, size_t bytes)
     return sizeof(leaf_t) + slots * 3 + bytes;
 }
 
-leaf_t *leaf_new(unsigned records, size_t bytes)
+leaf_t *leaf_new(pool_t *pool, unsigned records, size_t bytes)
 {
     size_t slots = slots_for(records);
     size_t size = block_size(block_need(slots, bytes));
     assert(block_need(slots, bytes) <= LEAF_BLOCK_MAX);
-    leaf_t *leaf = malloc(size);
+    leaf_t *leaf = pool_take(pool, size);
     if (leaf == NULL)
         return NULL;
     *leaf = (leaf_t){.slots = (uint16_t)slots, .room = (uint16_t)size, .hint = LEAF_NO_SLOT};
     memset(leaf->tags, 0, slots);
     return leaf;
+}
+
+void leaf_destroy(pool_t *pool, leaf_t *leaf)
+{
+    if (leaf != NULL)
+        pool_give(pool, leaf, leaf->room);
 }
 
 unsigned leaf_seek(const leaf_t *leaf, bytes_t key)
@@ -96,9 +100,9 @@ static void leaf_compact(leaf_t *leaf)
 }
 
 /* Changes the block to ROOM bytes, which what is in use fits into. */
-static bool leaf_resize(leaf_t **leaf, size_t room)
+static bool leaf_resize(pool_t *pool, leaf_t **leaf, size_t room)
 {
-    leaf_t *moved = realloc(*leaf, room);
+    leaf_t *moved = pool_resize(pool, *leaf, (*leaf)->room, room);
     if (moved == NULL)
         return false;
     moved->room = (uint16_t)room;
@@ -124,7 +128,7 @@ static void leaf_move_records(leaf_t *leaf, size_t slots)
     leaf->slots = (uint16_t)slots;
 }
 
-bool leaf_make_room(leaf_t **leaf, size_t bytes, bool slot)
+bool leaf_make_room(pool_t *pool, leaf_t **leaf, size_t bytes, bool slot)
 {
     size_t slots = slots_for((size_t)(*leaf)->count + slot);
     if (slots < (*leaf)->slots)
@@ -133,7 +137,7 @@ bool leaf_make_room(leaf_t **leaf, size_t bytes, bool slot)
         leaf_compact(*leaf);
     size_t need = block_need(slots, (*leaf)->used + bytes);
     assert(need <= LEAF_BLOCK_MAX);
-    if (need > (*leaf)->room && !leaf_resize(leaf, block_size(need)))
+    if (need > (*leaf)->room && !leaf_resize(pool, leaf, block_size(need)))
         return false;
     if (slots > (*leaf)->slots)
         leaf_move_records(*leaf, slots);
@@ -228,16 +232,16 @@ void leaf_truncate(leaf_t *leaf, unsigned from)
     leaf_compact(leaf);
 }
 
-void leaf_shrink(leaf_t **leaf)
+void leaf_shrink(pool_t *pool, leaf_t **leaf)
 {
     size_t slots = slots_for((*leaf)->count);
     size_t room = block_size(block_need(slots, leaf_live(*leaf)));
-    if (room + SHRINK_FROM > (*leaf)->room && !(room < SMALL_BLOCK && room * 2 < (*leaf)->room))
+    if (room + SHRINK_FROM > (*leaf)->room && !(room < POOL_MALLOC_BELOW && room * 2 < (*leaf)->room))
         return;
     if ((*leaf)->dead != 0)
         leaf_compact(*leaf);
     if (slots < (*leaf)->slots)
         leaf_move_records(*leaf, slots);
     /* A refusal to make a block smaller loses nothing. */
-    (void)leaf_resize(leaf, room);
+    (void)leaf_resize(pool, leaf, room);
 }

@@ -11,6 +11,7 @@
 #endif
 
 #include "broker/omap.h"
+#include "broker/pool.h"
 
 /* ---- Leaves ----------------------------------------------------------------------------------- *
  * One block: this head, a byte of fingerprint for each record, a 16-bit offset for each record (both in the
@@ -18,8 +19,8 @@
  * shrinks in steps, so that it is nearly full however the keys arrive. */
 
 enum {
-    LEAF_BLOCK_MAX = 4088, /* bytes; 8 less than a page, which is what malloc adds */
-    LEAF_SLOT_STEP = 8,    /* the directory grows by so many slots */
+    LEAF_BLOCK_MAX = POOL_BLOCK_MAX, /* bytes */
+    LEAF_SLOT_STEP = 8,              /* the directory grows by so many slots */
     LEAF_NO_SLOT = 0xffff
 };
 
@@ -131,12 +132,13 @@ static inline unsigned leaf_find(const leaf_t *leaf, bytes_t key, uint8_t tag)
 unsigned leaf_seek(const leaf_t *leaf, bytes_t key);
 
 /* A leaf that can take RECORDS records of BYTES in all, without any. NULL where memory is refused. */
-leaf_t *leaf_new(unsigned records, size_t bytes);
+leaf_t *leaf_new(pool_t *pool, unsigned records, size_t bytes);
+void leaf_destroy(pool_t *pool, leaf_t *leaf);
 /* Whether a record of BYTES more (a new one, or a longer one in place of what is dead) fits into a block. */
 bool leaf_fits(const leaf_t *leaf, size_t bytes, bool slot);
 /* Makes room for a record of BYTES more, which must fit, and a SLOT for it. May move *LEAF. False where
  * memory is refused. */
-KV_MUST_USE bool leaf_make_room(leaf_t **leaf, size_t bytes, bool slot);
+KV_MUST_USE bool leaf_make_room(pool_t *pool, leaf_t **leaf, size_t bytes, bool slot);
 /* Inserts a record with KEY before SLOT; there must be room. Returns its payload. */
 uint8_t *leaf_insert(leaf_t *leaf, unsigned slot, bytes_t key, uint8_t tag, size_t payload_size);
 /* Makes the payload of SLOT shorter; the rest of it is dead. */
@@ -149,7 +151,7 @@ void leaf_append(leaf_t *leaf, const leaf_t *source, unsigned from, unsigned to)
 /* Drops the records from FROM on. */
 void leaf_truncate(leaf_t *leaf, unsigned from);
 /* Gives back room that is not in use, where it is worth it. May move *LEAF. */
-void leaf_shrink(leaf_t **leaf);
+void leaf_shrink(pool_t *pool, leaf_t **leaf);
 
 /* ---- Inner nodes ------------------------------------------------------------------------------ *
  * One block: this head, `room` heads of separators, `room` separators, `room` + 1 children. The keys below
@@ -235,10 +237,10 @@ static inline unsigned inner_index(const inner_t *inner, bytes_t key)
 separator_t *separator_new(bytes_t left, bytes_t right);
 
 /* A node above CHILD alone. NULL where memory is refused. */
-inner_t *inner_new(void *child);
+inner_t *inner_new(pool_t *pool, void *child);
 /* Makes room for one more child in a node that is not at INNER_ROOM_MAX. May move *INNER. False where memory
  * is refused. */
-KV_MUST_USE bool inner_make_room(inner_t **inner);
+KV_MUST_USE bool inner_make_room(pool_t *pool, inner_t **inner);
 /* Puts SEPARATOR (taken) and RIGHT behind child INDEX; there must be room. */
 void inner_insert(inner_t *inner, unsigned index, separator_t *separator, void *right);
 /* Takes child INDEX out, which the caller has freed or moved, with the separator beside it. Returns false
@@ -246,11 +248,11 @@ void inner_insert(inner_t *inner, unsigned index, separator_t *separator, void *
 bool inner_remove(inner_t *inner, unsigned index);
 /* Moves the separators behind AT into a new node on the right; *SEPARATOR, which then belongs between the
  * two, is handed over. NULL where memory is refused. */
-inner_t *inner_split(inner_t *inner, unsigned at, separator_t **separator);
+inner_t *inner_split(pool_t *pool, inner_t *inner, unsigned at, separator_t **separator);
 /* Moves all of RIGHT behind SEPARATOR (taken) into *LEFT and frees RIGHT. False where memory is refused:
  * nothing has changed then. */
-KV_MUST_USE bool inner_merge(inner_t **left, separator_t *separator, inner_t *right);
+KV_MUST_USE bool inner_merge(pool_t *pool, inner_t **left, separator_t *separator, inner_t *right);
 /* Frees the node and its separators, not its children. */
-void inner_destroy(inner_t **inner);
+void inner_destroy(pool_t *pool, inner_t **inner);
 
 #endif

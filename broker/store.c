@@ -10,12 +10,12 @@
 static_assert(sizeof(head_t) + STORE_INLINE_MAX <= OMAP_PAYLOAD_MAX,
               "a record holds the longest inline value");
 
-store_t *store_new(expiry_t *expiry, void *owner, uint64_t seed)
+store_t *store_new(expiry_t *expiry, pool_t *pool, void *owner, uint64_t seed)
 {
     store_t *store = calloc(1, sizeof *store);
     if (store == NULL)
         return NULL;
-    omap_init(&store->map, seed);
+    omap_init_pooled(&store->map, seed, pool);
     store->expiry = expiry;
     store->owner = owner;
     return store;

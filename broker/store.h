@@ -56,8 +56,8 @@ typedef struct kept {
     bool mortal; /* has a deadline */
 } kept_t;
 
-/* NULL where memory is refused. SEED is that of the map. */
-store_t *store_new(expiry_t *expiry, void *owner, uint64_t seed);
+/* NULL where memory is refused. SEED is that of the map, its nodes come from POOL. */
+store_t *store_new(expiry_t *expiry, pool_t *pool, void *owner, uint64_t seed);
 /* Frees up to *BUDGET pieces (nodes and external entries), counts *BUDGET down, and, when none is left, the
  * store itself: *STORE is NULL then. */
 void store_drain(store_t **store, unsigned *budget);
