@@ -12,8 +12,7 @@ enum {
     SPAN_SIZE = 256 << 10,
     SPANS = SEGMENT_SIZE / SPAN_SIZE,
     ALL_SPANS = (1 << SPANS) - 1,
-    SPAN_HEAD = 64,    /* bytes of a span before its first block: blocks begin on cache lines */
-    SMALL_SEGMENTS = 8 /* so many have small pages: a little broker stays little */
+    SPAN_HEAD = 64 /* bytes of a span before its first block: blocks begin on cache lines */
 };
 
 /* A stretch of memory, aligned to its size. Its description is outside of it: the span is all in use. */
@@ -100,8 +99,6 @@ static segment_t *segment_new(pool_t *pool)
         free(segment);
         return NULL;
     }
-    if (pool->segment_count >= SMALL_SEGMENTS)
-        (void)madvise(memory, SEGMENT_SIZE, MADV_HUGEPAGE); /* a kernel without it is only slower */
     segment->memory = memory;
     segment->free = ALL_SPANS;
     pool->segment_count++;

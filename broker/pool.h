@@ -2,8 +2,7 @@
 /* Memory for the nodes of large maps, taken from the system 2 MiB at a time and given back so.
  *
  * Why not malloc: with millions of blocks that grow in steps its longest calls take milliseconds (so does
- * giving much memory back at once), half of the memory stays when a large store is closed, and its pages are
- * small: a lookup in 10 million entries waits for the translation of addresses as long as for the memory. Not
+ * giving much memory back at once), and half of the memory stays when a large store is closed. Not
  * thread-safe. */
 #ifndef KV_BROKER_POOL_H
 #define KV_BROKER_POOL_H
