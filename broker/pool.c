@@ -174,11 +174,13 @@ static void span_destroy(pool_t *pool, span_t *span)
 
 void pool_release(pool_t *pool)
 {
-    for (size_t i = 0; i < POOL_CLASSES; i++)
-        while (pool->spans[i] != NULL) {
-            assert(pool->spans[i]->used == 0);
-            span_destroy(pool, pool->spans[i]);
+    for (size_t i = 0; i < POOL_CLASSES; i++) {
+        span_t *span = pool->spans[i]; /* no more than one: pool_give */
+        if (span != NULL) {
+            assert(span->used == 0 && span->next == NULL);
+            span_destroy(pool, span);
         }
+    }
     assert(pool->segment_count == 0);
 }
 

@@ -137,6 +137,7 @@ bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t du
         return false;
     }
     payload_write(payload, put, revision, external);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the record's bytes point to `external` */
     store->digest ^= digest;
     store->bytes += put->value.size;
     if (old != NULL) {

@@ -71,13 +71,14 @@ static inline void store_read(void *payload, size_t size, kept_t *kept)
     kept->payload_size = size;
     kept->revision = head >> REVISION_SHIFT;
     kept->binary = (head & FLAG_BINARY) != 0;
-    kept->mortal = (head & FLAG_MORTAL) != 0;
     if ((head & FLAG_EXTERNAL) == 0) {
         kept->external = NULL;
+        kept->mortal = false;
         kept->value = bytes_of(kept->payload + sizeof head, size - sizeof head);
         return;
     }
     memcpy(&kept->external, kept->payload + sizeof head, sizeof(void *));
+    kept->mortal = (head & FLAG_MORTAL) != 0;
     const external_t *external = kept->external;
     kept->value = bytes_of(external->data + external->key_size, external->value_size);
 }
