@@ -7,7 +7,6 @@
 
 enum {
     MESSAGE_OVERHEAD = 1024, /* bytes of a request around key and value, with the longest names and options */
-    ANSWER_ROOM = 96         /* bytes kept in an answer payload for each request that gets only an error */
 };
 
 /* The Ith of all endpoints, those for requests first. */
@@ -37,7 +36,7 @@ bool config_check(const settings_t *settings, char *problem, size_t problem_size
     place_t place = {.name = "configuration", .problem = problem, .size = problem_size};
     const limits_t *limits = &settings->limits;
     uint64_t entry = limits->value + limits->key + MESSAGE_OVERHEAD;
-    uint64_t batch = limits->batch * ANSWER_ROOM;
+    uint64_t batch = (limits->batch + 1) * LIMIT_ERROR_BYTES;
     if (settings->first_id > settings->last_id)
         return place_fault(&place, "ids/first (%" PRIu64 ") is above ids/last (%" PRIu64 "); exchange them",
                            settings->first_id, settings->last_id);

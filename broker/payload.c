@@ -11,10 +11,6 @@
 #include "broker/handlers/handlers.h"
 
 enum {
-    /* Bytes that one short error takes at most: room for it is kept for every message of a payload that is
-     * still to come, so that each request has an answer whatever came before. config.c keeps limits/batch
-     * times this below limits/message. */
-    ERROR_ROOM = 90,
     CHANGE_ROOM = 512 /* bytes of the longest answer to a method that changes something */
 };
 
@@ -56,8 +52,9 @@ static void request_finish(request_t *request, status_t status, uint32_t msgid, 
     }
 }
 
-/* Bytes of answers that may be there after the message just read, so that each one behind it can have its
- * error. How many those are is bounded by the bytes left, or known once they were counted. */
+/* Bytes of answers that may be there after the message just read, so that each one behind it, and a break,
+ * can have its error (config_check.c keeps limits/message above that). How many those are is bounded by the
+ * bytes left, or known once they were counted. */
 static size_t run_limit(const run_t *run, const limits_t *limits)
 {
     uint64_t later = limits->batch - run->done;
@@ -66,7 +63,7 @@ static size_t run_limit(const run_t *run, const limits_t *limits)
         later = run->total - run->done;
     else if (left < later)
         later = left;
-    return limits->message - (later + 1) * ERROR_ROOM;
+    return limits->message - (later + 1) * LIMIT_ERROR_BYTES;
 }
 
 /* Counts the messages that are left, for a limit that is exact. False where that was done before. */
@@ -139,7 +136,7 @@ static bool run_step(session_t *session, int64_t now_ms)
     case RPC_STEP_END:
         return false;
     case RPC_STEP_BROKEN: {
-        char text[ERROR_ROOM];
+        char text[LIMIT_ERROR_BYTES];
         snprintf(text, sizeof text, "not MessagePack from byte %zu; rest dropped", run->offset + run->at);
         session->hub->stats.malformed_total++;
         run->answer.limit = limits->message;
@@ -278,7 +275,7 @@ void payload_push_bye(session_t *session, const char *reason)
         return;
     hub_t *hub = session->hub;
     buffer_t push;
-    buffer_init(&push, ERROR_ROOM);
+    buffer_init(&push, LIMIT_ERROR_BYTES);
     rpc_write_notification(&push, bytes_from_text("bye"));
     rpc_write_array(&push, 1);
     rpc_write_map(&push, 1);

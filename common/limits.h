@@ -19,6 +19,7 @@ enum {
     LIMIT_PAGE_ENTRIES = 10000,   /* highest `limit` of a page */
     LIMIT_PAGE_DEFAULT = 1000,    /* entries of a page where no `limit` is given */
     LIMIT_PAGE_BYTES = 1048576,   /* a page ends here, but has at least one entry */
+    LIMIT_ERROR_BYTES = 96,       /* of a short error: room for one is kept for each request of a payload */
     LIMIT_ENVELOPE_FRAMES = 16,   /* frames before the payload */
     LIMIT_WAITING_PAYLOADS = 1024 /* payloads behind a parked request of one session */
 };

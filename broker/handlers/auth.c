@@ -16,8 +16,6 @@ status_t handle_auth(request_t *request)
     char hash[ACCOUNTS_HASH_SIZE];
     uint64_t wait_ms = 0;
     bytes_t user = request->args.user;
-    if (user.size > 0 && memchr(user.data, '\0', user.size))
-        return request_fail(request, STATUS_INVALID_ARGUMENT, "the user has a zero byte: no account has one");
     status_t status =
         accounts_begin(hub->accounts, bytes_from_text(session->peer), user, request->now_ms, hash, &wait_ms);
     if (status == STATUS_RESOURCE_EXHAUSTED) {

@@ -55,7 +55,7 @@ status_t handle_clients(request_t *request)
     while (client && count < args->limit && !answer->failed) {
         size_t before = answer->size;
         client_write(request, client);
-        if (count > 0 && answer->size - page > LIMIT_PAGE_BYTES) {
+        if (count > 0 && answer->size - page > request_page_bytes(request)) {
             buffer_truncate(answer, before);
             break;
         }

@@ -162,7 +162,7 @@ status_t handle_list(request_t *request)
     while (more && count < args->limit && !answer->failed) {
         size_t before = answer->size;
         row_write(answer, &entry);
-        if (count > 0 && answer->size - page > LIMIT_PAGE_BYTES) {
+        if (count > 0 && answer->size - page > request_page_bytes(request)) {
             buffer_truncate(answer, before);
             break;
         }

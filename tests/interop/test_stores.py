@@ -107,7 +107,7 @@ def test_ttl__an_entry_is_gone_at_its_time(client):
     wait_until(lambda: client.call("get", "k") is None, interval=0.001)
     ended = time.monotonic()
     assert ended - asked < 0.3 + 0.05 + 0.25  # the last part is for a busy machine
-    assert ended - start >= 0.3
+    assert ended - start >= 0.299  # the broker counts whole milliseconds
     assert client.call("digest") == {"seq": client.call("list")["seq"], "digest": 0, "keys": 0}
 
 

@@ -403,7 +403,7 @@ static void check__keys_that_just_agree__is_taken(void **state)
     fixture_t *fixture = *state;
     must_set(fixture, "ids/first=50000");
     must_set(fixture, "ids/last=50000");
-    must_set(fixture, "limits/batch=87381");
+    must_set(fixture, "limits/batch=87380");
     must_set(fixture, "limits/value=8386560");
     must_set(fixture, "limits/outstanding=8MiB");
     must_set(fixture, "listen/requests=tcp://127.0.0.1:*,tcp://127.0.0.1:*");
