@@ -223,7 +223,7 @@ def run_into_the_bound(broker, manager, size, count, batch):
 @pytest.mark.parametrize("size, count, batch", ((MIB, 200, 1), (MIB, 60, 7), (1000, 40000, 1)), ids=("1 MiB", "1 MiB in batches", "1 kB"))
 def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(size, count, batch):
     with Broker() as broker, broker.manager("watcher") as manager, Pinger(broker) as pinger:
-        calm = sorted(pinger.times)
+        pinger.times.clear()
         before = broker.rss()
         for turn in range(3):
             peak = run_into_the_bound(broker, manager, size, count, batch)
@@ -231,9 +231,10 @@ def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(s
             assert peak < 16 * MIB + 10 * MIB + SLACK, f"{peak >> 20} MiB, turn {turn}"
         assert broker.rss() - before < 16 * MIB + 10 * MIB + SLACK  # not more after three than after one
         wait_until(lambda: len(re.findall(r"slow.*disconnected.*\bslow\b", broker.log())) == 3, what="the log says why")
-        disturbed = sorted(pinger.times[len(calm):])
-        assert disturbed[len(disturbed) // 2] < max(0.02, 20 * calm[len(calm) // 2])
-        assert disturbed[-1] < 1.0
+        times = sorted(pinger.times)
+        print(f"another client's get: median {times[len(times) // 2] * 1000:.2f} ms, worst {times[-1] * 1000:.2f} ms")
+        assert times[len(times) // 2] < 0.1
+        assert times[-1] < 1.0
 
 
 def test_slow_reader__below_the_bound__gets_every_answer(broker):

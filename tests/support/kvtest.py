@@ -409,7 +409,7 @@ class Client:
             left = max(0.0, deadline - time.monotonic())
             if self.socket.poll(int(min(left, 0.2) * 1000)):
                 return self.socket.recv_multipart()
-            if self.process and self.process.poll() is not None:
+            if self.process and self.process.poll() is not None and not self.socket.poll(1000):
                 raise ConnectionError(f"the broker has ended, with status {self.process.returncode}")
             if left == 0.0:
                 raise TimeoutError(f"nothing from {self.endpoint} within {timeout:g} s")
