@@ -11,6 +11,7 @@
 #include "client/page.h"
 #include "common/limits.h"
 #include "common/rpc.h"
+#include "tests/unit/exact.h"
 
 enum { BODY_MAX = 1 << 20 };
 
@@ -134,13 +135,8 @@ static void page__cut_anywhere__is_refused(void **state)
     write_list(&body);
     for (size_t size = 0; size < body.size; size++) {
         kvzmq_page_t *page = NULL;
-        uint8_t *exact =
-            malloc(size + 1); /* so that a sanitizer sees reads past its end, but for the last byte */
-        assert_non_null(exact);
-        memcpy(exact, body.data, size);
-        assert_int_equal(page_new(PAGE_LIST, bytes_of(exact, size), &page), KVZMQ_PROTOCOL);
+        assert_int_equal(page_new(PAGE_LIST, exact(bytes_of(body.data, size)), &page), KVZMQ_PROTOCOL);
         assert_null(page);
-        free(exact);
     }
     buffer_release(&body);
 }
@@ -225,7 +221,7 @@ int main(void)
         cmocka_unit_test(page__of_a_list__gives_its_rows_with_a_zero_behind_each),
         cmocka_unit_test(page__of_a_newer_broker__passes_over_what_it_does_not_know),
         cmocka_unit_test(page__of_stats__gives_names_and_numbers),
-        cmocka_unit_test(page__cut_anywhere__is_refused),
+        cmocka_unit_test_teardown(page__cut_anywhere__is_refused, exact_release),
         cmocka_unit_test(page__of_more_rows_than_any_page_has__is_refused),
         cmocka_unit_test(page__that_declares_rows_it_has_not__allocates_none),
         cmocka_unit_test(page__of_changed_bytes__is_a_page_or_refused),
