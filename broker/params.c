@@ -178,7 +178,7 @@ static const struct option *option_find(bytes_t name, unsigned options)
     return NULL;
 }
 
-static status_t options_bind(args_t *args, const rpc_value_t *map, const rpc_value_t *end, unsigned options,
+static status_t options_bind(args_t *args, const rpc_value_t *map, unsigned options,
                              char problem[PARAM_PROBLEM_SIZE])
 {
     if (map->type == RPC_NIL)
@@ -187,8 +187,6 @@ static status_t options_bind(args_t *args, const rpc_value_t *map, const rpc_val
         return problem_set(problem, "options must be a map or nil");
     const rpc_value_t *key = map + 1;
     for (uint32_t i = 0; i < map->as.count; i++) {
-        if (key >= end)
-            return problem_set(problem, "options hold too many values");
         if (key->type != RPC_STR && key->type != RPC_BIN)
             return problem_set(problem, "keys of options must be strings");
         char quoted[QUOTE_SIZE];
@@ -199,8 +197,6 @@ static status_t options_bind(args_t *args, const rpc_value_t *map, const rpc_val
         if (args->given & option->bit)
             return problem_set(problem, "option \"%s\" is given twice", option->name);
         const rpc_value_t *value = key + key->span;
-        if (value >= end)
-            return problem_set(problem, "options hold too many values");
         status_t status = option_bind(args, value, option->bit, problem);
         if (status != STATUS_OK)
             return status;
@@ -231,14 +227,13 @@ status_t args_bind(args_t *args, const rpc_message_t *message, uint32_t first,
                    : problem_set(problem, "takes %" PRIu32 " to %" PRIu32 " params, not %" PRIu32, required,
                                  most, count);
     }
-    const rpc_value_t *end = message->values + message->value_count;
+    if (message->truncated) /* more values than any method takes: `values` does not hold them all */
+        return problem_set(problem, "params hold too many values");
     const rpc_value_t *value = count > 0 ? rpc_param(message, first) : NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (!value || value >= end)
-            return problem_set(problem, "params hold too many values");
         status_t status;
         if (params[i] == PARAM_OPTIONS)
-            status = options_bind(args, value, end, options, problem);
+            status = options_bind(args, value, options, problem);
         else
             status = param_bind(args, value, params[i], limits, problem);
         if (status != STATUS_OK)

@@ -225,8 +225,7 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
     session->hub->stats.payloads_total++;
     const char *fault = arrival->fault;
     char text[96];
-    if (!fault && arrival->payload.size > limits->batch &&
-        rpc_count(arrival->payload, limits->batch) > limits->batch) {
+    if (!fault && rpc_count_exceeds(arrival->payload, limits->batch)) {
         snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
                  limits->batch);
         fault = text;
