@@ -14,8 +14,9 @@ struct registry {
     engine_t *engine;
     const settings_t *settings;
     port_ids_t *numbers;
-    omap_t clients; /* id → client_t * */
-    uint64_t count; /* clients that exist */
+    omap_t clients;  /* id → client_t * */
+    uint64_t count;  /* clients that exist */
+    client_t *noted; /* to be reviewed */
 };
 
 static client_t *client_new(registry_t *registry, bytes_t id)
@@ -123,8 +124,7 @@ status_t registry_open(registry_t *registry, client_t *client, int64_t now_ms)
 /* Frees the record unless a session or the configuration holds it. */
 static void client_release(registry_t *registry, client_t *client)
 {
-    if (client->store || client->sessions || client->unproven || client->claim_configured ||
-        client->in_review)
+    if (client->store || client->sessions || client->unproven || client->claim_configured || client->noted)
         return;
     omap_remove(&registry->clients, client_id(client));
     if (client->numbered)
@@ -164,6 +164,25 @@ void registry_review(registry_t *registry, client_t *client)
         registry_forget(registry, client, (actor_t){0});
     else
         client_release(registry, client);
+}
+
+void registry_note(registry_t *registry, client_t *client)
+{
+    if (client->noted)
+        return;
+    client->noted = true;
+    client->next_noted = registry->noted;
+    registry->noted = client;
+}
+
+void registry_review_noted(registry_t *registry)
+{
+    while (registry->noted) {
+        client_t *client = registry->noted;
+        registry->noted = client->next_noted;
+        client->noted = false;
+        registry_review(registry, client);
+    }
 }
 
 uint64_t registry_count(const registry_t *registry)

@@ -16,17 +16,17 @@ typedef struct registry registry_t;
 struct session;
 
 typedef struct client {
-    registry_t *registry;       /* the one it is in */
-    store_t *store;             /* its entries; NULL where the client does not exist */
-    struct session *sessions;   /* its sessions, newest first */
-    struct session *unproven;   /* sessions under its claimed name that have not given the secret */
-    uint32_t session_count;     /* in `sessions` */
-    struct client *review_next; /* in the hub's list of clients to review */
-    bool in_review;             /* stands in that list */
-    bool numbered;              /* has a port-mimicking id */
-    bool claim_configured;      /* the claim stands in the configuration */
-    bool claimed;               /* `claim` holds a secret's hash */
-    uint64_t number;            /* of a numbered one */
+    registry_t *registry;      /* the one it is in */
+    store_t *store;            /* its entries; NULL where the client does not exist */
+    struct session *sessions;  /* its sessions, newest first */
+    struct session *unproven;  /* sessions under its claimed name that have not given the secret */
+    uint32_t session_count;    /* in `sessions` */
+    struct client *next_noted; /* in the registry's list of clients to review */
+    bool noted;                /* stands in that list */
+    bool numbered;             /* has a port-mimicking id */
+    bool claim_configured;     /* the claim stands in the configuration */
+    bool claimed;              /* `claim` holds a secret's hash */
+    uint64_t number;           /* of a numbered one */
     int64_t since_ms;  /* monotonic: its first session of now began, or its last one ended, or its store was
                           made */
     int64_t active_ms; /* monotonic: its latest message, or when its store was made */
@@ -68,6 +68,10 @@ KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, int64
  * event, where it has neither a session nor a key (numbered: no session), then frees the record where nothing
  * else holds it. The pointer is not valid afterwards. */
 void registry_review(registry_t *registry, client_t *client);
+/* Notes that CLIENT may have lost its last key, to be reviewed when it is not in use. */
+void registry_note(registry_t *registry, client_t *client);
+/* Reviews the clients that were noted. */
+void registry_review_noted(registry_t *registry);
 /* Undoes registry_open for a client that nobody has seen: without an event. The pointer is not valid
  * afterwards. */
 void registry_undo(registry_t *registry, client_t *client);

@@ -43,21 +43,8 @@ static void hub_on_change(void *context, const change_t *change)
     case CHANGE_KIND_COUNT:
         assert(false && "a kind of change");
     }
-    if (!client->sessions && !client->in_review) {
-        client->in_review = true;
-        client->review_next = hub->review;
-        hub->review = client;
-    }
-}
-
-void hub_review(hub_t *hub)
-{
-    while (hub->review) {
-        client_t *client = hub->review;
-        hub->review = client->review_next;
-        client->in_review = false;
-        registry_review(hub->registry, client);
-    }
+    if (!client->sessions)
+        registry_note(hub->registry, client);
 }
 
 hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
@@ -166,7 +153,7 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     bool more = tick_timeouts(hub, now_ms);
     more |= tick_delayed(hub, now_ms);
     more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
-    hub_review(hub);
+    registry_review_noted(hub->registry);
     return more;
 }
 

@@ -47,7 +47,6 @@ struct hub {
     uint64_t session_count;
     uint64_t last_session_id;
     parked_t parked[PARK_COUNT]; /* sessions whose request waits, by what for */
-    client_t *review;            /* clients whose last key went, to look at when the request is through */
     stats_t stats;
 };
 
@@ -82,8 +81,6 @@ bool hub_tick(hub_t *hub, int64_t now_ms);
 int64_t hub_next_due(const hub_t *hub);
 /* Whether a session waits for a password to be verified or for a delayed answer. */
 bool hub_parked(const hub_t *hub);
-/* Looks at the clients whose last key went: those without a session are dropped. For the hub's own parts. */
-void hub_review(hub_t *hub);
 /* The broker stops: every session gets `bye` and ends. */
 void hub_stop(hub_t *hub, int64_t now_ms);
 

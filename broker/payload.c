@@ -120,8 +120,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
         return;
     }
     request_finish(&request, status, message->msgid, owed, before);
-    if (hub->review)
-        hub_review(hub);
+    registry_review_noted(hub->registry);
 }
 
 /* Handles the next message. False at the end of the payload. */
