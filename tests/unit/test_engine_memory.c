@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Claims about the storage engine where memory is refused. The linker leads its allocations here
+ * (CMakeLists.txt). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "broker/engine.h"
+
+enum { KEYS = 3000, PUTS = 30000, NEVER = -1 };
+
+static int refuse_after = NEVER; /* allocations that are still granted */
+static unsigned refused;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+
+static bool refuse(void)
+{
+    if (refuse_after == NEVER || refuse_after-- > 0)
+        return false;
+    refuse_after = 0;
+    refused++;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return refuse() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return refuse() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return refuse() ? NULL : __real_realloc(block, size);
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    return refuse() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
+}
+
+static uint64_t scatter(uint64_t n)
+{
+    n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
+    return (n ^ (n >> 29)) >> 8;
+}
+
+static bytes_t make_key(uint64_t n, uint8_t room[LIMIT_KEY_MAX])
+{
+    uint64_t number = scatter(n);
+    size_t size = n % 50 == 0 ? LIMIT_KEY_MAX : 16;
+    memset(room, (int)(n % 7), size);
+    memcpy(room, &number, sizeof number);
+    return bytes_of(room, size);
+}
+
+static uint64_t count_walked(engine_t *engine, store_t *store)
+{
+    engine_walk_t walk;
+    entry_t entry;
+    uint64_t count = 0;
+    engine_walk_begin(&walk, engine, store, (bytes_t){0}, NULL, 0);
+    while (engine_walk_next(&walk, &entry))
+        count++;
+    return count;
+}
+
+/* Refuses the first allocation of the put, then the second, and so on, until none is refused any more. */
+static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put)
+{
+    for (int granted = 0;; granted++) {
+        uint64_t digest = engine_digest(engine, store, 0);
+        uint64_t keys = store_keys(store);
+        uint64_t bytes = store_bytes(store);
+        uint64_t seq = engine_seq(engine);
+        uint64_t revision = 0;
+        const char *limit = "";
+        refuse_after = granted;
+        status_t status = engine_put(engine, store, put, (actor_t){0}, 0, &revision, &limit);
+        refuse_after = NEVER;
+        if (status == STATUS_OK)
+            return;
+        assert_int_equal(status, STATUS_RESOURCE_EXHAUSTED);
+        assert_string_equal(limit, "memory");
+        assert_int_equal(engine_digest(engine, store, 0), digest);
+        assert_int_equal(store_keys(store), keys);
+        assert_int_equal(store_bytes(store), bytes);
+        assert_int_equal(engine_seq(engine), seq);
+    }
+}
+
+static void put__each_allocation_refused_in_turn__changes_nothing_until_it_succeeds(void **state)
+{
+    (void)state;
+    static uint8_t value[600];
+    uint8_t room[LIMIT_KEY_MAX];
+    limits_t limits = LIMITS_DEFAULT;
+    uint64_t puts = getenv("KV_VALGRIND") != NULL ? PUTS / 10 : PUTS;
+    engine_t *engine = engine_new(&(engine_options_t){.limits = &limits});
+    assert_non_null(engine);
+    store_t *store = engine_open(engine, NULL);
+    assert_non_null(store);
+    for (uint64_t i = 0; i < puts; i++) {
+        put_t put = {.key = make_key(scatter(i) % KEYS, room),
+                     .value = bytes_of(value, scatter(i + 1) % (i % 9 == 0 ? sizeof value : 64)),
+                     .ttl_ms = i % 5 == 0 ? 1000 : 0,
+                     .if_revision = REVISION_ANY};
+        put_with_refusals(engine, store, &put);
+    }
+    assert_true(refused > puts / 10);
+    assert_int_equal(count_walked(engine, store), store_keys(store));
+    engine_destroy(&engine);
+}
+
+static void del__all_allocations_refused__still_deletes(void **state)
+{
+    (void)state;
+    uint8_t room[LIMIT_KEY_MAX];
+    limits_t limits = LIMITS_DEFAULT;
+    uint64_t revision;
+    const char *limit;
+    engine_t *engine = engine_new(&(engine_options_t){.limits = &limits});
+    assert_non_null(engine);
+    store_t *store = engine_open(engine, NULL);
+    assert_non_null(store);
+    for (uint64_t i = 0; i < KEYS; i++) {
+        put_t put = {
+            .key = make_key(i, room), .value = bytes_from_text("value"), .if_revision = REVISION_ANY};
+        assert_int_equal(engine_put(engine, store, &put, (actor_t){0}, 0, &revision, &limit), STATUS_OK);
+    }
+    refuse_after = 0;
+    for (uint64_t i = 0; i < KEYS; i++)
+        assert_int_equal(
+            engine_del(engine, store, make_key(i, room), REVISION_ANY, (actor_t){0}, 0, &revision),
+            STATUS_OK);
+    refuse_after = NEVER;
+    assert_int_equal(count_walked(engine, store), 0);
+    engine_destroy(&engine);
+}
+
+static void open__memory_refused__is_null(void **state)
+{
+    (void)state;
+    limits_t limits = LIMITS_DEFAULT;
+    engine_t *engine = engine_new(&(engine_options_t){.limits = &limits});
+    assert_non_null(engine);
+    refuse_after = 0;
+    assert_null(engine_open(engine, NULL));
+    assert_null(engine_new(&(engine_options_t){.limits = &limits}));
+    refuse_after = NEVER;
+    engine_destroy(&engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(put__each_allocation_refused_in_turn__changes_nothing_until_it_succeeds),
+        cmocka_unit_test(del__all_allocations_refused__still_deletes),
+        cmocka_unit_test(open__memory_refused__is_null),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
