@@ -359,8 +359,10 @@ static void do_list(model_t *model, model_store_t *store)
     bytes_t after = model->keys[below(model, KEYS)];
     bool has_after = chance(model, 50);
     size_t limit = chance(model, 90) ? 1 + below(model, 60) : KEYS;
-    prefix.size = chance(model, 30) ? 0 : below(model, prefix.size + 1);
+    prefix.size = chance(model, 30) ? 0 : chance(model, 30) ? prefix.size : below(model, prefix.size + 1);
     after.size = chance(model, 70) ? after.size : below(model, after.size + 1);
+    if (chance(model, 10))
+        after = prefix;
     engine_walk_t walk;
     entry_t entry;
     size_t key = 0;
