@@ -111,8 +111,9 @@ def play(clients):
     last = None
     for number, typed, expected in SESSION:
         if number != last:
-            print(f"  client {number}: {clients[number].greeting[-1]}" if typed == SESSION[0][1] and last is None
-                  or number == 2 and last == 1 and typed.startswith("auth") else f"  client {number}:")
+            # What the tool said at its start, when its user has the first turn; later only whose turn it is.
+            print(f"  client {number}:", *clients[number].greeting)
+            clients[number].greeting = []
             last = number
         seen = clients[number].type(typed)
         print(f"    > {typed}")
