@@ -95,10 +95,10 @@ static bool entries_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
 
 outcome_t command_list(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"key", "KEY", false},
-                                       {"value", "VALUE", false},
-                                       {"revision", "REVISION", true},
-                                       {"ttl_ms", "TTL", true}};
+    static const column_t columns[] = {{"key", "KEY", FIT_LEFT},
+                                       {"value", "VALUE", FIT_CUT},
+                                       {"revision", "REVISION", FIT_RIGHT},
+                                       {"ttl_ms", "TTL", FIT_RIGHT}};
     static const listing_t listing = {columns, sizeof columns / sizeof *columns, entries_fetch, entries_next};
     return listing_show(cli, call, &listing);
 }
@@ -139,10 +139,11 @@ static bool clients_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
 outcome_t command_clients(cli_t *cli, const call_t *call)
 {
     static const column_t columns[] = {
-        {"id", "CLIENT", false},      {"connected", "CONNECTED", false}, {"sessions", "SESSIONS", true},
-        {"role", "ROLE", false},      {"claimed", "CLAIMED", false},     {"peer", "PEER", false},
-        {"since_ms", "SINCE", false}, {"idle_ms", "IDLE", true},         {"keys", "KEYS", true},
-        {"bytes", "BYTES", true},
+        {"id", "CLIENT", FIT_LEFT},          {"connected", "ON", FIT_LEFT},
+        {"sessions", "SESSIONS", FIT_RIGHT}, {"role", "ROLE", FIT_LEFT},
+        {"claimed", "CLAIMED", FIT_LEFT},    {"peer", "PEER", FIT_LEFT},
+        {"since_ms", "SINCE", FIT_LEFT},     {"idle_ms", "IDLE", FIT_RIGHT},
+        {"keys", "KEYS", FIT_RIGHT},         {"bytes", "BYTES", FIT_RIGHT},
     };
     _Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a row's cells hold every column");
     static const listing_t listing = {columns, sizeof columns / sizeof *columns, clients_fetch, clients_next};
@@ -170,7 +171,7 @@ outcome_t command_stats(cli_t *cli, const call_t *call)
     const char *name;
     uint64_t number;
     while (count < most && kvzmq_page_next_stat(page, &name, &number)) {
-        columns[count] = (column_t){name, name, true};
+        columns[count] = (column_t){name, name, FIT_RIGHT};
         cells[count] = cell_of(CELL_NUMBER, number);
         count++;
     }

@@ -19,7 +19,7 @@ static outcome_t show_refused(cli_t *cli, kvzmq_status_t status)
 
 outcome_t command_auth(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"role", "role", false}};
+    static const column_t columns[] = {{"role", "role", FIT_LEFT}};
     const char *user;
     const char *word = NULL;
     outcome_t outcome = call_text(cli, call->arguments[0], "a user's name", &user);
@@ -44,7 +44,7 @@ outcome_t command_auth(cli_t *cli, const call_t *call)
 
 outcome_t command_role(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"client", "client", false}, {"role", "role", false}};
+    static const column_t columns[] = {{"client", "client", FIT_LEFT}, {"role", "role", FIT_LEFT}};
     const char *client;
     const char *role;
     outcome_t outcome = call_text(cli, call->arguments[0], "a client's id", &client);
@@ -73,7 +73,7 @@ outcome_t command_manage(cli_t *cli, const call_t *call)
 
 outcome_t command_forget(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"client", "client", false}};
+    static const column_t columns[] = {{"client", "client", FIT_LEFT}};
     const char *client;
     outcome_t outcome = call_text(cli, call->arguments[0], "a client's id", &client);
     if (outcome != OUTCOME_OK)
@@ -91,16 +91,16 @@ outcome_t command_forget(cli_t *cli, const call_t *call)
 outcome_t command_hello(cli_t *cli, const call_t *call)
 {
     static const column_t columns[] = {
-        {"client", "client", false},
-        {"role", "role", false},
-        {"broker", "broker", false},
-        {"protocol", "protocol", false},
-        {"epoch", "epoch", false},
-        {"timeout_ms", "timeout", false},
-        {"limit_key", "longest key (bytes)", false},
-        {"limit_value", "longest value (bytes)", false},
-        {"limit_batch", "requests in a batch", false},
-        {"limit_message", "longest message (bytes)", false},
+        {"client", "client", FIT_LEFT},
+        {"role", "role", FIT_LEFT},
+        {"broker", "broker", FIT_LEFT},
+        {"protocol", "protocol", FIT_LEFT},
+        {"epoch", "epoch", FIT_LEFT},
+        {"timeout_ms", "timeout", FIT_LEFT},
+        {"limit_key", "longest key (bytes)", FIT_LEFT},
+        {"limit_value", "longest value (bytes)", FIT_LEFT},
+        {"limit_batch", "requests in a batch", FIT_LEFT},
+        {"limit_message", "longest message (bytes)", FIT_LEFT},
     };
     (void)call;
     kvzmq_status_t status = kvzmq_hello(cli->connection);
@@ -125,7 +125,7 @@ outcome_t command_hello(cli_t *cli, const call_t *call)
 
 outcome_t command_ping(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"answer", "answer", false}};
+    static const column_t columns[] = {{"answer", "answer", FIT_LEFT}};
     (void)call;
     kvzmq_status_t status = kvzmq_ping(cli->connection);
     if (status != KVZMQ_OK)
@@ -137,7 +137,7 @@ outcome_t command_ping(cli_t *cli, const call_t *call)
 
 outcome_t command_bye(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"ended", "ended", false}};
+    static const column_t columns[] = {{"ended", "ended", FIT_LEFT}};
     (void)call;
     cli->ended = true;
     kvzmq_status_t status = kvzmq_bye(cli->connection);

@@ -43,7 +43,7 @@ outcome_t command_get(cli_t *cli, const call_t *call)
 outcome_t command_entry(cli_t *cli, const call_t *call)
 {
     static const column_t columns[] = {
-        {"value", "value", false}, {"revision", "revision", false}, {"ttl_ms", "ttl", false}};
+        {"value", "value", FIT_LEFT}, {"revision", "revision", FIT_LEFT}, {"ttl_ms", "ttl", FIT_LEFT}};
     kvzmq_value_t value;
     uint64_t revision;
     int64_t ttl_ms;
@@ -90,7 +90,7 @@ static outcome_t take_put_options(cli_t *cli, const call_t *call, kvzmq_put_opti
 
 outcome_t command_put(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"revision", "revision", false}};
+    static const column_t columns[] = {{"revision", "revision", FIT_LEFT}};
     kvzmq_put_options_t options = {0};
     password_t secret = {""};
     uint64_t revision;
@@ -118,7 +118,7 @@ cleanup:
 
 outcome_t command_del(cli_t *cli, const call_t *call)
 {
-    static const column_t columns[] = {{"revision", "revision", false}};
+    static const column_t columns[] = {{"revision", "revision", FIT_LEFT}};
     bool conditional = (call->given & OPT_BIT(OPT_IF_REVISION)) != 0;
     uint64_t revision;
     kvzmq_status_t status = kvzmq_del(cli->connection, call->client, slice_of(call->arguments[0]),
@@ -134,7 +134,7 @@ outcome_t command_del(cli_t *cli, const call_t *call)
 outcome_t command_digest(cli_t *cli, const call_t *call)
 {
     static const column_t columns[] = {
-        {"seq", "seq", false}, {"digest", "digest", false}, {"keys", "keys", false}};
+        {"seq", "seq", FIT_LEFT}, {"digest", "digest", FIT_LEFT}, {"keys", "keys", FIT_LEFT}};
     kvzmq_digest_t digest;
     kvzmq_status_t status = kvzmq_digest(cli->connection, call->client, &digest);
     if (status != KVZMQ_OK)

@@ -48,10 +48,16 @@ static inline cell_t cell_of(cell_type_t type, uint64_t number)
     return (cell_t){.type = type, .number = number};
 }
 
+typedef enum column_fit {
+    FIT_LEFT,
+    FIT_RIGHT, /* as numbers are set */
+    FIT_CUT    /* to the left, and cut where a terminal's line is too short for all columns */
+} column_fit_t;
+
 typedef struct column {
     const char *name;    /* for programs: the protocol's */
     const char *heading; /* for people */
-    bool right;          /* set to the right, as numbers are */
+    column_fit_t fit;    /* in a table */
 } column_t;
 
 /* ---- Formats ---------------------------------------------------------------------------------- */

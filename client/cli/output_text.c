@@ -77,9 +77,11 @@ static struct libscols_table *table_new(output_t *output)
     return table;
 }
 
-static void table_add_column(output_t *output, struct libscols_table *table, const char *heading, int flags)
+static void table_add_column(output_t *output, struct libscols_table *table, const char *heading,
+                             column_fit_t fit)
 {
-    if (table != NULL && scols_table_new_column(table, heading, 0, flags) == NULL)
+    static const int flags[] = {[FIT_LEFT] = 0, [FIT_RIGHT] = SCOLS_FL_RIGHT, [FIT_CUT] = SCOLS_FL_TRUNC};
+    if (table != NULL && scols_table_new_column(table, heading, 0, flags[fit]) == NULL)
         output->failed = true;
 }
 
@@ -92,8 +94,8 @@ static void table_print(output_t *output, struct libscols_table *table)
 static void text_record(output_t *output, const column_t *columns, const cell_t *cells, size_t count)
 {
     struct libscols_table *table = table_new(output);
-    table_add_column(output, table, "NAME", 0);
-    table_add_column(output, table, "VALUE", SCOLS_FL_TRUNC);
+    table_add_column(output, table, "NAME", FIT_LEFT);
+    table_add_column(output, table, "VALUE", FIT_CUT);
     for (size_t i = 0; table != NULL && !output->failed && i < count; i++) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         cell_t name = cell_word(columns[i].heading);
@@ -113,8 +115,7 @@ static void text_rows_begin(output_t *output, const column_t *columns, size_t co
     output->row_count = 0;
     struct libscols_table *table = table_new(output);
     for (size_t i = 0; i < count; i++)
-        table_add_column(output, table, columns[i].heading,
-                         columns[i].right ? SCOLS_FL_RIGHT : SCOLS_FL_TRUNC);
+        table_add_column(output, table, columns[i].heading, columns[i].fit);
     output->rows = table;
 }
 

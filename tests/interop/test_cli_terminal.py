@@ -280,6 +280,16 @@ def test_get__value_with_control_characters__does_not_steer_the_terminal(tool, b
         assert running.type("get k") == ["\\xff\\xfe"]
 
 
+def test_list__long_values__are_cut_to_the_line_and_keys_are_not(tool, broker):
+    key = "größe-" + "k" * 50
+    with tool.terminal("-n", "wide") as running, broker.client("wide/wire") as client:
+        running.prompt()
+        client.call("put", key, "v" * 100)
+        heading, row = running.type("list")
+        assert heading.split() == ["KEY", "VALUE", "REVISION", "TTL"]
+        assert re.fullmatch(key + r" v{1,20} +\d+ +-", row) and len(row) <= 80
+
+
 def test_session__ended_by_the_broker__is_told_with_the_new_client(tmp_path):
     with Broker(options={"session/timeout": 1}) as broker:
         with Tool(broker.request_endpoint, tmp_path).terminal() as running:
