@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include "common/clock.h"
 
@@ -82,6 +83,33 @@ static void connect__listener_that_says_nothing__is_timeout(void **state)
     kvzmq_t *conn = conn_to(endpoint, 200, false);
     assert_status(conn, KVZMQ_TIMEOUT, kvzmq_connect(conn));
     assert_non_null(strstr(kvzmq_error(conn), endpoint));
+    kvzmq_destroy(&conn);
+    (void)close(fd);
+}
+
+/* Accepts one connection and answers as a web server does. */
+static void *serve_http(void *context)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    int fd = accept(*(const int *)context, NULL, NULL);
+    if (fd >= 0) {
+        (void)send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+static void connect__listener_of_another_protocol__is_unreachable_and_says_so(void **state)
+{
+    (void)state;
+    char endpoint[64];
+    pthread_t thread;
+    int fd = bound_socket(true, endpoint);
+    kvzmq_t *conn = conn_to(endpoint, 20000, true);
+    assert_int_equal(pthread_create(&thread, NULL, serve_http, &fd), 0);
+    assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_connect(conn));
+    assert_non_null(strstr(kvzmq_error(conn), "not a kvbroker"));
+    assert_int_equal(pthread_join(thread, NULL), 0);
     kvzmq_destroy(&conn);
     (void)close(fd);
 }
@@ -381,6 +409,48 @@ static bool stop_at_third(void *context)
     return ++*asked >= 3;
 }
 
+/* SIGALRM every 20 ms until alarms_end. */
+static void alarms_begin(struct sigaction *before)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval each = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
+    assert_int_equal(sigaction(SIGALRM, &action, before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &each, NULL), 0);
+}
+
+static void alarms_end(const struct sigaction *before)
+{
+    struct itimerval none = {0};
+    assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, before, NULL), 0);
+}
+
+static void connect__interrupted__returns_when_told_to(void **state)
+{
+    (void)state;
+    char refusing[64];
+    char silent[64];
+    int fds[] = {bound_socket(false, refusing), bound_socket(true, silent)};
+    const char *endpoints[] = {refusing, silent};
+    struct sigaction before;
+    alarms_begin(&before);
+    for (size_t i = 0; i < 2; i++) {
+        unsigned asked = 0;
+        kvzmq_options_t options;
+        kvzmq_options_init(&options);
+        options.endpoint = endpoints[i];
+        options.connect_ms = 60000;
+        options.interrupted = stop_at_third;
+        options.context = &asked;
+        kvzmq_t *conn = kvzmq_new(&options);
+        assert_status(conn, KVZMQ_INTERRUPTED, kvzmq_connect(conn));
+        assert_int_equal(asked, 3);
+        kvzmq_destroy(&conn);
+        (void)close(fds[i]);
+    }
+    alarms_end(&before);
+}
+
 static void get__interrupted__returns_when_told_to_and_the_connection_stays(void **state)
 {
     broker_process_t *broker = *state;
@@ -392,18 +462,13 @@ static void get__interrupted__returns_when_told_to_and_the_connection_stays(void
     kvzmq_t *conn = connect_to(broker, &options);
     assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text("colour"), kvzmq_text("red"), NULL, NULL));
 
-    struct sigaction action = {.sa_handler = on_alarm};
     struct sigaction before;
-    struct itimerval each = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
-    struct itimerval none = {0};
     kvzmq_value_t value = {0};
     asked = 0;
     broker_process_signal(broker, SIGSTOP);
-    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-    assert_int_equal(setitimer(ITIMER_REAL, &each, NULL), 0);
+    alarms_begin(&before);
     assert_status(conn, KVZMQ_INTERRUPTED, kvzmq_get(conn, NULL, kvzmq_text("colour"), &value));
-    assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
-    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    alarms_end(&before);
     broker_process_signal(broker, SIGCONT);
     assert_true(atomic_load(&alarms) >= 3);
 
@@ -419,6 +484,8 @@ static void connections__many_in_one_context__are_clients_of_their_own(void **st
     enum { COUNT = 16 };
     kvzmq_t *conns[COUNT];
     kvzmq_options_t options = options_for(*state, NULL);
+    options.zmq_context = zmq_ctx_new();
+    assert_non_null(options.zmq_context);
     for (size_t i = 0; i < COUNT; i++) {
         conns[i] = connect_to(*state, &options);
         char text[16];
@@ -431,6 +498,7 @@ static void connections__many_in_one_context__are_clients_of_their_own(void **st
         assert_value(conns[i], NULL, "mine", text);
         kvzmq_destroy(&conns[i]);
     }
+    assert_int_equal(zmq_ctx_term(options.zmq_context), 0); /* would wait for a socket left open */
 }
 
 int main(void)
@@ -439,6 +507,8 @@ int main(void)
         cmocka_unit_test(connect__nobody_listens__is_unreachable_within_the_limit),
         cmocka_unit_test(connect_once__nobody_listens__is_unreachable_at_once),
         cmocka_unit_test(connect__listener_that_says_nothing__is_timeout),
+        cmocka_unit_test(connect__listener_of_another_protocol__is_unreachable_and_says_so),
+        cmocka_unit_test(connect__interrupted__returns_when_told_to),
         cmocka_unit_test(connect__ipc_path_that_is_not_there__is_unreachable),
         cmocka_unit_test(connect__what_is_no_endpoint__is_invalid),
         cmocka_unit_test(options__not_valid__is_told_by_every_call),

@@ -2,6 +2,7 @@
 /* libkvzmq's options: what is valid, what is kept; and the status codes. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -149,9 +150,19 @@ static void status__each__has_the_text_of_the_wire_and_a_meaning(void **state)
     assert_string_equal(kvzmq_status_meaning((kvzmq_status_t)31), "?");
 }
 
+static void version__is_the_headers(void **state)
+{
+    (void)state;
+    char text[32];
+    (void)snprintf(text, sizeof text, "%d.%d.%d", KVZMQ_VERSION_MAJOR, KVZMQ_VERSION_MINOR,
+                   KVZMQ_VERSION_PATCH);
+    assert_string_equal(kvzmq_version(), text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(version__is_the_headers),
         cmocka_unit_test(options__none_given__are_the_defaults),
         cmocka_unit_test(options__are_copies),
         cmocka_unit_test(secret__16_to_256_bytes__is_valid_and_none_else),
