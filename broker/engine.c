@@ -233,6 +233,12 @@ status_t engine_get(engine_t *engine, store_t *store, bytes_t key, int64_t now_m
     return STATUS_OK;
 }
 
+void engine_warm(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count)
+{
+    (void)engine;
+    omap_warm(&store->map, keys, count);
+}
+
 /* The limit that PUT would pass, or NULL. An entry that does not grow passes none. */
 static const char *limit_passed(const engine_t *engine, const store_t *store, const put_t *put,
                                 const kept_t *old)

@@ -128,6 +128,19 @@ static inline unsigned leaf_find(const leaf_t *leaf, bytes_t key, uint8_t tag)
     return LEAF_NO_SLOT;
 }
 
+/* The first slot whose fingerprint is TAG, or LEAF_NO_SLOT: most likely the one that leaf_find would find. */
+static inline unsigned leaf_find_tag(const leaf_t *leaf, uint8_t tag)
+{
+    for (unsigned first = 0; first < leaf->count; first += 16) {
+        unsigned mask = tags_matching(leaf->tags + first, tag);
+        if (leaf->count - first < 16)
+            mask &= (1U << (leaf->count - first)) - 1;
+        if (mask != 0)
+            return first + (unsigned)__builtin_ctz(mask);
+    }
+    return LEAF_NO_SLOT;
+}
+
 /* The first slot whose key is KEY or sorts after it; count where there is none. */
 unsigned leaf_seek(const leaf_t *leaf, bytes_t key);
 

@@ -14,7 +14,7 @@
 
 #include "broker/engine.h"
 
-enum { KEY_SIZE = 16, VALUE_SIZE = 32, SIZE_COUNT = 4, ROUNDS = 5, SMOKE_DIVISOR = 1000 };
+enum { KEY_SIZE = 16, VALUE_SIZE = 32, SIZE_COUNT = 4, ROUNDS = 5, BATCH = 64, SMOKE_DIVISOR = 1000 };
 
 typedef enum key_order { KEYS_RANDOM, KEYS_SEQUENTIAL } key_order_t;
 
@@ -115,38 +115,50 @@ static void report_memory(engine_t *engine, key_order_t order, uint64_t count)
     if (store == NULL)
         exit(EXIT_FAILURE);
     int64_t longest = fill(engine, store, order, count, true);
-    double each = (double)(resident_bytes() - before) / (double)count;
+    double each = (double)((int64_t)resident_bytes() - (int64_t)before) / (double)count;
     int64_t tick = drain(engine, &store);
-    double left = (double)(resident_bytes() - before) / (double)count;
+    double left = (double)((int64_t)resident_bytes() - (int64_t)before) / (double)count;
     printf("%-10s %9" PRIu64 " entries: %6.1f bytes an entry (%.1f left after close), longest put %" PRId64
            " us, longest tick of 64 while closing %" PRId64 " us\n",
            order == KEYS_RANDOM ? "random" : "sequential", count, each, left, longest / 1000, tick / 1000);
 }
 
-/* Nanoseconds of the thread's own time an operation, COUNT of them on random ones of SIZE keys. */
-static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t count, bool puts,
+/* How operations are measured. */
+typedef enum way { GET, PUT, GET_WARMED, PUT_WARMED, WAYS } way_t;
+
+static const char *const way_names[WAYS] = {"get", "put over", "get in batches", "put over in batches"};
+
+/* Nanoseconds of the thread's own time an operation, about COUNT of them on random ones of SIZE keys. */
+static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t count, way_t way,
                       uint64_t seed)
 {
     uint8_t value[VALUE_SIZE] = {0};
-    uint8_t room[KEY_SIZE + 1];
-    int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    for (uint64_t i = 0; i < count; i++) {
-        bytes_t key = make_key(KEYS_RANDOM, scatter(seed + i) % size, room);
-        if (puts) {
-            memcpy(value, &i, sizeof i);
-            put_one(engine, store, key, value);
-        } else {
-            get_one(engine, store, key);
-        }
+    uint8_t rooms[BATCH][KEY_SIZE + 1];
+    bytes_t keys[BATCH];
+    int64_t took = 0;
+    uint64_t done = 0;
+    for (; done < count; done += BATCH) {
+        for (unsigned i = 0; i < BATCH; i++)
+            keys[i] = make_key(KEYS_RANDOM, scatter(seed + done + i) % size, rooms[i]);
+        memcpy(value, &done, sizeof done);
+        int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        if (way == GET_WARMED || way == PUT_WARMED)
+            engine_warm(engine, store, keys, BATCH);
+        for (unsigned i = 0; i < BATCH; i++)
+            if (way == PUT || way == PUT_WARMED)
+                put_one(engine, store, keys[i], value);
+            else
+                get_one(engine, store, keys[i]);
+        took += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     }
-    return (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - before) / (double)count;
+    return (double)took / (double)done;
 }
 
 static void report_throughput(engine_t *engine, uint64_t divisor)
 {
     static const uint64_t sizes[SIZE_COUNT] = {10000, 100000, 1000000, 10000000};
     store_t *stores[SIZE_COUNT];
-    double best[SIZE_COUNT][2] = {{0}};
+    double best[SIZE_COUNT][WAYS] = {{0}};
     for (unsigned i = 0; i < SIZE_COUNT; i++) {
         stores[i] = engine_open(engine, NULL);
         if (stores[i] == NULL)
@@ -155,17 +167,17 @@ static void report_throughput(engine_t *engine, uint64_t divisor)
     }
     for (unsigned round = 0; round < ROUNDS; round++)
         for (unsigned i = 0; i < SIZE_COUNT; i++)
-            for (unsigned puts = 0; puts < 2; puts++) {
-                double each = measure(engine, stores[i], sizes[i] / divisor, 300000 / divisor, puts != 0,
-                                      scatter(round) + puts);
-                if (round == 0 || each < best[i][puts])
-                    best[i][puts] = each;
+            for (unsigned way = 0; way < WAYS; way++) {
+                double each = measure(engine, stores[i], sizes[i] / divisor, 300000 / divisor, (way_t)way,
+                                      scatter(round * WAYS + way));
+                if (round == 0 || each < best[i][way])
+                    best[i][way] = each;
             }
     for (unsigned i = 0; i < SIZE_COUNT; i++)
-        printf("%9" PRIu64 " entries: get %5.0f ns (%.2f of the throughput at %" PRIu64
-               "), put over %5.0f ns (%.2f)\n",
-               sizes[i] / divisor, best[i][0], best[0][0] / best[i][0], sizes[0] / divisor, best[i][1],
-               best[0][1] / best[i][1]);
+        for (unsigned way = 0; way < WAYS; way++)
+            printf("%9" PRIu64 " entries: %-20s %5.0f ns, %.2f of the throughput at %" PRIu64 "\n",
+                   sizes[i] / divisor, way_names[way], best[i][way], best[0][way] / best[i][way],
+                   sizes[0] / divisor);
 }
 
 int main(int argc, char **argv)
@@ -181,7 +193,8 @@ int main(int argc, char **argv)
         if (store == NULL || size == 0)
             return EXIT_FAILURE;
         (void)fill(engine, store, KEYS_RANDOM, size, false);
-        (void)measure(engine, store, size, strtoull(argv[3], NULL, 10), strcmp(argv[1], "put") == 0, 1);
+        (void)measure(engine, store, size, strtoull(argv[3], NULL, 10),
+                      strcmp(argv[1], "put") == 0 ? PUT : GET, 1);
     } else {
         uint64_t divisor = argc == 2 && strcmp(argv[1], "smoke") == 0 ? SMOKE_DIVISOR : 1;
         for (unsigned order = KEYS_RANDOM; order <= KEYS_SEQUENTIAL; order++) {

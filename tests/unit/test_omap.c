@@ -195,6 +195,26 @@ static void remove__a_deep_tree_in_another_order__stays_in_order_at_each_size(vo
     assert_null(map->root);
 }
 
+static void warm__keys_there_and_not_in_maps_of_any_size__changes_nothing(void **state)
+{
+    enum { HINTS = 100 };
+    omap_t *map = *state;
+    static uint8_t rooms[HINTS][OMAP_KEY_MAX];
+    bytes_t keys[HINTS];
+    uint64_t count = 2 * OMAP_WARM_FROM;
+    for (uint64_t i = 0; i < HINTS; i++)
+        keys[i] = random_key(i * 1000, rooms[i]);
+    keys[HINTS - 1] = (bytes_t){0};
+    omap_warm(map, keys, HINTS);
+    uint8_t room[OMAP_KEY_MAX];
+    for (uint64_t i = 0; i < count; i++)
+        put_number(map, random_key(i, room), i);
+    for (unsigned i = 0; i <= HINTS; i++)
+        omap_warm(map, keys, i);
+    assert_in_order(map, count);
+    assert_number(map, keys[0], 0);
+}
+
 static void put__longer_and_shorter_payloads__keep_their_first_bytes(void **state)
 {
     omap_t *map = *state;
@@ -300,6 +320,7 @@ int main(void)
         MAP_TEST(remove__half_of_the_keys__the_other_half_stays),
         MAP_TEST(remove__all_keys__leaves_no_node),
         MAP_TEST(remove__a_deep_tree_in_another_order__stays_in_order_at_each_size),
+        MAP_TEST(warm__keys_there_and_not_in_maps_of_any_size__changes_nothing),
         MAP_TEST(put__longer_and_shorter_payloads__keep_their_first_bytes),
         MAP_TEST(put__empty_key_and_empty_payload__are_an_entry),
         MAP_TEST(seek__from_a_key__gives_it_or_the_one_after),
