@@ -29,29 +29,6 @@ static void run_overflow(session_t *session, uint32_t msgid)
     run_error(run, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
 }
 
-/* Ends a request's part of the answer, which began at byte BEFORE. */
-static void request_finish(request_t *request, status_t status, uint32_t msgid, bool owed, size_t before)
-{
-    session_t *session = request->session;
-    buffer_t *answer = &session->run.answer;
-    if (owed && status == STATUS_OK && !answer->failed)
-        return;
-    buffer_truncate(answer, before);
-    if (status != STATUS_OK)
-        session->hub->stats.errors_total++;
-    if (!owed)
-        return;
-    if (status != STATUS_OK)
-        run_error(&session->run, msgid, status, request->problem,
-                  request->has_detail ? &request->detail : NULL);
-    else
-        answer->failed = true;
-    if (answer->failed) {
-        buffer_truncate(answer, before);
-        run_overflow(session, msgid);
-    }
-}
-
 /* Bytes of answers that may be there after the message just read, so that each one behind it, and a break,
  * can have its error (config_check.c keeps limits/message above that). How many those are is bounded by the
  * bytes left, or known once they were counted. */
@@ -76,6 +53,32 @@ static bool run_count(run_t *run, const limits_t *limits)
     return true;
 }
 
+/* Ends a request's part of the answer, which began at byte BEFORE. */
+static void request_finish(request_t *request, status_t status, uint32_t msgid, bool owed, size_t before)
+{
+    session_t *session = request->session;
+    const limits_t *limits = &session->hub->settings->limits;
+    run_t *run = &session->run;
+    buffer_t *answer = &run->answer;
+    if (owed && status == STATUS_OK && !answer->failed)
+        return;
+    bool fits = status != STATUS_OK;
+    buffer_truncate(answer, before);
+    if (status != STATUS_OK)
+        session->hub->stats.errors_total++;
+    if (!owed)
+        return;
+    while (fits) {
+        run_error(run, msgid, status, request->problem, request->has_detail ? &request->detail : NULL);
+        if (!answer->failed)
+            return;
+        buffer_truncate(answer, before);
+        fits = run_count(run, limits);
+        answer->limit = run_limit(run, limits);
+    }
+    run_overflow(session, msgid);
+}
+
 /* Carries out one request or notification. */
 static void request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
 {
@@ -87,14 +90,13 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     const method_t *method = method_find(message->method);
     hub->stats.requests_total += owed;
     hub->stats.notifications_total += !owed;
-    run->answer.limit = run_limit(run, limits);
+    /* What a notification would answer is written and thrown away: that needs no room in the answer. */
+    run->answer.limit = owed ? run_limit(run, limits) : before + CHANGE_ROOM;
     if (method && method->changes && before + CHANGE_ROOM > run->answer.limit) {
         run_count(run, limits);
         run->answer.limit = run_limit(run, limits);
         if (before + CHANGE_ROOM > run->answer.limit) {
-            run->overflow = true;
-            if (owed)
-                run_overflow(session, message->msgid);
+            run_overflow(session, message->msgid);
             return;
         }
     }
@@ -105,7 +107,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     request.now_ms = now_ms;
     rpc_write_result(&run->answer, message->msgid);
     status_t status = dispatch(&request, method, message);
-    if (run->answer.failed && run_count(run, limits)) {
+    if (owed && run->answer.failed && run_count(run, limits)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
         buffer_truncate(&run->answer, before);
         run->answer.limit = run_limit(run, limits);
