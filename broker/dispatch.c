@@ -116,8 +116,6 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
     if (session->unproven && method->handler != handle_hello)
         return request_fail(request, STATUS_UNAUTHENTICATED,
                             "this name is claimed: give its secret in `hello` first");
-    if (!session->client)
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
     if (session->role < method->role)
         return request_fail(request, STATUS_PERMISSION_DENIED, "%s is for managers: `auth` first",
                             method->name);
@@ -131,6 +129,8 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
         return session->unproven ? request_fail(request, STATUS_UNAUTHENTICATED,
                                                 "this name is claimed: give its secret in `hello` first")
                                  : status;
+    if (!session->client && method->handler != handle_bye)
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
     if (request->args.client.size > 0) {
         status = client_bind(request, method);
         if (status != STATUS_OK)

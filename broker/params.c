@@ -156,7 +156,7 @@ static status_t option_bind(args_t *args, const rpc_value_t *value, unsigned bit
     case OPTION_TTL_MS:
         return number_bind(value, "ttl_ms", 1, LIMIT_TTL_MS, &args->ttl_ms, problem);
     case OPTION_IF_REVISION:
-        return number_bind(value, "if_revision", 0, REVISION_ANY - 1, &args->if_revision, problem);
+        return number_bind(value, "if_revision", 0, LIMIT_REVISION, &args->if_revision, problem);
     case OPTION_AFTER:
         return text_bind(value, "after", 0, LIMIT_KEY_MAX, &args->after, problem);
     case OPTION_LIMIT:

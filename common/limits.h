@@ -24,8 +24,8 @@ enum {
     LIMIT_WAITING_PAYLOADS = 1024 /* payloads behind a parked request of one session */
 };
 
-#define LIMIT_TTL_MS   (UINT64_C(1) << 53)   /* highest ttl_ms: what a double holds exactly */
-#define LIMIT_REVISION ((UINT64_C(1) << 53)) /* highest revision that a client can name */
+#define LIMIT_TTL_MS   (UINT64_C(1) << 53) /* highest ttl_ms: what a double holds exactly */
+#define LIMIT_REVISION (UINT64_C(1) << 53) /* highest if_revision */
 
 /* Bounds that the configuration may change (section limits). Sizes are bytes. */
 typedef struct limits {
