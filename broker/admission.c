@@ -12,8 +12,12 @@
 
 enum {
     TAKE_MAX = 64,         /* requests a turn */
+    CREDENTIAL_SIZE = 64,  /* bytes of a user name or a password; a ticket's are shorter */
     REQUEST_ID_SIZE = 256, /* bytes of a request's id; libzmq sends "1" */
-    ZAP_FRAMES = 16,       /* frames of a request that are looked at; RFC 27 has 6 and credentials */
+    USER_ID_SIZE = 24,     /* bytes of a number's text */
+    FRAME_USER = 8,        /* number of the frame with PLAIN's user name, routing id and delimiter counted */
+    FRAME_PASSWORD = 9,
+    ZAP_FRAMES = 16, /* frames of a request that are looked at; RFC 27 has 6 and credentials */
 };
 
 typedef struct pending {
@@ -21,11 +25,14 @@ typedef struct pending {
     size_t peer_size;
     uint8_t request_id[REQUEST_ID_SIZE];
     size_t request_id_size;
-    bool requests; /* for the request socket */
+    bool requests;                          /* for the request socket; else for the event socket */
+    uint8_t credential[2][CREDENTIAL_SIZE]; /* PLAIN: user name and password */
+    size_t credential_size[2];
 } pending_t;
 
 struct admission {
-    void *socket; /* ROUTER, bound where libzmq asks */
+    void *socket;             /* ROUTER, bound where libzmq asks */
+    const tickets_t *tickets; /* borrowed; NULL = nobody may subscribe */
     uint64_t last_serial;
     size_t count; /* in `pending` */
     pending_t pending[TAKE_MAX];
@@ -57,6 +64,11 @@ void admission_destroy(admission_t **admission)
     *admission = NULL;
 }
 
+void admission_use(admission_t *admission, const tickets_t *tickets)
+{
+    admission->tickets = tickets;
+}
+
 void *admission_socket(admission_t *admission)
 {
     return admission->socket;
@@ -79,6 +91,10 @@ static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
         pending->request_id_size = frame.size;
     } else if (number == 4) {
         pending->requests = bytes_equal(frame, bytes_from_text(ADMISSION_DOMAIN_REQUESTS));
+    } else if ((number == FRAME_USER || number == FRAME_PASSWORD) && frame.size <= CREDENTIAL_SIZE) {
+        unsigned i = number - FRAME_USER;
+        memcpy(pending->credential[i], frame.data, frame.size);
+        pending->credential_size[i] = frame.size;
     }
 }
 
@@ -112,18 +128,33 @@ bool admission_take(admission_t *admission)
     return true;
 }
 
-static void pending_answer(admission_t *admission, const pending_t *pending)
+/* The User-Id that a connection is let in with, in TEXT; false where it is refused. */
+static bool pending_admit(admission_t *admission, const pending_t *pending, char text[USER_ID_SIZE])
 {
-    char user_id[24] = "";
+    uint64_t id = 0;
     if (pending->requests)
-        snprintf(user_id, sizeof user_id, "%" PRIu64, ++admission->last_serial);
+        id = ++admission->last_serial;
+    else if (admission->tickets)
+        id = tickets_check(admission->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
+                           bytes_of(pending->credential[1], pending->credential_size[1]));
+    text[0] = '\0';
+    if (id > 0)
+        snprintf(text, USER_ID_SIZE, "%" PRIu64, id);
+    return id > 0;
+}
+
+/* Returns whether the connection was let in. */
+static bool pending_answer(admission_t *admission, const pending_t *pending)
+{
+    char user_id[USER_ID_SIZE];
+    bool admitted = pending_admit(admission, pending, user_id);
     const bytes_t frames[] = {
         bytes_of(pending->peer, pending->peer_size),
         {0},
         bytes_from_text("1.0"),
         bytes_of(pending->request_id, pending->request_id_size),
-        bytes_from_text(pending->requests ? "200" : "400"),
-        bytes_from_text(pending->requests ? "OK" : "no valid ticket: ask for one with `events`"),
+        bytes_from_text(admitted ? "200" : "400"),
+        bytes_from_text(admitted ? "OK" : "no valid ticket: ask for one with `events`"),
         bytes_from_text(user_id),
         {0},
     };
@@ -131,13 +162,16 @@ static void pending_answer(admission_t *admission, const pending_t *pending)
     for (size_t i = 0; i < FRAMES; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < FRAMES ? ZMQ_SNDMORE : 0);
         if (zmq_send(admission->socket, frames[i].data, frames[i].size, flags) < 0)
-            return; /* the connection is gone */
+            break; /* the connection is gone */
     }
+    return admitted;
 }
 
-void admission_answer(admission_t *admission)
+unsigned admission_answer(admission_t *admission)
 {
+    unsigned refused = 0;
     for (size_t i = 0; i < admission->count; i++)
-        pending_answer(admission, &admission->pending[i]);
+        refused += !pending_answer(admission, &admission->pending[i]);
     admission->count = 0;
+    return refused;
 }

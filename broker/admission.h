@@ -11,6 +11,7 @@
 #ifndef KV_BROKER_ADMISSION_H
 #define KV_BROKER_ADMISSION_H
 
+#include "broker/tickets.h"
 #include "common/status.h"
 
 typedef struct admission admission_t;
@@ -21,6 +22,8 @@ typedef struct admission admission_t;
 /* Makes the handler in the libzmq context ZMQ_CONTEXT: before any socket of it is bound. NULL where that
  * fails. */
 KV_MUST_USE admission_t *admission_new(void *zmq_context);
+/* From here on TICKETS (borrowed) say who may subscribe; before, nobody. */
+void admission_use(admission_t *admission, const tickets_t *tickets);
 void admission_destroy(admission_t **admission);
 
 /* The libzmq socket to poll. */
@@ -28,8 +31,8 @@ void *admission_socket(admission_t *admission);
 
 /* Takes the requests that are there, a bounded number. Returns whether there may be more. */
 bool admission_take(admission_t *admission);
-/* Answers what was taken. */
-void admission_answer(admission_t *admission);
+/* Answers what was taken. Returns how many connections of the event socket were refused. */
+unsigned admission_answer(admission_t *admission);
 
 /* The serial given last; serials grow from 1. */
 uint64_t admission_last_serial(const admission_t *admission);

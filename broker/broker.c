@@ -63,7 +63,41 @@ static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t 
     return verifier_submit(broker->verifier, ticket, hash, password);
 }
 
-static const hub_ops_t broker_ops = {.send = op_send, .release = op_release, .verify = op_verify};
+static bool op_has_audience(void *context)
+{
+    const broker_t *broker = context;
+    return event_socket_has_peers(broker->events);
+}
+
+static void op_publish(void *context, bytes_t topic, buffer_t *payload)
+{
+    broker_t *broker = context;
+    event_socket_publish(broker->events, topic, payload);
+}
+
+static void op_cut_events(void *context, bool strict)
+{
+    broker_t *broker = context;
+    event_socket_cut(broker->events, broker->hub->tickets, strict);
+}
+
+static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
+{
+    const broker_t *broker = context;
+    char local[HUB_ENDPOINT_SIZE];
+    connection_local(connection, local, sizeof local);
+    event_socket_endpoint(broker->events, bytes_from_text(local), text, text_size);
+}
+
+static const hub_ops_t broker_ops = {
+    .send = op_send,
+    .release = op_release,
+    .verify = op_verify,
+    .has_audience = op_has_audience,
+    .publish = op_publish,
+    .cut_events = op_cut_events,
+    .event_endpoint = op_event_endpoint,
+};
 
 /* ---- Up --------------------------------------------------------------------------------------- */
 
@@ -94,6 +128,8 @@ broker_t *broker_new(const settings_t *settings, char *problem, size_t problem_s
         !(broker->verifier = verifier_new()) ||
         !(broker->hub = hub_new(settings, &broker_ops, broker, clock_monotonic_ms(), clock_unix_ms())))
         broker_destroy(&broker);
+    else
+        admission_use(broker->admission, broker->hub->tickets);
     return broker;
 }
 
@@ -105,7 +141,7 @@ void broker_destroy(broker_t **self)
     /* The verifier first: nothing may come back from it to sessions that are gone. */
     verifier_destroy(&broker->verifier);
     hub_destroy(&broker->hub);
-    event_socket_destroy(&broker->events);
+    event_socket_destroy(&broker->events, STOP_LINGER_MS);
     request_socket_destroy(&broker->requests, STOP_LINGER_MS);
     admission_destroy(&broker->admission);
     if (broker->zmq_context)
@@ -131,7 +167,10 @@ static void turn_connections(broker_t *broker)
 {
     broker->admission_more = admission_take(broker->admission);
     connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
-    admission_answer(broker->admission);
+    bool subscribed = event_socket_drain(broker->events, broker->hub->tickets);
+    broker->hub->stats.subscribers_refused_total += admission_answer(broker->admission);
+    if (subscribed)
+        hub_sync(broker->hub, clock_monotonic_ms());
 }
 
 static void turn_requests(broker_t *broker)
@@ -174,6 +213,8 @@ static bool loop_wait(broker_t *broker, long limit_ms)
         {.socket = request_socket_socket(broker->requests), .events = ZMQ_POLLIN},
         {.socket = connections_socket(request_socket_connections(broker->requests)), .events = ZMQ_POLLIN},
         {.socket = admission_socket(broker->admission), .events = ZMQ_POLLIN},
+        {.socket = event_socket_socket(broker->events), .events = ZMQ_POLLIN},
+        {.socket = event_socket_monitor(broker->events), .events = ZMQ_POLLIN},
         {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN},
         {.fd = broker->signals, .events = ZMQ_POLLIN},
     };

@@ -345,6 +345,11 @@ static const key_row_t table[] = {
      "The lowest number given to a client without a name"},
     {"ids", "last", &count_kind, AT(last_id), 0, 1, 65535,
      "The highest; when all are in use, numbers go on at 65536"},
+    {"events", "keep", &count_kind, AT(events_keep), 0, 1, UINT64_C(1) << 28,
+     "Events that are kept for who missed them"},
+    {"events", "keep_bytes", &size_kind, AT(events_keep_bytes), 0, 1024, 64 * GIB, "Bytes of them"},
+    {"events", "inline", &size_kind, AT(events_inline), 0, 0, GIB,
+     "Bytes of a value that an event carries; a longer one is left out"},
     {"limits", "key", &size_kind, AT(limits.key), 0, 1, LIMIT_KEY_MAX, "Bytes of a key"},
     {"limits", "value", &size_kind, AT(limits.value), 0, 0, GIB, "Bytes of a value"},
     {"limits", "message", &size_kind, AT(limits.message), 0, 2048, GIB, "Bytes of a frame, in or out"},
@@ -482,8 +487,13 @@ void config_help(FILE *out)
 bool settings_init(settings_t *settings)
 {
     char problem[CONFIG_PROBLEM_SIZE];
-    *settings =
-        (settings_t){.timeout_ms = 60000, .first_id = 32768, .last_id = 60999, .limits = LIMITS_DEFAULT};
+    *settings = (settings_t){.timeout_ms = 60000,
+                             .first_id = 32768,
+                             .last_id = 60999,
+                             .events_keep = 65536,
+                             .events_keep_bytes = 64 << 20,
+                             .events_inline = 65536,
+                             .limits = LIMITS_DEFAULT};
     if (config_set(settings, "listen/requests=tcp://127.0.0.1:5000", problem, sizeof problem) &&
         config_set(settings, "listen/events=tcp://127.0.0.1:5001", problem, sizeof problem))
         return true;

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zmq.h>
+
+#include "broker/monitor.h"
 
 enum {
     DESCRIPTORS_STEP = 1024, /* the table grows by so many */
@@ -22,8 +23,7 @@ typedef struct descriptor {
 } descriptor_t;
 
 struct connections {
-    void *watched;             /* the request socket */
-    void *monitor;             /* PAIR that reads its events */
+    monitor_t monitor;         /* of the request socket */
     descriptor_t *descriptors; /* by number */
     size_t size;               /* of `descriptors` */
     size_t open;               /* accepted and not closed */
@@ -42,14 +42,7 @@ connections_t *connections_new(void *zmq_context, void *socket)
     connections_t *connections = calloc(1, sizeof *connections);
     if (!connections)
         return NULL;
-    connections->watched = socket;
-    int none = 0;
-    /* The mark of 0 is no bound: events wait in memory, not in the I/O thread. */
-    if (zmq_socket_monitor(socket, monitor_endpoint, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0 ||
-        !(connections->monitor = zmq_socket(zmq_context, ZMQ_PAIR)) ||
-        zmq_setsockopt(connections->monitor, ZMQ_RCVHWM, &none, sizeof none) != 0 ||
-        zmq_setsockopt(connections->monitor, ZMQ_LINGER, &none, sizeof none) != 0 ||
-        zmq_connect(connections->monitor, monitor_endpoint) != 0)
+    if (!monitor_open(&connections->monitor, zmq_context, socket, monitor_endpoint))
         connections_destroy(&connections);
     return connections;
 }
@@ -65,9 +58,7 @@ void connections_destroy(connections_t **self)
     connections_t *connections = *self;
     if (!connections)
         return;
-    zmq_socket_monitor(connections->watched, NULL, 0);
-    if (connections->monitor)
-        zmq_close(connections->monitor);
+    monitor_close(&connections->monitor);
     for (size_t i = 0; i < connections->size; i++) {
         while (connections->descriptors[i].connections) {
             connection_t *connection = connections->descriptors[i].connections;
@@ -82,7 +73,7 @@ void connections_destroy(connections_t **self)
 
 void *connections_socket(connections_t *connections)
 {
-    return connections->monitor;
+    return connections->monitor.socket;
 }
 
 /* The descriptor numbered FD, its row made where the table is too short. NULL where memory is refused. */
@@ -117,13 +108,12 @@ static void descriptor_lose(connections_t *connections, descriptor_t *descriptor
     }
 }
 
-static void event_apply(connections_t *connections, uint16_t event, int fd, uint64_t last_serial)
+static void event_apply(connections_t *connections, bool open, int fd, uint64_t last_serial)
 {
     descriptor_t *descriptor = fd >= 0 ? descriptor_at(connections, fd) : NULL;
     if (!descriptor)
         return;
     descriptor_lose(connections, descriptor);
-    bool open = event == ZMQ_EVENT_ACCEPTED;
     if (descriptor->open != open)
         connections->open += open ? 1 : (size_t)-1;
     descriptor->open = open;
@@ -133,33 +123,10 @@ static void event_apply(connections_t *connections, uint16_t event, int fd, uint
 
 void connections_drain(connections_t *connections, uint64_t last_serial)
 {
-    for (;;) {
-        zmq_msg_t frame;
-        zmq_msg_init(&frame);
-        if (zmq_msg_recv(&frame, connections->monitor, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close(&frame);
-            return;
-        }
-        /* zmq_socket_monitor(3): 16 bits of event, 32 bits of value, in this machine's order; then the
-         * endpoint. */
-        struct {
-            uint16_t event;
-            int32_t value;
-        } head = {0, -1};
-        if (zmq_msg_size(&frame) == sizeof head.event + sizeof head.value) {
-            const uint8_t *data = zmq_msg_data(&frame);
-            memcpy(&head.event, data, sizeof head.event);
-            memcpy(&head.value, data + sizeof head.event, sizeof head.value);
-        }
-        int more = zmq_msg_more(&frame);
-        zmq_msg_close(&frame);
-        while (more) {
-            zmq_msg_init(&frame);
-            more = zmq_msg_recv(&frame, connections->monitor, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&frame);
-            zmq_msg_close(&frame);
-        }
-        event_apply(connections, head.event, head.value, last_serial);
-    }
+    bool accepted;
+    int fd;
+    while (monitor_next(&connections->monitor, &accepted, &fd))
+        event_apply(connections, accepted, fd, last_serial);
 }
 
 connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial)

@@ -2,13 +2,13 @@
 #include "broker/endpoints.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <zmq.h>
 
 #include "broker/log.h"
-
-enum { ENDPOINT_SIZE = 1024 }; /* bytes of an endpoint's text as libzmq gives it back */
 
 bool socket_options_set(void *socket, const socket_option_t *options, size_t count)
 {
@@ -35,8 +35,8 @@ static const char *bind_advice(int error)
     }
 }
 
-bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what, char *problem,
-                    size_t problem_size)
+bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what,
+                    char (*real)[ENDPOINT_SIZE], char *problem, size_t problem_size)
 {
     for (unsigned i = 0; i < count; i++) {
         /* Only where an IPv6 address stands in brackets: with it, libzmq shows IPv4 ones as ::ffff:127.0.0.1.
@@ -46,11 +46,28 @@ bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const 
             snprintf(problem, problem_size, "listen/%s: %s: %s", what, endpoints[i], bind_advice(errno));
             return false;
         }
-        char real[ENDPOINT_SIZE] = "";
-        size_t size = sizeof real;
-        if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, real, &size) != 0)
-            snprintf(real, sizeof real, "%s", endpoints[i]);
-        log_info("listening for %s on %s", what, real);
+        size_t size = ENDPOINT_SIZE;
+        if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, real[i], &size) != 0)
+            snprintf(real[i], ENDPOINT_SIZE, "%s", endpoints[i]);
+        log_info("listening for %s on %s", what, real[i]);
     }
     return true;
+}
+
+bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct sockaddr_storage *address)
+{
+    char wanted[ENDPOINT_SIZE] = "";
+    if (address->ss_family == AF_UNIX)
+        snprintf(wanted, sizeof wanted, "ipc://%s", ((const struct sockaddr_un *)address)->sun_path);
+    else if (address->ss_family == AF_INET)
+        snprintf(wanted, sizeof wanted, ":%u", ntohs(((const struct sockaddr_in *)address)->sin_port));
+    else if (address->ss_family == AF_INET6)
+        snprintf(wanted, sizeof wanted, ":%u", ntohs(((const struct sockaddr_in6 *)address)->sin6_port));
+    for (unsigned i = 0; i < count; i++) {
+        const char *endpoint = real[i];
+        const char *port = strrchr(endpoint, ':');
+        if (strcmp(address->ss_family == AF_UNIX || !port ? endpoint : port, wanted) == 0)
+            return true;
+    }
+    return false;
 }

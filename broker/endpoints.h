@@ -4,6 +4,7 @@
 #define KV_BROKER_ENDPOINTS_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "common/status.h"
 
@@ -16,9 +17,16 @@ typedef struct socket_option {
 /* Sets COUNT options. False, with errno set, at the first one that fails. */
 KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
 
-/* Binds SOCKET to each of COUNT endpoints and logs where it listens for WHAT, with the real port where `*`
- * was asked. False, and one line in PROBLEM, where one cannot be bound. */
+enum { ENDPOINT_SIZE = 256 }; /* bytes of an endpoint's text with its terminating zero */
+
+/* Binds SOCKET to each of COUNT endpoints, logs where it listens for WHAT, with the real port where `*` was
+ * asked, and writes that to REAL (COUNT texts). False, and one line in PROBLEM, where one cannot be bound. */
 KV_MUST_USE bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what,
-                                char *problem, size_t problem_size);
+                                char (*real)[ENDPOINT_SIZE], char *problem, size_t problem_size);
+
+/* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the same port, or the
+ * same path. */
+KV_MUST_USE bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
+                                   const struct sockaddr_storage *address);
 
 #endif

@@ -1,62 +1,247 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the XPUB socket. */
+/* Owns the XPUB socket and what is known of its connections, by descriptor. */
 #include "broker/event_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "broker/admission.h"
 #include "broker/endpoints.h"
+#include "broker/monitor.h"
 
 enum {
-    SUBSCRIPTION_BYTES = 512, /* of a frame from a subscriber: a subscription has at most 256 */
+    FRAME_BYTES = 512,        /* of a frame from a subscriber; above, libzmq ends the connection */
+    SUBSCRIPTION_BYTES = 256, /* of a subscription, PROTOCOL.md 6.1 */
+    SUBSCRIPTIONS_MAX = 1024, /* messages of a connection */
     SUBSCRIPTION_QUEUE = 8,   /* unread subscriptions a connection */
-    HANDSHAKE_MS = 5000
+    HANDSHAKE_MS = 5000,
+    DESCRIPTORS_STEP = 1024
 };
+
+typedef struct subscriber {
+    bool open;
+    uint64_t since;  /* the drain in which it was accepted: what is read then may be its predecessor's */
+    uint64_t ticket; /* id of the ticket that it is tied to; 0 = none yet */
+    unsigned subscriptions; /* messages from it */
+} subscriber_t;
 
 struct event_socket {
     void *socket;
+    monitor_t monitor;
+    subscriber_t *subscribers;        /* by descriptor */
+    size_t size;                      /* of `subscribers` */
+    size_t open;                      /* connections */
+    uint64_t drains;                  /* so far */
+    char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
+    unsigned endpoint_count;
 };
+
+static bool options_set(void *socket)
+{
+    int64_t frame = FRAME_BYTES;
+    const socket_option_t options[] = {
+        {ZMQ_PLAIN_SERVER, 1}, {ZMQ_RCVHWM, SUBSCRIPTION_QUEUE}, {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_XPUB_VERBOSE, 1}, /* every subscription is shown, not the first of its kind alone: each makes a
+                                  tie */
+        {ZMQ_LINGER, 0},
+    };
+    return socket_options_set(socket, options, sizeof options / sizeof options[0]) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame, sizeof frame) == 0 &&
+           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_EVENTS, strlen(ADMISSION_DOMAIN_EVENTS)) ==
+               0;
+}
 
 event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, char *problem,
                                  size_t problem_size)
 {
     event_socket_t *events = calloc(1, sizeof *events);
-    if (!events) {
+    if (!events || !(events->endpoints = calloc(settings->event_count, sizeof *events->endpoints))) {
         snprintf(problem, problem_size, "out of memory");
+        free(events);
         return NULL;
     }
+    events->endpoint_count = settings->event_count;
     events->socket = zmq_socket(zmq_context, ZMQ_XPUB);
-    int64_t subscription = SUBSCRIPTION_BYTES;
-    const socket_option_t options[] = {
-        {ZMQ_PLAIN_SERVER, 1},
-        {ZMQ_RCVHWM, SUBSCRIPTION_QUEUE},
-        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
-        {ZMQ_LINGER, 0},
-    };
-    if (!events->socket || !socket_options_set(events->socket, options, sizeof options / sizeof options[0]) ||
-        zmq_setsockopt(events->socket, ZMQ_MAXMSGSIZE, &subscription, sizeof subscription) != 0 ||
-        zmq_setsockopt(events->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_EVENTS,
-                       strlen(ADMISSION_DOMAIN_EVENTS)) != 0) {
+    if (!events->socket || !options_set(events->socket) ||
+        !monitor_open(&events->monitor, zmq_context, events->socket, "inproc://events.monitor")) {
         snprintf(problem, problem_size, "the event socket cannot be made: %s", zmq_strerror(errno));
-        event_socket_destroy(&events);
+        event_socket_destroy(&events, 0);
         return NULL;
     }
-    if (!endpoints_bind(events->socket, settings->events, settings->event_count, "events", problem,
-                        problem_size))
-        event_socket_destroy(&events);
+    if (!endpoints_bind(events->socket, settings->events, settings->event_count, "events", events->endpoints,
+                        problem, problem_size))
+        event_socket_destroy(&events, 0);
     return events;
 }
 
-void event_socket_destroy(event_socket_t **events)
+void event_socket_destroy(event_socket_t **self, int linger_ms)
 {
-    if (!*events)
+    event_socket_t *events = *self;
+    if (!events)
         return;
-    if ((*events)->socket)
-        zmq_close((*events)->socket);
-    free(*events);
-    *events = NULL;
+    monitor_close(&events->monitor);
+    if (events->socket) {
+        zmq_setsockopt(events->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        zmq_close(events->socket);
+    }
+    free(events->subscribers);
+    free(events->endpoints);
+    free(events);
+    *self = NULL;
+}
+
+void *event_socket_socket(event_socket_t *events)
+{
+    return events->socket;
+}
+
+void *event_socket_monitor(event_socket_t *events)
+{
+    return events->monitor.socket;
+}
+
+bool event_socket_has_peers(const event_socket_t *events)
+{
+    return events->open > 0;
+}
+
+/* ---- Who is there ----------------------------------------------------------------------------- */
+
+static subscriber_t *subscriber_at(event_socket_t *events, int fd)
+{
+    size_t index = (size_t)fd;
+    if (fd < 0)
+        return NULL;
+    if (index >= events->size) {
+        size_t size = (index / DESCRIPTORS_STEP + 1) * DESCRIPTORS_STEP;
+        subscriber_t *grown = realloc(events->subscribers, size * sizeof *grown);
+        if (!grown)
+            return NULL;
+        memset(grown + events->size, 0, (size - events->size) * sizeof *grown);
+        events->subscribers = grown;
+        events->size = size;
+    }
+    return &events->subscribers[index];
+}
+
+/* Drains the monitor; a descriptor that was accepted or closed is tied to nothing. */
+static void monitor_drain(event_socket_t *events)
+{
+    bool accepted;
+    int fd;
+    while (monitor_next(&events->monitor, &accepted, &fd)) {
+        subscriber_t *subscriber = subscriber_at(events, fd);
+        if (!subscriber)
+            continue;
+        if (subscriber->open != accepted)
+            events->open += accepted ? 1 : (size_t)-1;
+        *subscriber = (subscriber_t){.open = accepted, .since = events->drains};
+    }
+}
+
+/* Closes the connection on FD under its peer. The descriptor is libzmq's and may be another one's by now, so
+ * a copy is looked at first: a connection of this socket has its address. */
+static void connection_shut(event_socket_t *events, int fd)
+{
+    int copy = dup(fd);
+    if (copy < 0)
+        return;
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(copy, (struct sockaddr *)&address, &size) == 0 &&
+        endpoints_contain(events->endpoints, events->endpoint_count, &address))
+        shutdown(copy, SHUT_RDWR);
+    close(copy);
+}
+
+/* Ties a connection to the ticket of a subscription that came from it, or closes it. Returns whether it is a
+ * new subscription. */
+static bool subscription_take(event_socket_t *events, const tickets_t *tickets, zmq_msg_t *message)
+{
+    int fd = zmq_msg_get(message, ZMQ_SRCFD);
+    const char *user_id = zmq_msg_gets(message, "User-Id");
+    const uint8_t *data = zmq_msg_data(message);
+    size_t size = zmq_msg_size(message);
+    subscriber_t *subscriber = user_id ? subscriber_at(events, fd) : NULL;
+    if (!subscriber || !subscriber->open || subscriber->since == events->drains)
+        return false; /* libzmq's own, of a peer that is gone; or of a predecessor */
+    uint64_t ticket = strtoull(user_id, NULL, 10);
+    bool allowed = tickets_valid(tickets, ticket) && size <= SUBSCRIPTION_BYTES + 1 &&
+                   ++subscriber->subscriptions <= SUBSCRIPTIONS_MAX;
+    if (!allowed) {
+        connection_shut(events, fd);
+        return false;
+    }
+    subscriber->ticket = ticket;
+    return size > 0 && data[0] == 1;
+}
+
+bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
+{
+    events->drains++;
+    monitor_drain(events);
+    bool subscribed = false;
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    while (zmq_msg_recv(&message, events->socket, ZMQ_DONTWAIT) >= 0) {
+        subscribed |= subscription_take(events, tickets, &message);
+        zmq_msg_close(&message);
+        zmq_msg_init(&message);
+    }
+    zmq_msg_close(&message);
+    return subscribed;
+}
+
+void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
+{
+    monitor_drain(events);
+    for (size_t fd = 0; fd < events->size; fd++) {
+        const subscriber_t *subscriber = &events->subscribers[fd];
+        if (!subscriber->open || (subscriber->ticket == 0 && !strict))
+            continue;
+        if (subscriber->ticket == 0 || !tickets_valid(tickets, subscriber->ticket))
+            connection_shut(events, (int)fd);
+    }
+}
+
+/* ---- Out -------------------------------------------------------------------------------------- */
+
+static void payload_free(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload)
+{
+    size_t size = 0;
+    uint8_t *data = buffer_take(payload, &size);
+    zmq_msg_t message;
+    if (zmq_msg_init_data(&message, data, size, payload_free, NULL) != 0) {
+        free(data);
+        return;
+    }
+    if (zmq_send(events->socket, topic.data, topic.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ||
+        zmq_msg_send(&message, events->socket, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close(&message);
+}
+
+void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size)
+{
+    const char *chosen = events->endpoints[0];
+    const char *transport = local.size > 0 ? "tcp:" : "ipc:";
+    for (unsigned i = events->endpoint_count; i-- > 0;) {
+        if (strncmp(events->endpoints[i], transport, strlen(transport)) == 0)
+            chosen = events->endpoints[i];
+    }
+    const char *port = strrchr(chosen, ':');
+    bool wildcard = strncmp(chosen, "tcp://0.0.0.0:", 14) == 0 || strncmp(chosen, "tcp://[::]:", 11) == 0;
+    if (wildcard && local.size > 0)
+        snprintf(text, text_size, "tcp://%.*s%s", (int)local.size, (const char *)local.data, port);
+    else
+        snprintf(text, text_size, "%s", chosen);
 }

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The event socket: an XPUB behind ZeroMQ's PLAIN mechanism. Admission lets nobody in yet, so nothing is
- * published. */
+/* The event socket: an XPUB that publishes to connections with a ticket (admission.h) and to nobody else.
+ *
+ * A connection is tied to its ticket by its subscriptions, which carry the ticket's id and the descriptor.
+ * When a ticket goes void its connections are cut. A connection that has not subscribed yet, or whose
+ * subscription was not read yet, cannot be told from any other; so a strict cut closes every connection that
+ * is not tied to a valid ticket, innocent ones too, which come back by themselves. (zmq_send(3) applies
+ * subscriptions that were never read: cutting the known ones alone leaks.)
+ *
+ * A turn of the loop calls event_socket_drain after admission_take and before admission_answer (admission.h):
+ * tie and handshake then cannot be of a descriptor's next connection. */
 #ifndef KV_BROKER_EVENT_SOCKET_H
 #define KV_BROKER_EVENT_SOCKET_H
 
 #include "broker/settings.h"
-#include "common/status.h"
+#include "broker/tickets.h"
+#include "common/buffer.h"
 
 typedef struct event_socket event_socket_t;
 
@@ -13,6 +22,31 @@ typedef struct event_socket event_socket_t;
  * fails. */
 KV_MUST_USE event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, char *problem,
                                              size_t problem_size);
-void event_socket_destroy(event_socket_t **events);
+/* Closes it; what is on its way is given LINGER_MS to leave. */
+void event_socket_destroy(event_socket_t **events, int linger_ms);
+
+/* The libzmq sockets, to poll: subscriptions, and who comes and goes. */
+void *event_socket_socket(event_socket_t *events);
+void *event_socket_monitor(event_socket_t *events);
+
+/* Takes note of who came and went, then reads the subscriptions that are there; those under a ticket that is
+ * not in TICKETS, and those beyond their bounds, cost their connection. Returns whether there was a new
+ * subscription. */
+bool event_socket_drain(event_socket_t *events, const tickets_t *tickets);
+
+/* Whether there is a connection at all: else nothing need be published. */
+bool event_socket_has_peers(const event_socket_t *events);
+
+/* Publishes PAYLOAD (taken) under TOPIC. Never waits: a subscriber that does not take it misses it. */
+void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload);
+
+/* A ticket of TICKETS went void: closes the connections that are tied to no valid ticket; where STRICT also
+ * those that are not tied to any. */
+void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict);
+
+/* Writes the endpoint that a peer should connect to who reached the request socket over ipc (LOCAL empty), or
+ * over tcp at the address LOCAL: the first of that transport, else the first of all; LOCAL in place of a
+ * wildcard host. */
+void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size);
 
 #endif

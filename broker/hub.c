@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "broker/log.h"
+#include "broker/notify.h"
 #include "broker/payload.h"
 
 enum {
@@ -13,11 +14,13 @@ enum {
     TICK_ENGINE = 2000   /* pieces of the engine's work in one turn: well below a millisecond */
 };
 
-/* Every change passes here: it is counted, and a client that may have lost its last key is noted. */
+/* Every change passes here: it is told, it is counted, and a client that may have lost its last key is noted.
+ */
 static void hub_on_change(void *context, const change_t *change)
 {
     hub_t *hub = context;
     client_t *client = change->owner;
+    notify_change(hub, change);
     switch (change->kind) {
     case CHANGE_PUT:
         hub->stats.puts_total++;
@@ -55,13 +58,16 @@ hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, 
         return NULL;
     *hub = (hub_t){.settings = settings, .ops = ops, .context = context, .unix_offset_ms = unix_ms - now_ms};
     hub->stats.started_ms = now_ms;
+    hub->now_ms = now_ms;
     for (int i = 0; i < PARK_COUNT; i++)
         hub->parked[i].tail = &hub->parked[i].first;
     engine_options_t options = {.limits = &settings->limits, .on_change = hub_on_change, .context = hub};
     hub->engine = engine_new(&options);
     hub->registry = hub->engine ? registry_new(hub->engine, settings) : NULL;
     hub->accounts = accounts_new(settings->managers, settings->manager_count);
-    if (!hub->registry || !hub->accounts)
+    hub->log = event_log_new(settings->events_keep, settings->events_keep_bytes);
+    hub->tickets = tickets_new();
+    if (!hub->registry || !hub->accounts || !hub->log || !hub->tickets)
         hub_destroy(&hub);
     return hub;
 }
@@ -79,12 +85,15 @@ void hub_destroy(hub_t **self)
         engine_destroy(&hub->engine);
     if (hub->accounts)
         accounts_destroy(&hub->accounts);
+    event_log_destroy(&hub->log);
+    tickets_destroy(&hub->tickets);
     free(hub);
     *self = NULL;
 }
 
 session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms)
 {
+    hub->now_ms = now_ms;
     if (!session) {
         session = session_begin(hub, arrival, now_ms);
         if (!session)
@@ -106,12 +115,13 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
 
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
 {
-    (void)hub;
+    hub->now_ms = now_ms;
     session_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
 }
 
 void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms)
 {
+    hub->now_ms = now_ms;
     session_t *session = hub->parked[PARK_VERIFY].first;
     while (session && session->id != ticket)
         session = session->next_parked;
@@ -150,11 +160,21 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms)
 
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
+    hub->now_ms = now_ms;
     bool more = tick_timeouts(hub, now_ms);
     more |= tick_delayed(hub, now_ms);
+    more |= notify_tick(hub);
+    if (hub->sync_ms <= now_ms)
+        notify_sync(hub);
     more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
     registry_review_noted(hub->registry);
     return more;
+}
+
+void hub_sync(hub_t *hub, int64_t now_ms)
+{
+    hub->now_ms = now_ms;
+    notify_sync(hub);
 }
 
 int64_t hub_next_due(const hub_t *hub)
@@ -162,6 +182,8 @@ int64_t hub_next_due(const hub_t *hub)
     int64_t due_ms = engine_next_due(hub->engine);
     if (hub->oldest && hub->oldest->active_ms + hub->settings->timeout_ms < due_ms)
         due_ms = hub->oldest->active_ms + hub->settings->timeout_ms;
+    if (hub->sync_ms < due_ms && hub->ops->has_audience(hub->context))
+        due_ms = hub->sync_ms;
     const session_t *delayed = hub->parked[PARK_DELAY].first;
     if (delayed && delayed->park_until_ms < due_ms)
         due_ms = delayed->park_until_ms;
@@ -175,6 +197,7 @@ bool hub_parked(const hub_t *hub)
 
 void hub_stop(hub_t *hub, int64_t now_ms)
 {
+    hub->now_ms = now_ms;
     while (hub->oldest) {
         payload_push_bye(hub->oldest, session_end_text(SESSION_END_SHUTDOWN));
         session_end(hub->oldest, SESSION_END_SHUTDOWN, (actor_t){0}, now_ms);

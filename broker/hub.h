@@ -8,8 +8,10 @@
 #include "broker/accounts.h"
 #include "broker/client_registry.h"
 #include "broker/engine.h"
+#include "broker/event_log.h"
 #include "broker/session.h"
 #include "broker/stats.h"
+#include "broker/tickets.h"
 
 typedef struct hub hub_t;
 
@@ -26,7 +28,18 @@ typedef struct hub_ops {
     /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
      * within. False where memory is refused. */
     bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
+    /* Whether anybody may be there to read events. */
+    bool (*has_audience)(void *context);
+    /* Publishes PAYLOAD (taken) under TOPIC. */
+    void (*publish)(void *context, bytes_t topic, buffer_t *payload);
+    /* A ticket went void: closes the event connections under it, and where STRICT all that may be under it.
+     */
+    void (*cut_events)(void *context, bool strict);
+    /* Writes the endpoint of the events socket that suits the peer of CONNECTION. */
+    void (*event_endpoint)(void *context, struct connection *connection, char *text, size_t text_size);
 } hub_ops_t;
+
+enum { HUB_ENDPOINT_SIZE = 256 }; /* bytes of an endpoint's text with its terminating zero */
 
 /* Sessions in the order in which they were parked. */
 typedef struct parked {
@@ -39,7 +52,13 @@ struct hub {
     const hub_ops_t *ops;       /* borrowed */
     void *context;              /* given to ops */
     int64_t unix_offset_ms;     /* Unix time less monotonic time */
+    int64_t now_ms;             /* monotonic: of the way in that is being taken */
     engine_t *engine;
+    event_log_t *log;
+    tickets_t *tickets;
+    session_t *acting; /* whose payload runs */
+    session_t *behind; /* sessions to which pushes are owed */
+    int64_t sync_ms;   /* monotonic: when the next sync is due */
     registry_t *registry;
     accounts_t *accounts;
     session_t *oldest; /* sessions in order of their latest message */
@@ -77,6 +96,8 @@ void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms);
 /* Time's work: sessions that time out, delayed answers, what the engine has due; bounded, so call it once a
  * turn. Returns whether work is left that is due now. */
 bool hub_tick(hub_t *hub, int64_t now_ms);
+/* Publishes a sync: a subscriber is new. */
+void hub_sync(hub_t *hub, int64_t now_ms);
 /* When hub_tick has something to do next: monotonic ms; INT64_MAX = nothing planned. */
 int64_t hub_next_due(const hub_t *hub);
 /* Whether a session waits for a password to be verified or for a delayed answer. */

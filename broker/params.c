@@ -76,12 +76,14 @@ static status_t bool_bind(const rpc_value_t *value, const char *what, bool *flag
 
 /* ---- Params ----------------------------------------------------------------------------------- */
 
-static status_t client_bind(args_t *args, const rpc_value_t *value, char problem[PARAM_PROBLEM_SIZE])
+/* The id of a client: a text, or a number that stands for its digits. */
+static status_t client_bind(args_t *args, const rpc_value_t *value, bytes_t *client,
+                            char problem[PARAM_PROBLEM_SIZE])
 {
     if (value->type != RPC_UINT)
-        return text_bind(value, "client", 1, LIMIT_NAME, &args->client, problem);
+        return text_bind(value, "client", 1, LIMIT_NAME, client, problem);
     int size = snprintf(args->digits, sizeof args->digits, "%" PRIu64, value->as.number);
-    args->client = bytes_of(args->digits, (size_t)size);
+    *client = bytes_of(args->digits, (size_t)size);
     return STATUS_OK;
 }
 
@@ -124,9 +126,13 @@ static status_t param_bind(args_t *args, const rpc_value_t *value, param_t param
     case PARAM_PASSWORD:
         return bytes_bind(value, "password", 0, LIMIT_PASSWORD, &args->password, problem);
     case PARAM_CLIENT:
-        return client_bind(args, value, problem);
+        return client_bind(args, value, &args->client, problem);
     case PARAM_ROLE:
         return role_bind(args, value, problem);
+    case PARAM_AFTER:
+        return number_bind(value, "after", 0, UINT64_MAX, &args->after_seq, problem);
+    case PARAM_BOOL:
+        return bool_bind(value, "watch", &args->flag, problem);
     case PARAM_NONE:
     case PARAM_OPTIONS:
     case PARAM_COUNT:
@@ -142,9 +148,10 @@ static const struct option {
     const char *name;
     unsigned bit;
 } option_table[] = {
-    {"secret", OPTION_SECRET}, {"ttl_ms", OPTION_TTL_MS}, {"if_revision", OPTION_IF_REVISION},
-    {"after", OPTION_AFTER},   {"limit", OPTION_LIMIT},   {"prefix", OPTION_PREFIX},
-    {"create", OPTION_CREATE},
+    {"secret", OPTION_SECRET}, {"ttl_ms", OPTION_TTL_MS},   {"if_revision", OPTION_IF_REVISION},
+    {"after", OPTION_AFTER},   {"limit", OPTION_LIMIT},     {"prefix", OPTION_PREFIX},
+    {"create", OPTION_CREATE}, {"after", OPTION_AFTER_SEQ}, {"client", OPTION_OF_CLIENT},
+    {"epoch", OPTION_EPOCH},
 };
 
 static status_t option_bind(args_t *args, const rpc_value_t *value, unsigned bit,
@@ -163,6 +170,12 @@ static status_t option_bind(args_t *args, const rpc_value_t *value, unsigned bit
         return number_bind(value, "limit", 1, LIMIT_PAGE_ENTRIES, &args->limit, problem);
     case OPTION_PREFIX:
         return text_bind(value, "prefix", 0, LIMIT_KEY_MAX, &args->prefix, problem);
+    case OPTION_AFTER_SEQ:
+        return number_bind(value, "after", 0, UINT64_MAX, &args->after_seq, problem);
+    case OPTION_OF_CLIENT:
+        return client_bind(args, value, &args->of_client, problem);
+    case OPTION_EPOCH:
+        return text_bind(value, "epoch", 0, LIMIT_NAME, &args->epoch, problem);
     default:
         assert(bit == OPTION_CREATE);
         return bool_bind(value, "create", &args->create, problem);

@@ -17,6 +17,8 @@ typedef enum param {
     PARAM_PASSWORD,
     PARAM_CLIENT,
     PARAM_ROLE,
+    PARAM_AFTER, /* a seq */
+    PARAM_BOOL,
     PARAM_OPTIONS,
     PARAM_COUNT
 } param_t;
@@ -29,7 +31,10 @@ enum {
     OPTION_AFTER = 1 << 3,
     OPTION_LIMIT = 1 << 4,
     OPTION_PREFIX = 1 << 5,
-    OPTION_CREATE = 1 << 6
+    OPTION_CREATE = 1 << 6,
+    OPTION_AFTER_SEQ = 1 << 7, /* called `after` too, where it is a seq */
+    OPTION_OF_CLIENT = 1 << 8, /* called `client`: a filter, need not exist */
+    OPTION_EPOCH = 1 << 9
 };
 
 enum { PARAMS_MAX = 4, PARAM_PROBLEM_SIZE = 200, PARAM_CLIENT_DIGITS = 20 };
@@ -52,6 +57,10 @@ typedef struct args {
     bytes_t after;
     uint64_t limit; /* LIMIT_PAGE_DEFAULT where not given */
     bool create;
+    bool flag;          /* of `watch` */
+    uint64_t after_seq; /* as a param or an option */
+    bytes_t of_client;
+    bytes_t epoch;
     char digits[PARAM_CLIENT_DIGITS + 1];
 } args_t;
 

@@ -189,9 +189,11 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     hub_t *hub = session->hub;
     run_t *run = &session->run;
     session->busy = true;
+    hub->acting = session;
     while (!session->ended && !session->leaving && session->park == PARK_NONE && run_step(session, now_ms))
         ;
     session->busy = false;
+    hub->acting = NULL;
     if (session->park != PARK_NONE && !session->ended) {
         if (run_keep(run))
             return session;
@@ -249,6 +251,8 @@ session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
     run->answer.limit = run_limit(run, &session->hub->settings->limits);
     rpc_write_result(&run->answer, run->msgid);
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
+    session->busy = true;
+    session->hub->acting = session;
     status_t status = park == PARK_VERIFY
                           ? auth_finish(&request, matched)
                           : request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");

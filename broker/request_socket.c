@@ -2,6 +2,7 @@
 /* Owns the ROUTER socket. Knows frames, not what is in a payload. */
 #include "broker/request_socket.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
@@ -26,15 +27,17 @@ struct request_socket {
     void *socket;
     const settings_t *settings;
     connections_t *connections;
-    buffer_t envelope; /* of the arrival at hand; kept for its memory */
+    char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
+    buffer_t envelope;                /* of the arrival at hand; kept for its memory */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings, char *problem,
                                      size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
-    if (!requests) {
+    if (!requests || !(requests->endpoints = calloc(settings->request_count, sizeof *requests->endpoints))) {
         snprintf(problem, problem_size, "out of memory");
+        free(requests);
         return NULL;
     }
     requests->settings = settings;
@@ -61,8 +64,8 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         request_socket_destroy(&requests, 0);
         return NULL;
     }
-    if (!endpoints_bind(requests->socket, settings->requests, settings->request_count, "requests", problem,
-                        problem_size))
+    if (!endpoints_bind(requests->socket, settings->requests, settings->request_count, "requests",
+                        requests->endpoints, problem, problem_size))
         request_socket_destroy(&requests, 0);
     return requests;
 }
@@ -79,6 +82,7 @@ void request_socket_destroy(request_socket_t **self, int linger_ms)
         zmq_close(requests->socket);
     }
     buffer_release(&requests->envelope);
+    free(requests->endpoints);
     free(requests);
     *self = NULL;
 }
@@ -267,4 +271,20 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
         zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
         zmq_msg_close(&message);
     return true;
+}
+
+void connection_local(const connection_t *connection, char *text, size_t text_size)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "";
+    text[0] = '\0';
+    if (connection->lost || getsockname(connection->fd, (struct sockaddr *)&address, &size) != 0)
+        return;
+    if (address.ss_family == AF_INET &&
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&address)->sin_addr, host, sizeof host))
+        snprintf(text, text_size, "%s", host);
+    else if (address.ss_family == AF_INET6 &&
+             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&address)->sin6_addr, host, sizeof host))
+        snprintf(text, text_size, "[%s]", host);
 }

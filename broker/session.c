@@ -6,6 +6,7 @@
 
 #include "broker/hub.h"
 #include "broker/log.h"
+#include "broker/notify.h"
 #include "common/name.h"
 #include "common/utf8.h"
 
@@ -224,6 +225,8 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     hub_t *hub = session->hub;
     if (session->client)
         session_leave(session, end, by, now_ms);
+    notify_unwatch(session);
+    notify_dismiss(session, false);
     order_remove(hub, session);
     hub->session_count--;
     session_unpark(session);

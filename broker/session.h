@@ -6,6 +6,7 @@
 #define KV_BROKER_SESSION_H
 
 #include "broker/client_registry.h"
+#include "broker/tickets.h"
 #include "common/buffer.h"
 #include "common/rpc.h"
 
@@ -84,10 +85,16 @@ typedef struct session {
     waiting_t **waiting_tail;
     size_t waiting_count;
     size_t waiting_bytes;
-    bytes_t identity; /* socket identity, owned */
-    char *peer;       /* address of the other end, owned */
-    char *user;       /* the account it is a manager by, owned; NULL */
-    bytes_t attempt;  /* the account that a parked `auth` is about, owned; may hold any characters */
+    bytes_t identity;       /* socket identity, owned */
+    char *peer;             /* address of the other end, owned */
+    char *user;             /* the account it is a manager by, owned; NULL */
+    bytes_t attempt;        /* the account that a parked `auth` is about, owned; may hold any characters */
+    const ticket_t *ticket; /* for events, in the hub's table; NULL = none asked for */
+    bool watching;          /* changes of its store are pushed to it */
+    bool behind;            /* stands in the hub's list: pushes after `pushed` are owed */
+    uint64_t pushed;        /* watching: seq up to which it was told */
+    uint64_t own_until;     /* watching: up to this seq it is told its own changes too */
+    struct session *next_behind;
 } session_t;
 
 /* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL where

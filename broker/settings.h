@@ -27,7 +27,10 @@ typedef struct settings {
     unsigned manager_count;
     credential_t *names; /* names/NAME */
     unsigned name_count;
-    limits_t limits; /* limits/... */
+    uint64_t events_keep;       /* events/keep: events in the log */
+    uint64_t events_keep_bytes; /* events/keep_bytes: bytes of them */
+    uint64_t events_inline;     /* events/inline: bytes of a value that an event carries */
+    limits_t limits;            /* limits/... */
 } settings_t;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "broker/handlers/handlers.h"
 #include "broker/log.h"
+#include "broker/notify.h"
 
 static void client_write(request_t *request, const client_t *client)
 {
@@ -96,6 +97,9 @@ status_t handle_role(request_t *request)
         log_info("client %s is %s now, by client %s", client->id, role_text(role),
                  request->session->client ? request->session->client->id : "?");
     }
+    /* Behind the event, so that the demoted hear of it and of nothing after it. */
+    for (session_t *session = client->sessions; role == ROLE_GUEST && session; session = session->next)
+        notify_dismiss(session, true);
     rpc_write_text(request->answer, role_text(role));
     return STATUS_OK;
 }

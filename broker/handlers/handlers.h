@@ -11,6 +11,8 @@ handler_fn handle_get, handle_entry, handle_put, handle_del, handle_list, handle
 handler_fn handle_auth;                                                                  /* auth.c */
 handler_fn handle_clients, handle_role, handle_forget, handle_stats;                     /* fleet.c */
 
+handler_fn handle_events, handle_replay, handle_watch; /* events.c */
+
 /* Bytes at which a page of `list` or `clients` ends: LIMIT_PAGE_BYTES, less where messages are kept short. */
 static inline size_t request_page_bytes(const request_t *request)
 {

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns who is told of a change, and in what order. A push never overtakes an answer: while a session's
+ * payload runs, or while it is behind, its pushes are read from the log when their turn comes. */
+#include "broker/notify.h"
+
+#include "broker/payload.h"
+
+enum {
+    SYNC_MS = 1000,     /* PROTOCOL.md 6.2 */
+    TICK_EVENTS = 2000, /* events of the log that are looked at in one turn for sessions behind */
+    HEAD_BYTES = 64,    /* of a notification around its map */
+    EVENT_BYTES = 256   /* of an event's map at most, its texts apart */
+};
+
+static size_t event_room(const event_t *event)
+{
+    return HEAD_BYTES + EVENT_BYTES + event->client.size + event->key.size + event->value.size +
+           event->by.size + event->user.size;
+}
+
+/* `[2, METHOD, [map of the event]]` */
+static void notification_write(buffer_t *payload, const char *method, const event_t *event)
+{
+    buffer_init(payload, event_room(event));
+    rpc_write_notification(payload, bytes_from_text(method));
+    rpc_write_array(payload, 1);
+    event_write(payload, event);
+}
+
+/* ---- Sessions that watch ---------------------------------------------------------------------- */
+
+static void behind_add(session_t *session)
+{
+    if (session->behind)
+        return;
+    session->behind = true;
+    session->next_behind = session->hub->behind;
+    session->hub->behind = session;
+}
+
+static void behind_remove(session_t *session)
+{
+    if (!session->behind)
+        return;
+    session_t **link = &session->hub->behind;
+    while (*link != session)
+        link = &(*link)->next_behind;
+    *link = session->next_behind;
+    session->behind = false;
+}
+
+/* Whether SESSION is told of EVENT, which is about its client. */
+static bool push_wanted(const session_t *session, const event_t *event)
+{
+    if (session->enveloped ||
+        (event->kind != CHANGE_PUT && event->kind != CHANGE_DEL && event->kind != CHANGE_EXPIRE))
+        return false;
+    return event->session != session->id || event->seq <= session->own_until;
+}
+
+/* Pushes EVENT. False where the session was too slow. */
+static bool push_send(session_t *session, const event_t *event)
+{
+    hub_t *hub = session->hub;
+    buffer_t push;
+    notification_write(&push, "changed", event);
+    bool sent = push.failed ||
+                hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
+    buffer_release(&push);
+    return sent;
+}
+
+/* A change of CLIENT's store, for its sessions that are up to date: the others find it in the log, in their
+ * turn. (One that is too slow is ended then, not here, in the middle of somebody's request.) */
+static void push_change(const client_t *client, const event_t *event)
+{
+    for (session_t *session = client->sessions; session; session = session->next) {
+        if (!session->watching || session->behind)
+            continue;
+        session->pushed = event->seq - 1; /* nothing before this was for it */
+        bool waits = session->busy || session->park != PARK_NONE;
+        if (waits || (push_wanted(session, event) && !push_send(session, event)))
+            behind_add(session);
+        else
+            session->pushed = event->seq;
+    }
+}
+
+void notify_watch(session_t *session, uint64_t after)
+{
+    uint64_t now = engine_seq(session->hub->engine);
+    session->watching = true;
+    session->pushed = after;
+    session->own_until = now;
+    if (after < now)
+        behind_add(session);
+}
+
+void notify_unwatch(session_t *session)
+{
+    session->watching = false;
+    behind_remove(session);
+}
+
+/* Tells SESSION what it has not been told, up to *BUDGET events. False where it is too slow, or too far
+ * behind for the log. */
+static bool catch_up(session_t *session, unsigned *budget)
+{
+    hub_t *hub = session->hub;
+    uint64_t now = engine_seq(hub->engine);
+    if (session->pushed < event_log_oldest(hub->log))
+        return false;
+    for (; session->pushed<now && * budget> 0; --*budget) {
+        event_t event;
+        event_log_read(hub->log, session->pushed + 1, &event);
+        if (bytes_equal(event.client, client_id(session->client)) && push_wanted(session, &event) &&
+            !push_send(session, &event))
+            return false;
+        session->pushed++;
+    }
+    return true;
+}
+
+bool notify_tick(hub_t *hub)
+{
+    unsigned budget = TICK_EVENTS;
+    session_t *next;
+    for (session_t *session = hub->behind; session && budget > 0; session = next) {
+        next = session->next_behind;
+        if (session->park != PARK_NONE)
+            continue;
+        if (!catch_up(session, &budget)) {
+            session_end(session, SESSION_END_SLOW, (actor_t){0}, hub->now_ms);
+            next = hub->behind; /* the list may have changed */
+        } else if (session->pushed == engine_seq(hub->engine)) {
+            behind_remove(session);
+        }
+    }
+    return budget == 0;
+}
+
+/* ---- Subscribers ------------------------------------------------------------------------------ */
+
+static void event_publish(hub_t *hub, const event_t *event)
+{
+    char topic[LIMIT_NAME + 1];
+    memcpy(topic, event->client.data, event->client.size);
+    topic[event->client.size] = '/';
+    buffer_t payload;
+    notification_write(&payload, "event", event);
+    if (!payload.failed)
+        hub->ops->publish(hub->context, bytes_of(topic, event->client.size + 1), &payload);
+    buffer_release(&payload);
+}
+
+void notify_sync(hub_t *hub)
+{
+    hub->sync_ms = hub->now_ms + SYNC_MS;
+    if (!hub->ops->has_audience(hub->context))
+        return;
+    buffer_t payload;
+    buffer_init(&payload, 2 * HEAD_BYTES);
+    rpc_write_notification(&payload, bytes_from_text("sync"));
+    rpc_write_array(&payload, 1);
+    rpc_write_map(&payload, 3);
+    rpc_write_text(&payload, "epoch");
+    rpc_write_text(&payload, engine_epoch(hub->engine));
+    rpc_write_text(&payload, "seq");
+    rpc_write_uint(&payload, engine_seq(hub->engine));
+    rpc_write_text(&payload, "time_ms");
+    rpc_write_uint(&payload, (uint64_t)(hub->now_ms + hub->unix_offset_ms));
+    if (!payload.failed)
+        hub->ops->publish(hub->context, bytes_from_text("/"), &payload);
+    buffer_release(&payload);
+}
+
+void notify_dismiss(session_t *session, bool strict)
+{
+    hub_t *hub = session->hub;
+    if (!session->ticket)
+        return;
+    tickets_void(hub->tickets, &session->ticket);
+    hub->ops->cut_events(hub->context, strict);
+}
+
+/* ---- Changes ---------------------------------------------------------------------------------- */
+
+void notify_change(hub_t *hub, const change_t *change)
+{
+    client_t *client = change->owner;
+    bool put = change->kind == CHANGE_PUT;
+    event_t event = {
+        .seq = change->seq,
+        .prev = client->last_seq,
+        .time_ms = hub->now_ms + hub->unix_offset_ms,
+        .kind = change->kind,
+        .client = client_id(client),
+        .key = change->key,
+        .has_value = put ? change->value.size <= hub->settings->events_inline : change->value.size > 0,
+        .binary = change->binary,
+        .size = change->value.size,
+        .ttl_ms = change->ttl_ms,
+        .by = change->by.client,
+        .user = change->by.user,
+        .session = hub->acting ? hub->acting->id : 0,
+    };
+    if (event.has_value)
+        event.value = change->value;
+    client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;
+    event_log_append(hub->log, &event);
+    if (hub->ops->has_audience(hub->context))
+        event_publish(hub, &event);
+    if (client->sessions)
+        push_change(client, &event);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Who hears of changes: the log, the subscribers of the event socket, and the sessions that watch their own
+ * store. PROTOCOL.md section 6. */
+#ifndef KV_BROKER_NOTIFY_H
+#define KV_BROKER_NOTIFY_H
+
+#include "broker/hub.h"
+
+/* Logs CHANGE, publishes it, pushes it to the sessions that watch. */
+void notify_change(hub_t *hub, const change_t *change);
+
+/* SESSION watches its store from here on, and is told after the answer what happened since AFTER, its own
+ * changes included (AFTER = the seq now: nothing). */
+void notify_watch(session_t *session, uint64_t after);
+/* It watches no longer. */
+void notify_unwatch(session_t *session);
+
+/* Sends pushes that are owed, a bounded number. Returns whether more are owed. */
+bool notify_tick(hub_t *hub);
+
+/* Publishes a sync where anybody may hear it, and plans the next one. */
+void notify_sync(hub_t *hub);
+
+/* SESSION is no manager any more, or ends: its ticket is void, its event connections are cut. */
+void notify_dismiss(session_t *session, bool strict);
+
+#endif
