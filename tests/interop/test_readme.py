@@ -26,7 +26,7 @@ def script(folder):
     """The shell blocks behind the two commands, as one script on a broker of its own."""
     build = pathlib.Path(binary_of("kvbroker")).parents[1]
     text = "".join(blocks("sh")[2:])
-    text = text.replace("$PWD/build/release", str(build)).replace("build/release", str(build))
+    text = re.sub(r"(\$PWD/)?build/release", lambda _: str(build), text)
     endpoints = f'listen\\n    requests = "ipc://{folder}/requests"\\n    events = "ipc://{folder}/events"\\n'
     assert START in text
     return text.replace(START, f"printf '{endpoints}' >>kvbroker.conf\n{START}{AWAIT}")
