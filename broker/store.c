@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker/digest.h"
+#include "common/digest.h"
 
 static_assert(sizeof(head_t) + STORE_INLINE_MAX <= OMAP_PAYLOAD_MAX,
               "a record holds the longest inline value");

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/digest.h"
+#include "common/digest.h"
 #include "broker/engine.h"
 
 enum { LOG_ROOM = 64 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The digest of one entry, PROTOCOL.md section 7; a store's is the XOR of its entries'. */
-#ifndef KV_BROKER_DIGEST_H
-#define KV_BROKER_DIGEST_H
+#ifndef KV_COMMON_DIGEST_H
+#define KV_COMMON_DIGEST_H
 
 #include "common/bytes.h"
 

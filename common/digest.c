@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The digest of one entry. A small one is laid out on the stack and hashed in one go, which costs half of
  * what hashing it piece by piece does. */
-#include "broker/digest.h"
+#include "common/digest.h"
 
 #include <endian.h>
 
