@@ -11,6 +11,7 @@
 
 enum {
     TICK_SESSIONS = 256, /* sessions that time out, or answers that were delayed, in one turn */
+    TICK_DIGEST = 5000,  /* entries of a store that a digest goes through in one turn: a millisecond */
     TICK_ENGINE = 2000   /* pieces of the engine's work in one turn: well below a millisecond */
 };
 
@@ -158,11 +159,29 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms)
     return true;
 }
 
+/* The first digests of large stores, a piece each. */
+static bool tick_digests(hub_t *hub, int64_t now_ms)
+{
+    session_t *session = hub->parked[PARK_DIGEST].first;
+    if (!session)
+        return false;
+    client_t *client = registry_find(hub->registry, session->about);
+    if (!client || !client_exists(client) ||
+        engine_digest_prepare(hub->engine, client->store, now_ms, TICK_DIGEST)) {
+        payload_resume(session, false, now_ms);
+    } else { /* the others' turn */
+        session_unpark(session);
+        session_park(session, PARK_DIGEST, 0);
+    }
+    return hub->parked[PARK_DIGEST].first != NULL;
+}
+
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     bool more = tick_timeouts(hub, now_ms);
     more |= tick_delayed(hub, now_ms);
+    more |= tick_digests(hub, now_ms);
     more |= notify_tick(hub);
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);
@@ -192,7 +211,7 @@ int64_t hub_next_due(const hub_t *hub)
 
 bool hub_parked(const hub_t *hub)
 {
-    return hub->parked[PARK_VERIFY].first || hub->parked[PARK_DELAY].first;
+    return hub->parked[PARK_VERIFY].first || hub->parked[PARK_DELAY].first || hub->parked[PARK_DIGEST].first;
 }
 
 void hub_stop(hub_t *hub, int64_t now_ms)

@@ -253,9 +253,13 @@ session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
     session->busy = true;
     session->hub->acting = session;
-    status_t status = park == PARK_VERIFY
-                          ? auth_finish(&request, matched)
-                          : request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
+    status_t status;
+    if (park == PARK_VERIFY)
+        status = auth_finish(&request, matched);
+    else if (park == PARK_DIGEST)
+        status = digest_finish(&request);
+    else
+        status = request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
     request_finish(&request, status, run->msgid, run->answer_owed, before);
     session = run_continue(session, now_ms);
     waiting_t *waiting;

@@ -229,9 +229,9 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     notify_dismiss(session, false);
     order_remove(hub, session);
     hub->session_count--;
+    if (session->park == PARK_VERIFY)
+        accounts_abandon(hub->accounts, bytes_from_text(session->peer), session->about, now_ms);
     session_unpark(session);
-    if (session->attempt.data)
-        accounts_abandon(hub->accounts, bytes_from_text(session->peer), session->attempt, now_ms);
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
@@ -259,26 +259,26 @@ void session_destroy(session_t **self)
     free((void *)(uintptr_t)session->identity.data);
     free(session->peer);
     free(session->user);
-    session_attempt_release(session);
+    session_about_release(session);
     free(session);
     *self = NULL;
 }
 
-bool session_attempt_keep(session_t *session, bytes_t user)
+bool session_about_keep(session_t *session, bytes_t name)
 {
-    uint8_t *copy = malloc(user.size + 1);
+    uint8_t *copy = malloc(name.size + 1);
     if (!copy)
         return false;
-    memcpy(copy, user.data, user.size);
-    copy[user.size] = 0;
-    session->attempt = bytes_of(copy, user.size);
+    memcpy(copy, name.data, name.size);
+    copy[name.size] = 0;
+    session->about = bytes_of(copy, name.size);
     return true;
 }
 
-void session_attempt_release(session_t *session)
+void session_about_release(session_t *session)
 {
-    free((void *)(uintptr_t)session->attempt.data);
-    session->attempt = (bytes_t){0};
+    free((void *)(uintptr_t)session->about.data);
+    session->about = (bytes_t){0};
 }
 
 /* ---- Payloads behind a parked request --------------------------------------------------------- */

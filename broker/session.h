@@ -58,6 +58,7 @@ typedef enum park {
     PARK_NONE,
     PARK_VERIFY, /* until the verifier has looked at a password */
     PARK_DELAY,  /* until a time: a wrong secret */
+    PARK_DIGEST, /* until the engine has gone through a store */
     PARK_COUNT
 } park_t;
 
@@ -88,7 +89,7 @@ typedef struct session {
     bytes_t identity;       /* socket identity, owned */
     char *peer;             /* address of the other end, owned */
     char *user;             /* the account it is a manager by, owned; NULL */
-    bytes_t attempt;        /* the account that a parked `auth` is about, owned; may hold any characters */
+    bytes_t about;          /* parked: the account of an `auth`, the client of a `digest`; owned */
     const ticket_t *ticket; /* for events, in the hub's table; NULL = none asked for */
     bool watching;          /* changes of its store are pushed to it */
     bool behind;            /* stands in the hub's list: pushes after `pushed` are owed */
@@ -119,9 +120,9 @@ KV_MUST_USE status_t session_prove(session_t *session, int64_t now_ms);
  * way is through. BY is who did it. The client is reviewed unless the end is FORGOTTEN (then forgetting goes
  * on). */
 void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms);
-/* Keeps the name of the account that an `auth` is about. False where memory is refused. */
-KV_MUST_USE bool session_attempt_keep(session_t *session, bytes_t user);
-void session_attempt_release(session_t *session);
+/* Keeps what a parked request is about. False where memory is refused. */
+KV_MUST_USE bool session_about_keep(session_t *session, bytes_t name);
+void session_about_release(session_t *session);
 
 /* Frees an ended session. */
 void session_destroy(session_t **session);

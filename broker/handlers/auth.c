@@ -26,10 +26,10 @@ status_t handle_auth(request_t *request)
     }
     if (status != STATUS_OK)
         return request_fail(request, status, "the account cannot be looked at now");
-    if (!session_attempt_keep(session, user) ||
+    if (!session_about_keep(session, user) ||
         !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
         accounts_abandon(hub->accounts, bytes_from_text(session->peer), user, request->now_ms);
-        session_attempt_release(session);
+        session_about_release(session);
         return request_fail(request, STATUS_UNAVAILABLE,
                             "out of memory to verify a password: try again later");
     }
@@ -42,21 +42,21 @@ status_t auth_finish(request_t *request, bool matched)
     session_t *session = request->session;
     hub_t *hub = request->hub;
     const char *client = session->client->id;
-    status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), session->attempt, matched,
-                                   request->now_ms);
+    status_t status =
+        accounts_end(hub->accounts, bytes_from_text(session->peer), session->about, matched, request->now_ms);
     char quoted[QUOTE_SIZE];
-    utf8_quote(session->attempt, quoted, sizeof quoted);
+    utf8_quote(session->about, quoted, sizeof quoted);
     if (status != STATUS_OK) {
         hub->stats.auth_failure_total++;
         log_warning("client %s failed to authenticate as %s from %s", client, quoted, session->peer);
-        session_attempt_release(session);
+        session_about_release(session);
         return request_fail(request, status, "wrong user or password");
     }
     hub->stats.auth_success_total++;
     log_info("client %s authenticated as %s from %s", client, quoted, session->peer);
     free(session->user);
-    session->user = (char *)(uintptr_t)session->attempt.data; /* an account's name holds no zero */
-    session->attempt = (bytes_t){0};
+    session->user = (char *)(uintptr_t)session->about.data; /* an account's name holds no zero */
+    session->about = (bytes_t){0};
     if (session->role != ROLE_MANAGER) {
         session->role = ROLE_MANAGER;
         engine_record(hub->engine, CHANGE_ROLE, session->client, bytes_from_text(role_text(session->role)),

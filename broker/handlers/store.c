@@ -4,6 +4,8 @@
 
 #include "broker/handlers/handlers.h"
 
+enum { DIGEST_BUDGET = 5000 }; /* entries that a `digest` goes through before it is parked: a millisecond */
+
 static void value_write(buffer_t *answer, const entry_t *entry)
 {
     if (entry->binary)
@@ -177,7 +179,7 @@ status_t handle_list(request_t *request)
     return STATUS_OK;
 }
 
-status_t handle_digest(request_t *request)
+static status_t digest_write(request_t *request)
 {
     engine_t *engine = request->hub->engine;
     store_t *store = request->client->store;
@@ -190,4 +192,28 @@ status_t handle_digest(request_t *request)
     rpc_write_text(request->answer, "keys");
     rpc_write_uint(request->answer, store_keys(store));
     return STATUS_OK;
+}
+
+status_t handle_digest(request_t *request)
+{
+    session_t *session = request->session;
+    if (engine_digest_prepare(request->hub->engine, request->client->store, request->now_ms, DIGEST_BUDGET))
+        return digest_write(request);
+    /* The first digest of a large store goes through all of it: others are served in between. */
+    if (!session_about_keep(session, client_id(request->client)))
+        return request_fail(request, STATUS_UNAVAILABLE,
+                            "out of memory to go through the store: try again later");
+    session_park(session, PARK_DIGEST, 0);
+    return STATUS_OK;
+}
+
+status_t digest_finish(request_t *request)
+{
+    session_t *session = request->session;
+    request->client = registry_find(request->hub->registry, session->about);
+    session_about_release(session);
+    if (!request->client || !client_exists(request->client))
+        return request_fail(request, STATUS_NOT_FOUND,
+                            "the client is gone: `clients` lists those that are there");
+    return digest_write(request);
 }

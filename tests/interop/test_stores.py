@@ -195,3 +195,16 @@ def test_epoch__is_new_with_every_start_and_seq_begins_at_1():
 def test_payload__of_many_puts__is_one_run_of_the_sequence(client):
     revisions = client.batch(*(("put", f"k{number}", "v") for number in range(1000)))
     assert revisions == list(range(revisions[0], revisions[0] + 1000))
+
+
+def test_digest__first_of_a_large_store__waits_with_what_is_behind_it(broker):
+    """It is gone through in pieces: the answers keep their order, and the digest is that of the moment it is given."""
+    with broker.client("large/1") as client, broker.client("large/2") as beside:
+        for start in range(0, 20000, 4000):
+            client.batch(*(("put", f"k{number:05}", f"v{number}") for number in range(start, start + 4000)))
+        answers = client.batch(("digest",), ("put", "k00000", "w"), ("get", "k00000"))
+        assert answers[1] > answers[0]["seq"] and answers[2] == "w"
+        assert answers[0]["keys"] == 20000
+        digest = beside.call("digest")
+        entries = listed(client)
+        assert (digest["keys"], digest["digest"]) == (20000, digest_of(entries))
