@@ -237,6 +237,17 @@ def test_auth__in_an_envelope__is_answered_with_it():
         assert (envelope, delimiter) == (b"r5", b"") and codes(unpack_all(payload)) == [(0, "INVALID_ARGUMENT")]
 
 
+def test_bye__behind_a_request_that_waits__drops_the_payloads_behind_it():
+    with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
+        number = whoami(client)
+        client.send_raw(pack([0, 1, "auth", ["slow", "eve"]]) + pack([0, 2, "bye", []]))
+        client.send_raw(pack([0, 3, "ping", []]))
+        assert unpack_all(client.recv_payload()) == [[1, 1, None, {"role": "manager"}], [1, 2, None, True]]
+        client.send_raw(pack([0, 4, "hello", []]))
+        msgid, _, hello = unpack_all(client.recv_payload())[0][1:]
+        assert (msgid, hello["role"]) == (4, "guest") and hello["client"] != number
+
+
 def test_break__behind_a_request_that_waited__says_the_byte_of_the_whole_payload(broker):
     with broker.client() as client:
         before = pack([0, 1, "put", ["k", "v"]]) + pack([0, 2, "auth", ["adam", "eve"]]) + pack([0, 3, "ping", []])
