@@ -44,7 +44,7 @@ static status_t bytes_bind(const rpc_value_t *value, const char *what, uint64_t 
 static status_t text_bind(const rpc_value_t *value, const char *what, uint64_t low, uint64_t high,
                           bytes_t *text, char problem[PARAM_PROBLEM_SIZE])
 {
-    bytes_t data;
+    bytes_t data = {0};
     status_t status = bytes_bind(value, what, low, high, &data, problem);
     if (status != STATUS_OK)
         return status;

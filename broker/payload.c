@@ -173,7 +173,7 @@ static bool run_keep(run_t *run)
     uint8_t *rest = malloc(left + 1);
     if (!rest)
         return false;
-    if (left > 0)
+    if (run->payload.data)
         memcpy(rest, run->payload.data + run->at, left);
     free(run->rest);
     run->rest = rest;

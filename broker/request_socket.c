@@ -275,7 +275,7 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
 
 void connection_local(const connection_t *connection, char *text, size_t text_size)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     char host[INET6_ADDRSTRLEN] = "";
     text[0] = '\0';

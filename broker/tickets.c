@@ -2,6 +2,7 @@
 /* Owns the table of tickets, by user name and by id. */
 #include "broker/tickets.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -75,6 +76,7 @@ const ticket_t *tickets_issue(tickets_t *tickets)
 void tickets_void(tickets_t *tickets, const ticket_t **self)
 {
     ticket_t *ticket = omap_find_pointer(&tickets->by_id, id_key(&(*self)->id));
+    assert(ticket);
     omap_remove(&tickets->by_name, bytes_from_text(ticket->username));
     omap_remove(&tickets->by_id, id_key(&ticket->id));
     sodium_memzero(ticket, sizeof *ticket);

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/digest.h"
 #include "broker/engine.h"
+#include "common/digest.h"
 
 enum { LOG_ROOM = 64 };
 
