@@ -38,7 +38,7 @@ SUPPORT = pathlib.Path(__file__).resolve().parent
 SANITIZED = bool(os.environ.get("KV_SANITIZE"))
 TIMEOUT = 30.0 if SANITIZED else 15.0  # seconds that anything may take before a test gives up waiting for it
 
-ROLE_OF_MANAGER = ("adam", "eve")
+DEFAULT_ACCOUNT = ("adam", "eve")
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:|LeakSanitizer")
 ENDPOINT = re.compile(r"tcp://[^\s,;()'\"]+:\d+|ipc://[^\s,;()'\"]+")
 
@@ -135,7 +135,7 @@ class Broker:
     def __init__(self, accounts=None, names=None, options=None, ipc=False, requests=None, events=None, hashes=None,
                  binary=None, wrapper=(), arguments=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kvtest-"))
-        accounts = dict([ROLE_OF_MANAGER]) if accounts is None else accounts
+        accounts = dict([DEFAULT_ACCOUNT]) if accounts is None else accounts
         self.accounts = accounts
         managers = {user: cheap_hash(password) for user, password in accounts.items()}
         managers.update(hashes or {})
@@ -293,9 +293,6 @@ class Broker:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
 
-    def threads(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/task"))
-
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -365,7 +362,7 @@ class Client:
     pushed   messages that the broker sent unasked while an answer was waited for
     """
 
-    def __init__(self, endpoint, identity=None, kind=zmq.DEALER, timeout=TIMEOUT, sockopt=None, connect=True, process=None):
+    def __init__(self, endpoint, identity=None, kind=zmq.DEALER, timeout=TIMEOUT, sockopt=None, process=None):
         self.endpoint = endpoint
         self.process = process  # the broker's, where known: nothing is waited for when it has ended
         self.timeout = timeout
@@ -380,8 +377,7 @@ class Client:
         self.pushed = collections.deque()
         self._messages = collections.deque()
         self._msgid = 0
-        if connect:
-            self.socket.connect(endpoint)
+        self.socket.connect(endpoint)
 
     def close(self):
         self.socket.close(0)
