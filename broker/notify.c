@@ -202,7 +202,8 @@ void notify_change(hub_t *hub, const change_t *change)
         .ttl_ms = change->ttl_ms,
         .by = change->by.client,
         .user = change->by.user,
-        .session = hub->acting ? hub->acting->id : 0,
+        /* Who read an entry whose time had come did not make it expire: it is told too. */
+        .session = hub->acting && change->kind != CHANGE_EXPIRE ? hub->acting->id : 0,
     };
     if (event.has_value)
         event.value = change->value;

@@ -586,3 +586,64 @@ def test_req__a_session_of_both_kinds__gets_no_push():
         plain.call("ping")
         assert plain.recv_push()[1] == "bye"
         assert mixed.silent(0.3)
+
+
+# -- what is pushed
+
+
+def test_watch__an_entry_that_the_session_itself_found_expired__is_told():
+    with Broker() as broker, broker.client() as client:
+        client.call("watch", True)
+        for _ in range(30):  # often enough the request behind is read before the broker looks at its timers
+            client.send_raw(pack([0, 1, "put", ["k", "v", {"ttl_ms": 1}]]) + pack([2, "ping", []]) * 4000)
+            client.send_raw(pack([0, 2, "get", ["k"]]))
+            assert [client.recv_response()[1] for _ in range(2)] == [1, 2]
+            _, method, (event,) = client.recv_push()
+            assert (method, event["kind"], event["key"], event["by"]) == ("changed", "expire", "k", None)
+
+
+def test_watch__in_a_batch__what_the_session_does_itself_is_not_pushed_what_others_do_is(broker, name):
+    with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
+        answers = one.exchange(pack([0, 1, "watch", [True]]) + pack([0, 2, "put", ["own", "v"]]) + pack([2, "del", ["own"]]))
+        assert [answer[1] for answer in answers] == [1, 2]
+        revision = two.call("put", "k", b"\xff")
+        event = one.recv_push()[2][0]
+        assert 0 < event["prev"] < revision
+        assert event == {"seq": revision, "prev": event["prev"], "time_ms": event["time_ms"], "kind": "put", "client": name, "key": "k",
+                         "value": b"\xff", "size": 1, "ttl_ms": None, "revision": revision, "by": name, "user": None}
+        one.call("watch", False)
+        two.call("put", "k", "w")
+        assert one.call("ping") == "pong" and one.silent(0.1) and not one.pushed
+
+
+def test_replay__is_one_chain_of_numbers_for_all_and_for_each_client():
+    with Broker() as broker, broker.manager() as manager, broker.client("lamp/1") as lamp:
+        lamp.call("put", "k", "")
+        lamp.call("auth", "adam", "eve")
+        manager.call("manage", "lamp", "put", "k", "v", {"ttl_ms": 2**53})
+        manager.call("role", "lamp", "guest")
+        manager.call("forget", "lamp")
+        lamp.call("put", "l", b"w")
+        lamp.call("del", "l")
+        lamp.call("bye")
+        page = manager.call("replay", 0, {"epoch": manager.call("hello")["epoch"]})
+        events = page["events"]
+        assert [event["seq"] for event in events] == list(range(1, page["seq"] + 1))
+        own = [event for event in events if event["client"] == "lamp"]
+        assert manager.call("replay", 0, {"client": "lamp"})["events"] == own
+        chain = [0]
+        for event in own:
+            assert event["prev"] == chain[-1]
+            chain.append(0 if event["kind"] == "drop" else event["seq"])
+        number = manager.call("hello")["client"]
+        assert [(event["kind"], event["value"], event["size"], event["by"], event["user"]) for event in own] == [
+            ("connect", None, None, "lamp", None), ("put", "", 0, "lamp", None), ("role", "manager", None, "lamp", "adam"),
+            ("put", "v", 1, number, "adam"), ("role", "guest", None, number, "adam"), ("disconnect", "forgotten", None, number, "adam"),
+            ("drop", None, None, number, "adam"), ("connect", None, None, "lamp", None), ("put", b"w", 1, "lamp", None),
+            ("del", None, None, "lamp", None), ("disconnect", "bye", None, "lamp", None), ("drop", None, None, None, None)]
+        assert [event["ttl_ms"] for event in own if event["kind"] == "put"] == [None, 2**53, None]
+        for after in (page["seq"], page["seq"] + 1):
+            try:
+                assert manager.call("replay", after) == {"events": [], "seq": after} and after == page["seq"]
+            except RpcError as error:
+                assert (error.code, error.detail, after) == ("OUT_OF_RANGE", 0, page["seq"] + 1)
