@@ -565,7 +565,7 @@ class RawPeer:
         self.read(64)
         body = b"\x05READY" + self.metadata(b"Socket-Type", kind) + self.metadata(b"Identity", identity)
         self.send(bytes([self.COMMAND, len(body)]) + body)
-        flags, ready = self.read_frame()
+        flags, ready = self.read_any_frame()
         assert flags & self.COMMAND and ready.startswith(b"\x05READY"), (flags, ready)
 
     @staticmethod
@@ -594,10 +594,20 @@ class RawPeer:
             data += piece
         return data
 
-    def read_frame(self):
+    def read_any_frame(self):
         flags = self.read(1)[0]
         size = struct.unpack(">Q", self.read(8))[0] if flags & self.LONG else self.read(1)[0]
         return flags, self.read(size)
+
+    def read_frame(self):
+        """The next frame of a message: flags and body. Heartbeats between are answered."""
+        while True:
+            flags, body = self.read_any_frame()
+            if not flags & self.COMMAND:
+                return flags, body
+            if body.startswith(b"\x04PING"):
+                pong = b"\x04PONG" + body[7:]  # with the context that stands behind the two bytes of TTL
+                self.send(bytes([self.COMMAND, len(pong)]) + pong)
 
     def closed(self, timeout=TIMEOUT):
         """Waits until the broker has closed the connection; what it still sent is dropped."""
