@@ -11,7 +11,9 @@
 #include "broker/handlers/handlers.h"
 
 enum {
-    CHANGE_ROOM = 512 /* bytes of the longest answer to a method that changes something */
+    WARM_AHEAD = 64,    /* requests whose keys are named to the engine at once */
+    WARM_STORE = 50000, /* keys from which on a store is larger than the processor's caches */
+    CHANGE_ROOM = 512   /* bytes of the longest answer to a method that changes something */
 };
 
 static const char overflow_text[] = "answer exceeds limits/message: ask for less";
@@ -183,6 +185,28 @@ static bool run_keep(run_t *run)
     return true;
 }
 
+/* Names to the engine the keys of the requests that come next, where their store is so large that each would
+ * be waited for. A hint: whatever stands first among a message's params is taken for a key. */
+static void run_warm(const session_t *session)
+{
+    const run_t *run = &session->run;
+    if (!session_admitted(session) || store_keys(session->client->store) < WARM_STORE)
+        return;
+    bytes_t keys[WARM_AHEAD];
+    unsigned count = 0;
+    size_t at = run->at;
+    rpc_message_t message;
+    for (unsigned i = 0; i < WARM_AHEAD && at < run->payload.size; i++) {
+        if (rpc_read(run->payload, &at, &message) != RPC_STEP_MESSAGE)
+            break;
+        const rpc_value_t *key = message.kind == RPC_ILL_FORMED ? NULL : rpc_param(&message, 0);
+        if (key && key->type == RPC_STR && key->as.bytes.size <= LIMIT_KEY_MAX)
+            keys[count++] = key->as.bytes;
+    }
+    if (count > 1)
+        engine_warm(session->hub->engine, session->client->store, keys, count);
+}
+
 /* Runs the payload to its end, or to where it is parked. Returns the session, NULL where it is gone. */
 static session_t *run_continue(session_t *session, int64_t now_ms)
 {
@@ -190,8 +214,12 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     run_t *run = &session->run;
     session->busy = true;
     hub->acting = session;
-    while (!session->ended && !session->leaving && session->park == PARK_NONE && run_step(session, now_ms))
-        ;
+    bool more = true;
+    for (unsigned i = 0; more && !session->ended && !session->leaving && session->park == PARK_NONE; i++) {
+        if (i % WARM_AHEAD == 0)
+            run_warm(session);
+        more = run_step(session, now_ms);
+    }
     session->busy = false;
     hub->acting = NULL;
     if (session->park != PARK_NONE && !session->ended) {
