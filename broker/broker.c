@@ -20,10 +20,11 @@
 #include "common/clock.h"
 
 enum {
-    BURST_MS = 5,         /* requests are read for so long before time's work has its turn */
-    POLL_MAX_MS = 60000,  /* the loop looks at its timers at least so often */
-    STOP_WORK_MS = 2000,  /* on the way down: for requests under way (a password being verified) */
-    STOP_LINGER_MS = 2000 /* on the way down: for answers to leave; with the above below 5 s */
+    BURST_MS = 5,           /* requests are read for so long before time's work has its turn */
+    POLL_MAX_MS = 60000,    /* the loop looks at its timers at least so often */
+    REFUSED_LOG_MS = 10000, /* between lines about refused connections */
+    STOP_WORK_MS = 2000,    /* on the way down: for requests under way (a password being verified) */
+    STOP_LINGER_MS = 2000   /* on the way down: for answers to leave; with the above below 5 s */
 };
 
 struct broker {
@@ -38,6 +39,8 @@ struct broker {
     bool admission_more; /* work was left in the last turn */
     bool requests_more;
     bool hub_more;
+    unsigned refused;         /* connections to the event socket that were refused and not logged yet */
+    int64_t refused_until_ms; /* monotonic: no line about them before */
 };
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
@@ -61,6 +64,12 @@ static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t 
 {
     broker_t *broker = context;
     return verifier_submit(broker->verifier, ticket, hash, password);
+}
+
+static bool op_congested(void *context, struct connection *connection)
+{
+    const broker_t *broker = context;
+    return request_socket_congested(broker->requests, connection);
 }
 
 static bool op_has_audience(void *context)
@@ -93,6 +102,7 @@ static const hub_ops_t broker_ops = {
     .send = op_send,
     .release = op_release,
     .verify = op_verify,
+    .congested = op_congested,
     .has_audience = op_has_audience,
     .publish = op_publish,
     .cut_events = op_cut_events,
@@ -162,13 +172,29 @@ static void connection_lost(void *context, connection_t *connection)
     connection->session = NULL;
 }
 
+/* COUNT more connections to the event socket were refused: one line for all that are within a while. */
+static void subscribers_refused(broker_t *broker, unsigned count)
+{
+    broker->hub->stats.subscribers_refused_total += count;
+    broker->refused += count;
+    if (broker->refused == 0)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < broker->refused_until_ms)
+        return;
+    log_warning("%u connections to the event socket refused: no valid ticket; ask for one with `events`",
+                broker->refused);
+    broker->refused = 0;
+    broker->refused_until_ms = now_ms + REFUSED_LOG_MS;
+}
+
 /* Who came and who went. The order of these calls is what tells connections apart: admission.h. */
 static void turn_connections(broker_t *broker)
 {
     broker->admission_more = admission_take(broker->admission);
     connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
     bool subscribed = event_socket_drain(broker->events, broker->hub->tickets);
-    broker->hub->stats.subscribers_refused_total += admission_answer(broker->admission);
+    subscribers_refused(broker, admission_answer(broker->admission));
     if (subscribed)
         hub_sync(broker->hub, clock_monotonic_ms());
 }

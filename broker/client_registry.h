@@ -28,6 +28,7 @@ typedef struct client {
     bool claimed;              /* `claim` holds a secret's hash */
     uint64_t number;           /* of a numbered one */
     uint64_t last_seq;         /* of its newest event; 0 = none since its store began */
+    uint64_t first_seq;        /* of the first event since its store began */
     int64_t since_ms;  /* monotonic: its first session of now began, or its last one ended, or its store was
                           made */
     int64_t active_ms; /* monotonic: its latest message, or when its store was made */

@@ -148,14 +148,14 @@ static void monitor_drain(event_socket_t *events)
 static void connection_shut(event_socket_t *events, int fd)
 {
     int copy = dup(fd);
-    if (copy < 0)
-        return;
+    int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one, which comes back */
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    if (getsockname(copy, (struct sockaddr *)&address, &size) == 0 &&
+    if (getsockname(held, (struct sockaddr *)&address, &size) == 0 &&
         endpoints_contain(events->endpoints, events->endpoint_count, &address))
-        shutdown(copy, SHUT_RDWR);
-    close(copy);
+        shutdown(held, SHUT_RDWR);
+    if (copy >= 0)
+        close(copy);
 }
 
 /* Ties a connection to the ticket of a subscription that came from it, or closes it. Returns whether it is a

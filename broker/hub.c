@@ -60,6 +60,8 @@ hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, 
     *hub = (hub_t){.settings = settings, .ops = ops, .context = context, .unix_offset_ms = unix_ms - now_ms};
     hub->stats.started_ms = now_ms;
     hub->now_ms = now_ms;
+    hub->held_ms = INT64_MAX;
+    hub->sweep_ms = INT64_MAX;
     for (int i = 0; i < PARK_COUNT; i++)
         hub->parked[i].tail = &hub->parked[i].first;
     engine_options_t options = {.limits = &settings->limits, .on_change = hub_on_change, .context = hub};
@@ -185,6 +187,8 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     more |= notify_tick(hub);
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);
+    if (hub->sweep_ms <= now_ms)
+        notify_sweep(hub);
     more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
     registry_review_noted(hub->registry);
     return more;
@@ -203,6 +207,10 @@ int64_t hub_next_due(const hub_t *hub)
         due_ms = hub->oldest->active_ms + hub->settings->timeout_ms;
     if (hub->sync_ms < due_ms && hub->ops->has_audience(hub->context))
         due_ms = hub->sync_ms;
+    if (hub->held_ms < due_ms)
+        due_ms = hub->held_ms;
+    if (hub->sweep_ms < due_ms)
+        due_ms = hub->sweep_ms;
     const session_t *delayed = hub->parked[PARK_DELAY].first;
     if (delayed && delayed->park_until_ms < due_ms)
         due_ms = delayed->park_until_ms;

@@ -28,6 +28,8 @@ typedef struct hub_ops {
     /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
      * within. False where memory is refused. */
     bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
+    /* Whether half of what may be outstanding on CONNECTION is. */
+    bool (*congested)(void *context, struct connection *connection);
     /* Whether anybody may be there to read events. */
     bool (*has_audience)(void *context);
     /* Publishes PAYLOAD (taken) under TOPIC. */
@@ -59,6 +61,8 @@ struct hub {
     session_t *acting; /* whose payload runs */
     session_t *behind; /* sessions to which pushes are owed */
     int64_t sync_ms;   /* monotonic: when the next sync is due */
+    int64_t held_ms;   /* monotonic: when to look again at who is behind and does not read */
+    int64_t sweep_ms;  /* monotonic: when notify_sweep is due */
     registry_t *registry;
     accounts_t *accounts;
     session_t *oldest; /* sessions in order of their latest message */

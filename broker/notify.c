@@ -8,6 +8,8 @@
 enum {
     SYNC_MS = 1000,     /* PROTOCOL.md 6.2 */
     TICK_EVENTS = 2000, /* events of the log that are looked at in one turn for sessions behind */
+    HELD_MS = 20,       /* a session behind that does not read is looked at again */
+    SWEEP_MS = 500,     /* after a ticket went void, for connections that have not subscribed */
     HEAD_BYTES = 64,    /* of a notification around its map */
     EVENT_BYTES = 256   /* of an event's map at most, its texts apart */
 };
@@ -49,13 +51,19 @@ static void behind_remove(session_t *session)
     session->behind = false;
 }
 
-/* Whether SESSION is told of EVENT, which is about its client. */
+/* Whether SESSION is told of EVENT, which is about its client, or about one that had its id before. */
 static bool push_wanted(const session_t *session, const event_t *event)
 {
-    if (session->enveloped ||
+    if (session->enveloped || event->seq < session->client->first_seq ||
         (event->kind != CHANGE_PUT && event->kind != CHANGE_DEL && event->kind != CHANGE_EXPIRE))
         return false;
     return event->session != session->id || event->seq <= session->own_until;
+}
+
+/* Whether so much waits for the session's peer that pushes had better wait too: in the log. */
+static bool push_held(const session_t *session)
+{
+    return session->hub->ops->congested(session->hub->context, session->connection);
 }
 
 /* Pushes EVENT. False where the session was too slow. */
@@ -77,12 +85,13 @@ static void push_change(const client_t *client, const event_t *event)
     for (session_t *session = client->sessions; session; session = session->next) {
         if (!session->watching || session->behind)
             continue;
-        session->pushed = event->seq - 1; /* nothing before this was for it */
-        bool waits = session->busy || session->park != PARK_NONE;
-        if (waits || (push_wanted(session, event) && !push_send(session, event)))
+        session->pushed = event->seq; /* nothing before this was for it */
+        if (!push_wanted(session, event))
+            continue;
+        if (session->busy || session->park != PARK_NONE || push_held(session) || !push_send(session, event)) {
+            session->pushed--;
             behind_add(session);
-        else
-            session->pushed = event->seq;
+        }
     }
 }
 
@@ -102,8 +111,8 @@ void notify_unwatch(session_t *session)
     behind_remove(session);
 }
 
-/* Tells SESSION what it has not been told, up to *BUDGET events. False where it is too slow, or too far
- * behind for the log. */
+/* Tells SESSION what it has not been told, up to *BUDGET events, as far as its peer reads. False where it is
+ * too far behind for the log. */
 static bool catch_up(session_t *session, unsigned *budget)
 {
     hub_t *hub = session->hub;
@@ -113,9 +122,14 @@ static bool catch_up(session_t *session, unsigned *budget)
     for (; session->pushed<now && * budget> 0; --*budget) {
         event_t event;
         event_log_read(hub->log, session->pushed + 1, &event);
-        if (bytes_equal(event.client, client_id(session->client)) && push_wanted(session, &event) &&
-            !push_send(session, &event))
-            return false;
+        if (bytes_equal(event.client, client_id(session->client)) && push_wanted(session, &event)) {
+            if (push_held(session)) {
+                hub->held_ms = hub->now_ms + HELD_MS;
+                return true;
+            }
+            if (!push_send(session, &event))
+                return false;
+        }
         session->pushed++;
     }
     return true;
@@ -125,6 +139,7 @@ bool notify_tick(hub_t *hub)
 {
     unsigned budget = TICK_EVENTS;
     session_t *next;
+    hub->held_ms = INT64_MAX;
     for (session_t *session = hub->behind; session && budget > 0; session = next) {
         next = session->next_behind;
         if (session->park != PARK_NONE)
@@ -181,6 +196,14 @@ void notify_dismiss(session_t *session, bool strict)
         return;
     tickets_void(hub->tickets, &session->ticket);
     hub->ops->cut_events(hub->context, strict);
+    if (!strict && hub->sweep_ms == INT64_MAX)
+        hub->sweep_ms = hub->now_ms + SWEEP_MS;
+}
+
+void notify_sweep(hub_t *hub)
+{
+    hub->sweep_ms = INT64_MAX;
+    hub->ops->cut_events(hub->context, true);
 }
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
@@ -205,6 +228,8 @@ void notify_change(hub_t *hub, const change_t *change)
         /* Who read an entry whose time had come did not make it expire: it is told too. */
         .session = hub->acting && change->kind != CHANGE_EXPIRE ? hub->acting->id : 0,
     };
+    if (client->last_seq == 0)
+        client->first_seq = change->seq;
     if (event.has_value)
         event.value = change->value;
     client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;

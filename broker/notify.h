@@ -23,5 +23,8 @@ void notify_sync(hub_t *hub);
 
 /* SESSION is no manager any more, or ends: its ticket is void, its event connections are cut. */
 void notify_dismiss(session_t *session, bool strict);
+/* Closes the event connections that may be under a ticket that went void and did not subscribe: due at
+ * hub_t.sweep_ms. */
+void notify_sweep(hub_t *hub);
 
 #endif

@@ -273,6 +273,11 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
     return true;
 }
 
+bool request_socket_congested(const request_socket_t *requests, const connection_t *connection)
+{
+    return atomic_load(&connection->outlet->bytes) > requests->settings->limits.outstanding / 2;
+}
+
 void connection_local(const connection_t *connection, char *text, size_t text_size)
 {
     struct sockaddr_storage address = {0};

@@ -226,7 +226,8 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     if (session->client)
         session_leave(session, end, by, now_ms);
     notify_unwatch(session);
-    notify_dismiss(session, false);
+    if (end != SESSION_END_SHUTDOWN) /* then subscribers are to hear of everybody's end, before their own */
+        notify_dismiss(session, false);
     order_remove(hub, session);
     hub->session_count--;
     if (session->park == PARK_VERIFY)

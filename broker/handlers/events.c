@@ -101,12 +101,14 @@ status_t handle_watch(request_t *request)
     if (!request->args.flag) {
         notify_unwatch(session);
     } else {
-        if (!(request->args.given & OPTION_AFTER_SEQ))
+        bool placed = request->args.given & OPTION_AFTER_SEQ;
+        if (!placed)
             request->args.after_seq = now;
         status_t status = position_check(request);
         if (status != STATUS_OK)
             return status;
-        notify_watch(session, request->args.after_seq);
+        if (placed || !session->watching) /* asked again, what it is owed stays owed */
+            notify_watch(session, request->args.after_seq);
     }
     rpc_write_uint(request->answer, now);
     return STATUS_OK;

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Events as their readers meet them: a SUB socket with a ticket, a raw one, and a watcher that follows the recipe of
+PROTOCOL.md 6.2. Knows pyzmq and msgpack, and no code of ours but kvtest."""
+
+import time
+
+import xxhash
+import zmq
+
+from kvtest import TIMEOUT, Client, RawPeer, RpcError, context, unpack_all
+
+EVENT_KEYS = ["seq", "prev", "time_ms", "kind", "client", "key", "value", "size", "ttl_ms", "revision", "by", "user"]
+DATA_KINDS = ("put", "del", "expire")
+KINDS = (*DATA_KINDS, "connect", "disconnect", "role", "drop")
+ENDS = ("bye", "lost", "timeout", "slow", "forgotten", "shutdown")
+SILENCE = 3.0  # seconds without a sync after which a watcher begins anew
+
+
+def check_event(event):
+    """An event map must be exactly as PROTOCOL.md 6.1 has it."""
+    assert sorted(event) == sorted(EVENT_KEYS), event
+    kind = event["kind"]
+    assert kind in KINDS, event
+    assert isinstance(event["seq"], int) and 0 <= event["prev"] < event["seq"], event
+    assert isinstance(event["time_ms"], int) and isinstance(event["client"], str) and event["client"], event
+    assert isinstance(event["key"], str) if kind in DATA_KINDS else event["key"] is None, event
+    if kind == "put":
+        assert event["revision"] == event["seq"] and isinstance(event["size"], int), event
+        assert event["value"] is None or len(as_bytes(event["value"])) == event["size"], event
+        assert event["ttl_ms"] is None or event["ttl_ms"] > 0, event
+    else:
+        assert (event["revision"], event["size"], event["ttl_ms"]) == (None, None, None), event
+        values = {"disconnect": ENDS, "role": ("guest", "manager")}.get(kind, (None,))
+        assert event["value"] in values, event
+    assert event["by"] is None or isinstance(event["by"], str) and event["by"], event
+    assert event["user"] is None or isinstance(event["user"], str) and event["user"], event
+    if kind == "expire":
+        assert (event["by"], event["user"]) == (None, None), event
+    return event
+
+
+def as_bytes(value):
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def digest_of(entries):
+    """The digest of PROTOCOL.md 7 of {key: (value, revision)}."""
+    digest = 0
+    for key, (value, revision) in entries.items():
+        name = key.encode()
+        digest ^= xxhash.xxh64_intdigest(len(name).to_bytes(4, "little") + name + bytes([isinstance(value, bytes)])
+                                         + as_bytes(value) + revision.to_bytes(8, "little"))
+    return digest
+
+
+class Subscriber:
+    """A SUB socket with the credentials of TICKET, the answer to `events`."""
+
+    def __init__(self, ticket, topics=("",), endpoint=None, sockopt=None):
+        self.socket = context().socket(zmq.SUB)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        for option, value in (sockopt or {}).items():
+            self.socket.setsockopt(option, value)
+        if ticket.get("username") is not None:
+            self.socket.plain_username = ticket["username"].encode()
+            self.socket.plain_password = ticket["password"].encode()
+        for topic in topics:
+            self.socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        self.socket.connect(endpoint or ticket["endpoint"])
+
+    def subscribe(self, topic):
+        self.socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+
+    def recv(self, timeout=TIMEOUT):
+        """The next ("event" or "sync", map), its form checked to the letter; TimeoutError where none comes."""
+        if not self.socket.poll(int(timeout * 1000)):
+            raise TimeoutError(f"nothing was published within {timeout:g} s")
+        topic, payload = self.socket.recv_multipart()
+        ((number, method, params),) = unpack_all(payload)
+        assert number == 2 and len(params) == 1, (number, method, params)
+        content = params[0]
+        if method == "sync":
+            assert topic == b"/" and sorted(content) == ["epoch", "seq", "time_ms"], (topic, content)
+        else:
+            assert method == "event" and topic == content["client"].encode() + b"/", (topic, method, content)
+            check_event(content)
+        return method, content
+
+    def sync(self, timeout=TIMEOUT):
+        """The next sync; events before it are dropped."""
+        deadline = time.monotonic() + timeout
+        while True:
+            method, content = self.recv(max(0.0, deadline - time.monotonic()))
+            if method == "sync":
+                return content
+
+    def event(self, timeout=TIMEOUT):
+        """The next event; syncs before it are dropped."""
+        deadline = time.monotonic() + timeout
+        while True:
+            method, content = self.recv(max(0.0, deadline - time.monotonic()))
+            if method == "event":
+                return content
+
+    def until(self, wanted, timeout=TIMEOUT):
+        """The events up to and including the first for which WANTED is true."""
+        deadline = time.monotonic() + timeout
+        events = []
+        while not events or not wanted(events[-1]):
+            events.append(self.event(max(0.0, deadline - time.monotonic())))
+        return events
+
+    def silent(self, seconds):
+        return not self.socket.poll(int(seconds * 1000))
+
+    def close(self):
+        self.socket.close(0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def subscribed(manager, topics=("",), **keywords):
+    """A Subscriber with the ticket of MANAGER that has seen a sync: from here on it hears all it subscribed to."""
+    subscriber = Subscriber(manager.call("events"), [*topics, "/"] if "" not in topics else topics, **keywords)
+    subscriber.sync()
+    return subscriber
+
+
+class RawSubscriber(RawPeer):
+    """A ZMTP connection to the event socket with PLAIN credentials, byte by byte. STEPS of its handshake are done:
+    0 greeting, 1 credentials, 2 the rest."""
+
+    def __init__(self, ticket, kind=b"SUB", steps=2, **keywords):
+        super().__init__(ticket["endpoint"], handshake=False, **keywords)
+        self.ticket, self.kind = ticket, kind
+        self.send(b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"PLAIN".ljust(20, b"\0") + b"\0" + bytes(31))
+        if steps >= 1:
+            self.read(64)
+            self.hello()
+        if steps >= 2:
+            self.initiate()
+
+    def command(self, body):
+        self.send(bytes([self.COMMAND, len(body)]) + body)
+
+    def hello(self):
+        user, password = self.ticket["username"].encode(), self.ticket["password"].encode()
+        self.command(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
+
+    def initiate(self):
+        flags, welcome = self.read_frame()
+        assert flags & self.COMMAND and welcome.startswith(b"\x07WELCOME"), (flags, welcome)
+        self.command(b"\x08INITIATE" + self.metadata(b"Socket-Type", self.kind))
+        flags, ready = self.read_frame()
+        assert flags & self.COMMAND and ready.startswith(b"\x05READY"), (flags, ready)
+
+    def subscribe(self, topic=b""):
+        self.send_frame(b"\x01" + topic)
+
+    def message(self):
+        """The next message's frames; commands before it are dropped."""
+        frames = []
+        while True:
+            flags, body = self.read_frame()
+            if flags & self.COMMAND:
+                continue
+            frames.append(body)
+            if not flags & self.MORE:
+                return frames
+
+
+class Watcher:
+    """The recipe of PROTOCOL.md 6.2 with a copy of all stores: one thread, step by step.
+
+    on_event(event)  every event from `seq` on, in order; on_reset(seq)  read anew: the next event is seq + 1
+    stores           {client: {key: (value, revision)}}
+    """
+
+    def __init__(self, endpoint, account, on_event, on_reset, since=None, events_endpoint=None, sockopt=None,
+                 patience=TIMEOUT):
+        self.endpoint, self.account, self.events_endpoint = endpoint, account, events_endpoint
+        self.on_event, self.on_reset = on_event, on_reset
+        self.sockopt, self.patience = sockopt, patience
+        self.seq, self.epoch = since or (None, None)
+        self.stores = {}
+        self.have_stores = False
+        self.manager = self.subscriber = None
+        self.replays = self.begun = 0
+        self.synced = self.pinged = 0.0
+        self.asked = False
+
+    def close(self):
+        for socket in (self.manager, self.subscriber):
+            if socket:
+                socket.close()
+        self.manager = self.subscriber = None
+
+    # -- the session
+
+    def begin(self):
+        """A new session, a new ticket, a new SUB socket."""
+        self.close()
+        self.begun += 1
+        self.manager = Client(self.endpoint, timeout=self.patience)
+        self.manager.call("auth", *self.account)
+        ticket = self.manager.call("events")
+        self.subscriber = Subscriber(ticket, [""], self.events_endpoint, self.sockopt)
+        self.synced = self.pinged = time.monotonic()
+        self.asked = False
+        if self.seq is None or ticket["epoch"] != self.epoch:
+            self.read_anew()
+        elif not self.have_stores:
+            self.read_stores()
+
+    def step(self, wait=0.1):
+        """Takes what has come, for WAIT seconds at most. A session that does not answer is begun anew."""
+        try:
+            if not self.subscriber or time.monotonic() - self.synced > SILENCE:
+                self.begin()
+            if time.monotonic() - self.pinged > 1.0:
+                self.pinged = time.monotonic()
+                self.manager.call("ping")
+            if self.subscriber.socket.poll(int(wait * 1000)):
+                for _ in range(500):
+                    self.take(*self.subscriber.recv(0))
+        except TimeoutError as nothing:
+            if "published" not in str(nothing):
+                self.close()
+        except RpcError as error:
+            if error.code not in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
+                raise
+            self.close()
+
+    def take(self, method, content):
+        if method == "sync":
+            self.synced = time.monotonic()
+            self.asked = False
+            if content["epoch"] != self.epoch:
+                self.read_anew()
+            elif content["seq"] > self.seq:
+                self.replay(content["seq"])
+        elif content["seq"] == self.seq + 1:
+            self.apply(content)
+        elif content["seq"] > self.seq:
+            self.replay(content["seq"])
+
+    def replay(self, until):
+        if self.asked:
+            return
+        self.asked = True
+        self.replays += 1
+        try:
+            while self.seq < until:
+                page = self.manager.call("replay", self.seq, {"epoch": self.epoch})
+                for event in page["events"]:
+                    self.apply(check_event(event))
+                self.seq = page["seq"]
+        except RpcError as error:
+            if error.code != "OUT_OF_RANGE":
+                raise
+            self.read_anew()
+
+    # -- the copy
+
+    def read_anew(self):
+        page = self.manager.call("events")
+        self.seq, self.epoch = page["seq"], page["epoch"]
+        self.read_stores()
+        self.on_reset(self.seq)
+
+    def read_stores(self):
+        """Reads all stores. What changes meanwhile comes as an event: its revision says whether it is newer."""
+        self.stores = {}
+        after = {}
+        while True:
+            clients = self.manager.call("clients", {"limit": 1000, **after})
+            for client in clients["clients"]:
+                self.read_store(client["id"])
+            if not clients["more"]:
+                break
+            after = {"after": clients["clients"][-1]["id"]}
+        self.have_stores = True
+
+    def read_store(self, client):
+        store = self.stores[client] = {}
+        after = {}
+        try:
+            while True:
+                page = self.manager.call("manage", client, "list", "", after)
+                store.update((key, (value, revision)) for key, value, revision, _ in page["entries"])
+                if not page["more"]:
+                    return
+                after = {"after": page["entries"][-1][0]}
+        except RpcError as error:
+            if error.code != "NOT_FOUND":
+                raise
+
+    def apply(self, event):
+        kind, client, seq = event["kind"], event["client"], event["seq"]
+        store = self.stores.setdefault(client, {})
+        if kind == "put":
+            key, value = event["key"], event["value"]
+            if key not in store or store[key][1] < seq:
+                store[key] = (self.value_of(client, key, seq) if value is None else value, seq)
+        elif kind in ("del", "expire"):
+            if event["key"] in store and store[event["key"]][1] < seq:
+                del store[event["key"]]
+        elif kind == "drop":
+            self.stores[client] = {key: entry for key, entry in store.items() if entry[1] > seq}
+        self.seq = seq
+        self.on_event(event)
+
+    def value_of(self, client, key, revision):
+        """A value that was left out of its event; one that has changed since comes with a later event."""
+        try:
+            entry = self.manager.call("manage", client, "entry", key)
+        except RpcError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            entry = None
+        return entry["value"] if entry and entry["revision"] == revision else b""
