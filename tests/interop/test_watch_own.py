@@ -295,17 +295,18 @@ def test_a_batch_of_own_puts_larger_than_the_log__does_not_end_the_session():
         assert changed(client)["seq"] == revision
 
 
-def test_a_log_that_overruns_while_a_request_is_parked__ends_the_session_behind_its_answer():
+def test_a_log_that_overruns_while_a_request_is_parked__ends_the_session():
     with Broker(hashes={"slow": slow_hash("pass")}, options={"events/keep": 100}) as broker, broker.manager() as manager:
         with broker.client("lamp/1") as client, broker.client("lamp/2") as other:
             client.call("watch", True)
             begin = manager.call("stats")["sessions_slow_total"]
-            auth = park(manager, client)
+            park(manager, client)
             other.batch(*[("put", "k", "v")] * 1000)
-            assert client.result(auth) == {"role": "manager"}
             wait_until(lambda: manager.call("stats")["sessions_slow_total"] == begin + 1, what="the end of the session")
-            assert not client.pushed
             assert other.call("ping") == "pong"
+            # Whether the answer still came is for the network to say; a push with a hole before it never does.
+            while not client.silent(0.1):
+                assert client.recv()[0] == 1
 
 
 def test_who_never_reads__is_cut_off_when_the_log_forgets__and_others_go_on():
