@@ -27,7 +27,7 @@ static void run_overflow(session_t *session, uint32_t msgid)
 {
     run_t *run = &session->run;
     run->overflow = true;
-    run->answer.limit = session->hub->settings->limits.message;
+    buffer_bound(&run->answer, session->hub->settings->limits.message);
     run_error(run, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
 }
 
@@ -76,7 +76,7 @@ static void request_finish(request_t *request, status_t status, uint32_t msgid, 
             return;
         buffer_truncate(answer, before);
         fits = run_count(run, limits);
-        answer->limit = run_limit(run, limits);
+        buffer_bound(answer, run_limit(run, limits));
     }
     run_overflow(session, msgid);
 }
@@ -92,11 +92,14 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     const method_t *method = method_find(message->method);
     hub->stats.requests_total += owed;
     hub->stats.notifications_total += !owed;
+    size_t limit = run_limit(run, limits);
     /* What a notification would answer is written and thrown away: that needs no room in the answer. */
-    run->answer.limit = owed ? run_limit(run, limits) : before + CHANGE_ROOM;
+    if (!owed && limit < before + CHANGE_ROOM)
+        limit = before + CHANGE_ROOM;
+    buffer_bound(&run->answer, limit);
     if (method && method->changes && before + CHANGE_ROOM > run->answer.limit) {
         run_count(run, limits);
-        run->answer.limit = run_limit(run, limits);
+        buffer_bound(&run->answer, run_limit(run, limits));
         if (before + CHANGE_ROOM > run->answer.limit) {
             run_overflow(session, message->msgid);
             return;
@@ -112,7 +115,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     if (owed && run->answer.failed && run_count(run, limits)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
         buffer_truncate(&run->answer, before);
-        run->answer.limit = run_limit(run, limits);
+        buffer_bound(&run->answer, run_limit(run, limits));
         rpc_write_result(&run->answer, message->msgid);
         status = dispatch(&request, method, message);
     }
@@ -142,7 +145,7 @@ static bool run_step(session_t *session, int64_t now_ms)
         char text[LIMIT_ERROR_BYTES];
         snprintf(text, sizeof text, "not MessagePack from byte %zu; rest dropped", run->offset + run->at);
         session->hub->stats.malformed_total++;
-        run->answer.limit = limits->message;
+        buffer_bound(&run->answer, limits->message);
         run_error(run, 0, STATUS_INVALID_ARGUMENT, text, NULL);
         return false;
     }
@@ -154,7 +157,8 @@ static bool run_step(session_t *session, int64_t now_ms)
         session->hub->stats.malformed_total++;
         request_t request = {.hub = session->hub, .session = session};
         size_t before = run->answer.size;
-        run->answer.limit = run_limit(run, limits);
+        if (!run->overflow)
+            buffer_bound(&run->answer, run_limit(run, limits));
         if (run->overflow && message.answered)
             run_overflow(session, message.msgid);
         else
@@ -276,7 +280,7 @@ session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
     size_t before = run->answer.size;
     park_t park = session->park;
     session_unpark(session);
-    run->answer.limit = run_limit(run, &session->hub->settings->limits);
+    buffer_bound(&run->answer, run_limit(run, &session->hub->settings->limits));
     rpc_write_result(&run->answer, run->msgid);
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
     session->busy = true;

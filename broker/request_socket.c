@@ -199,15 +199,16 @@ static void answer_free(void *data, void *hint)
  * memory is refused. */
 static bool answer_prepare(buffer_t *answer)
 {
-    size_t room = alignof(trailer_t) - 1 + sizeof(trailer_t);
-    answer->limit = answer->size + room;
-    if (!buffer_reserve(answer, room))
+    size_t needed = answer->size + alignof(trailer_t) - 1 + sizeof(trailer_t);
+    if (answer->limit < needed)
+        buffer_bound(answer, needed);
+    if (!buffer_reserve(answer, needed - answer->size))
         return false;
-    if (answer->capacity - answer->limit > TRIM_BYTES) {
-        uint8_t *trimmed = realloc(answer->data, answer->limit);
+    if (answer->capacity - needed > TRIM_BYTES) {
+        uint8_t *trimmed = realloc(answer->data, needed);
         if (trimmed) {
             answer->data = trimmed;
-            answer->capacity = answer->limit;
+            answer->capacity = needed;
         }
     }
     return true;
@@ -218,11 +219,11 @@ static bool answer_prepare(buffer_t *answer)
 static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg_t *message)
 {
     size_t size = answer->size;
-    answer->size = answer->limit;
-    size_t whole = 0;
-    uint8_t *data = buffer_take(answer, &whole);
     size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
-    assert(place + sizeof(trailer_t) <= whole);
+    size_t whole = place + sizeof(trailer_t);
+    assert(whole <= answer->capacity);
+    answer->size = whole;
+    uint8_t *data = buffer_take(answer, &whole);
     trailer_t *trailer = (trailer_t *)(void *)(data + place);
     *trailer = (trailer_t){.outlet = outlet, .cost = cost};
     if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {

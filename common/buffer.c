@@ -18,6 +18,14 @@ void buffer_release(buffer_t *buffer)
     buffer_init(buffer, buffer->limit);
 }
 
+void buffer_bound(buffer_t *buffer, size_t limit)
+{
+    assert(buffer->size <= limit);
+    buffer->limit = limit;
+    if (buffer->capacity > limit)
+        buffer->capacity = limit;
+}
+
 /* The capacity to grow to for NEEDED bytes in all, which are at most the limit: a doubling, cut at the limit.
  */
 static size_t grown(const buffer_t *buffer, size_t needed)
@@ -32,6 +40,7 @@ static size_t grown(const buffer_t *buffer, size_t needed)
 
 uint8_t *buffer_reserve(buffer_t *buffer, size_t size)
 {
+    assert(buffer->size <= buffer->capacity && buffer->capacity <= buffer->limit);
     if (buffer->failed)
         return NULL;
     if (buffer->data == NULL || size > buffer->capacity - buffer->size) {

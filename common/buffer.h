@@ -9,8 +9,8 @@
 typedef struct buffer {
     uint8_t *data;   /* malloc'ed, NULL until the first byte */
     size_t size;     /* bytes in use */
-    size_t capacity; /* bytes allocated */
-    size_t limit;    /* bytes that size never exceeds */
+    size_t capacity; /* bytes allocated, as far as `limit` lets them be used */
+    size_t limit;    /* bytes that size never exceeds; buffer_bound changes it */
     bool failed;     /* an append did not fit, or memory was refused: size stands as it was before it */
 } buffer_t;
 
@@ -19,6 +19,10 @@ void buffer_init(buffer_t *buffer, size_t limit);
 
 /* Frees the bytes. The buffer is empty and usable again. */
 void buffer_release(buffer_t *buffer);
+
+/* Gives the buffer another limit, which is not below its size. (An append looks at `capacity` alone, which is
+ * therefore never above `limit`.) */
+void buffer_bound(buffer_t *buffer, size_t limit);
 
 /* Makes room for SIZE more bytes and returns where to write them, or NULL (and sets `failed`) where that
  * exceeds the bound or memory is refused. The caller adds what it wrote to `size`. Growth is by

@@ -395,6 +395,19 @@ def test_answer__room_is_kept_for_every_error_of_the_largest_batch(small):
         assert codes == sorted(codes, key=lambda code: code is not None)
 
 
+def test_answer__a_notification_when_it_is_nearly_full__leaves_its_bound_as_it_is(small):
+    """What the notification would answer goes past the room that is there; the answers behind it may not."""
+    with small.client() as client:
+        values = {"long": 20000, "fills": 2720, "past": 505, "next": 400}
+        for key, size in values.items():
+            client.call("put", key, "v" * size)
+        before = [pack([0, msgid, "get", [key]]) for msgid, key in enumerate(("long", "long", "long", "fills"))]
+        behind = [pack([0, msgid, "get", [key]]) for msgid, key in enumerate(("past", *["next"] * 26), start=5)]
+        answers = client.exchange(b"".join([*before, pack([2, "ping", []]), *behind]))
+        assert [outcome(answer) for answer in answers[:4]] == ["v" * size for size in (20000, 20000, 20000, 2720)]
+        assert errors(answers[4:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in range(5, 32)]
+
+
 def test_frame__above_the_limit__ends_that_connection_alone(small):
     with small.client("big/1") as big, small.client() as other, small.manager() as manager:
         assert big.call("hello")["client"] == "big"

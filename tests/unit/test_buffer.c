@@ -75,6 +75,33 @@ static void append__one_past_the_bound__fails_whole(void **state)
     assert_int_equal(buffer->size, 1);
 }
 
+static void append__past_a_bound_below_the_memory__fails_whole(void **state)
+{
+    static const uint8_t data[LIMIT] = {0};
+    buffer_t *buffer = *state;
+    fill(buffer, LIMIT);
+    buffer_truncate(buffer, 10);
+    buffer_bound(buffer, 20);
+    buffer_append(buffer, data, 11);
+    assert_true(buffer->failed);
+    assert_int_equal(buffer->size, 10);
+    buffer_truncate(buffer, 10);
+    buffer_append(buffer, data, 10);
+    assert_false(buffer->failed);
+}
+
+static void bound__raised_again__takes_more(void **state)
+{
+    static const uint8_t data[LIMIT] = {0};
+    buffer_t *buffer = *state;
+    fill(buffer, 300);
+    buffer_bound(buffer, 300);
+    buffer_bound(buffer, LIMIT);
+    buffer_append(buffer, data, LIMIT - 300);
+    assert_false(buffer->failed);
+    assert_int_equal(buffer->size, LIMIT);
+}
+
 static void append__after_a_failure__changes_nothing(void **state)
 {
     buffer_t *buffer = *state;
@@ -193,6 +220,8 @@ int main(void)
         CLAIM(append__of_nothing__changes_nothing),
         CLAIM(append__up_to_the_bound__fits),
         CLAIM(append__one_past_the_bound__fails_whole),
+        CLAIM(append__past_a_bound_below_the_memory__fails_whole),
+        CLAIM(bound__raised_again__takes_more),
         CLAIM(append__after_a_failure__changes_nothing),
         CLAIM(append__of_a_size_that_would_wrap__fails),
         CLAIM(reserve__gives_room_that_is_not_in_use_yet),
