@@ -77,7 +77,7 @@ typedef enum rpc_step {
     RPC_STEP_MESSAGE, /* *message is filled in */
     RPC_STEP_END,     /* the payload is used up */
     RPC_STEP_BROKEN   /* the bytes stop being MessagePack; *at is where. An empty payload is not RPC_STEP_END
-                         but   this, at byte 0 */
+                         but this, at byte 0 */
 } rpc_step_t;
 
 /* Reads the message at *AT and moves *AT behind it. A message with floats, ext types, a str that is not

@@ -56,8 +56,7 @@ extern "C" {
 /* "0.1.0": the version of the library that runs. Static storage. */
 KVZMQ_EXPORT const char *kvzmq_version(void);
 
-/* ---- Status
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Status -------------------------------------------------------------------------------- */
 
 /* Every status: X (name, number, meaning). Numbers never change. 1 to 31 are the broker's error codes,
  * of the same name on the wire; from 32 on they are the library's own. */
@@ -95,8 +94,7 @@ KVZMQ_EXPORT const char *kvzmq_status_text(kvzmq_status_t status);
 /* What it means, for people, in a few words: the list's third column; "?" likewise. Static storage. */
 KVZMQ_EXPORT const char *kvzmq_status_meaning(kvzmq_status_t status);
 
-/* ---- Bytes
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Bytes --------------------------------------------------------------------------------- */
 
 /* Borrowed bytes, for keys and values. */
 typedef struct kvzmq_slice {
@@ -136,8 +134,7 @@ typedef struct kvzmq_value {
 /* Frees VALUE's bytes and empties it. An empty one ({0}) is allowed, and NULL. */
 KVZMQ_EXPORT void kvzmq_value_release(kvzmq_value_t *value);
 
-/* ---- Connections
- * -------------------------------------------------------------------------------------------- */
+/* ---- Connections --------------------------------------------------------------------------- */
 
 typedef struct kvzmq kvzmq_t; /* a connection to a broker */
 
@@ -146,7 +143,7 @@ typedef enum kvzmq_notice {
     KVZMQ_NOTICE_BYE = 1, /* the broker ended the session; text = its reason: "timeout", "shutdown", ... */
     KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
     KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
-                                     RECONNECTED);  text = the new client id */
+                                     RECONNECTED); text = the new client id */
     KVZMQ_NOTICE_NEW_EPOCH = 4 /* the broker was started anew: all its stores were empty then, revisions count
                                   from 1 again (after RECONNECTED); text = the new epoch */
 } kvzmq_notice_t;
@@ -173,17 +170,17 @@ typedef struct kvzmq_options {
     int connect_ms; /* time limit of kvzmq_connect, without authentication; 0 = the default, else from 1 */
     int call_ms;    /* time limit of every other call, reconnecting included; 0 = the default, else from 1 */
     bool connect_once;    /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
-                             the time    limit, so that a broker that is just starting is found */
+                             the time limit, so that a broker that is just starting is found */
     const char *name;     /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
-                             alone.     NULL: a client by number, whose store is dropped with its session */
+                             alone. NULL: a client by number, whose store is dropped with its session */
     kvzmq_slice_t secret; /* claims the name, or proves the claim: 16 to 256 bytes, kept in memory. Size 0 =
                              none; only with a name */
     const char *user; /* an account, to authenticate as a manager on each new session. NULL = none. Kept in
                          memory with its password until kvzmq_destroy, which wipes both */
     const char *password; /* of `user`; of no meaning without one */
     unsigned batches;  /* batches in flight at most, to KVZMQ_BATCHES_MAX; 0 = KVZMQ_BATCHES_DEFAULT. What is
-                          in  flight and not yet polled takes at most this times the broker's `limit_message`
-                          of  memory */
+                          in flight and not yet polled takes at most this times the broker's `limit_message`
+                          of memory */
     void *zmq_context; /* a libzmq context to use; it must outlive the connection. NULL = one of its own, with
                           one I/O thread */
     kvzmq_notice_fn *notice;           /* NULL = none */
@@ -209,12 +206,14 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_t *kvzmq_new(const kvzmq_options_t *options);
 KVZMQ_EXPORT void kvzmq_destroy(kvzmq_t **conn);
 
 /* Every function from here on that takes a connection and returns a status sets the connection's error text
- * and detail anew, and may return, besides what stands with it: KVZMQ_INVALID_ARGUMENT  options or arguments
- * are not valid (the text says which) KVZMQ_UNREACHABLE       nobody listens at the endpoint, or the
- * connection broke; the text names it KVZMQ_TIMEOUT           connected, but no answer in time
- *   KVZMQ_OUTCOME_UNKNOWN   writes only
- *   KVZMQ_UNAUTHENTICATED   the name is claimed and the secret is missing or wrong; or a new session was
- * refused the account of the options (it is not tried again: the session goes on as a guest's)
+ * and detail anew, and may return, besides what stands with it:
+ *   KVZMQ_INVALID_ARGUMENT     options or arguments are not valid (the text says which)
+ *   KVZMQ_UNREACHABLE          nobody listens at the endpoint, or the connection broke; the text names it
+ *   KVZMQ_TIMEOUT              connected, but no answer in time
+ *   KVZMQ_OUTCOME_UNKNOWN      writes only
+ *   KVZMQ_UNAUTHENTICATED      the name is claimed and the secret is missing or wrong; or a new session was
+ *                              refused the account of the options (it is not tried again: the session goes
+ *                              on as a guest's)
  *   KVZMQ_FAILED_PRECONDITION  the name cannot be claimed now: it has other sessions or keys
  *   KVZMQ_RESOURCE_EXHAUSTED   a limit of the broker's (clients, failures to authenticate)
  *   KVZMQ_INTERRUPTED, KVZMQ_NO_MEMORY, KVZMQ_PROTOCOL, KVZMQ_OTHER, KVZMQ_INTERNAL, KVZMQ_UNAVAILABLE
@@ -271,9 +270,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char 
 /* Ends the session in an orderly way. A later call on CONN begins a new one. */
 KVZMQ_EXPORT kvzmq_status_t kvzmq_bye(kvzmq_t *conn);
 
-/* ---- Stores
- * ------------------------------------------------------------------------------------------------- * CLIENT
- * is NULL for one's own store, or another client's id, whose store a manager may use. Then also:
+/* ---- Stores --------------------------------------------------------------------------------- *
+ * CLIENT is NULL for one's own store, or another client's id, whose store a manager may use. Then also:
  *   KVZMQ_NOT_FOUND          no such client
  *   KVZMQ_PERMISSION_DENIED  this session is not a manager's
  * A key is 1 to limit_key bytes of UTF-8, a value 0 to limit_value bytes, else KVZMQ_INVALID_ARGUMENT. */
@@ -284,7 +282,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_get(kvzmq_t *conn, const char *
                                                      kvzmq_value_t *value);
 
 /* Reads a value with what belongs to it. *VALUE as for kvzmq_get; *REVISION is the number of the put that
- * wrote it; *TTL_MS what is left of its life, -1 = permanent. Each may be NULL. KVZMQ_ABSENT  no such key */
+ * wrote it; *TTL_MS what is left of its life, -1 = permanent. Each may be NULL.
+ *   KVZMQ_ABSENT  no such key */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_entry(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
                                                        kvzmq_value_t *value, uint64_t *revision,
                                                        int64_t *ttl_ms);
@@ -306,8 +305,9 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_put(kvzmq_t *conn, const char *
                                                      uint64_t *revision);
 
 /* Deletes an entry; with IF_REVISION (may be NULL) only if it has that revision now. *REVISION (may be NULL)
- * is set to the number of the deletion. KVZMQ_ABSENT               no such key KVZMQ_FAILED_PRECONDITION  the
- * condition does not hold; detail = the revision it has */
+ * is set to the number of the deletion.
+ *   KVZMQ_ABSENT               no such key
+ *   KVZMQ_FAILED_PRECONDITION  the condition does not hold; detail = the revision it has */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_del(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
                                                      const uint64_t *if_revision, uint64_t *revision);
 
@@ -321,8 +321,7 @@ typedef struct kvzmq_digest {
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const char *client,
                                                         kvzmq_digest_t *digest);
 
-/* ---- Pages
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Pages --------------------------------------------------------------------------------- */
 
 typedef struct kvzmq_page kvzmq_page_t; /* rows that a call returned, read with the `next` of their kind */
 
@@ -364,8 +363,8 @@ typedef struct kvzmq_client {
     kvzmq_slice_t role; /* "guest" or "manager", the highest of its sessions; size 0 = no session */
     bool claimed;       /* the name needs its secret */
     kvzmq_slice_t peer; /* network address; size 0 = none */
-    uint64_t since_ms;  /* since its first session began, as the broker counts */
-    uint64_t idle_ms;   /* since its last message */
+    uint64_t since_ms;  /* Unix: since when `connected` is what it is */
+    uint64_t idle_ms;   /* since its last message; none yet: since it was made */
     uint64_t keys;      /* in its store */
     uint64_t bytes;     /* of keys and values */
 } kvzmq_client_t;
@@ -382,21 +381,19 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_stats(kvzmq_t *conn, kvzmq_page
 KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_stat(kvzmq_page_t *page, const char **name,
                                                       uint64_t *number);
 
-/* ---- Managing
- * ----------------------------------------------------------------------------------------------- * Managers
- * only: KVZMQ_PERMISSION_DENIED. KVZMQ_NOT_FOUND where there is no such client. */
+/* ---- Managing ------------------------------------------------------------------------------- *
+ * Managers only: KVZMQ_PERMISSION_DENIED. KVZMQ_NOT_FOUND where there is no such client. */
 
 /* Gives ROLE ("guest" or "manager") to all live sessions of a client.
  *   KVZMQ_FAILED_PRECONDITION  it has no live session, or its name is not claimed (anybody could connect
- * under it) */
+ *                              under it) */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_role(kvzmq_t *conn, const char *client, const char *role);
 
 /* Drops a named client's store and claim and ends its sessions.
  *   KVZMQ_FAILED_PRECONDITION  it is a client by number */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_forget(kvzmq_t *conn, const char *client);
 
-/* ---- Any method
- * --------------------------------------------------------------------------------------------- */
+/* ---- Any method ---------------------------------------------------------------------------- */
 
 enum {
     KVZMQ_READ =
@@ -410,8 +407,7 @@ enum {
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char *method, kvzmq_slice_t params,
                                                       unsigned flags, kvzmq_value_t *result);
 
-/* ---- Batches: many requests a message, many messages in flight
- * ---------------------------------------------- *
+/* ---- Batches: many requests a message, many messages in flight ------------------------------ *
  *
  *     kvzmq_batch_t *batch = kvzmq_batch_new(conn);
  *     for (each key)
@@ -439,9 +435,11 @@ KVZMQ_EXPORT void kvzmq_batch_destroy(kvzmq_batch_t **batch);
 KVZMQ_EXPORT size_t kvzmq_batch_count(const kvzmq_batch_t *batch);
 
 /* Each adds one request, as the call of the same name; what it points to is copied. TAG comes back with the
- * answer. KVZMQ_INVALID_ARGUMENT    arguments that cannot be a request KVZMQ_RESOURCE_EXHAUSTED  the batch is
- * full (limit_batch requests or limit_message bytes): send it, begin another KVZMQ_NO_MEMORY The batch is as
- * before then. The error text is not set. */
+ * answer. Where it is not KVZMQ_OK, the batch is as before; the error text is not set.
+ *   KVZMQ_INVALID_ARGUMENT    arguments that cannot be a request
+ *   KVZMQ_RESOURCE_EXHAUSTED  the batch is full (limit_batch requests or limit_message bytes), or memory for
+ *                             its bytes was refused: send it, begin another
+ *   KVZMQ_NO_MEMORY           memory for one more request was refused */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_get(kvzmq_batch_t *batch, const char *client,
                                                            kvzmq_slice_t key, void *tag);
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_entry(kvzmq_batch_t *batch, const char *client,
@@ -460,8 +458,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_call(kvzmq_batch_t *batch
 
 /* Sends a batch, without waiting for answers (but connects first where there is no live session). On KVZMQ_OK
  * the connection has taken the batch and *BATCH is NULL; else *BATCH is as before, nothing of it was sent,
- * and it may be sent again. An empty batch is KVZMQ_INVALID_ARGUMENT. KVZMQ_BUSY  as many batches are in
- * flight as the options allow: kvzmq_poll first */
+ * and it may be sent again. An empty batch is KVZMQ_INVALID_ARGUMENT.
+ *   KVZMQ_BUSY  as many batches are in flight as the options allow: kvzmq_poll first */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch);
 
 /* Requests sent in batches whose answers kvzmq_poll has not yet given. */
@@ -480,7 +478,8 @@ typedef struct kvzmq_answer {
 } kvzmq_answer_t;
 
 /* Takes the next answer, waiting for it at most TIMEOUT_MS (0 = not at all, -1 = until one is there, which
- * call_ms bounds). KVZMQ_OK       *ANSWER is filled in. kvzmq_error and kvzmq_detail are those of the answer
+ * call_ms bounds).
+ *   KVZMQ_OK       *ANSWER is filled in; kvzmq_error and kvzmq_detail are those of the answer
  *   KVZMQ_TIMEOUT  none came in time
  *   KVZMQ_ABSENT   none is to come: nothing is in flight */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer);
