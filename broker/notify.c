@@ -135,6 +135,18 @@ static bool catch_up(session_t *session, unsigned *budget)
     return true;
 }
 
+bool notify_catch_up(session_t *session)
+{
+    unsigned budget = TICK_EVENTS;
+    if (!session->behind)
+        return true;
+    if (!catch_up(session, &budget))
+        return false;
+    if (session->pushed == engine_seq(session->hub->engine))
+        behind_remove(session);
+    return true;
+}
+
 bool notify_tick(hub_t *hub)
 {
     unsigned budget = TICK_EVENTS;

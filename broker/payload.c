@@ -9,6 +9,7 @@
 
 #include "broker/dispatch.h"
 #include "broker/handlers/handlers.h"
+#include "broker/notify.h"
 
 enum {
     WARM_AHEAD = 64,    /* requests whose keys are named to the engine at once */
@@ -252,6 +253,10 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
 {
     const limits_t *limits = &session->hub->settings->limits;
     run_t *run = &session->run;
+    if (!notify_catch_up(session)) {
+        session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
+        return NULL;
+    }
     *run = (run_t){.payload = arrival->payload};
     buffer_init(&run->answer, limits->message);
     buffer_init(&run->envelope, arrival->envelope.size);

@@ -616,6 +616,19 @@ def test_watch__in_a_batch__what_the_session_does_itself_is_not_pushed_what_othe
         assert one.call("ping") == "pong" and one.silent(0.1) and not one.pushed
 
 
+def test_watch__what_is_owed_comes_before_the_answers_to_later_payloads(broker, name):
+    with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
+        one.call("ping")
+        for _ in range(10):
+            since = two.call("digest")["seq"]
+            revisions = [two.call("put", key, "v") for key in "abc"]
+            for msgid, method, params in ((1, "watch", [True, {"after": since}]), (2, "ping", []), (3, "put", ["own", "v"])):
+                one.send_raw(pack([0, msgid, method, params]))
+            came = [one.recv() for _ in range(6)]
+            assert [message[1] if message[0] == 1 else message[2][0]["seq"] for message in came] == [1, *revisions, 2, 3]
+            one.call("watch", False)
+
+
 def test_replay__is_one_chain_of_numbers_for_all_and_for_each_client():
     with Broker() as broker, broker.manager() as manager, broker.client("lamp/1") as lamp:
         lamp.call("put", "k", "")
