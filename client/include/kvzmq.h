@@ -495,6 +495,247 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_
  * passed, for limits to be noticed. */
 KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);
 
+/* ---- Events
+ * ------------------------------------------------------------------------------------------------- */
+
+/* What an event tells: X (name, number, text). Numbers never change. Up to OTHER they are the broker's, with
+ * their text on the wire; from RESET on a watch adds them to its stream (see kvzmq_watch_next). */
+#define KVZMQ_EVENT_KIND_LIST(X)                                                                             \
+    X(PUT, 1, "put")               /* an entry was written */                                                \
+    X(DEL, 2, "del")               /* an entry was deleted */                                                \
+    X(EXPIRE, 3, "expire")         /* an entry's time had come */                                            \
+    X(CONNECT, 4, "connect")       /* a client's first session began */                                      \
+    X(DISCONNECT, 5, "disconnect") /* its last one ended; value = why */                                     \
+    X(ROLE, 6, "role")             /* a session's role changed; value = the role */                          \
+    X(DROP, 7, "drop")             /* a client and its store are gone */                                     \
+    X(OTHER, 31, "other")          /* a kind that this library does not know */                              \
+    X(RESET, 32, "reset")          /* forget all that was told: the state follows anew */                    \
+    X(ENTRY, 33, "entry")          /* an entry that there is */                                              \
+    X(READY, 34, "ready")          /* the state is complete as of seq; all later events follow */            \
+    X(POSITION, 35, "position")    /* nothing else has happened up to seq */                                 \
+    X(LOST, 36, "lost")            /* nothing is heard of the broker any more; value = why */                \
+    X(AGAIN, 37, "again")          /* the broker is heard again */
+
+typedef enum kvzmq_event_kind {
+#define KVZMQ_EVENT_ENUMERATOR(name, number, text) KVZMQ_EVENT_##name = number,
+    KVZMQ_EVENT_KIND_LIST(KVZMQ_EVENT_ENUMERATOR)
+#undef KVZMQ_EVENT_ENUMERATOR
+} kvzmq_event_kind_t;
+
+/* "put" and the like; "?" for a number that is no kind. Static storage. */
+KVZMQ_EXPORT const char *kvzmq_event_kind_text(kvzmq_event_kind_t kind);
+
+/* What happened. A slice that does not apply has data NULL, a number 0. */
+typedef struct kvzmq_event {
+    kvzmq_event_kind_t kind;
+    uint64_t seq;     /* its number; of READY and POSITION: how far one has been told all; of LOST, AGAIN and
+                         RESET: 0 */
+    uint64_t prev;    /* the seq of the event before it about the same client; 0 = none since its store began */
+    uint64_t time_ms; /* when, Unix */
+    kvzmq_slice_t epoch;  /* which seq belongs to */
+    kvzmq_slice_t client; /* id of the client it is about */
+    kvzmq_slice_t key;    /* of put, del, expire, entry */
+    kvzmq_slice_t value;  /* of put and entry; of disconnect, role and lost: a text */
+    bool has_value;       /* there is a value; an event leaves out one that is large: kvzmq_entry has it */
+    uint64_t size;        /* bytes of the value of a put or entry, also where it is left out */
+    int64_t ttl_ms;       /* of a put: its life; of an entry: what is left; -1 = permanent */
+    uint64_t revision;    /* of a put or entry */
+    kvzmq_slice_t by;     /* id of the client whose session did it; size 0 = the broker */
+    kvzmq_slice_t user;   /* the account or certificate by which that is a manager; size 0 = none */
+} kvzmq_event_t;
+
+/* ---- One's own store: hearing of changes
+ * --------------------------------------------------------------------- */
+
+/* Called from within a call on the connection, in its thread, for each put, del and expire of its own store
+ * that another session, or time, made. EVENT is borrowed until it returns. It must not call the library on
+ * this connection, kvzmq_session apart: note what is to be done and do it after the call.
+ *
+ * KVZMQ_EVENT_RESET instead of changes: some may have been missed (the broker does not keep them any more, or
+ * was started anew, or the store is another client's than before). Read the store anew; changes after this
+ * are told again, and one whose revision is not above what was read was in it. */
+typedef void kvzmq_change_fn(void *context, const kvzmq_event_t *event);
+
+/* From which change on one wants to hear: the `seq` and `epoch` of the last one that was told, which an
+ * application may keep over its own restart (it needs a name then: see kvzmq_options_t). */
+typedef struct kvzmq_position {
+    uint64_t seq;
+    char epoch[128]; /* zero-terminated */
+} kvzmq_position_t;
+
+/* From here on CHANGED is called with CONTEXT; NULL = no longer. AFTER: where to go on, NULL = from now. What
+ * was missed since then comes at once, changes by its own former sessions included (`by` says so); or RESET.
+ * After a new session (kvzmq_reconnects) the connection goes on by itself where it was. Connects.
+ *   KVZMQ_UNIMPLEMENTED  the broker is too old */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed,
+                                                           void *context, const kvzmq_position_t *after);
+
+/* Up to where changes have been told. False where kvzmq_on_change was never successful. */
+KVZMQ_EXPORT bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position);
+
+/* Waits for changes, TIMEOUT_MS at most (-1 = until one is there), and keeps the session meanwhile. For an
+ * application that has nothing else to ask; any other call on the connection tells changes too.
+ *   KVZMQ_OK       CHANGED was called at least once
+ *   KVZMQ_TIMEOUT  none came in time
+ *   KVZMQ_FAILED_PRECONDITION  kvzmq_on_change was not called
+ * After any other status the application may call it again: it connects anew. With an event loop: wait for
+ * kvzmq_fd, then call it with 0; and at least every third of timeout_ms (kvzmq_session). */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms);
+
+/* ---- Watching: every change of one or all stores, for managers
+ * ------------------------------------------------- */
+
+typedef struct kvzmq_watch kvzmq_watch_t;
+
+#define KVZMQ_WATCH_QUEUE_DEFAULT 10000
+#define KVZMQ_WATCH_QUEUE_BYTES   (16 * 1024 * 1024)
+
+/* All zero but `size` is valid: every change of all stores from now on. Copied by kvzmq_watch_new. */
+typedef struct kvzmq_watch_options {
+    size_t size;          /* bytes of this struct; set by kvzmq_watch_options_init */
+    const char *client;   /* whose store; NULL = all */
+    kvzmq_slice_t prefix; /* only keys that begin with it; size 0 = all. Then connect, disconnect and role are
+                             not told */
+    bool initial;         /* the stream begins with the state, and so it does after a RESET */
+    bool resume;          /* go on after `since`: the seq and the epoch that were told last */
+    kvzmq_position_t since;
+    bool large_values; /* read values that an event leaves out (has_value), as long as they are current */
+    unsigned queue;    /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
+                          most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
+    int receive_hwm;   /* messages that wait in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
+} kvzmq_watch_options_t;
+
+/* Sets every option to its default. */
+static inline void kvzmq_watch_options_init(kvzmq_watch_options_t *options)
+{
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
+/* Begins to watch, in a thread of its own with a connection of its own: CONNECTION's endpoint, user, password
+ * and name count (a watch needs an account, or a name that is a manager); its notice is not used, its
+ * `interrupted` only by kvzmq_watch_next. WATCH may be NULL. Both are copied. Does not wait: whatever goes
+ * wrong is told by kvzmq_watch_next. NULL where memory, a thread or descriptors are refused. Free with
+ * kvzmq_watch_destroy.
+ *
+ * The stream. What kvzmq_watch_next hands out is one ordered stream:
+ *   ENTRY ... READY   with `initial`: the state. Until READY, puts, dels, expires and drops may come between
+ *                     the entries, which bring up to date what was told before
+ *   READY             else: events begin after its seq
+ *   put, del, ...     then each event after READY's seq, in the broker's order, without hole or duplicate
+ *   POSITION          about once a second, where events that are not wanted (another client, another prefix)
+ *                     have happened meanwhile
+ *   LOST, AGAIN       the broker is not heard for some time, and again; nothing is missed by that
+ *   RESET             the broker does not keep what was missed, or was started anew: it begins again, with
+ *                     the state (`initial`) or with READY alone
+ * An application that is slow slows nobody but its own watch: what waits is bounded, and what the broker then
+ * drops is asked for again. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection,
+                                                           const kvzmq_watch_options_t *watch);
+
+/* Ends the thread, which takes as long as a call under way (connection's call_ms at most), and frees it.
+ * *WATCH may be NULL, and is set to it. */
+KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
+
+/* Takes the next event of the stream, waiting for it at most TIMEOUT_MS (0 = not at all, -1 = for ever). One
+ * thread at a time. *EVENT is borrowed until the next call on WATCH.
+ *   KVZMQ_OK           *EVENT is filled in
+ *   KVZMQ_TIMEOUT      none came in time
+ *   KVZMQ_INTERRUPTED  the connection options' `interrupted` said so
+ * Anything else is final, with kvzmq_watch_error: the watch has ended, and what it told before was handed out:
+ *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED  not a manager, or no longer
+ *   KVZMQ_INVALID_ARGUMENT                          options are not valid
+ *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION  as for any call */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms,
+                                                            kvzmq_event_t *event);
+
+/* One line for people about the last status of kvzmq_watch_next that was final; "" before. */
+KVZMQ_EXPORT const char *kvzmq_watch_error(const kvzmq_watch_t *watch);
+
+/* A descriptor that is readable while kvzmq_watch_next(watch, 0, ...) would return something else than
+ * KVZMQ_TIMEOUT: for event loops. Level-triggered; only poll it. */
+KVZMQ_EXPORT int kvzmq_watch_fd(const kvzmq_watch_t *watch);
+
+/* What a watch did so far, for tests and statistics. */
+typedef struct kvzmq_watch_counts {
+    uint64_t events;  /* taken from the broker, each once */
+    uint64_t repairs; /* times that it asked for what it had missed */
+    uint64_t resets;  /* RESETs told */
+    uint64_t tickets; /* event connections made */
+} kvzmq_watch_counts_t;
+
+KVZMQ_EXPORT void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts);
+
+/* ---- Mirrors: a local copy of one or all stores, for managers
+ * -------------------------------------------------- */
+
+typedef struct kvzmq_mirror kvzmq_mirror_t;
+
+/* Begins to keep a copy, by a watch of its own: CONNECTION as for kvzmq_watch_new. CLIENT: whose store, NULL =
+ * all. PREFIX: only keys that begin with it; size 0 = all. NULL where memory, a thread or descriptors are
+ * refused. Free with kvzmq_mirror_destroy.
+ *
+ * Every function on a mirror may be called by any thread, kvzmq_mirror_destroy apart. STORE is a client's id;
+ * NULL = the one that is mirrored (not where all are: KVZMQ_INVALID_ARGUMENT). Any status that is final for a
+ * watch is so for its mirror, and returned by all. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection,
+                                                             const char *client, kvzmq_slice_t prefix);
+/* As kvzmq_watch_destroy. */
+KVZMQ_EXPORT void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror);
+
+/* How far the copy is. */
+typedef struct kvzmq_mirror_state {
+    bool ready;                /* complete; false while it is built, at first and after a reset */
+    bool connected;            /* the broker is heard: no LOST without AGAIN */
+    kvzmq_position_t position; /* every change up to here is in it; seq 0 while not ready */
+    uint64_t stores;           /* with keys in the copy */
+    uint64_t keys;             /* in all of them */
+    uint64_t resets;           /* times that it was built anew */
+    kvzmq_status_t failure;    /* KVZMQ_OK, or why the mirror has ended */
+} kvzmq_mirror_state_t;
+
+KVZMQ_EXPORT void kvzmq_mirror_state(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state);
+
+/* One line about `failure`; "" where there is none. Borrowed for the life of the mirror. */
+KVZMQ_EXPORT const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror);
+
+/* Waits until the mirror is ready and every change up to SEQ is in it: SEQ of a put's revision gives one's own
+ * write back, SEQ 0 waits for `ready` alone. TIMEOUT_MS: -1 = for ever. KVZMQ_TIMEOUT. (After a restart of
+ * the broker numbers begin again; a SEQ of before then may never come.) */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq,
+                                                             int timeout_ms);
+
+/* Looks a key up. *VALUE is owned by the caller (kvzmq_value_release). VALUE, REVISION may be NULL.
+ *   KVZMQ_ABSENT       no such key
+ *   KVZMQ_UNAVAILABLE  not ready; or the value is large and was replaced before it could be read: the next
+ *                      change, already on its way, brings it
+ *   KVZMQ_NO_MEMORY */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store,
+                                                            kvzmq_slice_t key, kvzmq_value_t *value,
+                                                            uint64_t *revision);
+
+/* Lists entries as kvzmq_list does, from the copy: *PAGE is as of its kvzmq_page_seq, and read with
+ * kvzmq_page_next. Entries whose value is not there (see kvzmq_mirror_get) are left out. KVZMQ_UNAVAILABLE,
+ * KVZMQ_NO_MEMORY. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store,
+                                                             const kvzmq_range_t *range,
+                                                             kvzmq_page_t **page);
+
+/* The first store with keys whose id sorts after AFTER ("" or NULL = from the beginning). *STORE is owned by
+ * the caller (kvzmq_value_release). KVZMQ_ABSENT: there is none. KVZMQ_UNAVAILABLE, KVZMQ_NO_MEMORY. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after,
+                                                                   kvzmq_value_t *store);
+
+/* Compares the copy of STORE with the broker's: their digests as of one and the same seq, within TIMEOUT_MS.
+ * CONN is a manager's connection of the calling thread, to the same broker. *EQUAL is the answer; *SEQ (may
+ * be NULL) as of when. Changes may go on meanwhile.
+ *   KVZMQ_UNAVAILABLE          the copy was not ready at that seq, or a large value not there: try again
+ *   KVZMQ_FAILED_PRECONDITION  a mirror of a prefix cannot be verified
+ *   KVZMQ_TIMEOUT, and what kvzmq_digest returns */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn,
+                                                               const char *store, int timeout_ms, bool *equal,
+                                                               uint64_t *seq);
+
 #ifdef __cplusplus
 }
 #endif
