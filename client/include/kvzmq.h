@@ -528,10 +528,10 @@ KVZMQ_EXPORT const char *kvzmq_event_kind_text(kvzmq_event_kind_t kind);
 /* What happened. A slice that does not apply has data NULL, a number 0. */
 typedef struct kvzmq_event {
     kvzmq_event_kind_t kind;
-    uint64_t seq;     /* its number; of READY and POSITION: how far one has been told all; of LOST, AGAIN and
-                         RESET: 0 */
-    uint64_t prev;    /* the seq of the event before it about the same client; 0 = none since its store began */
-    uint64_t time_ms; /* when, Unix */
+    uint64_t seq;  /* its number; of READY and POSITION: how far one has been told all; of LOST, AGAIN and
+                      RESET: 0 */
+    uint64_t prev; /* the seq of the event before it about the same client; 0 = none since its store began */
+    uint64_t time_ms;     /* when, Unix */
     kvzmq_slice_t epoch;  /* which seq belongs to */
     kvzmq_slice_t client; /* id of the client it is about */
     kvzmq_slice_t key;    /* of put, del, expire, entry */
@@ -642,10 +642,9 @@ KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
  *   KVZMQ_OK           *EVENT is filled in
  *   KVZMQ_TIMEOUT      none came in time
  *   KVZMQ_INTERRUPTED  the connection options' `interrupted` said so
- * Anything else is final, with kvzmq_watch_error: the watch has ended, and what it told before was handed out:
- *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED  not a manager, or no longer
- *   KVZMQ_INVALID_ARGUMENT                          options are not valid
- *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION  as for any call */
+ * Anything else is final, with kvzmq_watch_error: the watch has ended, and what it told before was handed
+ * out: KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED  not a manager, or no longer KVZMQ_INVALID_ARGUMENT
+ * options are not valid KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION  as for any call */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms,
                                                             kvzmq_event_t *event);
 
@@ -671,8 +670,8 @@ KVZMQ_EXPORT void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t 
 
 typedef struct kvzmq_mirror kvzmq_mirror_t;
 
-/* Begins to keep a copy, by a watch of its own: CONNECTION as for kvzmq_watch_new. CLIENT: whose store, NULL =
- * all. PREFIX: only keys that begin with it; size 0 = all. NULL where memory, a thread or descriptors are
+/* Begins to keep a copy, by a watch of its own: CONNECTION as for kvzmq_watch_new. CLIENT: whose store, NULL
+ * = all. PREFIX: only keys that begin with it; size 0 = all. NULL where memory, a thread or descriptors are
  * refused. Free with kvzmq_mirror_destroy.
  *
  * Every function on a mirror may be called by any thread, kvzmq_mirror_destroy apart. STORE is a client's id;
@@ -699,9 +698,9 @@ KVZMQ_EXPORT void kvzmq_mirror_state(kvzmq_mirror_t *mirror, kvzmq_mirror_state_
 /* One line about `failure`; "" where there is none. Borrowed for the life of the mirror. */
 KVZMQ_EXPORT const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror);
 
-/* Waits until the mirror is ready and every change up to SEQ is in it: SEQ of a put's revision gives one's own
- * write back, SEQ 0 waits for `ready` alone. TIMEOUT_MS: -1 = for ever. KVZMQ_TIMEOUT. (After a restart of
- * the broker numbers begin again; a SEQ of before then may never come.) */
+/* Waits until the mirror is ready and every change up to SEQ is in it: SEQ of a put's revision gives one's
+ * own write back, SEQ 0 waits for `ready` alone. TIMEOUT_MS: -1 = for ever. KVZMQ_TIMEOUT. (After a restart
+ * of the broker numbers begin again; a SEQ of before then may never come.) */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq,
                                                              int timeout_ms);
 
@@ -718,8 +717,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirr
  * kvzmq_page_next. Entries whose value is not there (see kvzmq_mirror_get) are left out. KVZMQ_UNAVAILABLE,
  * KVZMQ_NO_MEMORY. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store,
-                                                             const kvzmq_range_t *range,
-                                                             kvzmq_page_t **page);
+                                                             const kvzmq_range_t *range, kvzmq_page_t **page);
 
 /* The first store with keys whose id sorts after AFTER ("" or NULL = from the beginning). *STORE is owned by
  * the caller (kvzmq_value_release). KVZMQ_ABSENT: there is none. KVZMQ_UNAVAILABLE, KVZMQ_NO_MEMORY. */

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the thread, its request connection and its event connection. Everything but `stop`, `wake` and the
+ * published counts belongs to the thread alone. */
+#include "client/watcher.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "client/event_link.h"
+#include "client/result.h"
+#include "common/clock.h"
+#include "common/rpc.h"
+
+enum {
+    KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives */
+    MESSAGES_AT_ONCE = 1000, /* taken from the event connection before anything else is looked at */
+    THROTTLED_MAX_MS = 60000 /* waited at most where the broker says how long */
+};
+
+struct watcher {
+    watcher_config_t config;     /* its pointers into the caller's memory are not used after watcher_new */
+    pthread_t thread;            /* */
+    atomic_bool stop;            /* */
+    int wake;                    /* eventfd, readable when `stop` is set */
+    void *zmq;                   /* libzmq's context */
+    bool owns_zmq;               /* */
+    kvzmq_t *conn;               /* for requests */
+    event_link_t *events;        /* NULL = none yet */
+    follow_t *follow;            /* what to do */
+    kvzmq_page_t *page;          /* listed last; NULL = none */
+    char *client;                /* NULL = all */
+    int64_t kept_ms;             /* when the broker last answered, monotonic */
+    kvzmq_status_t refused;      /* why the last event could not be completed; KVZMQ_OK = it could */
+    kvzmq_status_t final;        /* why the thread ends; KVZMQ_OK = it does not */
+    pthread_mutex_t counts_lock; /* for `counts` */
+    kvzmq_watch_counts_t counts; /* as of the last step */
+};
+
+static bool stopping(watcher_t *watcher)
+{
+    return atomic_load(&watcher->stop);
+}
+
+/* ---- Failures ---------------------------------------------------------------------------------- */
+
+/* What will not be better next time. */
+static bool is_final(kvzmq_status_t status)
+{
+    return status == KVZMQ_INVALID_ARGUMENT || status == KVZMQ_PERMISSION_DENIED ||
+           status == KVZMQ_UNAUTHENTICATED || status == KVZMQ_UNIMPLEMENTED ||
+           status == KVZMQ_FAILED_PRECONDITION;
+}
+
+/* Waits, unless the thread is to end. */
+static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
+{
+    struct pollfd wake = {.fd = watcher->wake, .events = POLLIN};
+    if (timeout_ms > 0)
+        (void)poll(&wake, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
+}
+
+static void fail(watcher_t *watcher, kvzmq_status_t status, const char *text)
+{
+    uint64_t wait_ms = 0;
+    if (is_final(status)) {
+        watcher->final = status;
+        watcher->config.ended(watcher->config.context, status, text);
+        return;
+    }
+    bool throttled = status == KVZMQ_RESOURCE_EXHAUSTED && kvzmq_detail(watcher->conn, &wait_ms);
+    follow_failed(watcher->follow, clock_monotonic_ms(), text);
+    if (throttled)
+        pause_ms(watcher, wait_ms < THROTTLED_MAX_MS ? (int64_t)wait_ms : THROTTLED_MAX_MS);
+}
+
+static void fail_call(watcher_t *watcher, kvzmq_status_t status)
+{
+    fail(watcher, status, kvzmq_error(watcher->conn));
+}
+
+/* What is told last was not taken: because the thread ends, or because it could not be completed. */
+static void not_taken(watcher_t *watcher)
+{
+    if (watcher->refused != KVZMQ_OK)
+        fail_call(watcher, watcher->refused);
+    else if (!stopping(watcher))
+        fail(watcher, KVZMQ_NO_MEMORY, "no memory for an event");
+    watcher->refused = KVZMQ_OK;
+}
+
+/* Whether an answer that came is of use. */
+static bool session_holds(watcher_t *watcher)
+{
+    watcher->kept_ms = clock_monotonic_ms();
+    return follow_session(watcher->follow, kvzmq_reconnects(watcher->conn),
+                          kvzmq_session(watcher->conn)->epoch);
+}
+
+/* Sees to it that the broker hears of us from time to time, and we of it. */
+static void keep(watcher_t *watcher)
+{
+    if (clock_monotonic_ms() - watcher->kept_ms < KEEP_MS)
+        return;
+    kvzmq_status_t status = kvzmq_ping(watcher->conn);
+    if (status != KVZMQ_OK)
+        fail_call(watcher, status);
+    else
+        (void)session_holds(watcher); /* if not, follow_next knows */
+}
+
+int watcher_wait(watcher_t *watcher)
+{
+    if (stopping(watcher))
+        return -1;
+    if (clock_monotonic_ms() - watcher->kept_ms >= KEEP_MS) {
+        kvzmq_status_t status = kvzmq_ping(watcher->conn);
+        (void)status; /* what comes of it is seen by the next request */
+        watcher->kept_ms = clock_monotonic_ms();
+    }
+    return KEEP_MS;
+}
+
+/* ---- Telling ----------------------------------------------------------------------------------- */
+
+/* Reads the value that EVENT left out. False: the broker did not answer. Where it has another value by now,
+ * or none, EVENT stays without. */
+static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *value)
+{
+    uint64_t revision = 0;
+    uint64_t session = kvzmq_reconnects(watcher->conn);
+    kvzmq_status_t status =
+        kvzmq_entry(watcher->conn, event->client.data, event->key, value, &revision, NULL);
+    if (status != KVZMQ_OK && status != KVZMQ_ABSENT && status != KVZMQ_NOT_FOUND) {
+        watcher->refused = status;
+        return false;
+    }
+    watcher->kept_ms = clock_monotonic_ms();
+    bool same = status == KVZMQ_OK && revision == event->revision &&
+                session == kvzmq_reconnects(watcher->conn); /* another broker may have it by chance */
+    if (same) {
+        event->value = (kvzmq_slice_t){value->data, value->size, value->binary};
+        event->has_value = true;
+    }
+    return true;
+}
+
+static bool tell(void *context, const kvzmq_event_t *event)
+{
+    watcher_t *watcher = context;
+    kvzmq_event_t told = *event;
+    kvzmq_value_t value = {0};
+    char client[256]; /* a request wants it as a text */
+    if (watcher->config.large_values && event->kind == KVZMQ_EVENT_PUT && !event->has_value) {
+        (void)snprintf(client, sizeof client, "%.*s", (int)event->client.size, event->client.data);
+        told.client.data = client;
+        if (!complete(watcher, &told, &value))
+            return false;
+        told.client = event->client;
+    }
+    bool taken = watcher->config.tell(watcher->config.context, &told);
+    kvzmq_value_release(&value);
+    return taken;
+}
+
+/* ---- Requests ---------------------------------------------------------------------------------- */
+
+typedef struct ticket {
+    kvzmq_slice_t endpoint;
+    kvzmq_slice_t mechanism;
+    kvzmq_slice_t username;
+    kvzmq_slice_t password;
+    kvzmq_slice_t epoch;
+    uint64_t seq;
+    uint64_t oldest;
+} ticket_t;
+
+/* Asks for `events`. *RESULT is owned by the caller; *TICKET borrows from it. */
+static kvzmq_status_t ask_events(watcher_t *watcher, kvzmq_value_t *result, ticket_t *ticket)
+{
+    static const field_t fields[] = {
+        {"endpoint", FIELD_SLICE, offsetof(ticket_t, endpoint)},
+        {"mechanism", FIELD_SLICE, offsetof(ticket_t, mechanism)},
+        {"username", FIELD_SLICE, offsetof(ticket_t, username)},
+        {"password", FIELD_SLICE, offsetof(ticket_t, password)},
+        {"epoch", FIELD_SLICE, offsetof(ticket_t, epoch)},
+        {"seq", FIELD_UINT, offsetof(ticket_t, seq)},
+        {"oldest", FIELD_UINT, offsetof(ticket_t, oldest)},
+    };
+    size_t at = 0;
+    kvzmq_status_t status = kvzmq_call(watcher->conn, "events", (kvzmq_slice_t){0}, KVZMQ_READ, result);
+    *ticket = (ticket_t){0};
+    if (status != KVZMQ_OK)
+        return status;
+    bool read =
+        result_map(bytes_of(result->data, result->size), &at, fields, sizeof fields / sizeof *fields, ticket);
+    return read && ticket->endpoint.size > 0 && ticket->epoch.size > 0 ? KVZMQ_OK : KVZMQ_PROTOCOL;
+}
+
+static void step_ticket(watcher_t *watcher, const follow_action_t *action)
+{
+    (void)action;
+    kvzmq_value_t result = {0};
+    ticket_t ticket;
+    char text[300];
+    event_link_destroy(&watcher->events);
+    kvzmq_status_t status = ask_events(watcher, &result, &ticket);
+    if (status != KVZMQ_OK) {
+        fail(watcher, status,
+             status == KVZMQ_PROTOCOL ? "what events answers is not kvbroker's protocol"
+                                      : kvzmq_error(watcher->conn));
+        goto cleanup;
+    }
+    watcher->kept_ms = clock_monotonic_ms();
+    event_link_options_t options = {.endpoint = ticket.endpoint,
+                                    .mechanism = ticket.mechanism,
+                                    .username = ticket.username,
+                                    .password = ticket.password,
+                                    .client = watcher->client,
+                                    .receive_hwm = watcher->config.receive_hwm};
+    status = event_link_new(watcher->zmq, &options, &watcher->events);
+    if (status != KVZMQ_OK) {
+        (void)snprintf(text, sizeof text, "cannot connect to the events endpoint %.*s of %s (mechanism %.*s)",
+                       (int)(ticket.endpoint.size % 128), ticket.endpoint.data, kvzmq_endpoint(watcher->conn),
+                       (int)(ticket.mechanism.size % 16),
+                       ticket.mechanism.data != NULL ? ticket.mechanism.data : "");
+        fail(watcher, status, text);
+        goto cleanup;
+    }
+    follow_ticket(watcher->follow, watcher->kept_ms, kvzmq_reconnects(watcher->conn),
+                  kvzmq_session(watcher->conn)->epoch, ticket.seq, ticket.oldest);
+
+cleanup:
+    if (result.data != NULL)
+        explicit_bzero(result.data, result.size); /* the ticket */
+    kvzmq_value_release(&result);
+}
+
+static void step_now(watcher_t *watcher, const follow_action_t *action)
+{
+    (void)action;
+    kvzmq_value_t result = {0};
+    ticket_t ticket;
+    kvzmq_status_t status = ask_events(watcher, &result, &ticket);
+    if (status != KVZMQ_OK)
+        fail_call(watcher, status);
+    else if (session_holds(watcher))
+        follow_now(watcher->follow, clock_monotonic_ms(), ticket.seq);
+    kvzmq_value_release(&result);
+}
+
+static void step_clients(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_range_t range = {.after = action->after};
+    kvzmq_page_t *page = NULL;
+    kvzmq_client_t client;
+    kvzmq_status_t status = kvzmq_clients(watcher->conn, &range, &page);
+    if (status != KVZMQ_OK) {
+        fail_call(watcher, status);
+        return;
+    }
+    bool taken = true;
+    if (session_holds(watcher)) {
+        while (taken && kvzmq_page_next_client(page, &client))
+            taken = follow_client(watcher->follow, client.id, client.keys);
+        if (taken)
+            follow_clients_end(watcher->follow, kvzmq_page_more(page));
+        else
+            fail(watcher, KVZMQ_PROTOCOL, "what clients answers is not in order, or there is no memory");
+    }
+    kvzmq_page_destroy(&page);
+}
+
+static void step_list(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_range_t range = {.prefix = watcher->config.follow.prefix, .after = action->after};
+    kvzmq_page_destroy(&watcher->page);
+    kvzmq_status_t status = kvzmq_list(watcher->conn, action->client, &range, &watcher->page);
+    if (status != KVZMQ_OK && status != KVZMQ_NOT_FOUND)
+        fail_call(watcher, status);
+    else if (!session_holds(watcher))
+        return;
+    else if (status == KVZMQ_NOT_FOUND)
+        follow_list_absent(watcher->follow);
+    else
+        follow_listed(watcher->follow, clock_monotonic_ms(), kvzmq_page_seq(watcher->page),
+                      kvzmq_page_more(watcher->page));
+}
+
+static void step_rows(watcher_t *watcher, const follow_action_t *action)
+{
+    (void)action;
+    kvzmq_row_t row;
+    bool taken = true;
+    while (taken && kvzmq_page_next(watcher->page, &row))
+        taken = follow_row(watcher->follow, &row);
+    if (taken)
+        follow_rows_end(watcher->follow, clock_monotonic_ms());
+    else
+        not_taken(watcher);
+    kvzmq_page_destroy(&watcher->page);
+}
+
+/* `[after, {epoch, client}]` */
+static kvzmq_status_t ask_replay(watcher_t *watcher, const follow_action_t *action, kvzmq_value_t *result)
+{
+    buffer_t params;
+    buffer_init(&params, 1024);
+    rpc_write_array(&params, 2);
+    rpc_write_uint(&params, action->seq);
+    rpc_write_map(&params, action->client != NULL ? 2 : 1);
+    rpc_write_text(&params, "epoch");
+    rpc_write_text(&params, action->epoch);
+    if (action->client != NULL) {
+        rpc_write_text(&params, "client");
+        rpc_write_text(&params, action->client);
+    }
+    kvzmq_status_t status = KVZMQ_NO_MEMORY;
+    if (!params.failed)
+        status =
+            kvzmq_call(watcher->conn, "replay", kvzmq_binary(params.data, params.size), KVZMQ_READ, result);
+    buffer_release(&params);
+    return status;
+}
+
+/* Passes on what `replay` answered. False where it is not what the protocol says. */
+static bool take_replay(watcher_t *watcher, bytes_t body)
+{
+    typedef struct replay {
+        bytes_t events;
+        uint64_t seq;
+    } replay_t;
+    static const field_t fields[] = {
+        {"events", FIELD_BODY, offsetof(replay_t, events)},
+        {"seq", FIELD_UINT, offsetof(replay_t, seq)},
+    };
+    replay_t replay;
+    rpc_value_t head;
+    size_t at = 0;
+    if (!result_map(body, &at, fields, sizeof fields / sizeof *fields, &replay))
+        return false;
+    at = 0;
+    if (!rpc_read_value(replay.events, &at, &head) || head.type != RPC_ARRAY)
+        return false;
+    for (uint32_t i = 0; i < head.as.count; i++) {
+        kvzmq_event_t event;
+        if (!event_read(replay.events, &at, &event))
+            return false;
+        if (!follow_replay_event(watcher->follow, &event)) {
+            not_taken(watcher);
+            return true;
+        }
+    }
+    follow_replayed(watcher->follow, clock_monotonic_ms(), replay.seq);
+    return true;
+}
+
+static void step_replay(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_value_t result = {0};
+    kvzmq_status_t status = ask_replay(watcher, action, &result);
+    if (status != KVZMQ_OK && status != KVZMQ_OUT_OF_RANGE)
+        fail_call(watcher, status);
+    else if (session_holds(watcher)) {
+        if (status == KVZMQ_OUT_OF_RANGE)
+            follow_out_of_range(watcher->follow, clock_monotonic_ms());
+        else if (!take_replay(watcher, bytes_of(result.data, result.size)))
+            fail(watcher, KVZMQ_PROTOCOL, "what replay answers is not kvbroker's protocol");
+    }
+    kvzmq_value_release(&result);
+}
+
+/* ---- Events ------------------------------------------------------------------------------------ */
+
+/* What came over the event connection; anything but events and syncs is passed over. */
+static void take_message(watcher_t *watcher, bytes_t payload)
+{
+    rpc_reply_t reply;
+    kvzmq_event_t event;
+    sync_t sync;
+    size_t at = 0;
+    if (rpc_read_reply(payload, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (bytes_equal(reply.method, bytes_from_text("event"))) {
+        if (event_read_params(reply.body, &event))
+            follow_event(watcher->follow, now_ms, &event);
+    } else if (bytes_equal(reply.method, bytes_from_text("sync"))) {
+        if (event_read_sync(reply.body, &sync))
+            follow_sync(watcher->follow, now_ms, &sync);
+    }
+    if (watcher->refused != KVZMQ_OK)
+        not_taken(watcher);
+}
+
+/* Whether messages are what is waited for; anything else comes first. */
+static bool wants_messages(const watcher_t *watcher)
+{
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    return watcher->final == KVZMQ_OK && action.want == FOLLOW_MESSAGE;
+}
+
+static void step_message(watcher_t *watcher, const follow_action_t *action)
+{
+    payload_t payload;
+    unsigned taken = 0;
+    while (taken < MESSAGES_AT_ONCE && wants_messages(watcher) &&
+           event_link_receive(watcher->events, &payload)) {
+        take_message(watcher, payload_bytes(&payload));
+        payload_release(&payload);
+        taken++;
+    }
+    keep(watcher);
+    if (taken > 0 || !wants_messages(watcher) || stopping(watcher))
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t keep_ms = watcher->kept_ms + KEEP_MS;
+    int64_t until_ms = action->until_ms < keep_ms ? action->until_ms : keep_ms;
+    if (!event_link_wait(watcher->events, watcher->wake, until_ms - now_ms))
+        follow_quiet(watcher->follow, clock_monotonic_ms());
+}
+
+static void step_pause(watcher_t *watcher, const follow_action_t *action)
+{
+    pause_ms(watcher, action->until_ms - clock_monotonic_ms());
+    follow_quiet(watcher->follow, clock_monotonic_ms());
+}
+
+/* ---- The thread -------------------------------------------------------------------------------- */
+
+static void step(watcher_t *watcher)
+{
+    static void (*const steps[])(watcher_t *, const follow_action_t *) = {
+        [FOLLOW_TICKET] = step_ticket,   [FOLLOW_MESSAGE] = step_message, [FOLLOW_NOW] = step_now,
+        [FOLLOW_CLIENTS] = step_clients, [FOLLOW_LIST] = step_list,       [FOLLOW_ROWS] = step_rows,
+        [FOLLOW_REPLAY] = step_replay,   [FOLLOW_PAUSE] = step_pause,
+    };
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    steps[action.want](watcher, &action);
+}
+
+static void *run(void *argument)
+{
+    watcher_t *watcher = argument;
+    while (!stopping(watcher) && watcher->final == KVZMQ_OK) {
+        step(watcher);
+        (void)pthread_mutex_lock(&watcher->counts_lock);
+        follow_counts(watcher->follow, &watcher->counts);
+        (void)pthread_mutex_unlock(&watcher->counts_lock);
+    }
+    event_link_destroy(&watcher->events);
+    kvzmq_page_destroy(&watcher->page);
+    kvzmq_destroy(&watcher->conn);
+    return NULL;
+}
+
+/* The connection's options for a thread: no call-backs, which are the application's threads'; and no attempts
+ * to connect without end, as follow.h says when to try again. */
+static kvzmq_t *connection_new(void *zmq, const kvzmq_options_t *given)
+{
+    kvzmq_options_t options;
+    kvzmq_options_init(&options);
+    if (given != NULL && given->size <= sizeof options)
+        memcpy(&options, given, given->size);
+    else if (given != NULL)
+        options.size = given->size; /* from a newer header: the connection says so */
+    options.zmq_context = zmq;
+    options.connect_once = true;
+    options.notice = NULL;
+    options.interrupted = NULL;
+    return kvzmq_new(&options);
+}
+
+static void watcher_free(watcher_t *watcher)
+{
+    event_link_destroy(&watcher->events);
+    kvzmq_destroy(&watcher->conn);
+    follow_destroy(&watcher->follow);
+    if (watcher->owns_zmq && watcher->zmq != NULL)
+        (void)zmq_ctx_term(watcher->zmq);
+    if (watcher->wake >= 0)
+        (void)close(watcher->wake);
+    (void)pthread_mutex_destroy(&watcher->counts_lock);
+    free((char *)(uintptr_t)watcher->config.follow.prefix.data);
+    free(watcher->client);
+    free(watcher);
+}
+
+bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
+{
+    watcher_t *made = calloc(1, sizeof *made);
+    *watcher = made;
+    if (made == NULL)
+        return false;
+    const kvzmq_options_t *given = config->connection;
+    bool shared = given != NULL && given->size == sizeof *given && given->zmq_context != NULL;
+    (void)pthread_mutex_init(&made->counts_lock, NULL);
+    made->config = *config;
+    made->config.follow.prefix.data =
+        strndup(config->follow.prefix.size > 0 ? config->follow.prefix.data : "", config->follow.prefix.size);
+    made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    made->owns_zmq = !shared;
+    made->zmq = shared ? given->zmq_context : zmq_ctx_new();
+    if (config->follow.client != NULL)
+        made->client = strdup(config->follow.client);
+    if (made->zmq != NULL)
+        made->conn = connection_new(made->zmq, given);
+    made->follow = follow_new(&config->follow, tell, made);
+    bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL &&
+                 made->config.follow.prefix.data != NULL &&
+                 (made->client != NULL || config->follow.client == NULL);
+    if (whole && pthread_create(&made->thread, NULL, run, made) == 0)
+        return true;
+    watcher_free(made);
+    *watcher = NULL;
+    return false;
+}
+
+void watcher_stop(watcher_t *watcher)
+{
+    uint64_t one = 1;
+    atomic_store(&watcher->stop, true);
+    (void)!write(watcher->wake, &one, sizeof one);
+}
+
+void watcher_destroy(watcher_t **watcher)
+{
+    watcher_t *gone = *watcher;
+    *watcher = NULL;
+    if (gone == NULL)
+        return;
+    watcher_stop(gone);
+    (void)pthread_join(gone->thread, NULL);
+    watcher_free(gone);
+}
+
+void watcher_counts(watcher_t *watcher, kvzmq_watch_counts_t *counts)
+{
+    (void)pthread_mutex_lock(&watcher->counts_lock);
+    *counts = watcher->counts;
+    (void)pthread_mutex_unlock(&watcher->counts_lock);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A thread that follows a broker's events: does what follow.h wants over a request connection and an event
+ * connection of its own, and tells what comes of it in that thread. Knows nothing of who is told. */
+#ifndef KV_CLIENT_WATCHER_H
+#define KV_CLIENT_WATCHER_H
+
+#include "client/follow.h"
+
+typedef struct watcher watcher_t;
+
+typedef struct watcher_config {
+    const kvzmq_options_t *connection; /* copied; NULL = the defaults */
+    follow_config_t follow;            /* copied */
+    bool large_values;                 /* values that events leave out are read */
+    int receive_hwm;                   /* ZMQ_RCVHWM of the event connection; 0 = ZeroMQ's default */
+    follow_tell_fn *tell;              /* called in the thread; may block, but see watcher_wait */
+    /* Called in the thread, once, when it gives up for good; TEXT is borrowed until it returns. */
+    void (*ended)(void *context, kvzmq_status_t status, const char *text);
+    void *context; /* given to both */
+} watcher_config_t;
+
+/* Starts the thread; *WATCHER is set before, for `tell` to use. False, *WATCHER NULL, where memory, a thread
+ * or descriptors are refused. */
+KV_MUST_USE bool watcher_new(const watcher_config_t *config, watcher_t **watcher);
+/* Ends the thread and waits for it, which takes as long as a call under way. */
+void watcher_destroy(watcher_t **watcher);
+
+/* Asks the thread to end, without waiting. Any thread may. */
+void watcher_stop(watcher_t *watcher);
+/* For `tell`, in the thread, while there is no room for what it was told: keeps the session. Returns how many
+ * milliseconds it may wait before it is to be called again; below 0: the thread is to end, tell shall return
+ * false. */
+int watcher_wait(watcher_t *watcher);
+
+void watcher_counts(watcher_t *watcher, kvzmq_watch_counts_t *counts);
+
+#endif

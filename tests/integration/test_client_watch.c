@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Watching with libkvzmq against a real broker. */
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "tests/support/client_fixture.h"
+
+/* A watch that its thread, which is a manager, keeps. OPTIONS may be NULL. */
+static kvzmq_watch_t *watch_new(const broker_process_t *broker, const kvzmq_watch_options_t *options)
+{
+    kvzmq_options_t connection = options_for(broker, NULL);
+    connection.user = BROKER_USER;
+    connection.password = BROKER_PASSWORD;
+    connection.call_ms = 2000; /* a broker that is stopped is noticed in time */
+    kvzmq_watch_t *watch = kvzmq_watch_new(&connection, options);
+    assert_non_null(watch);
+    return watch;
+}
+
+/* The next event that is not POSITION. */
+static kvzmq_event_t next(kvzmq_watch_t *watch)
+{
+    kvzmq_event_t event = {0};
+    kvzmq_status_t status;
+    do
+        status = kvzmq_watch_next(watch, BROKER_WAIT_MS, &event);
+    while (status == KVZMQ_OK && event.kind == KVZMQ_EVENT_POSITION);
+    if (status != KVZMQ_OK)
+        fail_msg("no event: %s %s", kvzmq_status_text(status), kvzmq_watch_error(watch));
+    return event;
+}
+
+/* Asserts that the next event is of KIND. */
+static kvzmq_event_t expect(kvzmq_watch_t *watch, kvzmq_event_kind_t kind)
+{
+    kvzmq_event_t event = next(watch);
+    if (event.kind != kind)
+        fail_msg("the next event is %s %s, not %s", kvzmq_event_kind_text(event.kind),
+                 event.value.data != NULL ? event.value.data : "", kvzmq_event_kind_text(kind));
+    return event;
+}
+
+/* Takes events up to the next of KIND. */
+static kvzmq_event_t skip_to(kvzmq_watch_t *watch, kvzmq_event_kind_t kind)
+{
+    for (;;) {
+        kvzmq_event_t event = next(watch);
+        if (event.kind == kind)
+            return event;
+    }
+}
+
+static void put(kvzmq_t *conn, const char *key, const char *value)
+{
+    assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text(key), kvzmq_text(value), NULL, NULL));
+}
+
+static void assert_slice(kvzmq_slice_t slice, const char *text)
+{
+    assert_non_null(slice.data);
+    assert_int_equal(slice.size, strlen(text));
+    assert_string_equal(slice.data, text); /* the zero behind it is promised */
+}
+
+static kvzmq_watch_options_t watch_options(const char *client, bool initial)
+{
+    kvzmq_watch_options_t options;
+    kvzmq_watch_options_init(&options);
+    options.client = client;
+    options.initial = initial;
+    return options;
+}
+
+static void watch__of_one_store__tells_its_changes_as_they_were_made(void **state)
+{
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    kvzmq_t *robot = connect_named(*state, "robot");
+    kvzmq_t *other = connect_named(*state, "other");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    uint64_t base = expect(watch, KVZMQ_EVENT_READY).seq;
+    put(other, "not", "this");
+    put(robot, "speed", "fast");
+    assert_ok(robot, kvzmq_del(robot, NULL, kvzmq_text("speed"), NULL, NULL));
+    kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
+    assert_slice(event.client, "robot");
+    assert_slice(event.key, "speed");
+    assert_slice(event.value, "fast");
+    assert_slice(event.by, "robot");
+    assert_true(event.has_value);
+    assert_int_equal(event.size, 4);
+    assert_int_equal(event.ttl_ms, -1);
+    assert_int_equal(event.revision, event.seq);
+    assert_true(event.seq > base);
+    uint64_t seq = event.seq;
+    event = expect(watch, KVZMQ_EVENT_DEL);
+    assert_int_equal(event.prev, seq);
+    assert_false(event.has_value);
+    kvzmq_watch_destroy(&watch);
+    assert_null(watch);
+    kvzmq_destroy(&robot);
+    kvzmq_destroy(&other);
+}
+
+static void watch__with_state__tells_entries_in_pages_then_ready_then_changes(void **state)
+{
+    enum { KEYS = 2500 }; /* three pages */
+    kvzmq_watch_options_t options = watch_options(NULL, true);
+    char key[16];
+    kvzmq_t *robot = connect_named(*state, "robot");
+    kvzmq_t *empty = connect_named(*state, "empty");
+    kvzmq_t *zoo = connect_named(*state, "zoo");
+    for (int i = 0; i < KEYS; i++) {
+        (void)snprintf(key, sizeof key, "key-%04d", i);
+        put(robot, key, "v");
+    }
+    put(zoo, "lion", "roar");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    for (int i = 0; i < KEYS; i++) {
+        kvzmq_event_t entry = expect(watch, KVZMQ_EVENT_ENTRY);
+        (void)snprintf(key, sizeof key, "key-%04d", i);
+        assert_slice(entry.client, "robot");
+        assert_slice(entry.key, key);
+    }
+    assert_slice(expect(watch, KVZMQ_EVENT_ENTRY).client, "zoo");
+    uint64_t seq = expect(watch, KVZMQ_EVENT_READY).seq;
+    put(zoo, "lion", "yawn");
+    kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
+    assert_int_equal(event.seq, seq + 1);
+    assert_slice(event.value, "yawn");
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+    kvzmq_destroy(&empty);
+    kvzmq_destroy(&zoo);
+}
+
+static void watch__with_a_prefix__tells_only_what_begins_with_it(void **state)
+{
+    kvzmq_watch_options_t options = watch_options(NULL, true);
+    options.prefix = kvzmq_text("config/");
+    kvzmq_t *robot = connect_named(*state, "robot");
+    put(robot, "config/a", "1");
+    put(robot, "status", "1");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    assert_slice(expect(watch, KVZMQ_EVENT_ENTRY).key, "config/a");
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    put(robot, "status", "2");
+    put(robot, "config/b", "2");
+    assert_slice(expect(watch, KVZMQ_EVENT_PUT).key, "config/b");
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__resumed_where_another_ended__goes_on_without_hole_or_duplicate(void **state)
+{
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    kvzmq_t *robot = connect_named(*state, "robot");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    put(robot, "k", "1");
+    kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
+    options.resume = true;
+    options.since.seq = event.seq;
+    (void)snprintf(options.since.epoch, sizeof options.since.epoch, "%s", event.epoch.data);
+    kvzmq_watch_destroy(&watch);
+    put(robot, "k", "2");
+    put(robot, "k", "3");
+    watch = watch_new(*state, &options);
+    assert_int_equal(expect(watch, KVZMQ_EVENT_READY).seq, options.since.seq);
+    assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "2");
+    put(robot, "k", "4");
+    assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "3");
+    assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "4");
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__resumed_in_another_epoch__resets(void **state)
+{
+    kvzmq_watch_options_t options = watch_options("robot", true);
+    options.resume = true;
+    options.since = (kvzmq_position_t){.seq = 1, .epoch = "of another broker"};
+    kvzmq_t *robot = connect_named(*state, "robot");
+    put(robot, "k", "1");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    (void)expect(watch, KVZMQ_EVENT_RESET);
+    (void)expect(watch, KVZMQ_EVENT_ENTRY);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__broker_killed_and_restarted__says_lost_again_reset_and_the_new_state(void **state)
+{
+    broker_process_t *broker = *state;
+    kvzmq_watch_options_t options = watch_options("robot", true);
+    kvzmq_t *robot = connect_named(broker, "robot");
+    put(robot, "old", "1");
+    kvzmq_watch_t *watch = watch_new(broker, &options);
+    (void)expect(watch, KVZMQ_EVENT_ENTRY);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    broker_process_kill(broker);
+    (void)expect(watch, KVZMQ_EVENT_LOST);
+    broker_process_restart(broker);
+    (void)expect(watch, KVZMQ_EVENT_AGAIN);
+    (void)expect(watch, KVZMQ_EVENT_RESET);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    put(robot, "new", "1");
+    assert_slice(skip_to(watch, KVZMQ_EVENT_PUT).key, "new");
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__broker_stopped_for_longer_than_a_sync__says_lost_and_misses_nothing(void **state)
+{
+    broker_process_t *broker = *state;
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    kvzmq_t *robot = connect_named(broker, "robot");
+    kvzmq_watch_t *watch = watch_new(broker, &options);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    put(robot, "k", "1");
+    (void)expect(watch, KVZMQ_EVENT_PUT);
+    broker_process_signal(broker, SIGSTOP);
+    kvzmq_event_t event = skip_to(watch, KVZMQ_EVENT_LOST);
+    assert_true(event.has_value && event.value.size > 0);
+    broker_process_signal(broker, SIGCONT);
+    (void)expect(watch, KVZMQ_EVENT_AGAIN);
+    put(robot, "k", "2");
+    assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "2");
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__application_that_does_not_read__is_whole_when_it_does(void **state)
+{
+    enum { PUTS = 30000, A_BATCH = 500 };
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    options.queue = 10;
+    options.receive_hwm = 10;
+    kvzmq_t *robot = connect_named(*state, "robot");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    uint64_t seq = expect(watch, KVZMQ_EVENT_READY).seq;
+    kvzmq_answer_t answer;
+    for (int i = 0; i < PUTS / A_BATCH; i++) {
+        kvzmq_batch_t *batch = kvzmq_batch_new(robot);
+        for (int j = 0; j < A_BATCH; j++)
+            assert_ok(robot, kvzmq_batch_put(batch, NULL, kvzmq_text("k"), kvzmq_text("value"), NULL, NULL));
+        assert_ok(robot, kvzmq_batch_send(&batch));
+        while (kvzmq_poll(robot, -1, &answer) == KVZMQ_OK)
+            assert_int_equal(answer.status, KVZMQ_OK);
+    }
+    uint64_t prev = 0;
+    for (int i = 0; i < PUTS; i++) {
+        kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
+        assert_true(event.seq > seq);
+        if (prev != 0)
+            assert_int_equal(event.prev, prev);
+        prev = seq = event.seq;
+    }
+    kvzmq_watch_counts_t counts;
+    kvzmq_watch_counts(watch, &counts);
+    assert_int_equal(counts.resets, 0);
+    assert_true(counts.repairs > 0); /* or the test shows nothing */
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__log_too_short_for_what_was_missed__resets_and_has_the_state(void **state)
+{
+    enum { PUTS = 4000, SIZE = 16000 }; /* more than queues and sockets on the way hold */
+    kvzmq_watch_options_t options = watch_options("robot", true);
+    options.queue = 1;
+    options.receive_hwm = 10;
+    char *large = calloc(1, SIZE);
+    assert_non_null(large);
+    kvzmq_t *robot = connect_named(*state, "robot");
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    for (int i = 0; i < PUTS; i++)
+        assert_ok(robot, kvzmq_put(robot, NULL, kvzmq_text("k"), kvzmq_binary(large, SIZE), NULL, NULL));
+    put(robot, "k", "last");
+    free(large);
+    (void)skip_to(watch, KVZMQ_EVENT_RESET);
+    assert_slice(expect(watch, KVZMQ_EVENT_ENTRY).value, "last");
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__value_too_large_for_an_event__is_left_out_or_read(void **state)
+{
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    kvzmq_t *robot = connect_named(*state, "robot");
+    kvzmq_watch_t *lean = watch_new(*state, &options);
+    options.large_values = true;
+    kvzmq_watch_t *full = watch_new(*state, &options);
+    (void)expect(lean, KVZMQ_EVENT_READY);
+    (void)expect(full, KVZMQ_EVENT_READY);
+    size_t size = 100000;
+    char *large = calloc(1, size);
+    assert_non_null(large);
+    assert_ok(robot, kvzmq_put(robot, NULL, kvzmq_text("k"), kvzmq_binary(large, size), NULL, NULL));
+    free(large);
+    kvzmq_event_t event = expect(lean, KVZMQ_EVENT_PUT);
+    assert_false(event.has_value);
+    assert_int_equal(event.size, size);
+    event = expect(full, KVZMQ_EVENT_PUT);
+    assert_true(event.has_value);
+    assert_int_equal(event.value.size, size);
+    assert_true(event.value.binary);
+    kvzmq_watch_destroy(&lean);
+    kvzmq_watch_destroy(&full);
+    kvzmq_destroy(&robot);
+}
+
+static void watch__of_a_client_that_comes_and_goes__tells_its_presence(void **state)
+{
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    kvzmq_t *robot = connect_named(*state, "robot");
+    put(robot, "k", "1");
+    (void)expect(watch, KVZMQ_EVENT_CONNECT);
+    (void)expect(watch, KVZMQ_EVENT_PUT);
+    assert_ok(robot, kvzmq_bye(robot));
+    assert_slice(expect(watch, KVZMQ_EVENT_DISCONNECT).value, "bye");
+    kvzmq_t *manager = connect_manager(*state);
+    assert_ok(manager, kvzmq_forget(manager, "robot"));
+    (void)expect(watch, KVZMQ_EVENT_DROP);
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+    kvzmq_destroy(&manager);
+}
+
+static void watch__of_a_guest__ends_with_permission_denied(void **state)
+{
+    kvzmq_options_t connection = options_for(*state, NULL);
+    kvzmq_watch_t *watch = kvzmq_watch_new(&connection, NULL);
+    kvzmq_event_t event;
+    assert_non_null(watch);
+    assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED);
+    assert_int_not_equal(strlen(kvzmq_watch_error(watch)), 0);
+    assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED); /* and stays so */
+    kvzmq_watch_destroy(&watch);
+}
+
+static void watch__nobody_listens__says_lost_and_waits(void **state)
+{
+    (void)state;
+    kvzmq_options_t connection;
+    kvzmq_options_init(&connection);
+    connection.endpoint = "ipc:///nonexistent/kvbroker";
+    kvzmq_watch_t *watch = kvzmq_watch_new(&connection, NULL);
+    kvzmq_event_t event;
+    assert_non_null(watch);
+    (void)expect(watch, KVZMQ_EVENT_LOST);
+    assert_int_equal(kvzmq_watch_next(watch, 200, &event), KVZMQ_TIMEOUT);
+    kvzmq_watch_destroy(&watch);
+}
+
+static void watch__options_not_initialised__is_invalid(void **state)
+{
+    kvzmq_options_t connection = options_for(*state, NULL);
+    kvzmq_watch_options_t options = {0};
+    kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &options);
+    kvzmq_event_t event;
+    assert_non_null(watch);
+    assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_INVALID_ARGUMENT);
+    kvzmq_watch_destroy(&watch);
+}
+
+static void watch__descriptor__is_readable_while_there_is_something(void **state)
+{
+    kvzmq_watch_options_t options = watch_options(NULL, false);
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
+    kvzmq_event_t event;
+    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+    assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_OK);
+    assert_int_equal(event.kind, KVZMQ_EVENT_READY);
+    assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_TIMEOUT);
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    kvzmq_watch_destroy(&watch);
+}
+
+/* A short log. */
+static int setup_short(void **state)
+{
+    static const char *const options[] = {"events/keep=100", NULL};
+    return setup_with(state, false, options);
+}
+
+#define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON(setup_tcp, watch__of_one_store__tells_its_changes_as_they_were_made),
+        ON(setup_tcp, watch__with_state__tells_entries_in_pages_then_ready_then_changes),
+        ON(setup_tcp, watch__with_a_prefix__tells_only_what_begins_with_it),
+        ON(setup_tcp, watch__resumed_where_another_ended__goes_on_without_hole_or_duplicate),
+        ON(setup_tcp, watch__resumed_in_another_epoch__resets),
+        ON(setup_ipc, watch__broker_killed_and_restarted__says_lost_again_reset_and_the_new_state),
+        ON(setup_tcp, watch__broker_stopped_for_longer_than_a_sync__says_lost_and_misses_nothing),
+        ON(setup_tcp, watch__application_that_does_not_read__is_whole_when_it_does),
+        ON(setup_short, watch__log_too_short_for_what_was_missed__resets_and_has_the_state),
+        ON(setup_tcp, watch__value_too_large_for_an_event__is_left_out_or_read),
+        ON(setup_tcp, watch__of_a_client_that_comes_and_goes__tells_its_presence),
+        ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),
+        cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),
+        ON(setup_tcp, watch__options_not_initialised__is_invalid),
+        ON(setup_tcp, watch__descriptor__is_readable_while_there_is_something),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
