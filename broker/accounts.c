@@ -41,14 +41,8 @@ typedef struct table {
     size_t sets;
 } table_t;
 
-/* An account: slices into the two strings, which it owns. */
-typedef struct account {
-    char *name;
-    char *hash;
-} account_t;
-
 struct accounts {
-    account_t *managers; /* sorted by name */
+    credential_t *managers; /* copies, owned; sorted by name */
     size_t count;
     table_t pairs;
     table_t addresses;
@@ -136,7 +130,7 @@ static record_t *address_at(accounts_t *accounts, bytes_t peer, int64_t now_ms)
 
 static int account_compare(const void *a, const void *b)
 {
-    return strcmp(((const account_t *)a)->name, ((const account_t *)b)->name);
+    return strcmp(((const credential_t *)a)->name, ((const credential_t *)b)->name);
 }
 
 accounts_t *accounts_new(const credential_t *managers, unsigned count)
@@ -153,7 +147,7 @@ accounts_t *accounts_new(const credential_t *managers, unsigned count)
     }
     accounts->count = count;
     for (unsigned i = 0; i < count; i++) {
-        account_t *account = &accounts->managers[i];
+        credential_t *account = &accounts->managers[i];
         account->name = strdup(managers[i].name);
         account->hash = strdup(managers[i].hash);
         if (account->name == NULL || account->hash == NULL) {
@@ -190,13 +184,13 @@ static void text_write(const char *source, char hash[ACCOUNTS_HASH_SIZE])
     memcpy(hash, source, size);
 }
 
-static const account_t *account_find(const accounts_t *accounts, bytes_t user)
+static const credential_t *account_find(const accounts_t *accounts, bytes_t user)
 {
     size_t low = 0;
     size_t high = accounts->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const account_t *account = &accounts->managers[middle];
+        const credential_t *account = &accounts->managers[middle];
         int order = bytes_compare(user, bytes_from_text(account->name));
         if (order == 0)
             return account;
@@ -278,7 +272,7 @@ status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_
     address->touched_ms = now_ms;
     address->until_ms = (address->until_ms > now_ms ? address->until_ms : now_ms) + ADDRESS_FAILURE_MS;
 
-    const account_t *account = account_find(accounts, user);
+    const credential_t *account = account_find(accounts, user);
     if (account != NULL)
         text_write(account->hash, hash);
     else

@@ -35,7 +35,7 @@ enum {
 KV_MUST_USE accounts_t *accounts_new(const credential_t *managers, unsigned count);
 void accounts_destroy(accounts_t **accounts);
 
-/* Begins an attempt of USER from PEER (an address; empty for ipc). STATUS_OK: *HASH is what to verify the
+/* Begins an attempt of USER from PEER (an address, or "ipc user UID"). STATUS_OK: *HASH is what to verify the
  * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS
  * until the next attempt is taken. Attempts under way are bounded for each pair, for each address and in all,
  * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end or

@@ -15,9 +15,12 @@ enum {
     CREDENTIAL_SIZE = 64,  /* bytes of a user name or a password; a ticket's are shorter */
     REQUEST_ID_SIZE = 256, /* bytes of a request's id; libzmq sends "1" */
     USER_ID_SIZE = 24,     /* bytes of a number's text */
-    FRAME_USER = 8,        /* number of the frame with PLAIN's user name, routing id and delimiter counted */
-    FRAME_PASSWORD = 9,
-    ZAP_FRAMES = 16, /* frames of a request that are looked at; RFC 27 has 6 and credentials */
+    /* Numbers of a request's frames (RFC 27), routing id and delimiter counted. */
+    FRAME_PEER = 0,
+    FRAME_REQUEST_ID = 3,
+    FRAME_DOMAIN = 4,
+    FRAME_USER = 8,    /* of PLAIN */
+    FRAME_PASSWORD = 9 /* the last one that is looked at */
 };
 
 typedef struct pending {
@@ -79,17 +82,16 @@ uint64_t admission_last_serial(const admission_t *admission)
     return admission->last_serial;
 }
 
-/* Keeps what an answer needs of frame NUMBER: routing id, delimiter, version, request id, domain, ... (RFC
- * 27). */
+/* Keeps what an answer needs of frame NUMBER; one that is too long is as good as none. */
 static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
 {
-    if (number == 0 && frame.size <= sizeof pending->peer) {
+    if (number == FRAME_PEER && frame.size <= sizeof pending->peer) {
         memcpy(pending->peer, frame.data, frame.size);
         pending->peer_size = frame.size;
-    } else if (number == 3 && frame.size <= sizeof pending->request_id) {
+    } else if (number == FRAME_REQUEST_ID && frame.size <= sizeof pending->request_id) {
         memcpy(pending->request_id, frame.data, frame.size);
         pending->request_id_size = frame.size;
-    } else if (number == 4) {
+    } else if (number == FRAME_DOMAIN) {
         pending->requests = bytes_equal(frame, bytes_from_text(ADMISSION_DOMAIN_REQUESTS));
     } else if ((number == FRAME_USER || number == FRAME_PASSWORD) && frame.size <= CREDENTIAL_SIZE) {
         unsigned i = number - FRAME_USER;
@@ -110,7 +112,7 @@ static bool pending_read(void *socket, pending_t *pending)
             zmq_msg_close(&frame);
             return false;
         }
-        if (number < ZAP_FRAMES)
+        if (number <= FRAME_PASSWORD)
             frame_keep(pending, number, bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)));
         more = zmq_msg_more(&frame);
         zmq_msg_close(&frame);

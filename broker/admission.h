@@ -2,7 +2,7 @@
 /* Who may connect where: the ZAP handler (ZeroMQ RFC 27), answered in the loop. Every connection of the
  * request socket is let in and given a serial number, which libzmq then attaches to each of its messages as
  * User-Id: so connections are told apart whatever socket identity or descriptor they share. The event socket
- * lets nobody in so far.
+ * lets in who has a ticket (tickets.h), whose id is then the User-Id.
  *
  * A turn of the loop calls, in this order: admission_take, then drains the sockets' monitors, then
  * admission_answer. A connection's ACCEPTED event is there before its ZAP request; so the serials given in a

@@ -43,6 +43,12 @@ status_t request_fail(request_t *request, status_t status, const char *format, .
     return status;
 }
 
+status_t request_fail_unproven(request_t *request)
+{
+    return request_fail(request, STATUS_UNAUTHENTICATED,
+                        "this name is claimed: give its secret in `hello` first");
+}
+
 /* `manage client method arg…`: binds the client and the method's own params, and sets *METHOD to that method.
  */
 static status_t manage_bind(request_t *request, const method_t **method, const rpc_message_t *message)
@@ -65,7 +71,6 @@ static status_t manage_bind(request_t *request, const method_t **method, const r
         return request_fail(request, STATUS_INVALID_ARGUMENT,
                             "%s is not to be managed; get, entry, put, del, list and digest are",
                             managed->name);
-    request->managed = true;
     *method = managed;
     status = args_bind(&request->args, message, 2, managed->params, managed->required,
                        managed->managed_options, limits, request->problem);
@@ -108,14 +113,12 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
     char quoted[QUOTE_SIZE];
     args_init(&request->args);
     request->client = session->client;
-    request->managed = false;
     request->has_detail = false;
     if (!method)
         return request_fail(request, STATUS_UNIMPLEMENTED, "unknown method \"%s\"",
                             utf8_quote(message->method, quoted, sizeof quoted));
     if (session->unproven && method->handler != handle_hello)
-        return request_fail(request, STATUS_UNAUTHENTICATED,
-                            "this name is claimed: give its secret in `hello` first");
+        return request_fail_unproven(request);
     if (session->role < method->role)
         return request_fail(request, STATUS_PERMISSION_DENIED, "%s is for managers: `auth` first",
                             method->name);
@@ -125,10 +128,10 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
     else
         status = args_bind(&request->args, message, 0, method->params, method->required, method->options,
                            &request->hub->settings->limits, request->problem);
+    if (status != STATUS_OK && session->unproven)
+        return request_fail_unproven(request);
     if (status != STATUS_OK)
-        return session->unproven ? request_fail(request, STATUS_UNAUTHENTICATED,
-                                                "this name is claimed: give its secret in `hello` first")
-                                 : status;
+        return status;
     if (!session->client && method->handler != handle_bye)
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
     if (request->args.client.size > 0) {

@@ -18,7 +18,6 @@ typedef struct request {
     args_t args;
     buffer_t *answer; /* the handler appends its result here */
     int64_t now_ms;
-    bool managed;    /* came through `manage` */
     bool has_detail; /* of an error */
     uint64_t detail;
     char problem[REQUEST_PROBLEM_SIZE]; /* of an error: one line for people, valid UTF-8 */
@@ -49,6 +48,9 @@ const method_t *method_find(bytes_t name);
 /* Notes the text of an error and returns STATUS. */
 status_t request_fail(request_t *request, status_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* UNAUTHENTICATED: the session's name is claimed, and it has not given the secret. */
+status_t request_fail_unproven(request_t *request);
 
 /* Checks and carries out MESSAGE (a request or a notification). request->hub, session, answer and now_ms are
  * set; the rest is set here. METHOD is what method_find gave for it. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a socket is set up and what to do where that fails. Knows nothing of what is sent on it. */
 #include "broker/endpoints.h"
 
 #include <errno.h>

@@ -2,9 +2,11 @@
 /* The storage engine: every client's store, the one sequence of changes, and time's work on them (expiry).
  *
  * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the
- * epoch and the order of everything come from here. The engine in memory answers before it returns; callers
- * (handlers) are written so that an answer may come later. It knows nothing of sessions, names or wire bytes.
- * Not thread-safe: one thread owns an engine. Time is an argument: monotonic milliseconds. */
+ * epoch and the order of everything come from here. The engine in memory answers before it returns. One that
+ * answers later has its request parked by the handler (session_park) and finished by payload_resume, as
+ * `auth` and `digest` are; get, put, del and list then need that second half too. It knows nothing of
+ * sessions, names or wire bytes. Not thread-safe: one thread owns an engine. Time is an argument: monotonic
+ * milliseconds. */
 #ifndef KV_BROKER_ENGINE_H
 #define KV_BROKER_ENGINE_H
 
@@ -119,10 +121,9 @@ typedef struct put {
 /* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it
  * has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,
  * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage) or memory is
- * refused
- * (*LIMIT = "memory"); nothing has changed then. Sizes of key and value are the caller's to check (asserted).
- * Neither may be borrowed from the engine itself: the old entry goes while they are in use. What is due is
- * expired (its change recorded) before a put is refused for its sake. */
+ * refused (*LIMIT = "memory"); nothing has changed then. Sizes of key and value are the caller's to check
+ * (asserted). Neither may be borrowed from the engine itself: the old entry goes while they are in use. What
+ * is due is expired (its change recorded) before a put is refused for its sake. */
 KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
                                 int64_t now_ms, uint64_t *revision, const char **limit);
 
@@ -142,8 +143,8 @@ typedef struct engine_walk {
     omap_cursor_t cursor; /* private to the engine */
 } engine_walk_t;
 
-/* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (has_after;
- * an empty AFTER is valid). Both are borrowed during the walk. */
+/* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (may be
+ * NULL: from the first one). PREFIX is borrowed during the walk. */
 void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix,
                        const bytes_t *after, int64_t now_ms);
 /* Gives the next entry, or returns false at the end. Entries whose time has come are expired (recorded) and

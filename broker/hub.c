@@ -82,12 +82,9 @@ void hub_destroy(hub_t **self)
         return;
     while (hub->oldest)
         session_end(hub->oldest, SESSION_END_LOST, (actor_t){0}, hub->oldest->active_ms);
-    if (hub->registry)
-        registry_destroy(&hub->registry);
-    if (hub->engine)
-        engine_destroy(&hub->engine);
-    if (hub->accounts)
-        accounts_destroy(&hub->accounts);
+    registry_destroy(&hub->registry);
+    engine_destroy(&hub->engine);
+    accounts_destroy(&hub->accounts);
     event_log_destroy(&hub->log);
     tickets_destroy(&hub->tickets);
     free(hub);
@@ -184,12 +181,12 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     bool more = tick_timeouts(hub, now_ms);
     more |= tick_delayed(hub, now_ms);
     more |= tick_digests(hub, now_ms);
-    more |= notify_tick(hub);
+    more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
+    more |= notify_tick(hub); /* behind all that changes stores: it ends who could not be told */
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);
     if (hub->sweep_ms <= now_ms)
         notify_sweep(hub);
-    more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
     registry_review_noted(hub->registry);
     return more;
 }

@@ -19,14 +19,14 @@ typedef struct hub hub_t;
 typedef struct hub_ops {
     /* Sends ANSWER (taken; may be empty: an empty payload) on CONNECTION, behind ENVELOPE: a sequence of
      * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER. False where
-     * more than limits/outstanding bytes wait there: nothing was sent, and the session is to be ended as
-     * slow. A connection that is gone is no failure. */
+     * more than limits/outstanding bytes wait there, or memory is refused: nothing was sent, and the session
+     * is to be ended as slow. A connection that is gone is no failure. */
     bool (*send)(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
                  buffer_t *answer);
     /* The session on CONNECTION ended by the broker's will. Forget that it had one; with CUT close it too. */
     void (*release)(void *context, struct connection *connection, bool cut);
     /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
-     * within. False where memory is refused. */
+     * within. False where too many wait for that, or memory is refused. */
     bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
     /* Whether half of what may be outstanding on CONNECTION is. */
     bool (*congested)(void *context, struct connection *connection);

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 enum {
     LINE_SIZE = 2000, /* bytes of a line, its line break included */
     STALL_MS = 20     /* how long the first line that nobody takes is waited for */
@@ -26,13 +28,13 @@ static const char *const level_texts[] = {
 /* Writes the beginning of a line, time and level, and returns its length. */
 static size_t line_begin(char *line, size_t size, log_level_t level)
 {
-    struct timespec now;
+    int64_t now_ms = clock_unix_ms();
+    time_t seconds = (time_t)(now_ms / 1000);
     struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
+    gmtime_r(&seconds, &utc);
     size_t length = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
     int more =
-        snprintf(line + length, size - length, ".%03ldZ %-7s ", now.tv_nsec / 1000000, level_texts[level]);
+        snprintf(line + length, size - length, ".%03dZ %-7s ", (int)(now_ms % 1000), level_texts[level]);
     return length + (size_t)more;
 }
 

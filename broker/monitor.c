@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a monitor is made and how its messages read. Knows nothing of whose connections they are about. */
 #include "broker/monitor.h"
 
 #include <zmq.h>

@@ -119,7 +119,7 @@ static bool catch_up(session_t *session, unsigned *budget)
     uint64_t now = engine_seq(hub->engine);
     if (session->pushed < event_log_oldest(hub->log))
         return false;
-    for (; session->pushed<now && * budget> 0; --*budget) {
+    for (; *budget > 0 && session->pushed < now; --*budget) {
         event_t event;
         event_log_read(hub->log, session->pushed + 1, &event);
         if (bytes_equal(event.client, client_id(session->client)) && push_wanted(session, &event)) {

@@ -135,7 +135,6 @@ static status_t param_bind(args_t *args, const rpc_value_t *value, param_t param
         return bool_bind(value, "watch", &args->flag, problem);
     case PARAM_NONE:
     case PARAM_OPTIONS:
-    case PARAM_COUNT:
         break;
     }
     assert(false && "a param that is bound elsewhere");

@@ -19,8 +19,7 @@ typedef enum param {
     PARAM_ROLE,
     PARAM_AFTER, /* a seq */
     PARAM_BOOL,
-    PARAM_OPTIONS,
-    PARAM_COUNT
+    PARAM_OPTIONS
 } param_t;
 
 /* Options: bits, so that a method can name the ones it takes. */

@@ -12,6 +12,7 @@
 
 struct connection; /* the transport's: where answers go */
 struct hub;
+struct arrival; /* hub.h */
 
 typedef enum role { ROLE_GUEST, ROLE_MANAGER, ROLE_COUNT } role_t;
 
@@ -64,7 +65,7 @@ typedef enum park {
 
 typedef struct session {
     struct hub *hub;
-    struct connection *connection; /* borrowed; NULL once the session ended */
+    struct connection *connection; /* borrowed */
     client_t *client;     /* whose session; with `unproven`, whose name. NULL: refused for limits/clients */
     struct session *next; /* in client->sessions or client->unproven, newest first */
     struct session *previous;
@@ -100,7 +101,6 @@ typedef struct session {
 
 /* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL where
  * memory is refused. */
-struct arrival;
 KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arrival, int64_t now_ms);
 
 /* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
@@ -133,8 +133,8 @@ void session_touch(session_t *session, int64_t now_ms);
 /* Who acts, for events. Borrowed from the session. */
 actor_t session_actor(const session_t *session);
 
-/* Parks the request under way, until UNTIL_MS (PARK_DELAY, which comes in order of time) or until the
- * verifier answers. */
+/* Parks the request under way, until UNTIL_MS (PARK_DELAY, which comes in order of time; of no meaning
+ * elsewhere) or until what PARK says has come. */
 void session_park(session_t *session, park_t park, int64_t until_ms);
 /* The request under way goes on. */
 void session_unpark(session_t *session);

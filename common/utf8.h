@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Text: whether bytes are UTF-8, and how those that may be anything are shown to people. */
 #ifndef KV_COMMON_UTF8_H
 #define KV_COMMON_UTF8_H
 

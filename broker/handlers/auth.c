@@ -18,20 +18,18 @@ status_t handle_auth(request_t *request)
     bytes_t user = request->args.user;
     status_t status =
         accounts_begin(hub->accounts, bytes_from_text(session->peer), user, request->now_ms, hash, &wait_ms);
-    if (status == STATUS_RESOURCE_EXHAUSTED) {
+    if (status != STATUS_OK) {
         hub->stats.auth_throttled_total++;
         request->has_detail = true;
         request->detail = wait_ms;
         return request_fail(request, status, "too many failures: try again in %" PRIu64 " ms", wait_ms);
     }
-    if (status != STATUS_OK)
-        return request_fail(request, status, "the account cannot be looked at now");
     if (!session_about_keep(session, user) ||
         !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
         accounts_abandon(hub->accounts, bytes_from_text(session->peer), user, request->now_ms);
         session_about_release(session);
         return request_fail(request, STATUS_UNAVAILABLE,
-                            "out of memory to verify a password: try again later");
+                            "the password cannot be verified now: try again later");
     }
     session_park(session, PARK_VERIFY, 0);
     return STATUS_OK;

@@ -95,7 +95,7 @@ status_t handle_role(request_t *request)
         engine_record(request->hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(role)),
                       session_actor(request->session));
         log_info("client %s is %s now, by client %s", client->id, role_text(role),
-                 request->session->client ? request->session->client->id : "?");
+                 request->session->client->id);
     }
     /* Behind the event, so that the demoted hear of it and of nothing after it. */
     for (session_t *session = client->sessions; role == ROLE_GUEST && session; session = session->next)

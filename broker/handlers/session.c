@@ -8,7 +8,7 @@ enum {
     WRONG_SECRET_DELAY_MS = 1000 /* PROTOCOL.md section 3 */
 };
 
-/* Whether CLIENT has an entry whose time has not come. */
+/* Whether CLIENT has no entry but such whose time has come. */
 static bool store_is_empty(request_t *request, const client_t *client)
 {
     engine_walk_t walk;
@@ -39,12 +39,8 @@ static status_t secret_check(request_t *request)
 {
     session_t *session = request->session;
     client_t *client = request->client;
-    if (!(request->args.given & OPTION_SECRET)) {
-        if (!session->unproven)
-            return STATUS_OK;
-        return request_fail(request, STATUS_UNAUTHENTICATED,
-                            "this name is claimed: give its secret in `hello` first");
-    }
+    if (!(request->args.given & OPTION_SECRET))
+        return session->unproven ? request_fail_unproven(request) : STATUS_OK;
     if (!client->claimed)
         return name_claim(request);
     if (!secret_matches(client->claim, request->args.secret)) {

@@ -28,9 +28,8 @@ typedef struct line {
 } line_t;
 
 /* Splits TEXT at spaces (space, tab, carriage return, newline). In "..." \n \r \t \b \a \\ \" and \xHH are
- * escapes; in
- * '...' only \' is. An unquoted quote inside a word begins a quoted part of it. On LINE_OK *LINE is to be
- * released; otherwise it is untouched. */
+ * escapes; in '...' only \' is. An unquoted quote inside a word begins a quoted part of it. On LINE_OK *LINE
+ * is to be released; otherwise it is untouched. */
 KV_MUST_USE line_status_t line_split(bytes_t text, line_t *line);
 
 /* Frees the words, after wiping them: a line may have held a password. */
