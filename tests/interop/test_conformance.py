@@ -7,9 +7,8 @@ import subprocess
 import time
 
 import pytest
-import zmq
 
-from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, outcome, pack, real_hash, unpack_all, wait_until
+from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, pack, real_hash, unpack_all, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 _serial = itertools.count()
