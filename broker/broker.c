@@ -54,10 +54,13 @@ static bool op_send(void *context, struct connection *connection, bytes_t identi
 
 static void op_release(void *context, struct connection *connection, bool cut)
 {
-    (void)context;
+    broker_t *broker = context;
     connection->session = NULL;
-    if (cut)
-        connection_cut(connection);
+    if (!cut)
+        return;
+    /* What is known of descriptors is as old as the turn: this one may have a new owner by now. */
+    connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
+    connection_cut(connection);
 }
 
 static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)

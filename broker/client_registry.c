@@ -107,10 +107,10 @@ client_t *registry_number(registry_t *registry)
     return client;
 }
 
-status_t registry_open(registry_t *registry, client_t *client, int64_t now_ms)
+status_t registry_open(registry_t *registry, client_t *client, bool above_limit, int64_t now_ms)
 {
     assert(!client->store);
-    if (registry->count >= registry->settings->limits.clients)
+    if (registry->count >= registry->settings->limits.clients && !above_limit)
         return STATUS_RESOURCE_EXHAUSTED;
     client->store = engine_open(registry->engine, client);
     if (!client->store)

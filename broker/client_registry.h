@@ -62,9 +62,9 @@ KV_MUST_USE client_t *registry_obtain(registry_t *registry, bytes_t name);
 /* A new record with a port-mimicking id. NULL where memory is refused. */
 KV_MUST_USE client_t *registry_number(registry_t *registry);
 
-/* Makes CLIENT exist: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is reached or memory
- * is refused. */
-KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, int64_t now_ms);
+/* Makes CLIENT exist: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is reached (it may go
+ * ABOVE_LIMIT) or memory is refused. */
+KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, bool above_limit, int64_t now_ms);
 
 /* Looks at CLIENT after something went away (a session, a key, a claim): ends its existence, with a `drop`
  * event, where it has neither a session nor a key (numbered: no session), then frees the record where nothing

@@ -49,6 +49,12 @@ status_t request_fail_unproven(request_t *request)
                         "this name is claimed: give its secret in `hello` first");
 }
 
+status_t request_again(request_t *request)
+{
+    session_park(request->session, PARK_TURN, 0);
+    return STATUS_OK;
+}
+
 /* `manage client method arg…`: binds the client and the method's own params, and sets *METHOD to that method.
  */
 static status_t manage_bind(request_t *request, const method_t **method, const rpc_message_t *message)
@@ -132,8 +138,10 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
         return request_fail_unproven(request);
     if (status != STATUS_OK)
         return status;
-    if (!session->client && method->handler != handle_bye)
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
+    /* Managers are let in above the limit: else nobody could deal with clients that are too many. */
+    if (!session->client && method->handler != handle_bye && method->handler != handle_auth)
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
+                            "limits/clients is reached: try again later, or `auth` as a manager");
     if (request->args.client.size > 0) {
         status = client_bind(request, method);
         if (status != STATUS_OK)

@@ -24,7 +24,8 @@ typedef struct request {
 } request_t;
 
 /* A handler appends one value to request->answer and returns STATUS_OK; or calls request_fail; or parks the
- * session (session_park) and returns STATUS_OK without a result: it is then finished later by payload_resume.
+ * session (session_park, request_again) and returns STATUS_OK: what it appended is dropped, and the request
+ * is finished later by payload_resume.
  */
 typedef status_t handler_fn(request_t *request);
 
@@ -44,6 +45,10 @@ enum { METHOD_UNMANAGED = 1 << 30 };
 
 /* The method called NAME, or NULL. */
 const method_t *method_find(bytes_t name);
+
+/* Parks the session: the request is carried out anew in the next turn, as if it came then. For work that is
+ * too long for one turn and is remembered as far as it got. Returns what the handler returns. */
+status_t request_again(request_t *request);
 
 /* Notes the text of an error and returns STATUS. */
 status_t request_fail(request_t *request, status_t status, const char *format, ...)

@@ -269,9 +269,10 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t 
         return STATUS_FAILED_PRECONDITION;
     }
     const char *passed;
+    unsigned budget = ENGINE_EXPIRE_MAX + 1;
     while ((passed = limit_passed(engine, store, put, old)) != NULL) {
-        if (!expire_first(engine, now_ms)) {
-            *limit = passed;
+        if (--budget == 0 || !expire_first(engine, now_ms)) {
+            *limit = budget == 0 ? NULL : passed;
             return STATUS_RESOURCE_EXHAUSTED;
         }
         old = store_find(store, put->key, &kept) ? &kept : NULL; /* it may have moved */
@@ -318,6 +319,7 @@ void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, by
     walk->store = store;
     walk->prefix = prefix;
     walk->now_ms = now_ms;
+    walk->budget = ENGINE_EXPIRE_MAX + 1;
     bool from_after = after != NULL && bytes_compare(*after, prefix) >= 0;
     omap_seek(&store->map, from_after ? *after : prefix, from_after, &walk->cursor);
 }
@@ -345,6 +347,8 @@ bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
             entry_read(met.key, &kept, walk->now_ms, entry);
             return true;
         }
+        if (--walk->budget == 0)
+            return false;
         expire_met(walk, met.key, &kept);
     }
     return false;

@@ -22,6 +22,8 @@ enum {
     ENGINE_EPOCH_SIZE = 23
 }; /* bytes of an epoch: 128 random bits as URL-safe base64, and a terminating zero */
 
+enum { ENGINE_EXPIRE_MAX = 1000 }; /* entries that a put or a walk expires: a fraction of a millisecond */
+
 /* What happened, PROTOCOL.md 6.1. Each takes the next number of the sequence. */
 typedef enum change_kind {
     CHANGE_PUT,
@@ -123,7 +125,8 @@ typedef struct put {
  * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage) or memory is
  * refused (*LIMIT = "memory"); nothing has changed then. Sizes of key and value are the caller's to check
  * (asserted). Neither may be borrowed from the engine itself: the old entry goes while they are in use. What
- * is due is expired (its change recorded) before a put is refused for its sake. */
+ * is due is expired (its change recorded) before a put is refused for its sake; where that is more than
+ * ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call again, in another turn. */
 KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
                                 int64_t now_ms, uint64_t *revision, const char **limit);
 
@@ -140,6 +143,7 @@ typedef struct engine_walk {
     store_t *store;
     bytes_t prefix;
     int64_t now_ms;
+    unsigned budget;      /* entries that it may still expire */
     omap_cursor_t cursor; /* private to the engine */
 } engine_walk_t;
 
@@ -148,8 +152,13 @@ typedef struct engine_walk {
 void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix,
                        const bytes_t *after, int64_t now_ms);
 /* Gives the next entry, or returns false at the end. Entries whose time has come are expired (recorded) and
- * passed over. ENTRY's slices are borrowed until the next call. */
+ * passed over, at most ENGINE_EXPIRE_MAX: at one more it returns false, and engine_walk_broken says so. Then
+ * begin the walk anew, in another turn. ENTRY's slices are borrowed until the next call. */
 KV_MUST_USE bool engine_walk_next(engine_walk_t *walk, entry_t *entry);
+static inline bool engine_walk_broken(const engine_walk_t *walk)
+{
+    return walk->budget == 0;
+}
 
 /* The store's digest, PROTOCOL.md section 7, after what is due has been expired. The first question goes
  * through all entries (some 0.2 us each); from then on each change keeps the answer up to date, and it takes

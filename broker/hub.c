@@ -11,7 +11,7 @@
 
 enum {
     TICK_SESSIONS = 256, /* sessions that time out, or answers that were delayed, in one turn */
-    TICK_DIGEST = 5000,  /* entries of a store that a digest goes through in one turn: a millisecond */
+    TICK_TURNS = 4,      /* sessions that go on with what was too much for one turn */
     TICK_ENGINE = 2000   /* pieces of the engine's work in one turn: well below a millisecond */
 };
 
@@ -158,21 +158,13 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms)
     return true;
 }
 
-/* The first digests of large stores, a piece each. */
-static bool tick_digests(hub_t *hub, int64_t now_ms)
+/* Sessions that had more to do than one turn may take, in turn. */
+static bool tick_turns(hub_t *hub, int64_t now_ms)
 {
-    session_t *session = hub->parked[PARK_DIGEST].first;
-    if (!session)
-        return false;
-    client_t *client = registry_find(hub->registry, session->about);
-    if (!client || !client_exists(client) ||
-        engine_digest_prepare(hub->engine, client->store, now_ms, TICK_DIGEST)) {
-        payload_resume(session, false, now_ms);
-    } else { /* the others' turn */
-        session_unpark(session);
-        session_park(session, PARK_DIGEST, 0);
-    }
-    return hub->parked[PARK_DIGEST].first != NULL;
+    const parked_t *parked = &hub->parked[PARK_TURN];
+    for (unsigned i = 0; i < TICK_TURNS && parked->first; i++)
+        payload_resume(parked->first, false, now_ms);
+    return parked->first;
 }
 
 bool hub_tick(hub_t *hub, int64_t now_ms)
@@ -180,7 +172,7 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     hub->now_ms = now_ms;
     bool more = tick_timeouts(hub, now_ms);
     more |= tick_delayed(hub, now_ms);
-    more |= tick_digests(hub, now_ms);
+    more |= tick_turns(hub, now_ms);
     more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
     more |= notify_tick(hub); /* behind all that changes stores: it ends who could not be told */
     if (hub->sync_ms <= now_ms)
@@ -199,6 +191,8 @@ void hub_sync(hub_t *hub, int64_t now_ms)
 
 int64_t hub_next_due(const hub_t *hub)
 {
+    if (hub->parked[PARK_TURN].first)
+        return 0;
     int64_t due_ms = engine_next_due(hub->engine);
     if (hub->oldest && hub->oldest->active_ms + hub->settings->timeout_ms < due_ms)
         due_ms = hub->oldest->active_ms + hub->settings->timeout_ms;
@@ -216,7 +210,11 @@ int64_t hub_next_due(const hub_t *hub)
 
 bool hub_parked(const hub_t *hub)
 {
-    return hub->parked[PARK_VERIFY].first || hub->parked[PARK_DELAY].first || hub->parked[PARK_DIGEST].first;
+    for (int park = 0; park < PARK_COUNT; park++) {
+        if (hub->parked[park].first)
+            return true;
+    }
+    return false;
 }
 
 void hub_stop(hub_t *hub, int64_t now_ms)

@@ -104,7 +104,7 @@ bool hub_tick(hub_t *hub, int64_t now_ms);
 void hub_sync(hub_t *hub, int64_t now_ms);
 /* When hub_tick has something to do next: monotonic ms; INT64_MAX = nothing planned. */
 int64_t hub_next_due(const hub_t *hub);
-/* Whether a session waits for a password to be verified or for a delayed answer. */
+/* Whether a session waits: for a password to be verified, a delayed answer, its next turn. */
 bool hub_parked(const hub_t *hub);
 /* The broker stops: every session gets `bye` and ends. */
 void hub_stop(hub_t *hub, int64_t now_ms);

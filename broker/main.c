@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The program `kvbroker`: from arguments to settings to a running broker. Knows nothing of sockets or the
  * protocol. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "broker/broker.h"
 #include "broker/config.h"
@@ -180,6 +183,7 @@ static void descriptors_raise(void)
 static int serve(const settings_t *settings)
 {
     char problem[CONFIG_PROBLEM_SIZE];
+    signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no broker */
     descriptors_raise();
     broker_t *broker = broker_new(settings, problem, sizeof problem);
     if (broker == NULL) {
@@ -296,8 +300,21 @@ static int arguments_run(int argc, char **argv, arguments_t *arguments)
     }
 }
 
+/* Standard input, output and error that were closed lead nowhere: else a socket would get their numbers, and
+ * the log would be written to it. */
+static bool standard_files_hold(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!standard_files_hold())
+        return EXIT_FAILURE;
     if (sodium_init() < 0) {
         fputs("kvbroker: the system gives no random numbers (libsodium)\n", stderr);
         return EXIT_FAILURE;

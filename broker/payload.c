@@ -12,9 +12,11 @@
 #include "broker/notify.h"
 
 enum {
-    WARM_AHEAD = 64,    /* requests whose keys are named to the engine at once */
-    WARM_STORE = 50000, /* keys from which on a store is larger than the processor's caches */
-    CHANGE_ROOM = 512   /* bytes of the longest answer to a method that changes something */
+    WARM_AHEAD = 64,       /* requests whose keys are named to the engine at once */
+    WARM_STORE = 50000,    /* keys from which on a store is larger than the processor's caches */
+    CHANGE_ROOM = 512,     /* bytes of the longest answer to a method that changes something */
+    WAITING_TURN = 524288, /* bytes of waiting payloads and their answers in one turn, about */
+    WORK_TURN = 20000      /* things looked at in one turn (run_t): some milliseconds */
 };
 
 static const char overflow_text[] = "answer exceeds limits/message: ask for less";
@@ -113,7 +115,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     request.now_ms = now_ms;
     rpc_write_result(&run->answer, message->msgid);
     status_t status = dispatch(&request, method, message);
-    if (owed && run->answer.failed && run_count(run, limits)) {
+    if (owed && run->answer.failed && session->park == PARK_NONE && run_count(run, limits)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
         buffer_truncate(&run->answer, before);
         buffer_bound(&run->answer, run_limit(run, limits));
@@ -131,6 +133,18 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     registry_review_noted(hub->registry);
 }
 
+/* The message that began at byte BEGIN is to be read again in another turn. */
+static void run_rewind(session_t *session, const rpc_message_t *message, size_t begin)
+{
+    stats_t *stats = &session->hub->stats;
+    session->run.at = begin;
+    session->run.done--;
+    if (message->kind == RPC_REQUEST)
+        stats->requests_total--;
+    else
+        stats->notifications_total--;
+}
+
 /* Handles the next message. False at the end of the payload. */
 static bool run_step(session_t *session, int64_t now_ms)
 {
@@ -138,6 +152,7 @@ static bool run_step(session_t *session, int64_t now_ms)
     const limits_t *limits = &session->hub->settings->limits;
     if (run->done > 0 && run->at == run->payload.size)
         return false;
+    size_t begin = run->at;
     rpc_message_t message;
     switch (rpc_read(run->payload, &run->at, &message)) {
     case RPC_STEP_END:
@@ -167,6 +182,8 @@ static bool run_step(session_t *session, int64_t now_ms)
                            message.msgid, message.answered, before);
     } else if (!run->overflow) {
         request_run(session, &message, now_ms);
+        if (session->park == PARK_TURN)
+            run_rewind(session, &message, begin);
     } else if (message.kind == RPC_REQUEST) {
         run_overflow(session, message.msgid);
     }
@@ -176,13 +193,14 @@ static bool run_step(session_t *session, int64_t now_ms)
 /* Keeps what is left of the payload while its request is parked: what it was borrowed from goes away. */
 static bool run_keep(run_t *run)
 {
+    if (run->rest)
+        return true;
     size_t left = run->payload.size - run->at;
     uint8_t *rest = malloc(left + 1);
     if (!rest)
         return false;
     if (run->payload.data)
         memcpy(rest, run->payload.data + run->at, left);
-    free(run->rest);
     run->rest = rest;
     run->offset += run->at;
     run->at = 0;
@@ -219,11 +237,14 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     run_t *run = &session->run;
     session->busy = true;
     hub->acting = session;
+    run->work = 0;
     bool more = true;
     for (unsigned i = 0; more && !session->ended && !session->leaving && session->park == PARK_NONE; i++) {
         if (i % WARM_AHEAD == 0)
             run_warm(session);
         more = run_step(session, now_ms);
+        if (run->work >= WORK_TURN && !session->ended && session->park == PARK_NONE)
+            session_park(session, PARK_TURN, 0);
     }
     session->busy = false;
     hub->acting = NULL;
@@ -234,6 +255,7 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
         return NULL;
     }
     bool sent = true;
+    session->answered_bytes += run->answer.size;
     if (run->answer.size > 0 || run->envelope.size > 0)
         sent = hub->ops->send(hub->context, session->connection, session->identity,
                               buffer_bytes(&run->envelope), &run->answer);
@@ -279,12 +301,11 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
     return run_continue(session, now_ms);
 }
 
-session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
+/* Ends the request that the session was parked at for PARK. */
+static void request_resume(session_t *session, park_t park, bool matched, int64_t now_ms)
 {
     run_t *run = &session->run;
     size_t before = run->answer.size;
-    park_t park = session->park;
-    session_unpark(session);
     buffer_bound(&run->answer, run_limit(run, &session->hub->settings->limits));
     rpc_write_result(&run->answer, run->msgid);
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
@@ -293,14 +314,18 @@ session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
     status_t status;
     if (park == PARK_VERIFY)
         status = auth_finish(&request, matched);
-    else if (park == PARK_DIGEST)
-        status = digest_finish(&request);
     else
         status = request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
     request_finish(&request, status, run->msgid, run->answer_owed, before);
-    session = run_continue(session, now_ms);
+}
+
+/* Runs payloads that wait, in their order, as many as one turn may take. Returns as payload_start. */
+static session_t *waiting_run(session_t *session, int64_t now_ms)
+{
+    uint64_t end = session->answered_bytes + WAITING_TURN;
     waiting_t *waiting;
-    while (session && session->park == PARK_NONE && (waiting = session_dequeue(session))) {
+    while (session && session->park == PARK_NONE && session->answered_bytes < end &&
+           (waiting = session_dequeue(session))) {
         arrival_t arrival = {
             .connection = session->connection,
             .envelope = bytes_of(waiting->bytes, waiting->envelope_size),
@@ -308,10 +333,24 @@ session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
                 bytes_of(waiting->bytes + waiting->envelope_size, waiting->size - waiting->envelope_size),
             .fault = waiting->fault,
         };
+        session->answered_bytes += waiting->size;
         session = payload_start(session, &arrival, now_ms);
         free(waiting);
     }
+    if (session && session->park == PARK_NONE && session->waiting)
+        session_park(session, PARK_TURN, 0);
     return session;
+}
+
+session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
+{
+    park_t park = session->park;
+    session_unpark(session);
+    if (park != PARK_TURN)
+        request_resume(session, park, matched, now_ms);
+    if (session->run.rest) /* else it was parked between two payloads */
+        session = run_continue(session, now_ms);
+    return session ? waiting_run(session, now_ms) : NULL;
 }
 
 void payload_push_bye(session_t *session, const char *reason)

@@ -98,7 +98,8 @@ void session_touch(session_t *session, int64_t now_ms)
 static status_t session_join(session_t *session, client_t *client, int64_t now_ms)
 {
     hub_t *hub = session->hub;
-    if (!client_exists(client) && registry_open(hub->registry, client, now_ms) != STATUS_OK)
+    bool above_limit = session->role == ROLE_MANAGER;
+    if (!client_exists(client) && registry_open(hub->registry, client, above_limit, now_ms) != STATUS_OK)
         return STATUS_RESOURCE_EXHAUSTED;
     session->client = client;
     session->unproven = false;
@@ -202,6 +203,7 @@ void session_park(session_t *session, park_t park, int64_t until_ms)
     session->park = park;
     session->park_until_ms = until_ms;
     session->next_parked = NULL;
+    session->parked_link = parked->tail;
     *parked->tail = session;
     parked->tail = &session->next_parked;
 }
@@ -211,12 +213,12 @@ void session_unpark(session_t *session)
     if (session->park == PARK_NONE)
         return;
     parked_t *parked = &session->hub->parked[session->park];
-    session_t **link = &parked->first;
-    while (*link != session)
-        link = &(*link)->next_parked;
-    *link = session->next_parked;
-    if (!*link)
-        parked->tail = link;
+    session_t *next = session->next_parked;
+    *session->parked_link = next;
+    if (next)
+        next->parked_link = session->parked_link;
+    else
+        parked->tail = session->parked_link;
     session->park = PARK_NONE;
 }
 

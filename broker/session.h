@@ -49,6 +49,7 @@ typedef struct run {
     uint64_t done;     /* messages read */
     buffer_t answer;   /* answers so far */
     buffer_t envelope; /* to send back before the answer; empty for DEALER */
+    uint64_t work;     /* done in this turn: things looked at, by requests that look at many */
     uint64_t total;    /* messages in the whole payload where they were counted, else 0 */
     bool overflow;     /* an answer did not fit: nothing more is carried out */
     bool answer_owed;  /* parked: the request under way is no notification */
@@ -59,7 +60,7 @@ typedef enum park {
     PARK_NONE,
     PARK_VERIFY, /* until the verifier has looked at a password */
     PARK_DELAY,  /* until a time: a wrong secret */
-    PARK_DIGEST, /* until the engine has gone through a store */
+    PARK_TURN,   /* until the next turn: there is more to do than one may take */
     PARK_COUNT
 } park_t;
 
@@ -74,28 +75,30 @@ typedef struct session {
     uint64_t id;       /* never used twice: what a verifier's answer names */
     int64_t active_ms; /* monotonic: its latest message */
     role_t role;
-    bool unproven;               /* under a claimed name, secret not given: belongs to no client */
-    bool enveloped;              /* a payload came in an envelope: nothing is pushed */
-    bool busy;                   /* its payload runs right now: it is freed when that is through */
-    bool leaving;                /* asked `bye`: ends after the answer */
-    bool ended;                  /* ended, to be freed when the payload that runs is through */
-    park_t park;                 /* what the request under way waits for */
-    int64_t park_until_ms;       /* PARK_DELAY */
-    struct session *next_parked; /* in hub->parked[park] */
-    run_t run;                   /* the payload under way, where parked or running */
-    waiting_t *waiting;          /* payloads behind it, first come first */
+    bool unproven;                /* under a claimed name, secret not given: belongs to no client */
+    bool enveloped;               /* a payload came in an envelope: nothing is pushed */
+    bool busy;                    /* its payload runs right now: it is freed when that is through */
+    bool leaving;                 /* asked `bye`: ends after the answer */
+    bool ended;                   /* ended, to be freed when the payload that runs is through */
+    park_t park;                  /* what the request under way waits for */
+    int64_t park_until_ms;        /* PARK_DELAY */
+    struct session *next_parked;  /* in hub->parked[park] */
+    struct session **parked_link; /* what points to it there */
+    run_t run;                    /* the payload under way, where parked or running */
+    waiting_t *waiting;           /* payloads behind it, first come first */
     waiting_t **waiting_tail;
     size_t waiting_count;
     size_t waiting_bytes;
-    bytes_t identity;       /* socket identity, owned */
-    char *peer;             /* address of the other end, owned */
-    char *user;             /* the account it is a manager by, owned; NULL */
-    bytes_t about;          /* parked: the account of an `auth`, the client of a `digest`; owned */
-    const ticket_t *ticket; /* for events, in the hub's table; NULL = none asked for */
-    bool watching;          /* changes of its store are pushed to it */
-    bool behind;            /* stands in the hub's list: pushes after `pushed` are owed */
-    uint64_t pushed;        /* watching: seq up to which it was told */
-    uint64_t own_until;     /* watching: up to this seq it is told its own changes too */
+    uint64_t answered_bytes; /* of its answers, and of the payloads that waited */
+    bytes_t identity;        /* socket identity, owned */
+    char *peer;              /* address of the other end, owned */
+    char *user;              /* the account it is a manager by, owned; NULL */
+    bytes_t about;           /* parked: the account of an `auth`; may hold any characters; owned */
+    const ticket_t *ticket;  /* for events, in the hub's table; NULL = none asked for */
+    bool watching;           /* changes of its store are pushed to it */
+    bool behind;             /* stands in the hub's list: pushes after `pushed` are owed */
+    uint64_t pushed;         /* watching: seq up to which it was told */
+    uint64_t own_until;      /* watching: up to this seq it is told its own changes too */
     struct session *next_behind;
 } session_t;
 
@@ -104,7 +107,7 @@ typedef struct session {
 KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arrival, int64_t now_ms);
 
 /* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
- * while its name is claimed), or was refused for limits/clients. */
+ * while its name is claimed), or was refused for limits/clients, which do not hold for a manager. */
 void session_admit(session_t *session, int64_t now_ms);
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
@@ -134,7 +137,7 @@ void session_touch(session_t *session, int64_t now_ms);
 actor_t session_actor(const session_t *session);
 
 /* Parks the request under way, until UNTIL_MS (PARK_DELAY, which comes in order of time; of no meaning
- * elsewhere) or until what PARK says has come. */
+ * elsewhere) or until what PARK says has come. Of PARK_TURN it is carried out anew from its beginning. */
 void session_park(session_t *session, park_t park, int64_t until_ms);
 /* The request under way goes on. */
 void session_unpark(session_t *session);

@@ -35,11 +35,24 @@ status_t handle_auth(request_t *request)
     return STATUS_OK;
 }
 
+/* Lets in a session that was refused for limits/clients, now that it is a manager's: else clients who are too
+ * many could not be dealt with. False where that fails. */
+static bool manager_admit(request_t *request)
+{
+    session_t *session = request->session;
+    session->role = ROLE_MANAGER;
+    if (!session->client)
+        session_admit(session, request->now_ms);
+    if (!session_admitted(session))
+        session->role = ROLE_GUEST;
+    return session->role == ROLE_MANAGER;
+}
+
 status_t auth_finish(request_t *request, bool matched)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    const char *client = session->client->id;
+    const char *client = session->client ? session->client->id : "(refused)";
     status_t status =
         accounts_end(hub->accounts, bytes_from_text(session->peer), session->about, matched, request->now_ms);
     char quoted[QUOTE_SIZE];
@@ -50,16 +63,19 @@ status_t auth_finish(request_t *request, bool matched)
         session_about_release(session);
         return request_fail(request, status, "wrong user or password");
     }
+    bool was_manager = session->role == ROLE_MANAGER;
+    if (!manager_admit(request)) {
+        session_about_release(session);
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "the session cannot be let in: try again");
+    }
     hub->stats.auth_success_total++;
-    log_info("client %s authenticated as %s from %s", client, quoted, session->peer);
+    log_info("client %s authenticated as %s from %s", session->client->id, quoted, session->peer);
     free(session->user);
     session->user = (char *)(uintptr_t)session->about.data; /* an account's name holds no zero */
     session->about = (bytes_t){0};
-    if (session->role != ROLE_MANAGER) {
-        session->role = ROLE_MANAGER;
+    if (!was_manager)
         engine_record(hub->engine, CHANGE_ROLE, session->client, bytes_from_text(role_text(session->role)),
                       session_actor(session));
-    }
     rpc_write_map(request->answer, 1);
     rpc_write_text(request->answer, "role");
     rpc_write_text(request->answer, role_text(session->role));

@@ -88,6 +88,7 @@ status_t handle_replay(request_t *request)
         }
         seq++;
     }
+    request->session->run.work += seq - args->after_seq;
     rpc_close_array(answer, mark, count);
     rpc_write_text(answer, "seq");
     rpc_write_uint(answer, seq);

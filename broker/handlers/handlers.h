@@ -23,7 +23,4 @@ static inline size_t request_page_bytes(const request_t *request)
 /* Finishes an `auth` that was parked: appends the result to request->answer or fails. */
 KV_MUST_USE status_t auth_finish(request_t *request, bool matched);
 
-/* Finishes a `digest` that was parked: appends the result, or fails where its client is gone. */
-KV_MUST_USE status_t digest_finish(request_t *request);
-
 #endif

@@ -8,15 +8,6 @@ enum {
     WRONG_SECRET_DELAY_MS = 1000 /* PROTOCOL.md section 3 */
 };
 
-/* Whether CLIENT has no entry but such whose time has come. */
-static bool store_is_empty(request_t *request, const client_t *client)
-{
-    engine_walk_t walk;
-    entry_t entry;
-    engine_walk_begin(&walk, request->hub->engine, client->store, (bytes_t){0}, NULL, request->now_ms);
-    return !engine_walk_next(&walk, &entry);
-}
-
 /* A secret for a name that nobody has claimed: claims it. */
 static status_t name_claim(request_t *request)
 {
@@ -26,7 +17,13 @@ static status_t name_claim(request_t *request)
     if (client->session_count > 1 || client->unproven)
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name has other sessions: it can be claimed only by its one session");
-    if (!store_is_empty(request, client))
+    engine_walk_t walk;
+    entry_t entry;
+    engine_walk_begin(&walk, request->hub->engine, client->store, (bytes_t){0}, NULL, request->now_ms);
+    bool keys = engine_walk_next(&walk, &entry);
+    if (engine_walk_broken(&walk))
+        return request_again(request);
+    if (keys)
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name has keys: only an empty store can be claimed");
     secret_hash(request->args.secret, client->claim);

@@ -4,7 +4,7 @@
 
 #include "broker/handlers/handlers.h"
 
-enum { DIGEST_BUDGET = 5000 }; /* entries that a `digest` goes through before it is parked: a millisecond */
+enum { DIGEST_TURN = 4000 }; /* entries of a digest that is made, in one turn: below a millisecond */
 
 static void value_write(buffer_t *answer, const entry_t *entry)
 {
@@ -77,7 +77,7 @@ static status_t client_create(request_t *request)
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name is claimed already: leave out `secret`");
     }
-    if (registry_open(registry, client, request->now_ms) != STATUS_OK) {
+    if (registry_open(registry, client, false, request->now_ms) != STATUS_OK) {
         registry_review(registry, client);
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
                             "limits/clients is reached: forget a client first");
@@ -117,6 +117,8 @@ status_t handle_put(request_t *request)
     }
     if (created)
         registry_undo(request->hub->registry, request->client);
+    if (status == STATUS_RESOURCE_EXHAUSTED && !limit)
+        return request_again(request);
     if (status == STATUS_FAILED_PRECONDITION)
         return condition_fail(request, revision);
     return request_fail(request, status, "%s is reached: delete keys, or ask for a higher limit", limit);
@@ -171,6 +173,8 @@ status_t handle_list(request_t *request)
         count++;
         more = engine_walk_next(&walk, &entry);
     }
+    if (engine_walk_broken(&walk))
+        return request_again(request);
     rpc_close_array(answer, mark, count);
     rpc_write_text(answer, "more");
     rpc_write_bool(answer, more);
@@ -179,10 +183,13 @@ status_t handle_list(request_t *request)
     return STATUS_OK;
 }
 
-static status_t digest_write(request_t *request)
+status_t handle_digest(request_t *request)
 {
     engine_t *engine = request->hub->engine;
     store_t *store = request->client->store;
+    /* The first digest of a large store goes through all of it: others are served in between. */
+    if (!engine_digest_prepare(engine, store, request->now_ms, DIGEST_TURN))
+        return request_again(request);
     uint64_t digest = engine_digest(engine, store, request->now_ms);
     rpc_write_map(request->answer, 3);
     rpc_write_text(request->answer, "seq");
@@ -192,28 +199,4 @@ static status_t digest_write(request_t *request)
     rpc_write_text(request->answer, "keys");
     rpc_write_uint(request->answer, store_keys(store));
     return STATUS_OK;
-}
-
-status_t handle_digest(request_t *request)
-{
-    session_t *session = request->session;
-    if (engine_digest_prepare(request->hub->engine, request->client->store, request->now_ms, DIGEST_BUDGET))
-        return digest_write(request);
-    /* The first digest of a large store goes through all of it: others are served in between. */
-    if (!session_about_keep(session, client_id(request->client)))
-        return request_fail(request, STATUS_UNAVAILABLE,
-                            "out of memory to go through the store: try again later");
-    session_park(session, PARK_DIGEST, 0);
-    return STATUS_OK;
-}
-
-status_t digest_finish(request_t *request)
-{
-    session_t *session = request->session;
-    request->client = registry_find(request->hub->registry, session->about);
-    session_about_release(session);
-    if (!request->client || !client_exists(request->client))
-        return request_fail(request, STATUS_NOT_FOUND,
-                            "the client is gone: `clients` lists those that are there");
-    return digest_write(request);
 }

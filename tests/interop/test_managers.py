@@ -32,9 +32,9 @@ def attempt(client, user, password):
     return None
 
 
-def from_address(endpoint, address):
-    """The endpoint, reached from a loopback address of one's choice (zmq_tcp(7): source;destination)."""
-    return endpoint.replace("tcp://", f"tcp://{address}:0;")
+def two_addresses(folder):
+    """Endpoints of a broker that sees two addresses: that of this machine's tcp, and that of this user over ipc."""
+    return ["tcp://127.0.0.1:*", f"ipc://{folder}/requests"]
 
 
 # -- auth
@@ -152,9 +152,9 @@ def test_throttling__guesses_side_by_side_gain_nothing():
         assert set(codes) == {"UNAUTHENTICATED", "RESOURCE_EXHAUSTED"}
 
 
-def test_throttling__sessions_that_leave_before_their_answer__count_as_failures():
-    with Broker(hashes={"slow": real_hash("eve")}) as broker:
-        endpoint = from_address(broker.request_endpoint, "127.0.0.2")
+def test_throttling__sessions_that_leave_before_their_answer__count_as_failures(tmp_path):
+    with Broker(hashes={"slow": real_hash("eve")}, requests=two_addresses(tmp_path)) as broker:
+        endpoint = broker.request_endpoints[1]
         for _ in range(10):  # so that those behind them are not verified when they leave
             broker.client().request("auth", "slow", "nope")
         guessers = [broker.client(f"guesser-{number}", endpoint=endpoint) for number in range(12)]
@@ -169,13 +169,42 @@ def test_throttling__sessions_that_leave_before_their_answer__count_as_failures(
             assert attempt(guesser, "slow", "eve").code == "RESOURCE_EXHAUSTED"
 
 
-def test_throttling__another_account_and_another_address_stay_free():
-    with Broker(accounts={"adam": "eve", "berta": "rose"}) as broker:
-        with broker.client(endpoint=from_address(broker.request_endpoint, "127.0.0.2")) as guesser:
+def test_throttling__another_account_and_another_address_stay_free(tmp_path):
+    with Broker(accounts={"adam": "eve", "berta": "rose"}, requests=two_addresses(tmp_path)) as broker:
+        with broker.client(endpoint=broker.request_endpoints[1]) as guesser:
             assert failures_until_refused(guesser, "adam")[-1].code == "RESOURCE_EXHAUSTED"
             assert attempt(guesser, "berta", "rose") is None
         with broker.client() as neighbour:
             assert attempt(neighbour, "adam", "eve") is None
+
+
+def test_throttling__addresses_of_loopback_are_one():
+    with Broker() as broker:
+        port = broker.request_endpoint.rpartition(":")[2]
+        codes = []
+        for number in range(2, 30):
+            with broker.client(endpoint=f"tcp://127.0.0.{number}:0;127.0.0.1:{port}") as guesser:
+                codes.append(attempt(guesser, "adam", "nope").code)
+        assert codes[:5] == ["UNAUTHENTICATED"] * 5
+        assert "RESOURCE_EXHAUSTED" in codes
+
+
+def test_client_limit__a_manager_is_let_in_above_it():
+    with Broker(options={"limits/clients": 4}) as broker:
+        for number in range(4):  # names with a key stay while the broker runs
+            with broker.client(f"squatter-{number}") as squatter:
+                squatter.call("put", "k", "v")
+        with broker.client() as guest, broker.client("late/1") as adam:
+            assert guest.code("ping") == "RESOURCE_EXHAUSTED"
+            assert adam.code("ping") == "RESOURCE_EXHAUSTED"
+            assert attempt(adam, "adam", "nope").code == "UNAUTHENTICATED"
+            assert adam.code("ping") == "RESOURCE_EXHAUSTED"
+            assert adam.call("auth", "adam", "eve") == {"role": "manager"}
+            assert clients_of(adam)["late"]["role"] == "manager"
+            assert guest.code("ping") == "RESOURCE_EXHAUSTED"
+            assert adam.call("forget", "squatter-0") is True
+            assert adam.call("forget", "squatter-1") is True
+            assert guest.call("ping") == "pong"
 
 
 def test_throttling__unknown_accounts_are_throttled_too():
