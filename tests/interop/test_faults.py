@@ -109,7 +109,7 @@ def test_identity__of_any_bytes__is_served(identity):
             ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", identity)
             head = [RawPeer.COMMAND | RawPeer.LONG] if len(ready) > 255 else [RawPeer.COMMAND, len(ready)]
             peer.send(bytes(head) + (struct.pack(">Q", len(ready)) if len(ready) > 255 else b"") + ready)
-            peer.read_frame()
+            peer.read_any_frame()
             peer.send_frame(pack([0, 1, "hello", []]))
             (answer,) = unpack_all(peer.read_frame()[1])
             assert answer[2] is None
