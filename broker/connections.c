@@ -7,12 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "broker/fd_table.h"
 #include "broker/monitor.h"
 
-enum {
-    DESCRIPTORS_STEP = 1024, /* the table grows by so many */
-    QUIET_FLOOR = 64         /* see connections_settle */
-};
+enum { QUIET_FLOOR = 64 }; /* see connections_settle */
 
 static const char monitor_endpoint[] = "inproc://requests.monitor";
 
@@ -23,10 +21,9 @@ typedef struct descriptor {
 } descriptor_t;
 
 struct connections {
-    monitor_t monitor;         /* of the request socket */
-    descriptor_t *descriptors; /* by number */
-    size_t size;               /* of `descriptors` */
-    size_t open;               /* accepted and not closed */
+    monitor_t monitor;      /* of the request socket */
+    fd_table_t descriptors; /* descriptor_t */
+    size_t open;            /* accepted and not closed */
     connection_t *lost;
     uint64_t messages; /* payloads read in all */
 };
@@ -42,6 +39,7 @@ connections_t *connections_new(void *zmq_context, void *socket)
     connections_t *connections = calloc(1, sizeof *connections);
     if (!connections)
         return NULL;
+    fd_table_init(&connections->descriptors, sizeof(descriptor_t));
     if (!monitor_open(&connections->monitor, zmq_context, socket, monitor_endpoint))
         connections_destroy(&connections);
     return connections;
@@ -59,14 +57,15 @@ void connections_destroy(connections_t **self)
     if (!connections)
         return;
     monitor_close(&connections->monitor);
-    for (size_t i = 0; i < connections->size; i++) {
-        while (connections->descriptors[i].connections) {
-            connection_t *connection = connections->descriptors[i].connections;
-            connections->descriptors[i].connections = connection->next;
+    descriptor_t *descriptors = connections->descriptors.rows;
+    for (size_t i = 0; i < connections->descriptors.count; i++) {
+        while (descriptors[i].connections) {
+            connection_t *connection = descriptors[i].connections;
+            descriptors[i].connections = connection->next;
             connection_free(connection);
         }
     }
-    free(connections->descriptors);
+    fd_table_release(&connections->descriptors);
     free(connections);
     *self = NULL;
 }
@@ -74,22 +73,6 @@ void connections_destroy(connections_t **self)
 void *connections_socket(connections_t *connections)
 {
     return connections->monitor.socket;
-}
-
-/* The descriptor numbered FD, its row made where the table is too short. NULL where memory is refused. */
-static descriptor_t *descriptor_at(connections_t *connections, int fd)
-{
-    size_t index = (size_t)fd;
-    if (index >= connections->size) {
-        size_t size = (index / DESCRIPTORS_STEP + 1) * DESCRIPTORS_STEP;
-        descriptor_t *grown = realloc(connections->descriptors, size * sizeof *grown);
-        if (!grown)
-            return NULL;
-        memset(grown + connections->size, 0, (size - connections->size) * sizeof *grown);
-        connections->descriptors = grown;
-        connections->size = size;
-    }
-    return &connections->descriptors[index];
 }
 
 static void connection_lose(connections_t *connections, connection_t *connection)
@@ -110,12 +93,12 @@ static void descriptor_lose(connections_t *connections, descriptor_t *descriptor
 
 static void event_apply(connections_t *connections, bool open, int fd, uint64_t last_serial)
 {
-    descriptor_t *descriptor = fd >= 0 ? descriptor_at(connections, fd) : NULL;
+    descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
     if (!descriptor)
         return;
     descriptor_lose(connections, descriptor);
-    if (descriptor->open != open)
-        connections->open += open ? 1 : (size_t)-1;
+    connections->open += open;
+    connections->open -= descriptor->open;
     descriptor->open = open;
     if (open)
         descriptor->floor = last_serial;
@@ -132,7 +115,7 @@ void connections_drain(connections_t *connections, uint64_t last_serial)
 connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial)
 {
     connections->messages++;
-    descriptor_t *descriptor = fd >= 0 ? descriptor_at(connections, fd) : NULL;
+    descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
     if (!descriptor)
         return NULL;
     connection_t *connection = descriptor->connections;
@@ -162,7 +145,8 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
 
 static void connection_unlink(connections_t *connections, connection_t *connection)
 {
-    connection_t **link = &connections->descriptors[connection->fd].connections;
+    descriptor_t *descriptors = connections->descriptors.rows;
+    connection_t **link = &descriptors[connection->fd].connections;
     while (*link != connection)
         link = &(*link)->next;
     *link = connection->next;

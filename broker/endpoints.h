@@ -8,6 +8,8 @@
 
 #include "common/status.h"
 
+enum { SOCKET_HANDSHAKE_MS = 5000 }; /* a peer that has not introduced itself by then is closed */
+
 /* A socket option whose value is an int, zmq_setsockopt(3). */
 typedef struct socket_option {
     int name;

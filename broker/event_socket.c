@@ -11,15 +11,14 @@
 
 #include "broker/admission.h"
 #include "broker/endpoints.h"
+#include "broker/fd_table.h"
 #include "broker/monitor.h"
 
 enum {
     FRAME_BYTES = 512,        /* of a frame from a subscriber; above, libzmq ends the connection */
     SUBSCRIPTION_BYTES = 256, /* of a subscription, PROTOCOL.md 6.1 */
     SUBSCRIPTIONS_MAX = 1024, /* messages of a connection */
-    SUBSCRIPTION_QUEUE = 8,   /* unread subscriptions a connection */
-    HANDSHAKE_MS = 5000,
-    DESCRIPTORS_STEP = 1024
+    SUBSCRIPTION_QUEUE = 8    /* unread subscriptions a connection */
 };
 
 typedef struct subscriber {
@@ -32,8 +31,7 @@ typedef struct subscriber {
 struct event_socket {
     void *socket;
     monitor_t monitor;
-    subscriber_t *subscribers;        /* by descriptor */
-    size_t size;                      /* of `subscribers` */
+    fd_table_t subscribers;           /* subscriber_t */
     size_t open;                      /* connections */
     uint64_t drains;                  /* so far */
     char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
@@ -44,7 +42,7 @@ static bool options_set(void *socket)
 {
     int64_t frame = FRAME_BYTES;
     const socket_option_t options[] = {
-        {ZMQ_PLAIN_SERVER, 1}, {ZMQ_RCVHWM, SUBSCRIPTION_QUEUE}, {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_PLAIN_SERVER, 1}, {ZMQ_RCVHWM, SUBSCRIPTION_QUEUE}, {ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS},
         {ZMQ_XPUB_VERBOSE, 1}, /* every subscription is shown, not the first of its kind alone: each makes a
                                   tie */
         {ZMQ_LINGER, 0},
@@ -64,6 +62,7 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
         free(events);
         return NULL;
     }
+    fd_table_init(&events->subscribers, sizeof(subscriber_t));
     events->endpoint_count = settings->event_count;
     events->socket = zmq_socket(zmq_context, ZMQ_XPUB);
     if (!events->socket || !options_set(events->socket) ||
@@ -88,7 +87,7 @@ void event_socket_destroy(event_socket_t **self, int linger_ms)
         zmq_setsockopt(events->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close(events->socket);
     }
-    free(events->subscribers);
+    fd_table_release(&events->subscribers);
     free(events->endpoints);
     free(events);
     *self = NULL;
@@ -111,34 +110,17 @@ bool event_socket_has_peers(const event_socket_t *events)
 
 /* ---- Who is there ----------------------------------------------------------------------------- */
 
-static subscriber_t *subscriber_at(event_socket_t *events, int fd)
-{
-    size_t index = (size_t)fd;
-    if (fd < 0)
-        return NULL;
-    if (index >= events->size) {
-        size_t size = (index / DESCRIPTORS_STEP + 1) * DESCRIPTORS_STEP;
-        subscriber_t *grown = realloc(events->subscribers, size * sizeof *grown);
-        if (!grown)
-            return NULL;
-        memset(grown + events->size, 0, (size - events->size) * sizeof *grown);
-        events->subscribers = grown;
-        events->size = size;
-    }
-    return &events->subscribers[index];
-}
-
 /* Drains the monitor; a descriptor that was accepted or closed is tied to nothing. */
 static void monitor_drain(event_socket_t *events)
 {
     bool accepted;
     int fd;
     while (monitor_next(&events->monitor, &accepted, &fd)) {
-        subscriber_t *subscriber = subscriber_at(events, fd);
+        subscriber_t *subscriber = fd_table_at(&events->subscribers, fd);
         if (!subscriber)
             continue;
-        if (subscriber->open != accepted)
-            events->open += accepted ? 1 : (size_t)-1;
+        events->open += accepted;
+        events->open -= subscriber->open;
         *subscriber = (subscriber_t){.open = accepted, .since = events->drains};
     }
 }
@@ -166,7 +148,7 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
     const char *user_id = zmq_msg_gets(message, "User-Id");
     const uint8_t *data = zmq_msg_data(message);
     size_t size = zmq_msg_size(message);
-    subscriber_t *subscriber = user_id ? subscriber_at(events, fd) : NULL;
+    subscriber_t *subscriber = user_id ? fd_table_at(&events->subscribers, fd) : NULL;
     if (!subscriber || !subscriber->open || subscriber->since == events->drains)
         return false; /* libzmq's own, of a peer that is gone; or of a predecessor */
     uint64_t ticket = strtoull(user_id, NULL, 10);
@@ -199,8 +181,9 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
 void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
 {
     monitor_drain(events);
-    for (size_t fd = 0; fd < events->size; fd++) {
-        const subscriber_t *subscriber = &events->subscribers[fd];
+    const subscriber_t *subscribers = events->subscribers.rows;
+    for (size_t fd = 0; fd < events->subscribers.count; fd++) {
+        const subscriber_t *subscriber = &subscribers[fd];
         if (!subscriber->open || (subscriber->ticket == 0 && !strict))
             continue;
         if (subscriber->ticket == 0 || !tickets_valid(tickets, subscriber->ticket))

@@ -16,7 +16,6 @@
 enum {
     BACKLOG = 4096,        /* connections that wait to be accepted */
     QUEUE = 256,           /* unread messages a connection */
-    HANDSHAKE_MS = 5000,   /* a peer that says nothing for so long is closed */
     KEEPALIVE_S = 10,      /* a probe to a silent peer's system, and between probes */
     KEEPALIVE_PROBES = 3,  /* without an answer to so many it is gone */
     UNTAKEN_MS = 30000,    /* a peer's system that takes no byte for so long is gone */
@@ -51,7 +50,7 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         {ZMQ_RCVHWM, QUEUE},
         {ZMQ_SNDHWM, 0}, /* counted in bytes here: see request_socket_send */
         {ZMQ_BACKLOG, BACKLOG},
-        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS},
         /* Not ZMTP heartbeats: libzmq 4.3.4 aborts at one that is due on a connection that was reset while
          * its queue was full (two peers with one identity and 1,001 messages suffice: the second is never
          * read). */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/page.h"
 #include "broker/notify.h"
 
 enum { REPLAY_SCAN = 20000 }; /* events of the log that one `replay` looks at: some milliseconds */
@@ -69,27 +70,19 @@ status_t handle_replay(request_t *request)
     uint64_t seq = args->after_seq;
     rpc_write_map(answer, 2);
     rpc_write_text(answer, "events");
-    size_t page = answer->size;
-    size_t mark = rpc_open_array(answer);
-    uint32_t count = 0;
-    for (unsigned scanned = 0; seq < now && count < args->limit && scanned < REPLAY_SCAN; scanned++) {
+    page_t page = page_begin(request);
+    for (unsigned scanned = 0; seq < now && page_open(&page) && scanned < REPLAY_SCAN; scanned++) {
         event_t event;
         event_log_read(hub->log, seq + 1, &event);
         if (!(args->given & OPTION_OF_CLIENT) || bytes_equal(event.client, args->of_client)) {
-            size_t before = answer->size;
             event_write(answer, &event);
-            if (answer->failed)
+            if (!page_add(&page))
                 break;
-            if (count > 0 && answer->size - page > request_page_bytes(request)) {
-                buffer_truncate(answer, before);
-                break;
-            }
-            count++;
         }
         seq++;
     }
     request->session->run.work += seq - args->after_seq;
-    rpc_close_array(answer, mark, count);
+    page_end(&page);
     rpc_write_text(answer, "seq");
     rpc_write_uint(answer, seq);
     return STATUS_OK;

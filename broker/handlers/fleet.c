@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/page.h"
 #include "broker/log.h"
 #include "broker/notify.h"
 
@@ -50,21 +51,15 @@ status_t handle_clients(request_t *request)
         registry_next(registry, args->prefix, (args->given & OPTION_AFTER) ? &args->after : NULL);
     rpc_write_map(answer, 2);
     rpc_write_text(answer, "clients");
-    size_t page = answer->size;
-    size_t mark = rpc_open_array(answer);
-    uint32_t count = 0;
-    while (client && count < args->limit && !answer->failed) {
-        size_t before = answer->size;
+    page_t page = page_begin(request);
+    while (client && page_open(&page)) {
         client_write(request, client);
-        if (count > 0 && answer->size - page > request_page_bytes(request)) {
-            buffer_truncate(answer, before);
+        if (!page_add(&page))
             break;
-        }
-        count++;
         bytes_t id = client_id(client);
         client = registry_next(registry, args->prefix, &id);
     }
-    rpc_close_array(answer, mark, count);
+    page_end(&page);
     rpc_write_text(answer, "more");
     rpc_write_bool(answer, client != NULL);
     return STATUS_OK;

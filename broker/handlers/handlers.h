@@ -13,13 +13,6 @@ handler_fn handle_clients, handle_role, handle_forget, handle_stats;            
 
 handler_fn handle_events, handle_replay, handle_watch; /* events.c */
 
-/* Bytes at which a page of `list` or `clients` ends: LIMIT_PAGE_BYTES, less where messages are kept short. */
-static inline size_t request_page_bytes(const request_t *request)
-{
-    uint64_t share = request->hub->settings->limits.message / 8;
-    return share < LIMIT_PAGE_BYTES ? (size_t)share : LIMIT_PAGE_BYTES;
-}
-
 /* Finishes an `auth` that was parked: appends the result to request->answer or fails. */
 KV_MUST_USE status_t auth_finish(request_t *request, bool matched);
 

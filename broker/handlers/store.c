@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/page.h"
 
 enum { DIGEST_TURN = 4000 }; /* entries of a digest that is made, in one turn: below a millisecond */
 
@@ -159,23 +160,17 @@ status_t handle_list(request_t *request)
                       (args->given & OPTION_AFTER) ? &args->after : NULL, request->now_ms);
     rpc_write_map(answer, 3);
     rpc_write_text(answer, "entries");
-    size_t page = answer->size;
-    size_t mark = rpc_open_array(answer);
-    uint32_t count = 0;
+    page_t page = page_begin(request);
     bool more = engine_walk_next(&walk, &entry);
-    while (more && count < args->limit && !answer->failed) {
-        size_t before = answer->size;
+    while (more && page_open(&page)) {
         row_write(answer, &entry);
-        if (count > 0 && answer->size - page > request_page_bytes(request)) {
-            buffer_truncate(answer, before);
+        if (!page_add(&page))
             break;
-        }
-        count++;
         more = engine_walk_next(&walk, &entry);
     }
     if (engine_walk_broken(&walk))
         return request_again(request);
-    rpc_close_array(answer, mark, count);
+    page_end(&page);
     rpc_write_text(answer, "more");
     rpc_write_bool(answer, more);
     rpc_write_text(answer, "seq");
