@@ -495,8 +495,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_
  * passed, for limits to be noticed. */
 KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);
 
-/* ---- Events
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Events -------------------------------------------------------------------------------- */
 
 /* What an event tells: X (name, number, text). Numbers never change. Up to OTHER they are the broker's, with
  * their text on the wire; from RESET on a watch adds them to its stream (see kvzmq_watch_next). */
@@ -544,8 +543,7 @@ typedef struct kvzmq_event {
     kvzmq_slice_t user;   /* the account or certificate by which that is a manager; size 0 = none */
 } kvzmq_event_t;
 
-/* ---- One's own store: hearing of changes
- * --------------------------------------------------------------------- */
+/* ---- One's own store: hearing of changes --------------------------------------------------- */
 
 /* Called from within a call on the connection, in its thread, for each put, del and expire of its own store
  * that another session, or time, made. EVENT is borrowed until it returns. It must not call the library on
@@ -582,8 +580,7 @@ KVZMQ_EXPORT bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *p
  * kvzmq_fd, then call it with 0; and at least every third of timeout_ms (kvzmq_session). */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms);
 
-/* ---- Watching: every change of one or all stores, for managers
- * ------------------------------------------------- */
+/* ---- Watching: every change of one or all stores, for managers ----------------------------- */
 
 typedef struct kvzmq_watch kvzmq_watch_t;
 
@@ -643,8 +640,10 @@ KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
  *   KVZMQ_TIMEOUT      none came in time
  *   KVZMQ_INTERRUPTED  the connection options' `interrupted` said so
  * Anything else is final, with kvzmq_watch_error: the watch has ended, and what it told before was handed
- * out: KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED  not a manager, or no longer KVZMQ_INVALID_ARGUMENT
- * options are not valid KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION  as for any call */
+ * out:
+ *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED     not a manager, or no longer
+ *   KVZMQ_INVALID_ARGUMENT                             options are not valid
+ *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION     as for any call */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms,
                                                             kvzmq_event_t *event);
 
@@ -665,8 +664,7 @@ typedef struct kvzmq_watch_counts {
 
 KVZMQ_EXPORT void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts);
 
-/* ---- Mirrors: a local copy of one or all stores, for managers
- * -------------------------------------------------- */
+/* ---- Mirrors: a local copy of one or all stores, for managers ------------------------------ */
 
 typedef struct kvzmq_mirror kvzmq_mirror_t;
 
