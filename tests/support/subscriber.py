@@ -152,22 +152,20 @@ class RawSubscriber(RawPeer):
         self.command(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
 
     def initiate(self):
-        flags, welcome = self.read_frame()
+        flags, welcome = self.read_any_frame()
         assert flags & self.COMMAND and welcome.startswith(b"\x07WELCOME"), (flags, welcome)
         self.command(b"\x08INITIATE" + self.metadata(b"Socket-Type", self.kind))
-        flags, ready = self.read_frame()
+        flags, ready = self.read_any_frame()
         assert flags & self.COMMAND and ready.startswith(b"\x05READY"), (flags, ready)
 
     def subscribe(self, topic=b""):
         self.send_frame(b"\x01" + topic)
 
     def message(self):
-        """The next message's frames; commands before it are dropped."""
+        """The next message's frames."""
         frames = []
         while True:
             flags, body = self.read_frame()
-            if flags & self.COMMAND:
-                continue
             frames.append(body)
             if not flags & self.MORE:
                 return frames

@@ -1,0 +1,496 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Who may not hear of events hears nothing: strangers, the demoted, those whose session is over; and what a ticket's
+holder may do to others (PROTOCOL.md 6.1)."""
+
+import contextlib
+import random
+import resource
+import secrets
+import select
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, unpack_all, wait_until
+from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
+
+PART = 10 if SANITIZED else 1
+MIB = 1 << 20
+SLACK = 100 * MIB if SANITIZED else 6 * MIB
+
+
+def seeded():
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+def ticket_with(ticket, username, password):
+    return {**ticket, "username": username, "password": password}
+
+
+def token(size):
+    return secrets.token_urlsafe(size)
+
+
+class Opening(RawSubscriber):
+    """What a subscriber says, up to STEPS: 0 the greeting, 1 credentials, 2 the rest of the handshake, 3 a subscription
+    to everything. Nothing of the broker's is awaited but its welcome, and with RUDE not even that."""
+
+    def __init__(self, ticket, steps=3, kind=b"SUB", rude=False):
+        ipc = ticket["endpoint"].startswith("ipc://")
+        RawPeer.__init__(self, ticket["endpoint"], handshake=False)
+        if not ipc:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.said, self.rude, self.patience = -1, rude, 1.0
+        self.parts = [b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"PLAIN".ljust(20, b"\0") + bytes(32),
+                      self.hello_of(ticket), self.command_of(b"\x08INITIATE" + self.metadata(b"Socket-Type", kind)),
+                      self.frame(b"\x01")]
+        self.data = b""
+        self.say(steps)
+
+    @classmethod
+    def command_of(cls, body):
+        return bytes([cls.COMMAND, len(body)]) + body
+
+    @classmethod
+    def hello_of(cls, ticket):
+        user, password = ticket["username"].encode(), ticket["password"].encode()
+        return cls.command_of(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
+
+    def say(self, steps):
+        if steps >= 2 > self.said and not self.rude:
+            self.say(1)
+            self.wait_welcome()
+        with contextlib.suppress(OSError):
+            self.send(b"".join(self.parts[self.said + 1:steps + 1]))
+        self.said = max(self.said, steps)
+
+    def wait_welcome(self):
+        """Or for its end, or that nothing comes for a while."""
+        while b"\x07WELCOME" not in self.data and select.select([self.socket], [], [], self.patience)[0] and not self.drain():
+            pass
+
+    def drain(self):
+        """Takes what is there, without waiting. Returns whether the connection is closed."""
+        self.socket.setblocking(False)
+        try:
+            while True:
+                piece = self.socket.recv(65536)
+                if not piece:
+                    return True
+                self.data += piece
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self.socket.settimeout(TIMEOUT)
+
+    def silent(self, _):
+        self.drain()
+        return not self.contents()
+
+    def contents(self):
+        """The maps of all events and syncs that came."""
+        contents, frames, at = [], [], 64
+        while at + 2 <= len(self.data):
+            flags = self.data[at]
+            head = 9 if flags & self.LONG else 2
+            if at + head > len(self.data):
+                break
+            size = struct.unpack(">Q", self.data[at + 1:at + 9])[0] if flags & self.LONG else self.data[at + 1]
+            if at + head + size > len(self.data):
+                break
+            if not flags & self.COMMAND:
+                frames.append(self.data[at + head:at + head + size])
+                if not flags & self.MORE:
+                    contents.append(unpack_all(frames[-1])[0][2][0])
+                    frames = []
+            at += head + size
+        return contents
+
+
+# -- no ticket
+
+
+def test_strangers__hear_nothing_ever():
+    with Broker() as broker, broker.manager() as manager, contextlib.ExitStack() as stack:
+        ticket = manager.call("events")
+        with broker.manager() as gone:
+            void = gone.call("events")
+            gone.call("bye")
+        other = stack.enter_context(broker.manager()).call("events")
+        user, password = ticket["username"], ticket["password"]
+        pairs = [(None, None), ("adam", "eve"), (user, other["password"]),
+                 (other["username"], password), (password, user), (user, password[:-1]), (user, password + "x"),
+                 (user[:-1], password), (user, password.swapcase()), (user + "\0", password), (user, token(32)),
+                 (token(16), password), (token(16), token(32)), ("x" * 200, "y" * 200), (void["username"], void["password"])]
+        strangers = [stack.enter_context(Subscriber(ticket_with(ticket, *pair), ["", "/"])) for pair in pairs]
+        subscriber = stack.enter_context(subscribed(manager))
+        lamp = stack.enter_context(broker.client("lamp"))
+        strangers += [stack.enter_context(Opening(ticket_with(ticket, *pair)))
+                      for pair in ((user, ""), ("", password), ("", ""))]
+        refused = len(strangers) - 1  # without a mechanism one does not come so far as to be asked for a ticket
+        wait_until(lambda: lamp.call("put", "k", "v") and
+                   manager.call("stats")["subscribers_refused_total"] >= refused, what="they are all refused")
+        for _ in range(2):
+            lamp.call("put", "k", "v")
+            subscriber.sync()
+        assert all(stranger.silent(0) for stranger in strangers)
+        assert manager.call("stats")["subscribers_refused_total"] == refused, "a SUB that was refused does not try again"
+        assert broker.wait_log(r"refused: no valid ticket")
+
+
+def test_strangers__thousands_with_random_credentials__hear_nothing():
+    chance = seeded()
+    with Broker() as broker, broker.manager() as manager, contextlib.ExitStack() as stack:
+        ticket = manager.call("events")
+        subscriber = stack.enter_context(subscribed(manager))
+        lamp = stack.enter_context(broker.client("lamp"))
+        until = time.monotonic() + 5
+        tried = 0
+        kept = []
+        while tried < 10000 // PART and time.monotonic() < until:
+            group = []
+            for _ in range(100):
+                user = ticket["username"] if chance.random() < 0.3 else token(16)
+                group.append(Opening(ticket_with(ticket, user, token(32)), rude=True))
+            lamp.call("put", "k", "v")
+            for peer in group:
+                wait_until(peer.drain, what="it is refused", interval=0.001)
+            tried += len(group)
+            kept.append(Opening(ticket_with(ticket, user, token(32)), 1))
+            for peer in group:
+                assert not peer.contents()
+                peer.close()
+        revision = lamp.call("put", "k", "v")
+        assert subscriber.until(lambda event: event["seq"] == revision)
+        for peer in kept:
+            peer.rude = True
+            peer.say(3)
+            peer.drain()
+            assert not peer.contents()
+            peer.close()
+        print(f"{tried} refused")
+        assert tried >= 100 and manager.call("stats")["subscribers_refused_total"] >= tried
+
+
+# -- no manager any more
+
+ROUNDS = 6 if SANITIZED else 40
+
+
+@pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
+def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
+    """Rounds of a manager with connections at every stage, and three threads that open more of them all the time, while
+    puts are published all the time."""
+    chance = seeded()
+    rounds = ROUNDS // 4 if ipc else ROUNDS
+    with Broker(ipc=ipc) as broker, broker.manager("boss") as boss, contextlib.ExitStack() as stack:
+        putters = [stack.enter_context(broker.client(f"lamp-{number}")) for number in range(2)]
+        stop = threading.Event()
+        current = []  # the ticket to be used at the moment
+        opened = {}  # username: connections under it
+        stack.callback(stop.set)
+
+        def put():
+            while not stop.is_set():
+                for putter in putters:
+                    putter.batch(*[("put", "k", "v")] * 20)
+
+        def intrude(number):
+            peers = []
+            dice = random.Random(number)
+            while not stop.is_set():
+                ticket = current[-1]
+                with contextlib.suppress(OSError):
+                    peer = Opening(ticket, 0, rude=dice.random() < 0.1)
+                    peer.patience = 0.05  # seconds; who is refused is not told
+                    peer.say(dice.choice((0, 1, 2, 3, 3)))
+                    opened[ticket["username"]].append(peer)
+                    peers.append(peer)
+                for peer in peers[-8:]:
+                    peer.say(3)
+                if dice.random() < 0.3:
+                    stop.wait(0.003)
+
+        threads = [threading.Thread(target=put)] + [threading.Thread(target=intrude, args=(n,)) for n in range(3)]
+        limits = []
+        for round_ in range(rounds):
+            victim = stack.enter_context(broker.manager())
+            name = victim.call("hello")["client"]
+            ticket = victim.call("events")
+            mine = opened.setdefault(ticket["username"], [])
+            current.append(ticket)
+            if round_ == 0:
+                for thread in threads:
+                    thread.start()
+                    stack.callback(thread.join)
+                stack.callback(stop.set)
+            stages = [Opening(ticket, steps) for steps in (0, 1, 2, 2, 3, 3)]
+            mine += stages
+            subscriber = stack.enter_context(subscribed(victim))
+            stop.wait(chance.random() * 0.02)
+            assert boss.call("role", name, "guest") == "guest"
+            page = boss.call("replay", ticket["seq"], {"client": name, "limit": 10000})
+            while not page["events"] or page["events"][-1]["value"] != "guest":
+                page = boss.call("replay", page["seq"], {"client": name, "limit": 10000})
+            mine.append(Opening(ticket, 0))
+            for peer in mine[-1:] + stages:
+                peer.patience = 0.02
+                peer.say(3)
+            limits.append((page["events"][-1]["seq"], ticket["username"], subscriber))
+            assert victim.code("events") == "PERMISSION_DENIED"
+        put_last = putters and boss.call("manage", "lamp-0", "put", "last", "v")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        with subscribed(boss, ["lamp-0/"]) as witness:
+            boss.call("manage", "lamp-0", "put", "last", "v")
+            witness.event()
+        count = heard = 0
+        for limit, username, subscriber in limits:
+            while not subscriber.silent(0):
+                assert subscriber.recv()[1]["seq"] <= limit < put_last
+            for peer in opened[username]:
+                count += 1
+                peer.drain()
+                for content in peer.contents():
+                    heard += 1
+                    assert content["seq"] <= limit, (content, limit)
+                peer.close()
+        print(f"{rounds} demotions, {count} raw connections, which heard {heard} messages before")
+        assert heard > 0
+
+
+def test_demotion__cuts_where_no_descriptor_is_left():
+    with Broker() as own, own.manager("boss") as boss, own.manager() as victim, own.client("lamp") as lamp:
+        ticket = victim.call("events")
+        name = victim.call("hello")["client"]
+        lamp.call("ping")
+        with RawSubscriber(ticket) as peer, RawSubscriber(ticket) as quiet:
+            peer.subscribe()
+            assert peer.message()[0] == b"/"
+            soft, hard = resource.prlimit(own.process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(own.process.pid, resource.RLIMIT_NOFILE, (own.descriptors(), hard))
+            assert boss.call("role", name, "guest") == "guest"
+            resource.prlimit(own.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            lamp.call("put", "k", "v")
+            assert quiet.closed(1.0)
+            with pytest.raises(ConnectionError):
+                while True:
+                    assert b"lamp" not in peer.message()[0]
+
+
+def test_demotion__other_subscribers_are_whole_again_within_a_second():
+    with Broker() as broker, broker.manager("boss") as boss, broker.client("lamp") as lamp, contextlib.ExitStack() as stack:
+        events = []
+        watcher = stack.enter_context(contextlib.closing(
+            Watcher(broker.request_endpoint, ("adam", "eve"), events.append, lambda seq: None)))
+        other = stack.enter_context(broker.manager())
+        watcher.step()
+        for _ in range(5):
+            with broker.manager() as victim:
+                name = victim.call("hello")["client"]
+                with subscribed(victim):
+                    # One that is in the middle of its handshake cannot be told from the victim's.
+                    newcomer = stack.enter_context(Subscriber(other.call("events"), [""]))
+                    boss.call("role", name, "guest")
+                    begin = time.monotonic()
+                    last = lamp.call("put", "k", "v")
+                    while watcher.seq < last:
+                        watcher.step(0.02)
+                    assert time.monotonic() - begin < 1.0
+                    assert newcomer.sync(1.5)["seq"] >= last - 1
+                    newcomer.close()
+        seqs = [event["seq"] for event in events]
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+
+
+def test_demotion_and_promotion__give_another_ticket(broker):
+    with broker.manager() as boss, broker.manager() as victim:
+        name = victim.call("hello")["client"]
+        before = victim.call("events")
+        boss.call("role", name, "guest")
+        boss.call("role", name, "manager")
+        after = victim.call("events")
+        assert (before["username"], before["password"]) != (after["username"], after["password"])
+        with Subscriber(before, [""]) as old, subscribed(victim) as new:
+            new.sync()
+            assert old.silent(0)
+
+
+# -- no session any more
+
+
+def end_by_bye(session):
+    session.call("bye")
+
+
+def end_by_loss(session):
+    session.close()
+
+
+@pytest.mark.parametrize("end", (end_by_bye, end_by_loss))
+def test_session_end__its_connections_are_closed_within_a_second__and_its_ticket_is_void(end):
+    with Broker() as broker, broker.manager() as witness, broker.client("lamp") as lamp, contextlib.ExitStack() as stack:
+        session = broker.manager()
+        ticket = session.call("events")
+        listening, idle = (stack.enter_context(RawSubscriber(ticket)) for _ in range(2))
+        listening.subscribe()
+        assert listening.message()[0] == b"/"
+        midway = [stack.enter_context(Opening(ticket, steps)) for steps in (0, 1)]
+        innocent = stack.enter_context(subscribed(witness))
+        end(session)
+        begin = time.monotonic()
+        assert listening.closed() and idle.closed()
+        wait_until(midway[1].drain, what="that in its handshake is closed")
+        took = time.monotonic() - begin
+        assert took < (2.0 if SANITIZED else 1.0), took
+        midway[0].say(3)
+        late = stack.enter_context(Opening(ticket))
+        revision = lamp.call("put", "k", "v")
+        innocent.until(lambda event: event["seq"] == revision)
+        innocent.sync()
+        for peer in (*midway, late):
+            peer.drain()
+            assert not [content for content in peer.contents() if content["seq"] >= revision]
+
+
+# -- what a ticket's holder may do
+
+
+def assert_undisturbed(broker, manager, act):
+    """ACT, done twice, must not cost another subscriber an event, nor the second time the broker memory."""
+    with broker.client("witness") as witness, subscribed(manager, ["witness/"]) as subscriber:
+        stop = threading.Event()
+        seqs = [witness.call("put", "k", "v")]
+
+        def put():
+            while not stop.wait(0.005):
+                seqs.append(witness.call("put", "k", "v"))
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        try:
+            act()
+            before = broker.rss()  # what the broker keeps for so many is there now, and must be enough
+            act()
+            after = broker.rss()
+        finally:
+            stop.set()
+            thread.join()
+        told = subscriber.until(lambda event: event["seq"] == seqs[-1])
+        assert [event["seq"] for event in told if event["kind"] == "put"] == seqs
+        assert after - before < SLACK, (before, after)
+
+
+def test_subscribers_that_vanish__thousands_of_times(broker):
+    chance = seeded()
+    done = 0
+    with broker.manager() as manager:
+        ticket = manager.call("events")
+
+        def vanish():
+            nonlocal done
+            until = time.monotonic() + 5
+            for _ in range(5000 // PART):
+                with contextlib.suppress(OSError):
+                    peer = Opening(ticket, chance.choice((0, 1, 2, 3, 3, 3)), rude=chance.random() < 0.5)
+                    if chance.random() < 0.5:  # with a reset, not with an end
+                        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    if chance.random() < 0.1:
+                        peer.drain()
+                    peer.close()
+                    done += 1
+                if time.monotonic() > until:
+                    break
+
+        assert_undisturbed(broker, manager, vanish)
+        wait_until(lambda: broker.descriptors() < 100, what="they are all gone")
+    print(f"{done} vanished")
+    assert done >= 100
+
+
+def random_frames(chance):
+    """Frames as an XSUB might send them, and worse."""
+    kind = chance.randrange(8)
+    body = chance.randbytes(chance.choice((0, 1, 2, 10, 100, 256, 511, 512)))
+    if kind == 0:
+        return RawPeer.frame(body)
+    if kind == 1:
+        return RawPeer.frame(body, more=True)
+    if kind == 2:
+        return b"".join(RawPeer.frame(chance.randbytes(5), more=True) for _ in range(20)) + RawPeer.frame(b"\x01")
+    if kind == 3:
+        return RawPeer.frame(chance.choice((b"\x00", b"\x01", b"\x00never", b"\x01lamp/", b"\x02\x01", b"")))
+    if kind == 4:
+        name = chance.choice((b"SUBSCRIBE", b"CANCEL", b"PING", b"PONG", b"ERROR", b"READY", b"X"))
+        body = (bytes([len(name)]) + name + body)[:255]
+        return bytes([RawPeer.COMMAND, len(body)]) + body
+    if kind == 5:
+        return bytes([RawPeer.LONG]) + struct.pack(">Q", chance.choice((0, 513, 2**31, 2**63))) + body
+    if kind == 6:
+        return b"".join(RawPeer.frame(b"\x01" + chance.randbytes(200)) for _ in range(40))
+    return body
+
+
+def test_xsub_peers_with_a_ticket__sending_any_frames(broker):
+    chance = seeded()
+    with broker.manager() as manager:
+        ticket = manager.call("events")
+
+        def harass():
+            for _ in range(300 // PART):
+                with contextlib.suppress(OSError):
+                    with Opening(ticket, 2, kind=chance.choice((b"XSUB", b"XSUB", b"SUB", b"PUB", b"DEALER"))) as peer:
+                        for _ in range(chance.randrange(30)):
+                            peer.send(random_frames(chance))
+                            peer.drain()
+                            peer.data = b""
+
+        assert_undisturbed(broker, manager, harass)
+
+
+def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
+    with broker.manager() as manager, broker.client("lamp") as lamp:
+        ticket = manager.call("events")
+
+        def subscribe():
+            with RawSubscriber(ticket) as peer:
+                peer.subscribe(b"l" * 256)
+                peer.subscribe(b"lamp/")
+                wait_until(lambda: lamp.call("put", "k", "v") and readable(peer), what="an event")
+                assert peer.message()[0] == b"lamp/"
+            for size in (257, 400, 511, 512, 600, 65536):
+                with RawSubscriber(ticket) as peer:
+                    with contextlib.suppress(OSError):
+                        peer.subscribe(b"l" * size)
+                    assert peer.closed(5.0)
+
+        assert_undisturbed(broker, manager, subscribe)
+
+
+def readable(peer):
+    return select.select([peer.socket], [], [], 0)[0]
+
+
+def test_subscriptions__1024_are_taken__one_more_cuts(broker):
+    with broker.manager() as manager, broker.client("lamp") as lamp:
+        ticket = manager.call("events")
+
+        def subscribe():
+            with RawSubscriber(ticket) as peer:
+                for number in range(1023):
+                    peer.subscribe(b"no-%d/" % number)
+                peer.subscribe(b"lamp/")
+                wait_until(lambda: lamp.call("put", "k", "v") and readable(peer), what="an event")
+                assert peer.message()[0] == b"lamp/"
+                peer.subscribe(b"one more")
+                assert peer.closed(5.0)
+
+        assert_undisturbed(broker, manager, subscribe)
