@@ -82,6 +82,12 @@ static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t 
     return true;
 }
 
+static bool op_congested(void *context, struct connection *connection)
+{
+    (void)context;
+    return connection->full;
+}
+
 static bool op_has_audience(void *context)
 {
     (void)context;
@@ -111,6 +117,7 @@ static void op_event_endpoint(void *context, struct connection *connection, char
 static const hub_ops_t ops = {.send = op_send,
                               .release = op_release,
                               .verify = op_verify,
+                              .congested = op_congested,
                               .has_audience = op_has_audience,
                               .publish = op_publish,
                               .cut_events = op_cut_events,
