@@ -249,8 +249,9 @@ static bool loop_wait(broker_t *broker, long limit_ms)
     };
     enum { ITEMS = sizeof items / sizeof items[0], SIGNALS = ITEMS - 1 };
     long wait_ms = sleep_ms(broker);
-    if (zmq_poll(items, ITEMS, wait_ms < limit_ms ? wait_ms : limit_ms) < 0 && errno != EINTR)
-        return true;
+    int ready = zmq_poll(items, ITEMS, wait_ms < limit_ms ? wait_ms : limit_ms);
+    assert(ready >= 0 || errno == EINTR);
+    (void)ready;
     return items[SIGNALS].revents != 0;
 }
 
@@ -289,7 +290,7 @@ static void loop_stop(broker_t *broker)
     hub_stop(broker->hub, clock_monotonic_ms());
 }
 
-int broker_run(broker_t *broker)
+void broker_run(broker_t *broker)
 {
     log_info("ready");
     bool stop = false;
@@ -305,5 +306,4 @@ int broker_run(broker_t *broker)
     signals_release(broker);
     loop_stop(broker);
     log_info("Bye");
-    return 0;
 }

@@ -15,8 +15,8 @@ typedef struct broker broker_t;
 KV_MUST_USE broker_t *broker_new(const settings_t *settings, char *problem, size_t problem_size);
 
 /* Serves until SIGINT or SIGTERM, then stops: no new work, what was received is answered, every session gets
- * `bye`. A second signal ends the process at once. Returns the process's exit status. */
-int broker_run(broker_t *broker);
+ * `bye`. A second signal ends the process at once. */
+void broker_run(broker_t *broker);
 
 void broker_destroy(broker_t **broker);
 

@@ -2,7 +2,8 @@
 /* Owns the table of descriptors and the monitor. */
 #include "broker/connections.h"
 
-#include <assert.h>
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -176,4 +177,20 @@ void connection_cut(connection_t *connection)
     connection->cut = true;
     if (!connection->lost)
         shutdown(connection->fd, SHUT_RDWR);
+}
+
+void connection_local(const connection_t *connection, char *text, size_t text_size)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "";
+    text[0] = '\0';
+    if (connection->lost || getsockname(connection->fd, (struct sockaddr *)&address, &size) != 0)
+        return;
+    if (address.ss_family == AF_INET &&
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&address)->sin_addr, host, sizeof host))
+        snprintf(text, text_size, "%s", host);
+    else if (address.ss_family == AF_INET6 &&
+             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&address)->sin6_addr, host, sizeof host))
+        snprintf(text, text_size, "[%s]", host);
 }

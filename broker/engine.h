@@ -2,9 +2,9 @@
 /* The storage engine: every client's store, the one sequence of changes, and time's work on them (expiry).
  *
  * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the
- * epoch and the order of everything come from here. The engine in memory answers before it returns. One that
- * answers later has its request parked by the handler (session_park) and finished by payload_resume, as
- * `auth` and `digest` are; get, put, del and list then need that second half too. It knows nothing of
+ * epoch and the order of everything come from here. The engine in memory answers before it returns. For one
+ * that answers later a handler parks the request (session_park), and payload_resume finishes it, as it does
+ * `auth`; get, put, del and list need that second half then. It knows nothing of
  * sessions, names or wire bytes. Not thread-safe: one thread owns an engine. Time is an argument: monotonic
  * milliseconds. */
 #ifndef KV_BROKER_ENGINE_H

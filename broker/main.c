@@ -190,9 +190,9 @@ static int serve(const settings_t *settings)
         log_error("%s", problem);
         return EXIT_FAILURE;
     }
-    int status = broker_run(broker);
+    broker_run(broker);
     broker_destroy(&broker);
-    return status;
+    return EXIT_SUCCESS;
 }
 
 static int broker_command(const arguments_t *arguments)

@@ -2,7 +2,6 @@
 /* Owns the ROUTER socket. Knows frames, not what is in a payload. */
 #include "broker/request_socket.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
@@ -294,20 +293,4 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
 bool request_socket_congested(const request_socket_t *requests, const connection_t *connection)
 {
     return atomic_load(&connection->outlet->bytes) > requests->settings->limits.outstanding / 2;
-}
-
-void connection_local(const connection_t *connection, char *text, size_t text_size)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    char host[INET6_ADDRSTRLEN] = "";
-    text[0] = '\0';
-    if (connection->lost || getsockname(connection->fd, (struct sockaddr *)&address, &size) != 0)
-        return;
-    if (address.ss_family == AF_INET &&
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&address)->sin_addr, host, sizeof host))
-        snprintf(text, text_size, "%s", host);
-    else if (address.ss_family == AF_INET6 &&
-             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&address)->sin6_addr, host, sizeof host))
-        snprintf(text, text_size, "[%s]", host);
 }

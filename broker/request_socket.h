@@ -29,8 +29,4 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
 /* As in hub_ops_t. */
 bool request_socket_congested(const request_socket_t *requests, const connection_t *connection);
 
-/* Writes the address at which the peer reached the broker, without a port (IPv6 in brackets); empty over ipc.
- */
-void connection_local(const connection_t *connection, char *text, size_t text_size);
-
 #endif

@@ -31,7 +31,8 @@ static const status_row_t status_rows[] = {
     {KVZMQ_INTERRUPTED, OUTCOME_INTERRUPTED},
 };
 
-outcome_t outcome_from_status(kvzmq_status_t status)
+/* What a status of the library is to the program. */
+static outcome_t outcome_from_status(kvzmq_status_t status)
 {
     for (size_t i = 0; i < sizeof status_rows / sizeof *status_rows; i++) {
         if (status_rows[i].status == status)

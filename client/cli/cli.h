@@ -35,9 +35,6 @@ void cli_release(cli_t *cli, outcome_t last);
 /* The password of USER, for `auth`: as given at the start, else asked for. *PASSWORD is to be wiped. */
 KV_MUST_USE outcome_t cli_password(cli_t *cli, const char *user, password_t *password);
 
-/* What a status of the library is to the program. */
-outcome_t outcome_from_status(kvzmq_status_t status);
-
 /* Tells on standard error, in one line, what went wrong with the last call, and returns what it is to the
  * program. Not for KVZMQ_OK and KVZMQ_ABSENT. */
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status);
