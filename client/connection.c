@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/changes.h"
 #include "client/result.h"
 #include "common/clock.h"
 #include "common/utf8.h"
@@ -172,10 +173,10 @@ void connection_drop(kvzmq_t *conn, kvzmq_status_t why)
 }
 
 /* A `bye` because of idleness ends the session alone; any other ends the connection. */
-static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
+static void take_bye(kvzmq_t *conn, const rpc_reply_t *push)
 {
     kvzmq_slice_t reason;
-    if (!bytes_equal(push->method, bytes_from_text("bye")) || !result_bye(push->body, &reason))
+    if (!result_bye(push->body, &reason))
         return;
     conn->live = false;
     conn->ended = conn->ended || !bytes_equal(bytes_of(reason.data, reason.size), bytes_from_text("timeout"));
@@ -184,6 +185,14 @@ static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
     if (options->notice != NULL)
         options->notice(options->context, KVZMQ_NOTICE_BYE,
                         utf8_quote(bytes_of(reason.data, reason.size), text, sizeof text));
+}
+
+static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
+{
+    if (bytes_equal(push->method, bytes_from_text("bye")))
+        take_bye(conn, push);
+    else if (bytes_equal(push->method, bytes_from_text("changed")))
+        changes_take(conn, push->body);
 }
 
 /* Carries out the pushes at the beginning of a payload, up to its first response, which begins at *START.

@@ -9,21 +9,14 @@ static const struct {
     const char *name;
     bool writes;
 } methods[METHOD_COUNT] = {
-    [METHOD_HELLO] = {"hello", false},
-    [METHOD_PING] = {"ping", false},
-    [METHOD_GET] = {"get", false},
-    [METHOD_ENTRY] = {"entry", false},
-    [METHOD_PUT] = {"put", true},
-    [METHOD_DEL] = {"del", true},
-    [METHOD_LIST] = {"list", false},
-    [METHOD_DIGEST] = {"digest", false},
-    [METHOD_AUTH] = {"auth", false},
-    [METHOD_BYE] = {"bye", true},
-    [METHOD_CLIENTS] = {"clients", false},
-    [METHOD_STATS] = {"stats", false},
-    [METHOD_ROLE] = {"role", true},
-    [METHOD_FORGET] = {"forget", true},
-    [METHOD_ANY] = {"", true},
+    [METHOD_HELLO] = {"hello", false},     [METHOD_PING] = {"ping", false},
+    [METHOD_GET] = {"get", false},         [METHOD_ENTRY] = {"entry", false},
+    [METHOD_PUT] = {"put", true},          [METHOD_DEL] = {"del", true},
+    [METHOD_LIST] = {"list", false},       [METHOD_DIGEST] = {"digest", false},
+    [METHOD_AUTH] = {"auth", false},       [METHOD_BYE] = {"bye", true},
+    [METHOD_CLIENTS] = {"clients", false}, [METHOD_STATS] = {"stats", false},
+    [METHOD_ROLE] = {"role", true},        [METHOD_FORGET] = {"forget", true},
+    [METHOD_WATCH] = {"watch", false},     [METHOD_ANY] = {"", true},
 };
 
 const char *method_name(method_t method)
@@ -222,6 +215,20 @@ kvzmq_status_t request_range(request_target_t target, method_t method, const kvz
     }
     if (range->limit > 0)
         write_number_option(buffer, "limit", range->limit);
+    return end(target, start);
+}
+
+kvzmq_status_t request_watch(request_target_t target, bool on, const kvzmq_position_t *after)
+{
+    size_t start = target.buffer->size;
+    begin(target, methods[METHOD_WATCH].name, after != NULL ? 2 : 1);
+    rpc_write_bool(target.buffer, on);
+    if (after != NULL) {
+        rpc_write_map(target.buffer, 2);
+        write_number_option(target.buffer, "after", after->seq);
+        rpc_write_text(target.buffer, "epoch");
+        rpc_write_text(target.buffer, after->epoch);
+    }
     return end(target, start);
 }
 

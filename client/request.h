@@ -27,6 +27,7 @@ typedef enum method {
     METHOD_STATS,
     METHOD_ROLE,
     METHOD_FORGET,
+    METHOD_WATCH,
     METHOD_ANY, /* one that is given by name; of no name itself */
     METHOD_COUNT
 } method_t;
@@ -60,6 +61,8 @@ KV_MUST_USE kvzmq_status_t request_del(request_target_t target, kvzmq_slice_t ke
 /* METHOD_LIST, CLIENTS. RANGE may be NULL. */
 KV_MUST_USE kvzmq_status_t request_range(request_target_t target, method_t method,
                                          const kvzmq_range_t *range);
+/* METHOD_WATCH: ON or off, from AFTER on (NULL = from now). */
+KV_MUST_USE kvzmq_status_t request_watch(request_target_t target, bool on, const kvzmq_position_t *after);
 /* Any method with params that are encoded already. */
 KV_MUST_USE kvzmq_status_t request_encoded(request_target_t target, const char *name, kvzmq_slice_t params,
                                            unsigned flags);

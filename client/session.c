@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "client/changes.h"
 #include "client/result.h"
 #include "common/clock.h"
 #include "common/limits.h"
@@ -128,8 +129,7 @@ static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
     }
 }
 
-/* Sends what stands in conn->session_request, and waits for its answer. */
-static kvzmq_status_t converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
+kvzmq_status_t session_converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
 {
     kvzmq_status_t status = connection_send(conn, buffer_bytes(&conn->session_request));
     if (status != KVZMQ_OK)
@@ -149,18 +149,23 @@ static void notify(const kvzmq_t *conn, kvzmq_notice_t notice, const char *text)
         options->notice(options->context, notice, text);
 }
 
+bool session_by_number(const char *client)
+{
+    return strspn(client, "0123456789") == strlen(client);
+}
+
 /* Notes what hello said. BEFORE is what the one before it said. */
 static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
 {
     conn->live = true;
     conn->authenticated = false;
+    conn->changes.armed = false;
     conn->sessions++;
     if (conn->sessions == 1)
         return;
     notify(conn, KVZMQ_NOTICE_RECONNECTED, conn->session.client);
     /* The store of a client by number goes with its last session, even where the number is the same again. */
-    bool by_number = strspn(conn->session.client, "0123456789") == strlen(conn->session.client);
-    if (by_number || strcmp(before->client, conn->session.client) != 0)
+    if (session_by_number(conn->session.client) || strcmp(before->client, conn->session.client) != 0)
         notify(conn, KVZMQ_NOTICE_NEW_CLIENT, conn->session.client);
     if (strcmp(before->epoch, conn->session.epoch) != 0)
         notify(conn, KVZMQ_NOTICE_NEW_EPOCH, conn->session.epoch);
@@ -178,7 +183,7 @@ static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
                       conn->options.given.secret);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = converse(conn, msgid, deadline, &answer);
+    status = session_converse(conn, msgid, deadline, &answer);
     if (status != KVZMQ_OK)
         return status;
     kvzmq_session_t before = conn->session;
@@ -247,7 +252,7 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
         request_texts((request_target_t){.buffer = request, .msgid = msgid, .problem = &problem}, METHOD_AUTH,
                       user, password);
     if (status == KVZMQ_OK)
-        status = converse(conn, msgid, deadline, &answer);
+        status = session_converse(conn, msgid, deadline, &answer);
     else
         status =
             connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "user and password are too long for a request");
@@ -282,7 +287,9 @@ static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
 kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline)
 {
     kvzmq_status_t status = session_open(conn, deadline);
-    return status == KVZMQ_OK ? session_authenticate(conn, deadline) : status;
+    if (status == KVZMQ_OK)
+        status = session_authenticate(conn, deadline);
+    return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
 }
 
 kvzmq_status_t kvzmq_connect(kvzmq_t *conn)
@@ -294,7 +301,9 @@ kvzmq_status_t kvzmq_connect(kvzmq_t *conn)
     if (status != KVZMQ_OK)
         return status;
     status = connection_begin(conn, conn->options.given.call_ms, &deadline);
-    return status == KVZMQ_OK ? session_authenticate(conn, deadline) : status;
+    if (status == KVZMQ_OK)
+        status = session_authenticate(conn, deadline);
+    return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
 }
 
 kvzmq_status_t kvzmq_hello(kvzmq_t *conn)
@@ -332,7 +341,7 @@ kvzmq_status_t kvzmq_bye(kvzmq_t *conn)
         METHOD_BYE);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = converse(conn, msgid, deadline, &answer);
+    status = session_converse(conn, msgid, deadline, &answer);
     if (status == KVZMQ_OK)
         answer_release(&answer);
     if (status == KVZMQ_INTERRUPTED)
