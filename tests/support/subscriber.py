@@ -266,25 +266,26 @@ class Watcher:
 
     def read_anew(self):
         page = self.manager.call("events")
-        self.seq, self.epoch = page["seq"], page["epoch"]
         self.read_stores()
+        self.seq, self.epoch = page["seq"], page["epoch"]
         self.on_reset(self.seq)
 
     def read_stores(self):
         """Reads all stores. What changes meanwhile comes as an event: its revision says whether it is newer."""
-        self.stores = {}
+        stores = {}
         after = {}
         while True:
             clients = self.manager.call("clients", {"limit": 1000, **after})
             for client in clients["clients"]:
-                self.read_store(client["id"])
+                stores[client["id"]] = {}
+                self.read_store(client["id"], stores[client["id"]])
             if not clients["more"]:
                 break
             after = {"after": clients["clients"][-1]["id"]}
+        self.stores = stores
         self.have_stores = True
 
-    def read_store(self, client):
-        store = self.stores[client] = {}
+    def read_store(self, client, store):
         after = {}
         try:
             while True:

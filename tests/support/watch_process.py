@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A watcher (subscriber.py) in a process of its own, which a test can stop and kill. Takes one JSON object as its
+argument; writes its stream to a file, a line an event (seq, prev, kind, client, key, checksum of the value) or a reset
+("reset", seq); told a seq on standard input, goes on until it is there, and prints what it has."""
+
+import json
+import os
+import select
+import sys
+import zlib
+
+import zmq
+
+from subscriber import Watcher, as_bytes, digest_of
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    output = os.open(options["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lines = []
+
+    def on_event(event):
+        value = event["value"]
+        checksum = "-" if value is None else zlib.crc32(as_bytes(value))
+        lines.append(f'{event["seq"]} {event["prev"]} {event["kind"]} {event["client"]} {event["key"] or "-"} {checksum}\n')
+
+    watcher = Watcher(options["endpoint"], options["account"], on_event, lambda seq: lines.append(f"reset {seq}\n"),
+                      since=options.get("since"), events_endpoint=options.get("events"), patience=3.0,
+                      sockopt={zmq.RCVHWM: options["mark"]} if "mark" in options else None)
+    until = None
+    while until is None or watcher.seq is None or watcher.seq < until:
+        watcher.step()
+        if lines:
+            os.write(output, "".join(lines).encode())
+            lines.clear()
+        if until is None and select.select([sys.stdin], [], [], 0)[0]:
+            until = int(sys.stdin.readline())
+    digests = {client: digest_of(store) for client, store in watcher.stores.items() if store}
+    print(json.dumps({"seq": watcher.seq, "replays": watcher.replays, "begun": watcher.begun, "digests": digests}))
+
+
+if __name__ == "__main__":
+    main()
