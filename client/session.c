@@ -11,7 +11,6 @@
 #include "common/limits.h"
 
 enum {
-    PROTOCOL_VERSION = 1,
     INSTANCE_BYTES = 16, /* random bytes that tell the connections under one name apart */
     PAUSE_FIRST_MS = 20, /* after a refused attempt to connect; doubled each time */
     PAUSE_MAX_MS = 500
@@ -192,9 +191,10 @@ static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
     answer_release(&answer);
     if (!understood)
         return connection_garbled(conn, "hello");
-    if (said.protocol != PROTOCOL_VERSION)
-        return connection_fail(conn, KVZMQ_PROTOCOL, "%s speaks version %llu of the protocol, this library 1",
-                               conn->options.given.endpoint, (unsigned long long)said.protocol);
+    if (said.protocol != RPC_PROTOCOL_VERSION)
+        return connection_fail(
+            conn, KVZMQ_PROTOCOL, "%s speaks version %llu of the protocol, this library %d",
+            conn->options.given.endpoint, (unsigned long long)said.protocol, (int)RPC_PROTOCOL_VERSION);
     conn->session = said;
     if (!conn->live)
         session_began(conn, &before);

@@ -10,6 +10,8 @@
 #include "common/bytes.h"
 #include "common/status.h"
 
+enum { RPC_PROTOCOL_VERSION = 1 }; /* of PROTOCOL.md, as `hello` says it */
+
 /* ---- Reading: values -------------------------------------------------------------------------- */
 
 typedef enum rpc_type {

@@ -3,10 +3,7 @@
 #include "broker/handlers/handlers.h"
 #include "broker/secret.h"
 
-enum {
-    PROTOCOL_VERSION = 1,
-    WRONG_SECRET_DELAY_MS = 1000 /* PROTOCOL.md section 3 */
-};
+enum { WRONG_SECRET_DELAY_MS = 1000 }; /* PROTOCOL.md section 3 */
 
 /* A secret for a name that nobody has claimed: claims it. */
 static status_t name_claim(request_t *request)
@@ -63,7 +60,7 @@ status_t handle_hello(request_t *request)
     rpc_write_text(answer, "role");
     rpc_write_text(answer, role_text(request->session->role));
     rpc_write_text(answer, "protocol");
-    rpc_write_uint(answer, PROTOCOL_VERSION);
+    rpc_write_uint(answer, RPC_PROTOCOL_VERSION);
     rpc_write_text(answer, "broker");
     rpc_write_text(answer, "kvbroker " KV_VERSION);
     rpc_write_text(answer, "epoch");

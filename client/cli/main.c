@@ -12,7 +12,8 @@
 #include "client/cli/shell.h"
 
 enum {
-    INPUT_MAX = 8 * 1024 * 1024 /* bytes that -x reads; the broker's own limits are lower */
+    INPUT_MAX = 8 * 1024 * 1024, /* bytes that -x reads; the broker's own limits are lower */
+    INPUT_PIECE = 65536          /* bytes read at once */
 };
 
 static outcome_t show_help(void)
@@ -44,19 +45,23 @@ static outcome_t show_help(void)
     return OUTCOME_OK;
 }
 
-/* Reads standard input to its end into INPUT, which it ends with a zero byte. */
+/* Reads standard input to its end into INPUT, which has room for a piece more than INPUT_MAX, and ends it
+ * with a zero byte. */
 static outcome_t input_read(buffer_t *input)
 {
-    enum { PIECE = 65536 };
     for (;;) {
-        uint8_t *room = buffer_reserve(input, PIECE);
-        if (room == NULL) {
+        if (input->size > INPUT_MAX) {
             fprintf(stderr, "kvzmq-cli: standard input (-x) is longer than %d bytes\n", INPUT_MAX);
             return OUTCOME_USAGE;
         }
+        uint8_t *room = buffer_reserve(input, INPUT_PIECE);
+        if (room == NULL) {
+            fputs("kvzmq-cli: out of memory\n", stderr);
+            return OUTCOME_FAILED;
+        }
         if (interrupt_wait(STDIN_FILENO) == WAIT_INTERRUPT)
             return OUTCOME_INTERRUPTED;
-        ssize_t count = read(STDIN_FILENO, room, PIECE - 1);
+        ssize_t count = read(STDIN_FILENO, room, INPUT_PIECE - 1);
         if (count == -1) {
             fprintf(stderr, "kvzmq-cli: cannot read standard input: %s\n", strerror(errno));
             return OUTCOME_FAILED;
@@ -97,7 +102,7 @@ static outcome_t run_arguments(cli_t *cli, const options_t *options)
         words[i] = bytes_from_text(options->words[i]);
     buffer_t input;
     buffer_t copy;
-    buffer_init(&input, INPUT_MAX);
+    buffer_init(&input, INPUT_MAX + INPUT_PIECE);
     buffer_init(&copy, 0);
     outcome_t outcome = OUTCOME_OK;
     if (command_is_secret(words, options->word_count) &&

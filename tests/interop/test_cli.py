@@ -111,6 +111,11 @@ def test_x__more_than_8_MiB__is_refused_without_asking_the_broker(tmp_path):
     assert "-x" in complaint(done)
 
 
+def test_x__8_MiB__is_taken(tmp_path):
+    done = Tool("tcp://127.0.0.1:1", tmp_path).run("-x", "put", "k", typed=bytes(8 * 1024 * 1024))
+    assert done.returncode == 3, complaint(done)  # read, and then nobody listens
+
+
 def test_json__bytes_are_base64_and_text_is_a_string(tool, name):
     tool.run("-n", name, "-x", "put", "b", typed=ALL_BYTES)
     assert json.loads(tool.run("-n", name, "-o", "json", "get", "b").stdout) == {
