@@ -62,7 +62,7 @@ static bool position_holds(const kvzmq_t *conn)
 kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
 {
     changes_t *changes = &conn->changes;
-    uint64_t seq;
+    uint64_t seq = 0;
     if (changes->changed == NULL || changes->armed)
         return KVZMQ_OK;
     kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;

@@ -215,7 +215,8 @@ static kvzmq_event_t event_of(const sim_t *sim, int epoch, uint64_t seq)
 
 static bool key_wanted(const sim_t *sim, int key)
 {
-    return strncmp(key_names[key], sim->config->prefix.data, sim->config->prefix.size) == 0;
+    const kvzmq_slice_t *prefix = &sim->config->prefix;
+    return bytes_starts_with(bytes_from_text(key_names[key]), bytes_of(prefix->data, prefix->size));
 }
 
 static bool wanted(const sim_t *sim, const record_t *record)
@@ -546,7 +547,7 @@ static void run_schedule(uint64_t seed, const follow_config_t *config)
     sim_t sim = {.random = seed * 2 + 1, .config = config, .trouble = 1, .told_epoch = -1};
     for (int i = 0; i < 10; i++)
         (void)next_random(&sim);
-    sim.keep = (uint64_t)(5 + pick(&sim, 200));
+    sim.keep = 5 + (uint64_t)pick(&sim, 200);
     broker_begin(&sim);
     for (int changes = pick(&sim, 100); changes > 0; changes--)
         change(&sim);
