@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the recipe of watching wants next, case by case. (Random schedules: test_client_follow_model.) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "client/follow.h"
+
+enum { TOLD = 32 };
+
+/* A machine and what it told: "put 7 a k", ... */
+typedef struct fixture {
+    follow_t *follow;
+    char told[TOLD][64];
+    unsigned count;
+    bool refuse; /* what it tells */
+} fixture_t;
+
+static bool told(void *context, const kvzmq_event_t *event)
+{
+    fixture_t *fixture = context;
+    if (fixture->refuse)
+        return false;
+    assert_true(fixture->count < TOLD);
+    (void)snprintf(fixture->told[fixture->count++], sizeof fixture->told[0], "%s %llu %.*s %.*s",
+                   kvzmq_event_kind_text(event->kind), (unsigned long long)event->seq,
+                   (int)event->client.size, event->client.data != NULL ? event->client.data : "",
+                   (int)event->key.size, event->key.data != NULL ? event->key.data : "");
+    return true;
+}
+
+/* Asserts that exactly TEXT (NULL = nothing) was told since the last look. */
+static void assert_told(fixture_t *fixture, const char *text)
+{
+    if (text == NULL) {
+        assert_int_equal(fixture->count, 0);
+        return;
+    }
+    assert_int_equal(fixture->count, 1);
+    assert_string_equal(fixture->told[0], text);
+    fixture->count = 0;
+}
+
+static void begin(fixture_t *fixture, const follow_config_t *config)
+{
+    *fixture = (fixture_t){0};
+    fixture->follow = follow_new(config, told, fixture);
+    assert_non_null(fixture->follow);
+}
+
+static follow_action_t assert_wants(const fixture_t *fixture, follow_want_t want)
+{
+    follow_action_t action;
+    follow_next(fixture->follow, &action);
+    assert_int_equal(action.want, want);
+    return action;
+}
+
+static void ticket(fixture_t *fixture, int64_t now_ms, uint64_t seq, uint64_t oldest)
+{
+    (void)assert_wants(fixture, FOLLOW_TICKET);
+    follow_ticket(fixture->follow, now_ms, 0, "e", seq, oldest);
+}
+
+static void sync_at(fixture_t *fixture, int64_t now_ms, uint64_t seq)
+{
+    sync_t sync = {.epoch = kvzmq_text("e"), .seq = seq};
+    follow_sync(fixture->follow, now_ms, &sync);
+}
+
+static kvzmq_event_t event_of(uint64_t seq, uint64_t prev)
+{
+    kvzmq_event_t event = {.kind = KVZMQ_EVENT_PUT,
+                           .seq = seq,
+                           .prev = prev,
+                           .client = kvzmq_text("a"),
+                           .key = kvzmq_text("k"),
+                           .ttl_ms = -1};
+    return event;
+}
+
+static void event(fixture_t *fixture, int64_t now_ms, uint64_t seq, uint64_t prev)
+{
+    kvzmq_event_t put = event_of(seq, prev);
+    follow_event(fixture->follow, now_ms, &put);
+}
+
+static void replay(fixture_t *fixture, int64_t now_ms, uint64_t first, uint64_t last)
+{
+    for (uint64_t seq = first; seq <= last; seq++) {
+        kvzmq_event_t put = event_of(seq, seq - 1);
+        assert_true(follow_replay_event(fixture->follow, &put));
+    }
+    follow_replayed(fixture->follow, now_ms, last);
+}
+
+/* A watch of all that is live and was told everything up to SEQ. */
+static void begin_live(fixture_t *fixture, const follow_config_t *config, uint64_t seq)
+{
+    char ready[64];
+    begin(fixture, config);
+    ticket(fixture, 0, seq, 0);
+    sync_at(fixture, 0, seq);
+    (void)snprintf(ready, sizeof ready, "ready %llu  ", (unsigned long long)seq);
+    assert_told(fixture, ready);
+    (void)assert_wants(fixture, FOLLOW_MESSAGE);
+}
+
+static void live__next_event__is_told(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    event(&fixture, 1, 5, 2);
+    assert_told(&fixture, "put 5 a k");
+    (void)assert_wants(&fixture, FOLLOW_MESSAGE);
+    follow_destroy(&fixture.follow);
+    assert_null(fixture.follow);
+}
+
+static void live__event_that_was_told__is_not_told_again(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    event(&fixture, 1, 5, 2);
+    assert_told(&fixture, "put 5 a k");
+    event(&fixture, 1, 5, 2);
+    event(&fixture, 1, 3, 2);
+    assert_told(&fixture, NULL);
+    follow_destroy(&fixture.follow);
+}
+
+static void live__hole__is_replayed_before_anything_else_is_told(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    event(&fixture, 1, 6, 5);
+    assert_told(&fixture, NULL);
+    follow_action_t action = assert_wants(&fixture, FOLLOW_REPLAY);
+    assert_int_equal(action.seq, 4);
+    assert_string_equal(action.epoch, "e");
+    assert_null(action.client);
+    replay(&fixture, 1, 5, 5); /* a page of two */
+    assert_told(&fixture, "put 5 a k");
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    replay(&fixture, 1, 6, 6);
+    assert_told(&fixture, "put 6 a k");
+    (void)assert_wants(&fixture, FOLLOW_MESSAGE);
+    follow_destroy(&fixture.follow);
+}
+
+static void live__second_hole_before_a_sync__waits_for_the_sync(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    event(&fixture, 1, 6, 5);
+    replay(&fixture, 1, 5, 6);
+    fixture.count = 0;
+    event(&fixture, 2, 8, 7);
+    (void)assert_wants(&fixture, FOLLOW_MESSAGE);
+    sync_at(&fixture, 3, 8);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    follow_destroy(&fixture.follow);
+}
+
+static void live__second_hole_and_no_sync__is_repaired_after_a_second(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    event(&fixture, 1, 6, 5);
+    replay(&fixture, 1, 5, 6);
+    event(&fixture, 2, 8, 7);
+    follow_action_t action = assert_wants(&fixture, FOLLOW_MESSAGE);
+    assert_int_equal(action.until_ms, 1 + FOLLOW_REPAIR_MS);
+    follow_quiet(fixture.follow, action.until_ms);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    follow_destroy(&fixture.follow);
+}
+
+static void live__sync_ahead__is_replayed(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    sync_at(&fixture, 1000, 5);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    replay(&fixture, 1000, 5, 5);
+    assert_told(&fixture, "put 5 a k");
+    follow_destroy(&fixture.follow);
+}
+
+static void live__silence_for_three_seconds__is_lost_and_asks_for_a_ticket(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    follow_quiet(fixture.follow, FOLLOW_SYNC_MS - 1);
+    (void)assert_wants(&fixture, FOLLOW_MESSAGE);
+    follow_quiet(fixture.follow, FOLLOW_SYNC_MS);
+    assert_told(&fixture, "lost 0  ");
+    follow_action_t action = assert_wants(&fixture, FOLLOW_PAUSE);
+    follow_quiet(fixture.follow, action.until_ms);
+    ticket(&fixture, action.until_ms, 4, 0);
+    sync_at(&fixture, action.until_ms, 4);
+    assert_told(&fixture, "again 0  ");
+    follow_destroy(&fixture.follow);
+}
+
+static void live__new_session__asks_for_a_ticket_and_goes_on(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    assert_true(follow_session(fixture.follow, 0, "e"));
+    assert_false(follow_session(fixture.follow, 1, "e"));
+    ticket(&fixture, 5, 5, 0);
+    sync_at(&fixture, 5, 5);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    assert_told(&fixture, NULL);
+    follow_destroy(&fixture.follow);
+}
+
+static void live__new_epoch__resets_and_begins_where_that_does(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    assert_false(follow_session(fixture.follow, 1, "f"));
+    (void)assert_wants(&fixture, FOLLOW_TICKET);
+    follow_ticket(fixture.follow, 5, 1, "f", 9, 0);
+    sync_t sync = {.epoch = kvzmq_text("f"), .seq = 9};
+    follow_sync(fixture.follow, 5, &sync);
+    assert_int_equal(fixture.count, 2);
+    assert_string_equal(fixture.told[0], "reset 0  ");
+    assert_string_equal(fixture.told[1], "ready 0  ");
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 0);
+    follow_destroy(&fixture.follow);
+}
+
+static void one_client__prev_tells_a_hole(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){.client = "a"}, 4);
+    event(&fixture, 1, 9, 3); /* others' events were between */
+    assert_told(&fixture, "put 9 a k");
+    event(&fixture, 1, 15, 12);
+    assert_told(&fixture, NULL);
+    assert_string_equal(assert_wants(&fixture, FOLLOW_REPLAY).client, "a");
+    follow_destroy(&fixture.follow);
+}
+
+static void one_client__prev_0_behind_others__may_hide_a_whole_life_and_is_replayed(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){.client = "a"}, 4);
+    event(&fixture, 1, 9, 0);
+    assert_told(&fixture, NULL);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    follow_destroy(&fixture.follow);
+}
+
+static void one_client__sync_ahead_and_nothing_missed__tells_the_position(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){.client = "a"}, 4);
+    sync_at(&fixture, 1, 9);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    follow_replayed(fixture.follow, 1, 9);
+    assert_told(&fixture, "position 9  ");
+    follow_destroy(&fixture.follow);
+}
+
+static void replay__out_of_range__resets(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    sync_at(&fixture, 1, 100);
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    follow_out_of_range(fixture.follow, 1);
+    ticket(&fixture, 1, 101, 90);
+    sync_at(&fixture, 1, 102);
+    assert_int_equal(fixture.count, 2);
+    assert_string_equal(fixture.told[0], "reset 0  ");
+    assert_string_equal(fixture.told[1], "ready 101  ");
+    follow_destroy(&fixture.follow);
+}
+
+static void replay__with_a_hole_of_its_own__resets(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    sync_at(&fixture, 1, 7);
+    replay(&fixture, 1, 6, 7); /* 5 is not there */
+    assert_told(&fixture, NULL);
+    (void)assert_wants(&fixture, FOLLOW_TICKET);
+    follow_destroy(&fixture.follow);
+}
+
+static void replay__that_does_not_go_on__pauses(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    sync_at(&fixture, 1, 7);
+    follow_replayed(fixture.follow, 1, 4);
+    assert_told(&fixture, "lost 0  ");
+    (void)assert_wants(&fixture, FOLLOW_PAUSE);
+    follow_destroy(&fixture.follow);
+}
+
+static void failures__one_after_the_other__pause_longer_up_to_a_bound(void **state)
+{
+    fixture_t fixture;
+    int64_t now_ms = 0;
+    int64_t before = 0;
+    (void)state;
+    begin(&fixture, &(follow_config_t){0});
+    for (int i = 0; i < 12; i++) {
+        (void)assert_wants(&fixture, FOLLOW_TICKET);
+        follow_failed(fixture.follow, now_ms, "trouble");
+        int64_t until_ms = assert_wants(&fixture, FOLLOW_PAUSE).until_ms;
+        assert_true(until_ms - now_ms >= before && until_ms - now_ms <= FOLLOW_PAUSE_MAX_MS);
+        before = until_ms - now_ms;
+        now_ms = until_ms;
+        follow_quiet(fixture.follow, now_ms);
+    }
+    assert_int_equal(before, FOLLOW_PAUSE_MAX_MS);
+    assert_told(&fixture, "lost 0  "); /* once */
+    follow_destroy(&fixture.follow);
+}
+
+static void told__not_taken__is_a_hole(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    fixture.refuse = true;
+    event(&fixture, 1, 5, 4);
+    fixture.refuse = false;
+    event(&fixture, 1, 6, 5);
+    assert_told(&fixture, NULL);
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 4);
+    follow_destroy(&fixture.follow);
+}
+
+static void resumed__in_reach__is_ready_where_it_was(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin(&fixture, &(follow_config_t){.resume = true, .since = {.seq = 3, .epoch = "e"}});
+    ticket(&fixture, 0, 8, 3);
+    sync_at(&fixture, 0, 8);
+    assert_told(&fixture, "ready 3  ");
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 3);
+    follow_destroy(&fixture.follow);
+}
+
+static void resumed__before_the_oldest_or_beyond_the_newest__resets(void **state)
+{
+    static const uint64_t positions[] = {2, 9};
+    fixture_t fixture;
+    (void)state;
+    for (size_t i = 0; i < sizeof positions / sizeof *positions; i++) {
+        begin(&fixture, &(follow_config_t){.resume = true, .since = {.seq = positions[i], .epoch = "e"}});
+        ticket(&fixture, 0, 8, 3);
+        sync_at(&fixture, 0, 8);
+        assert_int_equal(fixture.count, 2);
+        assert_string_equal(fixture.told[0], "reset 0  ");
+        assert_string_equal(fixture.told[1], "ready 8  ");
+        follow_destroy(&fixture.follow);
+    }
+}
+
+static void row(fixture_t *fixture, const char *key, uint64_t revision)
+{
+    kvzmq_row_t entry = {
+        .key = kvzmq_text(key), .value = kvzmq_text("v"), .revision = revision, .ttl_ms = -1};
+    assert_true(follow_row(fixture->follow, &entry));
+}
+
+static void state__page_later_than_the_one_before__brings_that_up_to_date_first(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
+    ticket(&fixture, 0, 8, 0);
+    sync_at(&fixture, 0, 8);
+    (void)assert_wants(&fixture, FOLLOW_LIST);
+    follow_listed(fixture.follow, 0, 8, true);
+    (void)assert_wants(&fixture, FOLLOW_ROWS);
+    row(&fixture, "k", 8);
+    assert_told(&fixture, "entry 8 a k");
+    follow_rows_end(fixture.follow, 0);
+    assert_memory_equal(assert_wants(&fixture, FOLLOW_LIST).after.data, "k", 1);
+    follow_listed(fixture.follow, 0, 9, false); /* k was put again meanwhile */
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 8);
+    replay(&fixture, 0, 9, 10); /* what came after the page is not of interest yet */
+    assert_told(&fixture, "put 9 a k");
+    (void)assert_wants(&fixture, FOLLOW_ROWS);
+    row(&fixture, "l", 3);
+    assert_told(&fixture, "entry 3 a l");
+    follow_rows_end(fixture.follow, 0);
+    assert_told(&fixture, "ready 9  ");
+    follow_destroy(&fixture.follow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(live__next_event__is_told),
+        cmocka_unit_test(live__event_that_was_told__is_not_told_again),
+        cmocka_unit_test(live__hole__is_replayed_before_anything_else_is_told),
+        cmocka_unit_test(live__second_hole_before_a_sync__waits_for_the_sync),
+        cmocka_unit_test(live__second_hole_and_no_sync__is_repaired_after_a_second),
+        cmocka_unit_test(live__sync_ahead__is_replayed),
+        cmocka_unit_test(live__silence_for_three_seconds__is_lost_and_asks_for_a_ticket),
+        cmocka_unit_test(live__new_session__asks_for_a_ticket_and_goes_on),
+        cmocka_unit_test(live__new_epoch__resets_and_begins_where_that_does),
+        cmocka_unit_test(one_client__prev_tells_a_hole),
+        cmocka_unit_test(one_client__prev_0_behind_others__may_hide_a_whole_life_and_is_replayed),
+        cmocka_unit_test(one_client__sync_ahead_and_nothing_missed__tells_the_position),
+        cmocka_unit_test(replay__out_of_range__resets),
+        cmocka_unit_test(replay__with_a_hole_of_its_own__resets),
+        cmocka_unit_test(replay__that_does_not_go_on__pauses),
+        cmocka_unit_test(failures__one_after_the_other__pause_longer_up_to_a_bound),
+        cmocka_unit_test(told__not_taken__is_a_hole),
+        cmocka_unit_test(resumed__in_reach__is_ready_where_it_was),
+        cmocka_unit_test(resumed__before_the_oldest_or_beyond_the_newest__resets),
+        cmocka_unit_test(state__page_later_than_the_one_before__brings_that_up_to_date_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
