@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, unpack_all, wait_until
+from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, unpack_all, wait_until
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
 
 PART = 10 if SANITIZED else 1
@@ -265,6 +265,34 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
                 peer.close()
         print(f"{rounds} demotions, {count} raw connections, which heard {heard} messages before")
         assert heard > 0
+
+
+@pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
+def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(ipc):
+    """Publishing applies subscriptions that the broker never read: those of connections that it knows nothing of."""
+    puts = [("manage", "lamp", "put", "k", "v" * 500)] * (500 if SANITIZED else 4000)
+    with Broker(ipc=ipc) as broker, broker.manager("boss") as boss, broker.client("lamp") as lamp:
+        lamp.call("ping")
+        for round_ in range(8):
+            with broker.manager() as victim, contextlib.ExitStack() as stack:
+                name = victim.call("hello")["client"]
+                ticket = victim.call("events")
+                peers = [stack.enter_context(Opening(ticket, steps)) for steps in (2, 1) * 6]
+                wait_until(lambda: all(peer.drain() or b"READY" in peer.data for peer in peers[::2]), what="connections")
+                for peer in peers:
+                    peer.rude = True  # its welcome is there
+                requests = [("role", name, "guest"), *puts[1:]]
+                boss.send_raw(b"".join(pack([0, number, request[0], list(request[1:])])
+                                       for number, request in enumerate(requests)))
+                threading.Event().wait(0.002 * round_)
+                for peer in peers:
+                    peer.say(3)
+                answers = unpack_all(boss.recv_payload())
+                assert answers[0][3] == "guest"
+                limit = answers[1][3] - 1  # the role event stands before the first put
+                for peer in peers:
+                    wait_until(peer.drain, what="it is cut")
+                    assert all(content["seq"] <= limit for content in peer.contents()), limit
 
 
 def test_demotion__cuts_where_no_descriptor_is_left():
