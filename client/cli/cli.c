@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/cli/interrupt.h"
+#include "client/cli/watching.h"
 #include "common/utf8.h"
 
 enum {
@@ -50,11 +51,16 @@ static void tell_line(const cli_t *cli)
 
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status)
 {
+    return cli_fail_with(cli, status, kvzmq_error(cli->connection));
+}
+
+outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error)
+{
     fflush(cli->output.stream);
     if (cli->interactive && status == KVZMQ_INTERRUPTED)
         fputc('\n', stderr); /* the terminal shows ^C on the line */
     tell_line(cli);
-    fprintf(stderr, "%s: %s", kvzmq_status_text(status), kvzmq_error(cli->connection));
+    fprintf(stderr, "%s: %s", kvzmq_status_text(status), error);
     if (status == KVZMQ_UNREACHABLE)
         fputs(" (-s ENDPOINT)", stderr);
     fputc('\n', stderr);
@@ -113,10 +119,10 @@ static const notice_row_t notice_rows[] = {
 
 static void tell_notice(void *context, kvzmq_notice_t notice, const char *text)
 {
-    (void)context;
+    const cli_t *cli = context;
     for (size_t i = 0; i < sizeof notice_rows / sizeof *notice_rows; i++) {
         if (notice_rows[i].notice == notice)
-            fprintf(stderr, notice_rows[i].format, text);
+            fprintf(cli->notices, notice_rows[i].format, text);
     }
 }
 
@@ -152,45 +158,61 @@ outcome_t cli_password(cli_t *cli, const char *user, password_t *password)
     return password_ask(password, prompt);
 }
 
+void cli_connection_options(cli_t *cli, kvzmq_options_t *connection)
+{
+    const options_t *options = cli->options;
+    kvzmq_options_init(connection);
+    connection->endpoint = options->endpoint;
+    connection->connect_ms = options->timeout_ms;
+    connection->call_ms = options->timeout_ms;
+    connection->connect_once = true;
+    connection->name = options->name;
+    if (options->name != NULL)
+        connection->secret = kvzmq_text(cli->secret.text);
+    if (cli->user[0] != '\0') {
+        connection->user = cli->user;
+        connection->password = cli->user_password.text;
+    }
+    connection->notice = tell_notice;
+    connection->interrupted = is_interrupted;
+    connection->context = cli;
+}
+
+void cli_keep_account(cli_t *cli, const char *user, const char *password)
+{
+    (void)snprintf(cli->user, sizeof cli->user, "%s", user);
+    (void)snprintf(cli->user_password.text, sizeof cli->user_password.text, "%s", password);
+}
+
 outcome_t cli_init(cli_t *cli, const options_t *options)
 {
-    *cli = (cli_t){.options = options};
+    *cli = (cli_t){.options = options, .notices = stderr};
     output_init(&cli->output, options->format, stdout);
     kvzmq_options_t wanted;
-    kvzmq_options_init(&wanted);
-    wanted.endpoint = options->endpoint;
-    wanted.connect_ms = options->timeout_ms;
-    wanted.call_ms = options->timeout_ms;
-    wanted.connect_once = true;
-    wanted.name = options->name;
-    wanted.notice = tell_notice;
-    wanted.interrupted = is_interrupted;
-    password_t secret = {""};
     password_t password = {""};
-    outcome_t outcome = get_secret(options, &secret);
+    outcome_t outcome = get_secret(options, &cli->secret);
     if (outcome == OUTCOME_OK)
         outcome = get_password(options, &cli->password);
     if (outcome == OUTCOME_OK && options->user != NULL)
         outcome = cli_password(cli, options->user, &password);
     if (outcome != OUTCOME_OK)
         goto cleanup;
-    if (options->name != NULL)
-        wanted.secret = kvzmq_text(secret.text);
-    wanted.user = options->user;
-    wanted.password = password.text;
+    if (options->user != NULL)
+        cli_keep_account(cli, options->user, password.text);
+    cli_connection_options(cli, &wanted);
     cli->connection = kvzmq_new(&wanted);
     if (cli->connection == NULL) {
         fputs("kvzmq-cli: out of memory\n", stderr);
         outcome = OUTCOME_FAILED;
     }
 cleanup:
-    password_wipe(&secret);
     password_wipe(&password);
     return outcome;
 }
 
 void cli_release(cli_t *cli, outcome_t last)
 {
+    watching_destroy(&cli->watching);
     bool usable = last != OUTCOME_UNREACHABLE && last != OUTCOME_NO_ANSWER && last != OUTCOME_INTERRUPTED;
     if (usable && !cli->said_bye && cli->connection != NULL && kvzmq_session(cli->connection) != NULL) {
         /* So that the broker need not find out; that it cannot be reached now is of no interest any more. */
@@ -198,4 +220,6 @@ void cli_release(cli_t *cli, outcome_t last)
     }
     kvzmq_destroy(&cli->connection);
     password_wipe(&cli->password);
+    password_wipe(&cli->user_password);
+    password_wipe(&cli->secret);
 }

@@ -11,17 +11,26 @@
 #include "client/cli/output.h"
 #include "client/cli/password.h"
 
+struct watching; /* watching.h */
+
 typedef struct cli {
     const options_t *options; /* borrowed */
     kvzmq_t *connection;      /* owned */
     output_t output;
-    password_t password; /* from a file or the environment, for `auth USER`; empty: to be asked for */
-    bytes_t input;       /* the last argument of the command, from standard input (-x); borrowed */
-    bool has_input;      /* `input` is there, and no command took it yet */
-    bool interactive;    /* a person types */
-    bool ended;          /* a command asked to leave */
-    bool said_bye;       /* the session was ended by a command */
-    unsigned line;       /* number of the piped line that is carried out; 0: none is */
+    password_t password;       /* from a file or the environment, for `auth USER`; empty: to be asked for */
+    char user[LIMIT_USER + 2]; /* the account of `auth` or -u; "": none. One byte more than is allowed,
+                                  so that too long is noticed */
+    password_t user_password;  /* of `user`; both for connections beside the session's: see
+                                  cli_connection_options */
+    password_t secret;         /* of the name; empty: none */
+    FILE *notices;             /* where the library's notices go; borrowed */
+    struct watching *watching; /* in the background of a person's session; NULL: none. Owned */
+    bytes_t input;             /* the last argument of the command, from standard input (-x); borrowed */
+    bool has_input;            /* `input` is there, and no command took it yet */
+    bool interactive;          /* a person types */
+    bool ended;                /* a command asked to leave */
+    bool said_bye;             /* the session was ended by a command */
+    unsigned line;             /* number of the piped line that is carried out; 0: none is */
 } cli_t;
 
 /* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. On
@@ -32,12 +41,22 @@ KV_MUST_USE outcome_t cli_init(cli_t *cli, const options_t *options);
  */
 void cli_release(cli_t *cli, outcome_t last);
 
+/* What a connection beside the session's needs to be the same client, with the same account. *CONNECTION
+ * borrows from CLI. */
+void cli_connection_options(cli_t *cli, kvzmq_options_t *connection);
+
+/* Keeps the account by which the session is now a manager's. */
+void cli_keep_account(cli_t *cli, const char *user, const char *password);
+
 /* The password of USER, for `auth`: as given at the start, else asked for. *PASSWORD is to be wiped. */
 KV_MUST_USE outcome_t cli_password(cli_t *cli, const char *user, password_t *password);
 
 /* Tells on standard error, in one line, what went wrong with the last call, and returns what it is to the
  * program. Not for KVZMQ_OK and KVZMQ_ABSENT. */
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status);
+
+/* The same for what another call says of itself: ERROR. */
+outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error);
 
 /* Tells on standard error, in one line, what is wrong with what was typed: WHAT is wrong, and the PROBLEM
  * with it. Returns OUTCOME_USAGE. */

@@ -19,6 +19,11 @@ typedef enum command_option {
     OPT_SECRET_FILE,
     OPT_LIMIT,
     OPT_AFTER,
+    OPT_PREFIX,
+    OPT_SINCE,
+    OPT_INITIAL,
+    OPT_EVENTS,
+    OPT_OWN,
     OPT_COUNT
 } command_option_t;
 
@@ -91,7 +96,8 @@ static inline kvzmq_slice_t slice_of(bytes_t bytes)
  */
 KV_MUST_USE outcome_t call_text(cli_t *cli, bytes_t word, const char *what, const char **text);
 
-/* Handlers, one file a subject: command_store.c, command_listing.c, command_session.c. */
+/* Handlers, one file a subject: command_store.c, command_listing.c, command_session.c,
+ * command_watch.c. */
 outcome_t command_get(cli_t *cli, const call_t *call);
 outcome_t command_put(cli_t *cli, const call_t *call);
 outcome_t command_del(cli_t *cli, const call_t *call);
@@ -100,6 +106,8 @@ outcome_t command_digest(cli_t *cli, const call_t *call);
 outcome_t command_list(cli_t *cli, const call_t *call);
 outcome_t command_clients(cli_t *cli, const call_t *call);
 outcome_t command_stats(cli_t *cli, const call_t *call);
+outcome_t command_watch(cli_t *cli, const call_t *call);
+outcome_t command_verify(cli_t *cli, const call_t *call);
 outcome_t command_auth(cli_t *cli, const call_t *call);
 outcome_t command_manage(cli_t *cli, const call_t *call);
 outcome_t command_role(cli_t *cli, const call_t *call);

@@ -32,7 +32,11 @@ outcome_t command_auth(cli_t *cli, const call_t *call)
         outcome = cli_password(cli, user, &password);
     if (outcome != OUTCOME_OK)
         return outcome;
-    kvzmq_status_t status = kvzmq_auth(cli->connection, user, word != NULL ? word : password.text);
+    if (word == NULL)
+        word = password.text;
+    kvzmq_status_t status = kvzmq_auth(cli->connection, user, word);
+    if (status == KVZMQ_OK)
+        cli_keep_account(cli, user, word);
     password_wipe(&password);
     if (status != KVZMQ_OK)
         return show_refused(cli, status);

@@ -48,6 +48,11 @@ void interrupt_clear(void)
 
 interrupt_wait_t interrupt_wait(int file)
 {
+    return interrupt_wait_two(file, -1, -1);
+}
+
+interrupt_wait_t interrupt_wait_two(int file, int other, int timeout_ms)
+{
     sigset_t caught;
     sigset_t before;
     sigemptyset(&caught);
@@ -55,11 +60,14 @@ interrupt_wait_t interrupt_wait(int file)
     sigaddset(&caught, SIGWINCH);
     sigaddset(&caught, SIGCONT);
     sigprocmask(SIG_BLOCK, &caught, &before);
+    struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+    struct pollfd wanted[] = {{.fd = file, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+    bool failed = false; /* then read will tell */
     while (!interrupted && !terminal_changed) {
-        struct pollfd wanted = {.fd = file, .events = POLLIN};
-        int ready = ppoll(&wanted, 1, NULL,
-                          &before); /* the signals come through here, and nowhere else in this function */
-        if (ready != -1 || errno != EINTR)
+        /* The signals come through here, and nowhere else in this function. */
+        int ready = ppoll(wanted, 2, timeout_ms < 0 ? NULL : &limit, &before);
+        failed = ready == -1 && errno != EINTR;
+        if (failed || ready != -1)
             break;
     }
     bool changed = terminal_changed != 0;
@@ -67,5 +75,7 @@ interrupt_wait_t interrupt_wait(int file)
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (interrupt_pending())
         return WAIT_INTERRUPT;
-    return changed ? WAIT_TERMINAL : WAIT_READABLE;
+    if (changed)
+        return WAIT_TERMINAL;
+    return failed || wanted[0].revents != 0 ? WAIT_READABLE : WAIT_OTHER;
 }

@@ -21,6 +21,7 @@ void interrupt_clear(void);
 
 typedef enum interrupt_wait {
     WAIT_READABLE, /* there are bytes, or the end, or an error that read will tell */
+    WAIT_OTHER,    /* the same of the other descriptor, or time has passed */
     WAIT_TERMINAL, /* the terminal may have changed (interrupt_catch_terminal) */
     WAIT_INTERRUPT /* interrupt_pending */
 } interrupt_wait_t;
@@ -28,5 +29,9 @@ typedef enum interrupt_wait {
 /* Waits until the file descriptor FILE can be read, or for one of these signals. None is missed, whenever it
  * comes: a check before a plain read would leave a gap between the two. */
 interrupt_wait_t interrupt_wait(int file);
+
+/* The same for two descriptors, the first of which comes first, and at most TIMEOUT_MS (-1 = for ever). A
+ * descriptor of -1 is none. */
+interrupt_wait_t interrupt_wait_two(int file, int other, int timeout_ms);
 
 #endif

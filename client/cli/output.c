@@ -152,6 +152,28 @@ void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer)
     }
 }
 
+/* Cuts CELL, without cutting a UTF-8 character. */
+static cell_t cell_shown(const cell_t *cell, bool *cut)
+{
+    cell_t shown = *cell;
+    *cut = shown.bytes.size > CELL_SHOWN_MAX;
+    if (*cut) {
+        shown.bytes.size = CELL_SHOWN_MAX;
+        while (shown.bytes.size > CELL_SHOWN_MAX - 4 && (shown.bytes.data[shown.bytes.size] & 0xc0) == 0x80)
+            shown.bytes.size--;
+    }
+    return shown;
+}
+
+void cell_write_short(const cell_t *cell, buffer_t *buffer)
+{
+    bool cut;
+    cell_t shown = cell_shown(cell, &cut);
+    cell_write(&shown, ESCAPE_CONTROLS, buffer);
+    if (cut)
+        buffer_append(buffer, "...", 3);
+}
+
 void output_cell(output_t *output, const cell_t *cell, escape_t escape)
 {
     buffer_t text;

@@ -119,7 +119,9 @@ bool output_finish(output_t *output);
 /* ---- Shared by formats ------------------------------------------------------------------------ */
 
 enum {
-    CELL_BYTES_MAX = 8 * 1024 * 1024 /* of one cell; a byte takes at most 4 where it is escaped */
+    CELL_BYTES_MAX = 8 * 1024 * 1024,       /* of one cell; a byte takes at most 4 where it is escaped */
+    CELL_SHOWN_MAX = 256,                   /* bytes of a cell that is shown short */
+    CELL_SHORT_MAX = 4 * CELL_SHOWN_MAX + 4 /* bytes that cell_write_short appends at most */
 };
 
 typedef enum escape {
@@ -130,6 +132,10 @@ typedef enum escape {
 
 /* Appends CELL as text. CELL_NIL is "-". */
 void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer);
+
+/* Appends CELL as people read it in a table or a line: escaped (ESCAPE_CONTROLS), and cut where it is long.
+ */
+void cell_write_short(const cell_t *cell, buffer_t *buffer);
 
 /* Writes CELL as text to the stream. */
 void output_cell(output_t *output, const cell_t *cell, escape_t escape);

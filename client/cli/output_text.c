@@ -5,11 +5,6 @@
 
 #include <libsmartcols/libsmartcols.h>
 
-enum {
-    CELL_SHOWN_MAX = 256,  /* bytes of a cell in a table */
-    CELL_BUFFER_MAX = 2048 /* the same, escaped */
-};
-
 static void text_cell(output_t *output, const cell_t *cell)
 {
     output_cell(output, cell, output->terminal ? ESCAPE_CONTROLS : ESCAPE_NONE);
@@ -40,28 +35,11 @@ static void text_failure(output_t *output, const char *text)
     fprintf(output->stream, "%s\n", text);
 }
 
-/* Cuts CELL for a table, without cutting a UTF-8 character. */
-static cell_t cell_shown(const cell_t *cell, bool *cut)
-{
-    cell_t shown = *cell;
-    *cut = shown.bytes.size > CELL_SHOWN_MAX;
-    if (*cut) {
-        shown.bytes.size = CELL_SHOWN_MAX;
-        while (shown.bytes.size > CELL_SHOWN_MAX - 4 && (shown.bytes.data[shown.bytes.size] & 0xc0) == 0x80)
-            shown.bytes.size--;
-    }
-    return shown;
-}
-
 static void table_set(output_t *output, struct libscols_line *line, size_t column, const cell_t *cell)
 {
     buffer_t text;
-    buffer_init(&text, CELL_BUFFER_MAX);
-    bool cut;
-    cell_t shown = cell_shown(cell, &cut);
-    cell_write(&shown, ESCAPE_CONTROLS, &text);
-    if (cut)
-        buffer_append(&text, "...", 3);
+    buffer_init(&text, CELL_SHORT_MAX + 1);
+    cell_write_short(cell, &text);
     buffer_append(&text, "", 1);
     if (line == NULL || text.failed || scols_line_set_data(line, column, (const char *)text.data) != 0)
         output->failed = true;

@@ -12,12 +12,80 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/recall.h"
 #include "client/cli/script.h"
+#include "client/cli/watching.h"
+
+/* ---- What is watched, above the line that is typed ---------------------------------------------- */
+
+enum {
+    PROMPT_COLUMNS = 2,  /* of shell_prompt */
+    COLUMNS_DEFAULT = 80 /* of a terminal that does not say */
+};
+
+/* The row of the cursor in what libedit shows: 0 is the first. */
+static int cursor_row(EditLine *editor)
+{
+    char wanted[] = "co";
+    int columns = 0;
+    if (el_get(editor, EL_GETTC, wanted, &columns) != 0 || columns < 2)
+        columns = COLUMNS_DEFAULT;
+    const LineInfoW *line = el_wline(editor);
+    int row = 0;
+    int column = PROMPT_COLUMNS;
+    for (const wchar_t *at = line->buffer; at < line->cursor; at++) {
+        int width = wcwidth(*at);
+        if (width < 0)
+            width = 2; /* a control character, as ^X */
+        if (column + width > columns) {
+            row++;
+            column = 0;
+        }
+        column += width;
+        if (column == columns) {
+            row++;
+            column = 0;
+        }
+    }
+    return row;
+}
+
+/* Takes prompt and line off the screen, so that something else can stand there; EL_REFRESH brings them back.
+ */
+static void line_clear(EditLine *editor)
+{
+    char wanted[] = "cd";
+    const char *clears = NULL; /* the terminal can do it; all that can understand the same sequence */
+    if (el_get(editor, EL_GETTC, wanted, &clears) != 0 || clears == NULL || *clears == '\0') {
+        fputc('\n', stdout);
+        return;
+    }
+    int row = cursor_row(editor);
+    if (row > 0)
+        printf("\033[%dA", row);
+    fputs("\r\033[J", stdout);
+}
+
+static void watch_show(EditLine *editor, cli_t *cli)
+{
+    if (cli->watching == NULL)
+        return;
+    bool more = watching_take(cli->watching, 0);
+    if (more && !watching_has_lines(cli->watching))
+        return;
+    line_clear(editor);
+    watching_show(cli->watching, stdout);
+    if (!more) {
+        (void)cli_finish(cli, watching_end(cli->watching));
+        watching_destroy(&cli->watching);
+        fputs("Watching no more\n", stdout);
+    }
+    el_set(editor, EL_REFRESH);
+}
 
 /* ---- Keys ------------------------------------------------------------------------------------- */
 
 static char *shell_prompt(EditLine *editor)
 {
-    static char prompt[] = "> ";
+    static char prompt[PROMPT_COLUMNS + 1] = "> ";
     (void)editor;
     return prompt;
 }
@@ -30,13 +98,27 @@ static void terminal_take(EditLine *editor)
     el_set(editor, EL_REFRESH);
 }
 
-/* Reads a byte. Returns what read does, -1 also where Ctrl-C came. */
+/* Reads a byte; shows meanwhile what is watched. Returns what read does, -1 also where Ctrl-C came. */
 static ssize_t key_read(EditLine *editor, char *byte)
 {
-    interrupt_wait_t waited;
-    while ((waited = interrupt_wait(STDIN_FILENO)) == WAIT_TERMINAL)
-        terminal_take(editor);
-    return waited == WAIT_INTERRUPT ? -1 : read(STDIN_FILENO, byte, 1);
+    cli_t *cli = NULL;
+    el_get(editor, EL_CLIENTDATA, &cli);
+    for (;;) {
+        int wait_ms = -1;
+        watch_show(editor, cli);
+        int watched = cli->watching == NULL ? -1 : watching_wait(cli->watching, &wait_ms);
+        switch (interrupt_wait_two(STDIN_FILENO, watched, wait_ms)) {
+        case WAIT_TERMINAL:
+            terminal_take(editor);
+            break;
+        case WAIT_OTHER:
+            break;
+        case WAIT_INTERRUPT:
+            return -1;
+        case WAIT_READABLE:
+            return read(STDIN_FILENO, byte, 1);
+        }
+    }
 }
 
 /* Gives libedit the next character. Ctrl-C becomes the end of the line, which shell_run then drops. */
@@ -175,11 +257,12 @@ static unsigned char shell_complete(EditLine *editor, int key)
 
 /* ---- The loop --------------------------------------------------------------------------------- */
 
-static EditLine *editor_new(recall_t *recall)
+static EditLine *editor_new(cli_t *cli, recall_t *recall)
 {
     EditLine *editor = el_init("kvzmq-cli", stdin, stdout, stderr);
     if (editor == NULL)
         return NULL;
+    el_set(editor, EL_CLIENTDATA, cli);
     el_set(editor, EL_PROMPT, shell_prompt);
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_SIGNAL, 0);
@@ -238,7 +321,7 @@ outcome_t shell_run(cli_t *cli)
     recall_init(&recall);
     interrupt_catch_terminal();
     outcome_t outcome = OUTCOME_OK;
-    EditLine *editor = editor_new(&recall);
+    EditLine *editor = editor_new(cli, &recall);
     if (editor == NULL) {
         fputs("kvzmq-cli: this terminal cannot be used; pipe the commands in instead\n", stderr);
         outcome = OUTCOME_FAILED;

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The commands that follow changes: watch shows them, verify checks that a copy made from them is whole. */
+#include <stdlib.h>
+
+#include "client/cli/arguments.h"
+#include "client/cli/command.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/watching.h"
+#include "common/clock.h"
+
+enum {
+    TURN_MS = 1000, /* a watch in the foreground looks after the tool's session so often */
+    KEEP_PARTS = 3, /* a session is kept by a ping in each such part of its time limit */
+    LOOK_MS = 200,  /* between looks at the broker while a copy is made */
+    RETRY_MS = 50,  /* between attempts to compare while stores change */
+    STORE_COLUMNS = 3
+};
+
+/* ---- watch: its options ----------------------------------------------------------------------- */
+
+/* Takes SEQ or SEQ@EPOCH; the epoch is the broker's present one where none is given. */
+static bool position_parse(bytes_t text, const kvzmq_session_t *session, kvzmq_position_t *position)
+{
+    const uint8_t *at = text.size == 0 ? NULL : memchr(text.data, '@', text.size);
+    size_t size = at == NULL ? text.size : (size_t)(at - text.data);
+    bytes_t epoch = at == NULL ? bytes_from_text(session->epoch) : bytes_of(at + 1, text.size - size - 1);
+    if (!number_parse(bytes_of(text.data, size), &position->seq) || epoch.size >= sizeof position->epoch ||
+        memchr(epoch.data, 0, epoch.size) != NULL)
+        return false;
+    memcpy(position->epoch, epoch.data, epoch.size);
+    position->epoch[epoch.size] = '\0';
+    return true;
+}
+
+static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t *options)
+{
+    *options = (watching_options_t){
+        .own = (call->given & OPT_BIT(OPT_OWN)) != 0,
+        .prefix = slice_of(call->texts[OPT_PREFIX]),
+        .initial = (call->given & OPT_BIT(OPT_INITIAL)) != 0,
+        .resume = (call->given & OPT_BIT(OPT_SINCE)) != 0,
+        .limited = (call->given & OPT_BIT(OPT_EVENTS)) != 0,
+        .count = call->numbers[OPT_EVENTS],
+    };
+    if (options->own && (call->argument_count > 0 || options->initial))
+        return cli_refuse(cli, "watch", "--own is for one's own store, and tells changes alone");
+    if (options->initial && options->resume)
+        return cli_refuse(cli, "watch", "--initial and --since exclude each other");
+    if (options->resume &&
+        !position_parse(call->texts[OPT_SINCE], kvzmq_session(cli->connection), &options->since))
+        return cli_refuse(cli, "watch", "--since takes a number, or a number@epoch");
+    return call->argument_count == 0 ? OUTCOME_OK
+                                     : call_text(cli, call->arguments[0], "a client's id", &options->client);
+}
+
+/* ---- watch ------------------------------------------------------------------------------------ */
+
+/* Keeps the tool's session, which asks for nothing meanwhile; when that fails is of no interest before it
+ * does. */
+static void session_keep(cli_t *cli, int64_t *kept_ms)
+{
+    const kvzmq_session_t *session = kvzmq_session(cli->connection);
+    int64_t now_ms = clock_monotonic_ms();
+    if (cli->said_bye || session == NULL || (uint64_t)(now_ms - *kept_ms) < session->timeout_ms / KEEP_PARTS)
+        return;
+    *kept_ms = now_ms;
+    kvzmq_status_t status = kvzmq_ping(cli->connection);
+    (void)status;
+}
+
+static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *options)
+{
+    watching_t *watching;
+    outcome_t outcome = watching_begin(cli, options, &watching);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    int64_t kept_ms = clock_monotonic_ms();
+    bool more = true;
+    while (more && outcome == OUTCOME_OK) {
+        more = watching_take(watching, TURN_MS);
+        watching_show(watching, cli->output.stream);
+        outcome = cli_finish(cli, OUTCOME_OK);
+        if (more && interrupt_pending())
+            outcome = OUTCOME_INTERRUPTED;
+        else if (more && !options->own)
+            session_keep(cli, &kept_ms);
+    }
+    if (outcome == OUTCOME_OK)
+        outcome = watching_end(watching);
+    watching_destroy(&watching);
+    return outcome;
+}
+
+static void watch_told(cli_t *cli, const char *sentence, bool watching)
+{
+    static const column_t columns[] = {{"watching", "watching", FIT_LEFT}};
+    const cell_t words[] = {cell_word(sentence)};
+    const cell_t cells[] = {cell_of(CELL_BOOL, watching)};
+    cli->output.ops->told(&cli->output, words, 1, columns, cells, 1);
+}
+
+static outcome_t watch_in_background(cli_t *cli, const watching_options_t *options)
+{
+    if (cli->watching != NULL)
+        return cli_refuse(cli, "watch", "there is one already; watch stop ends it");
+    outcome_t outcome = watching_begin(cli, options, &cli->watching);
+    if (outcome == OUTCOME_OK)
+        watch_told(cli, "Watching; watch stop ends it", true);
+    return outcome;
+}
+
+static outcome_t watch_stop(cli_t *cli)
+{
+    if (cli->watching == NULL)
+        return cli_refuse(cli, "watch stop", "nothing is watched");
+    watching_destroy(&cli->watching);
+    watch_told(cli, "Watching no more", false);
+    return OUTCOME_OK;
+}
+
+outcome_t command_watch(cli_t *cli, const call_t *call)
+{
+    bool stops = cli->interactive && call->argument_count == 1 && call->given == 0 &&
+                 bytes_equal(call->arguments[0], bytes_from_text("stop"));
+    if (stops)
+        return watch_stop(cli);
+    kvzmq_status_t status = kvzmq_connect(cli->connection);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    watching_options_t options;
+    outcome_t outcome = options_take(cli, call, &options);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (cli->interactive)
+        return watch_in_background(cli, &options);
+    if (cli->line == 0 && !options.own) {
+        /* A watch has a connection of its own, and nothing comes after it that would need this session. */
+        cli->said_bye = true;
+        (void)kvzmq_bye(cli->connection);
+    }
+    return watch_in_foreground(cli, &options);
+}
+
+/* ---- verify ----------------------------------------------------------------------------------- */
+
+static const column_t store_columns[STORE_COLUMNS] = {
+    {"client", "CLIENT", FIT_LEFT}, {"result", "RESULT", FIT_LEFT}, {"seq", "SEQ", FIT_RIGHT}};
+
+/* One run of verify. */
+typedef struct check {
+    cli_t *cli;
+    kvzmq_mirror_t *mirror; /* owned */
+    bool different;         /* a store is */
+} check_t;
+
+/* Compares one store, and shows the result. One that is gone meanwhile is not shown. */
+static kvzmq_status_t store_check(check_t *check, const char *store)
+{
+    cli_t *cli = check->cli;
+    bool equal = false;
+    uint64_t seq = 0;
+    int64_t until_ms = clock_monotonic_ms() + cli->options->timeout_ms;
+    kvzmq_status_t status;
+    for (;;) {
+        status = kvzmq_mirror_verify(check->mirror, cli->connection, store, cli->options->timeout_ms, &equal,
+                                     &seq);
+        if (status != KVZMQ_UNAVAILABLE || clock_monotonic_ms() >= until_ms || interrupt_pending())
+            break;
+        (void)interrupt_wait_two(-1, -1, RETRY_MS);
+    }
+    if (status != KVZMQ_OK)
+        return status;
+    const cell_t cells[] = {cell_word(store), cell_word(equal ? "equal" : "different"),
+                            cell_of(CELL_NUMBER, seq)};
+    cli->output.ops->row(&cli->output, cells);
+    if (!equal)
+        check->different = true;
+    return KVZMQ_OK;
+}
+
+/* Compares the stores of all clients that the broker has. */
+static kvzmq_status_t stores_check(check_t *check)
+{
+    kvzmq_page_t *shown = NULL; /* kept until the next page is there: `range.after` borrows from it */
+    kvzmq_range_t range = {.limit = 0};
+    kvzmq_status_t status = KVZMQ_OK;
+    bool more = true;
+    while (more && status == KVZMQ_OK) {
+        kvzmq_page_t *page;
+        status = kvzmq_clients(check->cli->connection, &range, &page);
+        if (status != KVZMQ_OK)
+            break;
+        kvzmq_page_destroy(&shown);
+        shown = page;
+        kvzmq_client_t client;
+        while (status == KVZMQ_OK && kvzmq_page_next_client(page, &client)) {
+            status = store_check(check, client.id.data);
+            range.after = client.id;
+            if (status == KVZMQ_NOT_FOUND)
+                status = KVZMQ_OK; /* it has left since */
+        }
+        more = kvzmq_page_more(page);
+    }
+    kvzmq_page_destroy(&shown);
+    return status;
+}
+
+/* Waits until the copy is whole, which may take long where there is much to copy. */
+static kvzmq_status_t mirror_ready(check_t *check)
+{
+    kvzmq_status_t status = KVZMQ_TIMEOUT;
+    while (status == KVZMQ_TIMEOUT && !interrupt_pending()) {
+        status = kvzmq_mirror_wait(check->mirror, 0, LOOK_MS);
+        kvzmq_status_t answer = status == KVZMQ_TIMEOUT ? kvzmq_ping(check->cli->connection) : KVZMQ_OK;
+        if (answer != KVZMQ_OK)
+            return answer;
+    }
+    return status;
+}
+
+/* Tells what went wrong: the copy says so itself, else the connection does. */
+static outcome_t check_fail(check_t *check, kvzmq_status_t status)
+{
+    if (interrupt_pending())
+        return OUTCOME_INTERRUPTED;
+    const char *error = kvzmq_mirror_error(check->mirror);
+    return *error == '\0' ? cli_fail(check->cli, status) : cli_fail_with(check->cli, status, error);
+}
+
+outcome_t command_verify(cli_t *cli, const call_t *call)
+{
+    const char *client = NULL;
+    outcome_t outcome =
+        call->argument_count == 0 ? OUTCOME_OK : call_text(cli, call->arguments[0], "a client's id", &client);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    kvzmq_digest_t digest;
+    kvzmq_status_t status =
+        client == NULL ? kvzmq_connect(cli->connection) : kvzmq_digest(cli->connection, client, &digest);
+    if (status != KVZMQ_OK)
+        return cli_fail(cli, status);
+    kvzmq_options_t connection;
+    cli_connection_options(cli, &connection);
+    check_t check = {.cli = cli,
+                     .mirror = kvzmq_mirror_new(&connection, client, slice_of(bytes_of(NULL, 0)))};
+    if (check.mirror == NULL)
+        return cli_fail_with(cli, KVZMQ_NO_MEMORY, "memory or a thread was refused");
+    output_t *output = &cli->output;
+    status = mirror_ready(&check);
+    if (status != KVZMQ_OK) {
+        outcome = check_fail(&check, status);
+        goto cleanup;
+    }
+    output->ops->rows_begin(output, store_columns, STORE_COLUMNS);
+    status = client == NULL ? stores_check(&check) : store_check(&check, client);
+    if (status == KVZMQ_OK) {
+        output->ops->rows_end(output);
+        outcome = check.different ? OUTCOME_NO : OUTCOME_OK;
+    } else {
+        output->ops->rows_abort(output);
+        outcome = check_fail(&check, status);
+    }
+cleanup:
+    kvzmq_mirror_destroy(&check.mirror);
+    return outcome;
+}

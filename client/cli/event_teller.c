@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the form of a watch's lines. */
+#include "client/cli/event_teller.h"
+
+enum {
+    LINE_MAX_BYTES = 16 * 1024 /* of a line for people: times, ids, a key of 1 KiB, two values cut short */
+};
+
+bool event_teller_init(event_teller_t *teller, bool whole)
+{
+    *teller = (event_teller_t){.known = known_new(EVENT_KNOWN_MAX), .whole = whole};
+    return teller->known != NULL;
+}
+
+void event_teller_release(event_teller_t *teller)
+{
+    known_destroy(&teller->known);
+}
+
+/* ---- Cells ------------------------------------------------------------------------------------ */
+
+static bytes_t bytes_from_slice(kvzmq_slice_t slice)
+{
+    return bytes_of(slice.data, slice.size);
+}
+
+static cell_t cell_from_slice(kvzmq_slice_t slice)
+{
+    if (slice.data == NULL)
+        return cell_nil();
+    return (cell_t){.type = slice.binary ? CELL_BIN : CELL_TEXT, .bytes = bytes_from_slice(slice)};
+}
+
+/* As above; an empty one is none. */
+static cell_t cell_unless_empty(kvzmq_slice_t slice)
+{
+    return slice.size == 0 ? cell_nil() : cell_from_slice(slice);
+}
+
+static cell_t cell_from_seq(const kvzmq_event_t *event)
+{
+    bool none = event->seq == 0 && event->kind != KVZMQ_EVENT_READY;
+    return none ? cell_nil() : cell_of(CELL_NUMBER, event->seq);
+}
+
+static cell_t cell_from_known(const known_value_t *value)
+{
+    if (value->state != KNOWN_VALUE)
+        return cell_nil();
+    return (cell_t){.type = value->binary ? CELL_BIN : CELL_TEXT, .bytes = value->bytes};
+}
+
+/* ---- What is known of an entry ---------------------------------------------------------------- */
+
+/* Whether the event is about an entry's value, which it sets. */
+static bool sets_value(const kvzmq_event_t *event)
+{
+    return event->kind == KVZMQ_EVENT_PUT || event->kind == KVZMQ_EVENT_ENTRY;
+}
+
+static bool removes_value(const kvzmq_event_t *event)
+{
+    return event->kind == KVZMQ_EVENT_DEL || event->kind == KVZMQ_EVENT_EXPIRE;
+}
+
+/* What an entry holds after EVENT, which sets it. */
+static known_value_t value_set(const kvzmq_event_t *event)
+{
+    if (!event->has_value)
+        return (known_value_t){.state = KNOWN_SIZE, .size = event->size};
+    return (known_value_t){.state = KNOWN_VALUE,
+                           .bytes = bytes_from_slice(event->value),
+                           .size = event->value.size,
+                           .binary = event->value.binary};
+}
+
+static void epoch_take(event_teller_t *teller, kvzmq_slice_t epoch)
+{
+    size_t size = epoch.size < sizeof teller->epoch ? epoch.size : sizeof teller->epoch - 1;
+    if (size == 0)
+        return;
+    memcpy(teller->epoch, epoch.data, size);
+    teller->epoch[size] = '\0';
+}
+
+/* Before EVENT is shown: whatever it makes void. */
+static void learn_before(event_teller_t *teller, const kvzmq_event_t *event)
+{
+    bool first =
+        event->kind < KVZMQ_EVENT_OTHER && event->prev == 0; /* of its client, whose store it began */
+    if (event->kind == KVZMQ_EVENT_RESET)
+        known_forget(teller->known);
+    else if (first)
+        known_begin(teller->known, bytes_from_slice(event->client));
+}
+
+/* After it was shown. */
+static void learn_after(event_teller_t *teller, const kvzmq_event_t *event)
+{
+    bytes_t client = bytes_from_slice(event->client);
+    bytes_t key = bytes_from_slice(event->key);
+    epoch_take(teller, event->epoch);
+    if (sets_value(event)) {
+        known_value_t value = value_set(event);
+        known_set(teller->known, client, key, &value);
+    } else if (removes_value(event)) {
+        known_set(teller->known, client, key, &(known_value_t){.state = KNOWN_ABSENT});
+    } else if (event->kind == KVZMQ_EVENT_DROP) {
+        known_begin(teller->known, client);
+    } else if (event->kind == KVZMQ_EVENT_READY && (teller->whole || event->seq == 0)) {
+        /* At 0 there was nothing yet. */
+        known_complete(teller->known);
+    }
+}
+
+/* ---- For people ------------------------------------------------------------------------------- */
+
+static void line_add(buffer_t *line, const char *text)
+{
+    buffer_append(line, text, strlen(text));
+}
+
+static void line_add_value(buffer_t *line, const known_value_t *value)
+{
+    char size[48];
+    cell_t cell = cell_from_known(value);
+    switch (value->state) {
+    case KNOWN_NOT:
+        line_add(line, "?");
+        break;
+    case KNOWN_ABSENT:
+        line_add(line, "<blank>");
+        break;
+    case KNOWN_VALUE:
+        cell_write_short(&cell, line);
+        break;
+    case KNOWN_SIZE:
+        snprintf(size, sizeof size, "<%llu bytes>", (unsigned long long)value->size);
+        line_add(line, size);
+        break;
+    }
+}
+
+/* "  old -> new", of a change; "  value" of what has no old one. */
+static void line_add_change(buffer_t *line, const kvzmq_event_t *event, const known_value_t *old)
+{
+    known_value_t value =
+        sets_value(event) ? value_set(event) : (known_value_t){.state = KNOWN_ABSENT, .size = 0};
+    line_add(line, "  ");
+    if (event->kind != KVZMQ_EVENT_ENTRY) {
+        line_add_value(line, old);
+        line_add(line, " -> ");
+    }
+    line_add_value(line, &value);
+    if (sets_value(event) && event->ttl_ms >= 0) {
+        const cell_t ttl = cell_of(CELL_DURATION, (uint64_t)event->ttl_ms);
+        line_add(line, " for ");
+        cell_write_short(&ttl, line);
+    }
+}
+
+/* That a client connects or leaves is its own doing, where nobody else is named. */
+static void line_add_by(buffer_t *line, const kvzmq_event_t *event)
+{
+    bool named = event->by.size > 0;
+    bool own = event->kind == KVZMQ_EVENT_CONNECT || event->kind == KVZMQ_EVENT_DISCONNECT;
+    if (event->kind > KVZMQ_EVENT_OTHER || (own && !named))
+        return;
+    const cell_t by = cell_from_slice(event->by);
+    const cell_t user = cell_from_slice(event->user);
+    line_add(line, "  by ");
+    if (named)
+        cell_write_short(&by, line);
+    else
+        line_add(line, "the broker");
+    if (event->user.size > 0) {
+        line_add(line, " (");
+        cell_write_short(&user, line);
+        line_add(line, ")");
+    }
+}
+
+/* What a watch says of itself, behind its kind. */
+static void line_add_remark(buffer_t *line, const event_teller_t *teller, const kvzmq_event_t *event)
+{
+    const cell_t value = cell_from_slice(event->value);
+    const cell_t epoch = cell_from_slice(event->epoch);
+    bool anew = event->epoch.data != NULL && teller->epoch[0] != '\0' &&
+                !bytes_equal(bytes_from_slice(event->epoch), bytes_from_text(teller->epoch));
+    switch (event->kind) {
+    case KVZMQ_EVENT_RESET:
+        line_add(line, anew ? "  the broker was started anew: forget what was told before"
+                            : "  some changes are missing, the broker does not keep them any more: forget "
+                              "what was told before");
+        break;
+    case KVZMQ_EVENT_READY:
+        line_add(line, "  later events follow; epoch ");
+        cell_write_short(&epoch, line);
+        break;
+    case KVZMQ_EVENT_AGAIN:
+        line_add(line, "  the broker is heard again");
+        break;
+    default: /* disconnect, role, lost, and whatever a newer broker tells */
+        if (event->value.data != NULL)
+            line_add(line, "  ");
+        if (event->value.data != NULL)
+            cell_write_short(&value, line);
+        break;
+    }
+}
+
+static void line_write(buffer_t *line, const event_teller_t *teller, const kvzmq_event_t *event,
+                       uint64_t time_ms, const known_value_t *old)
+{
+    const cell_t cells[] = {
+        cell_of(CELL_TIME, time_ms),
+        cell_from_seq(event),
+        cell_unless_empty(event->client),
+        cell_word(kvzmq_event_kind_text(event->kind)),
+    };
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        if (i > 0)
+            line_add(line, "  ");
+        cell_write_short(&cells[i], line);
+    }
+    if (event->key.data != NULL) {
+        /* Whole: no key is longer than what a broker takes, and a cut one is of no use. */
+        const cell_t key = cell_from_slice(event->key);
+        line_add(line, "  ");
+        cell_write(&key, ESCAPE_CONTROLS, line);
+    }
+    if (sets_value(event) || removes_value(event))
+        line_add_change(line, event, old);
+    else
+        line_add_remark(line, teller, event);
+    line_add_by(line, event);
+}
+
+/* ---- For programs, and all -------------------------------------------------------------------- */
+
+static void event_told(output_t *output, const cell_t *line, const kvzmq_event_t *event, uint64_t time_ms,
+                       const known_value_t *old)
+{
+    static const column_t columns[] = {
+        {"time_ms", "", FIT_LEFT}, {"epoch", "", FIT_LEFT},     {"seq", "", FIT_LEFT},
+        {"client", "", FIT_LEFT},  {"kind", "", FIT_LEFT},      {"key", "", FIT_LEFT},
+        {"old", "", FIT_LEFT},     {"old_known", "", FIT_LEFT}, {"value", "", FIT_LEFT},
+        {"size", "", FIT_LEFT},    {"ttl_ms", "", FIT_LEFT},    {"revision", "", FIT_LEFT},
+        {"by", "", FIT_LEFT},      {"user", "", FIT_LEFT},
+    };
+    bool changes = event->kind == KVZMQ_EVENT_PUT || removes_value(event);
+    bool valued = sets_value(event);
+    const cell_t cells[] = {
+        cell_of(CELL_TIME, time_ms),
+        cell_unless_empty(event->epoch),
+        cell_from_seq(event),
+        cell_unless_empty(event->client),
+        cell_word(kvzmq_event_kind_text(event->kind)),
+        cell_from_slice(event->key),
+        cell_from_known(old),
+        changes ? cell_of(CELL_BOOL, old->state == KNOWN_ABSENT || old->state == KNOWN_VALUE) : cell_nil(),
+        valued && !event->has_value ? cell_nil() : cell_from_slice(event->value),
+        valued ? cell_of(CELL_NUMBER, event->size) : cell_nil(),
+        valued && event->ttl_ms >= 0 ? cell_of(CELL_DURATION, (uint64_t)event->ttl_ms) : cell_nil(),
+        valued ? cell_of(CELL_NUMBER, event->revision) : cell_nil(),
+        cell_unless_empty(event->by),
+        cell_unless_empty(event->user),
+    };
+    _Static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell a column");
+    output->ops->told(output, line, 1, columns, cells, sizeof cells / sizeof *cells);
+}
+
+void event_teller_tell(event_teller_t *teller, output_t *output, const kvzmq_event_t *event, uint64_t now_ms)
+{
+    uint64_t time_ms = event->time_ms > 0 ? event->time_ms : now_ms;
+    known_value_t old = {.state = KNOWN_NOT};
+    learn_before(teller, event);
+    if (event->key.data != NULL && event->kind != KVZMQ_EVENT_ENTRY)
+        old = known_find(teller->known, bytes_from_slice(event->client), bytes_from_slice(event->key));
+    buffer_t line;
+    buffer_init(&line, LINE_MAX_BYTES);
+    line_write(&line, teller, event, time_ms, &old);
+    if (line.failed)
+        output->failed = true;
+    const cell_t word = cell_text(buffer_bytes(&line));
+    event_told(output, &word, event, time_ms, &old);
+    buffer_release(&line);
+    learn_after(teller, event);
+}

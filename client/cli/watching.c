@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the two kinds of watches, and the lines that nobody has seen yet: changes of one's own store come in
+ * the middle of other commands' calls. */
+#include "client/cli/watching.h"
+
+#include <stdlib.h>
+
+#include "client/cli/event_teller.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/line.h"
+#include "common/clock.h"
+
+enum {
+    BURST_EVENTS = 200,          /* taken at once: what is typed is not kept waiting */
+    LINES_MAX = 4 * 1024 * 1024, /* bytes of lines that nobody has seen; more are counted, not kept */
+    AGAIN_MS = 500,              /* between attempts to reach a broker that is gone */
+    PROBLEM_MAX = 512            /* bytes of an error's text */
+};
+
+struct watching {
+    cli_t *cli;           /* borrowed */
+    kvzmq_watch_t *watch; /* owned; NULL: one's own store is watched */
+    event_teller_t teller;
+    buffer_t prefix;           /* of keys, where the library does not look at it */
+    bool ready;                /* the state was told: changes count */
+    bool lost;                 /* of one's own store: the broker does not answer */
+    int64_t again_ms;          /* lost: when to try again (clock_monotonic_ms) */
+    bool limited;              /* ends after `left` changes */
+    uint64_t left;             /* changes to be told */
+    FILE *lines;               /* memory; owned */
+    output_t output;           /* on `lines` */
+    char *text;                /* of `lines`, up to its last fflush; owned */
+    size_t size;               /* bytes of `text` */
+    uint64_t unseen;           /* events that found no room in `lines` */
+    bool ended;                /* there will be no more */
+    kvzmq_status_t status;     /* why; KVZMQ_OK: `left` is 0 */
+    char problem[PROBLEM_MAX]; /* the same, for people */
+};
+
+/* ---- Lines ------------------------------------------------------------------------------------ */
+
+static bool lines_open(watching_t *watching)
+{
+    watching->lines = open_memstream(&watching->text, &watching->size);
+    if (watching->lines == NULL)
+        return false;
+    output_init(&watching->output, watching->cli->output.ops, watching->lines);
+    return true;
+}
+
+static void lines_close(watching_t *watching)
+{
+    if (watching->lines != NULL)
+        (void)fclose(watching->lines);
+    free(watching->text);
+    watching->lines = NULL;
+    watching->text = NULL;
+    watching->size = 0;
+}
+
+bool watching_has_lines(const watching_t *watching)
+{
+    return watching->size > 0 || watching->unseen > 0;
+}
+
+void watching_show(watching_t *watching, FILE *stream)
+{
+    if (watching->size > 0 && fwrite(watching->text, 1, watching->size, stream) != watching->size)
+        watching->cli->output.failed = true;
+    if (watching->unseen > 0)
+        fprintf(stderr, "watch: %llu changes more, for which there was no room\n",
+                (unsigned long long)watching->unseen);
+    watching->unseen = 0;
+    lines_close(watching);
+    if (!lines_open(watching))
+        watching->cli->output.failed = true;
+}
+
+static void end(watching_t *watching, kvzmq_status_t status, const char *problem)
+{
+    watching->ended = true;
+    watching->status = status;
+    (void)snprintf(watching->problem, sizeof watching->problem, "%s", problem);
+}
+
+/* ---- Events ----------------------------------------------------------------------------------- */
+
+static void event_show(watching_t *watching, const kvzmq_event_t *event)
+{
+    if (watching->lines == NULL || watching->size >= LINES_MAX) {
+        watching->unseen++;
+        return;
+    }
+    event_teller_tell(&watching->teller, &watching->output, event, (uint64_t)clock_unix_ms());
+    if (!output_finish(&watching->output))
+        watching->cli->output.failed = true;
+}
+
+static void event_take(watching_t *watching, const kvzmq_event_t *event)
+{
+    if (event->kind == KVZMQ_EVENT_POSITION || watching->ended)
+        return;
+    event_show(watching, event);
+    if (event->kind == KVZMQ_EVENT_READY)
+        watching->ready = true;
+    if (event->kind == KVZMQ_EVENT_RESET)
+        watching->ready = watching->watch == NULL;
+    if (event->kind <= KVZMQ_EVENT_OTHER && watching->ready && watching->left > 0)
+        watching->left--;
+    if (watching->limited && watching->ready && watching->left == 0)
+        end(watching, KVZMQ_OK, "");
+}
+
+/* ---- One's own store -------------------------------------------------------------------------- */
+
+/* A kvzmq_change_fn. */
+static void own_change(void *context, const kvzmq_event_t *event)
+{
+    watching_t *watching = context;
+    bytes_t key = bytes_of(event->key.data, event->key.size);
+    if (event->key.data == NULL || bytes_starts_with(key, buffer_bytes(&watching->prefix)))
+        event_take(watching, event);
+}
+
+/* Tells what is no change: where the watch stands. */
+static void own_tell(watching_t *watching, kvzmq_event_kind_t kind, const char *why)
+{
+    kvzmq_event_t event = {.kind = kind};
+    kvzmq_position_t position;
+    if (kind == KVZMQ_EVENT_READY && kvzmq_change_position(watching->cli->connection, &position)) {
+        event.seq = position.seq;
+        event.epoch = kvzmq_text(position.epoch);
+    }
+    if (why != NULL)
+        event.value = kvzmq_text(why);
+    event_take(watching, &event);
+}
+
+static void own_lost(watching_t *watching, kvzmq_status_t status)
+{
+    const char *why = kvzmq_error(watching->cli->connection);
+    bool passes = status == KVZMQ_UNREACHABLE || status == KVZMQ_OUTCOME_UNKNOWN ||
+                  status == KVZMQ_UNAVAILABLE || status == KVZMQ_RESOURCE_EXHAUSTED;
+    if (!passes) {
+        end(watching, status, why);
+        return;
+    }
+    if (!watching->lost)
+        own_tell(watching, KVZMQ_EVENT_LOST, why);
+    watching->lost = true;
+    watching->again_ms = clock_monotonic_ms() + AGAIN_MS;
+}
+
+static void own_listen(watching_t *watching, int timeout_ms)
+{
+    int64_t wait_ms = watching->lost ? watching->again_ms - clock_monotonic_ms() : 0;
+    if (wait_ms > 0 && timeout_ms > 0)
+        (void)interrupt_wait_two(-1, -1, (int)wait_ms);
+    if (wait_ms > 0 && (timeout_ms == 0 || interrupt_pending()))
+        return;
+    if (watching->cli->interactive)
+        watching->cli->notices = watching->lines; /* behind a person who types */
+    kvzmq_status_t status = kvzmq_listen(watching->cli->connection, timeout_ms);
+    watching->cli->notices = stderr;
+    (void)fflush(watching->lines);
+    if (status != KVZMQ_OK && status != KVZMQ_TIMEOUT) {
+        own_lost(watching, status);
+        return;
+    }
+    if (watching->lost)
+        own_tell(watching, KVZMQ_EVENT_AGAIN, NULL);
+    watching->lost = false;
+}
+
+/* ---- All stores ------------------------------------------------------------------------------- */
+
+static void watch_follow(watching_t *watching, int timeout_ms)
+{
+    kvzmq_event_t event;
+    kvzmq_status_t status = KVZMQ_OK;
+    for (int i = 0; status == KVZMQ_OK && i < BURST_EVENTS && !watching->ended; i++) {
+        status = kvzmq_watch_next(watching->watch, i == 0 ? timeout_ms : 0, &event);
+        if (status == KVZMQ_OK)
+            event_take(watching, &event);
+    }
+    if (status != KVZMQ_OK && status != KVZMQ_TIMEOUT && status != KVZMQ_INTERRUPTED)
+        end(watching, status, kvzmq_watch_error(watching->watch));
+}
+
+/* ---- A watch ---------------------------------------------------------------------------------- */
+
+static kvzmq_status_t begin_own(watching_t *watching, const watching_options_t *options)
+{
+    buffer_append(&watching->prefix, options->prefix.data, options->prefix.size);
+    if (watching->prefix.failed)
+        return KVZMQ_NO_MEMORY;
+    watching->ready = true;
+    kvzmq_status_t status = kvzmq_on_change(watching->cli->connection, own_change, watching,
+                                            options->resume ? &options->since : NULL);
+    if (status == KVZMQ_OK)
+        own_tell(watching, KVZMQ_EVENT_READY, NULL);
+    return status;
+}
+
+static kvzmq_status_t begin_watch(watching_t *watching, const watching_options_t *options)
+{
+    kvzmq_options_t connection;
+    kvzmq_watch_options_t wanted;
+    cli_connection_options(watching->cli, &connection);
+    kvzmq_watch_options_init(&wanted);
+    wanted.client = options->client;
+    wanted.prefix = options->prefix;
+    wanted.initial = options->initial;
+    wanted.resume = options->resume;
+    wanted.since = options->since;
+    watching->watch = kvzmq_watch_new(&connection, &wanted);
+    return watching->watch == NULL ? KVZMQ_NO_MEMORY : KVZMQ_OK;
+}
+
+outcome_t watching_begin(cli_t *cli, const watching_options_t *options, watching_t **watching)
+{
+    watching_t *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return cli_fail(cli, KVZMQ_NO_MEMORY);
+    made->cli = cli;
+    buffer_init(&made->prefix, LINE_BYTES_MAX);
+    made->limited = options->limited;
+    made->left = options->count;
+    kvzmq_status_t status = KVZMQ_NO_MEMORY;
+    if (event_teller_init(&made->teller, options->initial) && lines_open(made))
+        status = options->own ? begin_own(made, options) : begin_watch(made, options);
+    if (status != KVZMQ_OK) {
+        outcome_t outcome = cli_fail(cli, status);
+        watching_destroy(&made);
+        return outcome;
+    }
+    *watching = made;
+    return OUTCOME_OK;
+}
+
+void watching_destroy(watching_t **watching)
+{
+    watching_t *gone = *watching;
+    if (gone == NULL)
+        return;
+    if (gone->watch == NULL) {
+        /* It cannot be told any more, whether the broker knows that or not. */
+        kvzmq_status_t status = kvzmq_on_change(gone->cli->connection, NULL, NULL, NULL);
+        (void)status;
+    }
+    kvzmq_watch_destroy(&gone->watch);
+    lines_close(gone);
+    event_teller_release(&gone->teller);
+    buffer_release(&gone->prefix);
+    free(gone);
+    *watching = NULL;
+}
+
+bool watching_take(watching_t *watching, int timeout_ms)
+{
+    if (!watching->ended && watching->watch != NULL)
+        watch_follow(watching, timeout_ms);
+    else if (!watching->ended)
+        own_listen(watching, timeout_ms);
+    return !watching->ended;
+}
+
+outcome_t watching_end(const watching_t *watching)
+{
+    if (watching->status == KVZMQ_OK)
+        return OUTCOME_OK;
+    return cli_fail_with(watching->cli, watching->status, watching->problem);
+}
+
+int watching_wait(const watching_t *watching, int *wait_ms)
+{
+    *wait_ms = -1;
+    if (watching->watch != NULL)
+        return kvzmq_watch_fd(watching->watch);
+    const kvzmq_session_t *session = kvzmq_session(watching->cli->connection);
+    uint64_t keep_ms = session == NULL ? AGAIN_MS : session->timeout_ms / 3;
+    *wait_ms = watching->lost || keep_ms < AGAIN_MS ? AGAIN_MS : (int)(keep_ms < 60000 ? keep_ms : 60000);
+    return watching->lost ? -1 : kvzmq_fd(watching->cli->connection);
+}

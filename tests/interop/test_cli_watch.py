@@ -1,0 +1,507 @@
+# SPDX-License-Identifier: MPL-2.0
+"""kvzmq-cli's watch and verify: lines about changes, in the foreground, behind a person who types, and over a restart."""
+
+import json
+import re
+import signal
+import threading
+
+import msgpack
+import pytest
+import zmq
+from kvtest import TIMEOUT, Broker, context, pack, wait_until
+from screen import Screen
+from tool import Tool
+
+ACCOUNT = {"KVZMQ_PASSWORD": "eve"}
+MANAGER = ("-u", "adam")
+
+
+class Watch:
+    """A watch in a process of its own; `lines` is what it has shown."""
+
+    def __init__(self, tool, *arguments, options=MANAGER, **environment):
+        self.process = tool.start(*options, "watch", *arguments, **ACCOUNT, **environment)
+        self.lines = []
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.decode().rstrip("\n"))
+
+    def wait(self, pattern):
+        """Waits for a line that PATTERN matches, and returns it."""
+        try:
+            return wait_until(lambda: next((line for line in self.lines if re.search(pattern, line)), None))
+        except TimeoutError:
+            raise AssertionError(f"{pattern!r} was not shown: {self.lines}") from None
+
+    def ended(self):
+        """Its exit status, when it has ended by itself."""
+        status = self.process.wait(TIMEOUT)
+        self.reader.join(TIMEOUT)
+        return status
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(TIMEOUT)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            pipe.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+@pytest.fixture
+def tool(broker, tmp_path):
+    return Tool(broker.request_endpoint, tmp_path)
+
+
+@pytest.fixture
+def client(broker, request):
+    """A client whose name is the test's own, so that tests do not meet."""
+    name = re.sub(r"\W", "-", request.node.name)[:60] + "-store"
+    with broker.client(name + "/wire") as made:
+        made.name = name
+        made.call("ping")
+        yield made
+
+
+# -- lines
+
+
+def test_watch__text__is_a_line_an_event_with_time_seq_client_kind_key_change_and_by_whom(tool, broker, client):
+    with Watch(tool, client.name) as watch, broker.manager() as manager:
+        watch.wait("ready")
+        client.call("put", "city", "Kolkata", {"ttl_ms": 3600000})
+        adam = manager.call("hello")["client"]
+        revision = manager.call("manage", client.name, "put", "city", "Mumbai")
+        line = watch.wait("Mumbai")
+        assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  {revision}  {client.name}  put  city  "
+                            rf"Kolkata -> Mumbai  by {adam} \(adam\)", line)
+        assert watch.wait("put  city  .* -> Kolkata").endswith(f"Kolkata for 3600.000 s  by {client.name}")
+
+
+def test_watch__json__each_line_parses_and_has_the_protocols_names(tool, client):
+    with Watch(tool, client.name, options=(*MANAGER, "-o", "json")) as watch:
+        watch.wait('"ready"')
+        client.call("put", "a", "1")
+        client.call("put", "a", b"\xff")
+        revision = client.call("del", "a")
+        last = json.loads(watch.wait('"del"'))
+        events = [json.loads(line) for line in watch.lines]
+    assert [event["kind"] for event in events] == ["ready", "put", "put", "del"]
+    assert events[1]["value"] == "1" and events[1]["size"] == 1 and events[1]["revision"] == events[1]["seq"]
+    assert events[2]["old"] == "1" and events[2]["old_known"] and events[2]["value"] == {"base64": "/w=="}
+    assert last["old"] == {"base64": "/w=="} and last["value"] is None and last["seq"] == revision
+    assert last["client"] == last["by"] == client.name and last["user"] is None and last["time_ms"] > 1e12
+    assert last["epoch"] == client.call("hello")["epoch"]
+
+
+def test_watch__raw__has_14_cells_with_tabs_between(tool, client):
+    with Watch(tool, client.name, options=(*MANAGER, "-o", "raw")) as watch:
+        watch.wait("ready")
+        client.call("put", "a\tb", "1\n2")
+        assert watch.wait("put").split("\t")[3:9] == [client.name, "put", "a\\tb", "-", "no", "1\\n2"]
+        assert all(line.count("\t") == 13 for line in watch.lines)
+
+
+def test_watch__control_characters_and_long_values__stay_on_one_line_that_is_not_long(tool, client):
+    with Watch(tool, client.name) as watch:
+        watch.wait("ready")
+        client.call("put", "a", "x\n\x1b[31my" + "z" * 10000)
+        line = watch.wait("put  a")
+        assert "x\\n\\x1b[31my" in line and len(line) < 500 and "..." in line
+
+
+def test_watch__large_value__is_told_by_its_size(tool, client):
+    with Watch(tool, client.name, "--count", "2") as watch:
+        watch.wait("ready")
+        client.call("put", "a", "z" * 100000)
+        client.call("put", "a", "small")
+        assert watch.ended() == 0
+        assert "-> <100000 bytes>" in watch.lines[-2] and "<100000 bytes> -> small" in watch.lines[-1]
+
+
+# -- old values
+
+
+def test_watch__old_value__is_unknown_until_it_was_seen(tool, client):
+    client.call("put", "a", "1")
+    with Watch(tool, client.name, "--count", "3") as watch:
+        watch.wait("ready")
+        client.call("put", "a", "2")
+        client.call("del", "a")
+        client.call("put", "a", "3")
+        assert watch.ended() == 0
+        assert [re.search(r"a  (\S+ -> \S+)", line).group(1) for line in watch.lines[-3:]] == [
+            "? -> 2", "2 -> <blank>", "<blank> -> 3"]
+
+
+def test_watch__initial__shows_the_state_and_knows_every_old_value(tool, client):
+    client.call("put", "a", "1")
+    client.call("put", "b", "2")
+    with Watch(tool, client.name, "--initial", "--count", "2") as watch:
+        watch.wait("ready")
+        assert [line.split("  ")[3:] for line in watch.lines[:2]] == [["entry", "a", "1"], ["entry", "b", "2"]]
+        client.call("put", "a", "3")
+        client.call("put", "c", "4")
+        assert watch.ended() == 0
+        assert "1 -> 3" in watch.lines[-2] and "<blank> -> 4" in watch.lines[-1]
+
+
+# -- which events
+
+
+def test_watch__prefix__tells_keys_that_begin_with_it(tool, client):
+    with Watch(tool, client.name, "--prefix", "config/") as watch:
+        watch.wait("ready")
+        for key in ("state/a", "config/a", "confi", "config/b"):
+            client.call("put", key, "1")
+        watch.wait("config/b")
+        assert [line.split("  ")[4] for line in watch.lines[1:]] == ["config/a", "config/b"]
+
+
+def test_watch__without_client__tells_of_all_stores_and_of_who_comes_and_goes(tool, broker, client):
+    with Watch(tool) as watch:
+        watch.wait("ready")
+        with broker.client() as guest:
+            number = str(guest.call("hello")["client"])
+            guest.call("put", "a", "1")
+            guest.call("bye")
+        client.call("put", "a", "1")
+        assert "<blank> -> 1" in watch.wait(f"  {number}  put  a  ")  # its store began before our eyes
+        watch.wait(f"  {number}  connect")
+        assert "bye" in watch.wait(f"  {number}  disconnect")
+        watch.wait(f"  {number}  drop  by the broker")
+        watch.wait(f"  {client.name}  put  a  ")
+
+
+def test_watch__since__tells_what_came_after_that_number(tool, client):
+    first = client.call("put", "a", "1")
+    client.call("put", "a", "2")
+    epoch = client.call("hello")["epoch"]
+    for since in (str(first), f"{first}@{epoch}"):
+        done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "1", **ACCOUNT)
+        assert done.returncode == 0, done.stderr
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(event["kind"], event["value"]) for event in events] == [("ready", None), ("put", "2")]
+        assert events[0]["seq"] == first
+
+
+def test_watch__since_a_number_that_is_not_kept__says_reset_and_goes_on(tmp_path):
+    with Broker(options={"events/keep": 5}) as small, small.client("lamp/wire") as lamp:
+        for number in range(20):
+            lamp.call("put", "a", str(number))
+        with Watch(Tool(small.request_endpoint, tmp_path), "lamp", "--since", "1", "--count", "1") as watch:
+            assert "the broker does not keep them any more" in watch.wait("  reset  ")
+            watch.wait("  ready  ")
+            lamp.call("put", "a", "new")
+            watch.wait("new")
+            assert watch.ended() == 0
+
+
+def test_watch__count_0_with_initial__shows_the_state_and_ends(tool, client):
+    client.call("put", "a", "1")
+    done = tool.run(*MANAGER, "watch", client.name, "--initial", "--count", "0", **ACCOUNT)
+    assert done.returncode == 0
+    assert [line.split("  ")[3] for line in done.stdout.decode().splitlines()] == ["entry", "ready"]
+
+
+# -- how it ends
+
+
+def test_watch__ctrl_c__exit_130(tool, client):
+    with Watch(tool, client.name) as watch:
+        watch.wait("ready")
+        watch.process.send_signal(signal.SIGINT)
+        assert watch.ended() == 130
+        assert watch.process.stderr.read() == b""
+
+
+def test_watch__guest__exit_5(tool):
+    for command in ("watch", "verify"):
+        done = tool.run(command)
+        assert done.returncode == 5 and done.stderr.startswith(b"PERMISSION_DENIED: "), done
+
+
+def test_watch__nobody_listens__exit_3(tmp_path):
+    done = Tool("tcp://127.0.0.1:1", tmp_path).run(*MANAGER, "watch", **ACCOUNT)
+    assert done.returncode == 3 and b"tcp://127.0.0.1:1" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("a", "b"), ("--since", "x"), ("--since", ""), ("--since", "1", "--initial"), ("a", "--own"),
+                                       ("--own", "--initial"), ("--count",), ("--count", "x"), ("--nothing",)])
+def test_watch__wrong_arguments__exit_2(tool, arguments):
+    assert tool.run(*MANAGER, "watch", *arguments, **ACCOUNT).returncode == 2
+
+
+def test_watch__account_that_is_wrong__exit_5(tool):
+    assert tool.run(*MANAGER, "watch", KVZMQ_PASSWORD="wrong").returncode == 5
+
+
+def test_watch__in_a_pipe__later_lines_have_the_same_session(tool, broker):
+    done = tool.run(*MANAGER, typed=b"put k v\nwatch --count 0\nget k\n", **ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().splitlines()[-1] == "v"
+
+
+def test_watch__broker_is_started_anew__says_lost_again_and_reset_and_goes_on(tmp_path):
+    endpoints = {"requests": [f"ipc://{tmp_path}/r"], "events": [f"ipc://{tmp_path}/e"]}
+    with Broker(**endpoints) as first, first.client("lamp/wire") as lamp:
+        lamp.call("put", "a", "1")
+        watch = Watch(Tool(first.request_endpoint, tmp_path), "--prefix", "a", "--initial")
+        watch.wait("  ready  ")
+    watch.wait("  lost  ")
+    with watch, Broker(**endpoints) as second, second.client("lamp/wire") as lamp:
+        lamp.call("put", "a", "2")
+        line = watch.wait("-> 2  by lamp|entry  a  2")  # the change, or the state with it
+        kinds = [line.split("  ")[3] for line in watch.lines]
+        assert kinds.index("lost") < kinds.index("again") < kinds.index("reset") < watch.lines.index(line)
+        assert "the broker was started anew" in watch.wait("  reset  ")
+        lamp.call("put", "a", "3")
+        assert "2 -> 3" in watch.wait("-> 3")
+        assert watch.process.poll() is None
+
+
+# -- one's own store
+
+
+def test_watch_own__tells_what_others_change_and_not_what_the_same_session_does(tool, broker, client):
+    with Watch(tool, "--own", "--count", "2", options=("-n", client.name)) as watch, broker.manager() as manager:
+        assert client.name not in watch.wait("  ready  ")
+        manager.call("manage", client.name, "put", "city", "Mumbai")
+        client.call("put", "city", "Delhi")  # another session of the same client
+        assert watch.ended() == 0
+        assert re.search(r"put  city  .* -> Mumbai  by \d+ \(adam\)$", watch.lines[1])
+        assert watch.lines[2].endswith(f"put  city  Mumbai -> Delhi  by {client.name}")
+
+
+def test_watch_own__prefix_and_expiry(tool, broker, client):
+    with Watch(tool, "--own", "--prefix", "config/", options=("-n", client.name, "-o", "json")) as watch:
+        watch.wait("ready")
+        client.call("put", "other", "1")
+        client.call("put", "config/a", "1", {"ttl_ms": 50})
+        event = json.loads(watch.wait('"expire"'))
+        assert event["key"] == "config/a" and event["old"] == "1" and event["by"] is None
+        assert not any("other" in line for line in watch.lines)
+        watch.process.send_signal(signal.SIGINT)
+        assert watch.ended() == 130
+
+
+def test_watch_own__since__tells_what_was_missed(tool, client):
+    first = client.call("put", "a", "1")
+    client.call("put", "a", "2")
+    done = tool.run("-n", client.name, "-o", "json", "watch", "--own", "--since", str(first), "--count", "1")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["value"] for line in done.stdout.splitlines()][-1] == "2"
+
+
+def test_watch_own__broker_is_started_anew__says_reset_and_goes_on(tmp_path):
+    endpoints = {"requests": [f"ipc://{tmp_path}/r"], "events": [f"ipc://{tmp_path}/e"]}
+    with Broker(**endpoints) as first:
+        watch = Watch(Tool(first.request_endpoint, tmp_path), "--own", options=("-n", "lamp"))
+        watch.wait("  ready  ")
+    watch.wait("  lost  ")
+    with watch, Broker(**endpoints) as second, second.client("lamp/wire") as lamp:
+        watch.wait("  reset  ")
+        lamp.call("put", "a", "2")
+        watch.wait("put  a  .*-> 2")
+
+
+# -- behind a person who types
+
+
+@pytest.fixture
+def screen(tool):
+    with Screen(tool.command(["-n", "typist"]), tool.environment) as made:
+        made.wait(lambda lines: lines[-1] == ">")
+        yield made
+
+
+def enter(screen, line):
+    """Types a line on an empty screen, and waits for the prompt after it."""
+    screen.key("C-l")
+    screen.wait(lambda lines: not any(seen.startswith("> " + line[:40]) for seen in lines))
+    screen.press(line)
+    screen.key("Enter")
+    return screen.wait(lambda lines: lines[-1] == ">" and any(seen.startswith("> " + line[:40]) for seen in lines))
+
+
+def typed_part(lines):
+    """The prompt and what is typed at it, which there must be once, at the end."""
+    begins = [index for index, line in enumerate(lines) if line.startswith("> put long")]
+    assert len(begins) == 1, lines
+    return lines[begins[0]:]
+
+
+def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, broker, client):
+    enter(screen, "auth adam eve")
+    enter(screen, f"watch {client.name} --prefix a")
+    screen.wait(lambda lines: any("  ready  " in line for line in lines))
+    value = "0123456789 größe 漢字漢字 0123456789 0123456789 漢字漢字漢字漢字漢字漢字漢字漢字 0123456789 0123456789"
+    screen.press(f"put long '{value}X'")
+    before = typed_part(screen.wait(lambda lines: lines[-1].endswith("X'")))
+    assert len(before) > 1, "the line is too short for what it is to show"
+    for key in ("Left", "Home", "End"):
+        screen.key(key)
+        client.call("put", "a", key)
+        lines = screen.wait(lambda lines: any(f"-> {key}" in line for line in lines))
+        assert typed_part(lines) == before
+    screen.key("Left", "BSpace", "Enter")
+    screen.wait(lambda lines: lines[-1] == ">" and any("Successfully" in line for line in lines))
+    with broker.client("typist/wire") as typist:
+        assert typist.call("get", "long") == value
+
+
+def test_background__ends_at_watch_stop_and_not_before(screen, client):
+    enter(screen, "auth adam eve")
+    enter(screen, f"watch {client.name}")
+    assert any("one already" in line for line in enter(screen, "watch"))
+    client.call("put", "a", "1")
+    screen.wait(lambda lines: any("-> 1" in line for line in lines))
+    screen.key("C-c")
+    client.call("put", "a", "2")
+    screen.wait(lambda lines: any("1 -> 2" in line for line in lines))
+    assert "Watching no more" in enter(screen, "watch stop")
+    client.call("put", "a", "3")
+    screen.press("get nothing")  # not on an empty screen: what must not be there would be gone with the rest
+    screen.key("Enter")
+    lines = screen.wait(lambda lines: lines[-2:] == ["<blank>", ">"])
+    assert "Watching no more" in lines and not any("2 -> 3" in line for line in lines)
+    assert any("nothing is watched" in line for line in enter(screen, "watch stop"))
+
+
+def test_background__own_store__is_told_while_nothing_is_typed(screen, broker):
+    enter(screen, "watch --own")
+    with broker.manager() as manager:
+        screen.press("get ci")
+        manager.call("manage", "typist", "put", "city", "Mumbai")
+        lines = screen.wait(lambda lines: any("-> Mumbai" in line for line in lines))
+        assert lines[-1] == "> get ci"
+        screen.press("ty")
+        screen.key("Enter")
+        lines = screen.wait(lambda lines: lines[-1] == ">" and "> get city" in lines)
+        assert lines[-2] == "Mumbai"
+        enter(screen, "watch stop")
+
+
+def test_background__guest__is_refused_and_goes_on_typing(screen):
+    screen.press("watch")
+    screen.key("Enter")
+    lines = screen.wait(lambda lines: any("PERMISSION_DENIED: " in line for line in lines) and lines[-1] == ">")
+    assert "Watching no more" in lines
+    assert enter(screen, "get nothing")[-2] == "<blank>"
+
+
+def test_background__count__ends_it(screen, client):
+    enter(screen, "auth adam eve")
+    enter(screen, f"watch {client.name} --count 1")
+    screen.wait(lambda lines: any("  ready  " in line for line in lines))
+    client.call("put", "a", "1")
+    lines = screen.wait(lambda lines: "Watching no more" in lines and lines[-1] == ">")
+    assert any("-> 1" in line for line in lines)
+
+
+def test_background__leaving__ends_with_0(tool):
+    with tool.terminal() as running:
+        running.prompt()
+        running.type("auth adam eve")
+        running.press("watch\n")
+        running.wait("  ready  ")
+        assert running.leave() == 0
+
+
+# -- verify
+
+
+def test_verify__one_store__is_equal(tool, client):
+    for number in range(50):
+        client.call("put", f"k{number}", "v")
+    done = tool.run(*MANAGER, "-o", "json", "verify", client.name, **ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [(row["client"], row["result"]) for row in rows] == [(client.name, "equal")] and rows[0]["seq"] > 0
+
+
+def test_verify__all_stores__are_equal(tool, broker, client):
+    client.call("put", "a", b"\xff")
+    with broker.client() as other:
+        other.call("put", "a", "1")
+        number = str(other.call("hello")["client"])
+        done = tool.run(*MANAGER, "-o", "json", "verify", **ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    rows = {row["client"]: row["result"] for row in json.loads(done.stdout)}
+    assert rows[client.name] == rows[number] == "equal" and set(rows.values()) == {"equal"}
+
+
+def test_verify__client_that_is_none__says_so(tool):
+    done = tool.run(*MANAGER, "verify", "nosuch", **ACCOUNT)
+    assert done.returncode == 6 and done.stderr.startswith(b"NOT_FOUND: ")
+
+
+class Liar:
+    """Stands between the tool and a broker, and gives every digest that is asked for another value."""
+
+    def __init__(self, broker):
+        self.broker = broker
+        self.front = context().socket(zmq.ROUTER)
+        self.endpoint = f"tcp://127.0.0.1:{self.front.bind_to_random_port('tcp://127.0.0.1')}"
+        self.behind = {}
+        self.lies = set()  # (identity, msgid) whose answers are digests
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def forward(self, identity, payload):
+        if identity not in self.behind:
+            self.behind[identity] = self.broker.client()
+        for message in self.messages(payload):
+            if message[0] == 0 and "digest" in (message[2], *message[3][1:2]):
+                self.lies.add((identity, message[1]))
+        self.behind[identity].send_raw(payload)
+
+    def answer(self, identity, payload):
+        answers = self.messages(payload)
+        for message in answers:
+            if message[0] == 1 and (identity, message[1]) in self.lies and message[3]:
+                message[3]["digest"] ^= 1
+        self.front.send_multipart([identity, b"".join(pack(message) for message in answers)])
+
+    @staticmethod
+    def messages(payload):
+        unpacker = msgpack.Unpacker(raw=False)
+        unpacker.feed(payload)
+        return list(unpacker)
+
+    def run(self):
+        while not self.stopping.is_set():
+            if self.front.poll(5):
+                self.forward(*self.front.recv_multipart())
+            for identity, client in self.behind.items():
+                if client.socket.poll(0):
+                    self.answer(identity, client.recv_payload())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.stopping.set()
+        self.thread.join()
+        for client in self.behind.values():
+            client.close()
+        self.front.close(0)
+
+
+def test_verify__digest_that_differs__says_different_and_exit_1(broker, tmp_path, client):
+    client.call("put", "a", "1")
+    with Liar(broker) as liar:
+        done = Tool(liar.endpoint, tmp_path).run(*MANAGER, "verify", client.name, **ACCOUNT)
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert done.stdout.decode().splitlines()[1].split()[:2] == [client.name, "different"]
