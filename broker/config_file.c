@@ -78,7 +78,8 @@ static bool line_check(const place_t *place, const char *text, bool *has_value)
         return value_check(place, sign + 1);
     if (!rest_empty(sign))
         return place_fault(place,
-                           "\"%s\" behind a key; write KEY = VALUE (a key is of letters, digits and $-_@.&+)",
+                           "\"%s\" behind a key; write KEY = VALUE (a key is of letters, digits and $-_@.&+; "
+                           "--set takes any name)",
                            utf8_quote(bytes_from_text(sign), quoted, sizeof quoted));
     return true;
 }

@@ -31,6 +31,8 @@ static const char *bind_advice(int error)
         return "this machine has no such address: choose one that it has";
     case EACCES:
         return "permission denied: choose a port above 1023, or a folder that may be written";
+    case ENOENT:
+        return "no such folder: make it, or choose another path";
     default:
         return zmq_strerror(error);
     }

@@ -33,7 +33,8 @@ static const char *find_problem(const kvzmq_options_t *options)
     if (options->batches > KVZMQ_BATCHES_MAX)
         return "options: batches is above KVZMQ_BATCHES_MAX (1024)";
     if (options->name != NULL && !name_valid(bytes_from_text(options->name)))
-        return "options: the name is not 1 to 200 bytes of printable ASCII without '/' and not digits alone";
+        return "options: a name is 1 to 200 printable ASCII characters without '/' and blanks, not digits "
+               "alone";
     if (options->secret.size > 0 && options->secret.data == NULL)
         return "options: the secret has a size but no data";
     if (options->secret.size > 0 && options->name == NULL)

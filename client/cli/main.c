@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* kvzmq-cli: the arguments' command, or a person at a terminal, or commands from a pipe. */
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,6 +125,15 @@ static outcome_t run_arguments(cli_t *cli, const options_t *options)
     return outcome;
 }
 
+/* What is typed and shown is UTF-8, as everything in a store; where the environment names another encoding,
+ * or none, it is taken to be UTF-8 too. Without this libsmartcols never ends with a table that is not all
+ * ASCII. */
+static void locale_take(void)
+{
+    if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 static outcome_t run(const options_t *options)
 {
     cli_t cli;
@@ -151,6 +162,7 @@ int main(int argc, char **argv)
         return OUTCOME_USAGE;
     }
     interrupt_catch();
+    locale_take();
     switch (options.wish) {
     case WISH_HELP:
         return (int)show_help();

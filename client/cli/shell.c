@@ -3,7 +3,6 @@
 #include "client/cli/shell.h"
 
 #include <histedit.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -300,17 +299,8 @@ static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
     }
 }
 
-/* What is typed is UTF-8, as everything in a store; a terminal without a locale's word on it is taken to
- * speak it too. */
-static void locale_take(void)
-{
-    if (setlocale(LC_CTYPE, "") == NULL || MB_CUR_MAX == 1)
-        (void)setlocale(LC_CTYPE, "C.UTF-8");
-}
-
 outcome_t shell_run(cli_t *cli)
 {
-    locale_take();
     kvzmq_status_t status = kvzmq_connect(cli->connection);
     if (status != KVZMQ_OK)
         return cli_fail(cli, status);

@@ -55,7 +55,8 @@ def test_2000_clients__each_reads_its_own_then_all_are_killed_and_gone():
 
 def test_20000_short_sessions__one_after_another__numbers_are_reused_in_order():
     first, last = 40000, 40000 + SESSIONS // 4
-    with Broker(options={"ids/first": first, "ids/last": last}) as broker, broker.manager() as manager:
+    options = {"ids/first": first, "ids/last": last, "session/timeout": 600}  # the manager is silent for long
+    with Broker(options=options) as broker, broker.manager() as manager:
         assert whoami(manager) == str(first)
         with broker.peer(open=False) as peer:
             start = time.monotonic()
@@ -70,7 +71,7 @@ def test_20000_short_sessions__one_after_another__numbers_are_reused_in_order():
 
 
 def test_20000_short_sessions__64_side_by_side__none_is_ended_wrongly_none_is_left():
-    with Broker() as broker, broker.manager() as manager, contextlib.ExitStack() as stack:
+    with Broker(options={"session/timeout": 600}) as broker, broker.manager() as manager, contextlib.ExitStack() as stack:
         peers = [stack.enter_context(broker.peer(open=False)) for _ in range(PROCESSES)]
         start = time.monotonic()
         for peer in peers:

@@ -89,3 +89,8 @@ def test_include_folder__holds_one_header(prefix):
 def test_header__alone__compiles(prefix, compiler, language):
     run(compiler, "-x", language, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
         pathlib.Path(prefix) / "include" / "kvzmq.h")
+
+
+@pytest.mark.parametrize("program", ["kvbroker", "kvzmq-cli"])
+def test_installed_programs__run(prefix, program):
+    assert run(prefix / "bin" / program, "--version", env=dict(os.environ, LD_LIBRARY_PATH=str(library_of(prefix).parent)))

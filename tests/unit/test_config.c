@@ -233,6 +233,9 @@ static const struct {
     {"session\n    timeout = \"5\" s\n", "f:2: text stands behind the closing quote"},
     {"session\n    timeout: 5\n", "f:2: \": 5\" behind a key"},
     {"session\n    timeout 5\n", "f:2: \"5\" behind a key"},
+    {"names\n    a:b = x\n",
+     "f:2: \":b = x\" behind a key; write KEY = VALUE (a key is of letters, digits and $-_@.&+; --set takes "
+     "any name)"},
     {"session\n    = 5\n", "f:2: \"= 5\" begins with no key"},
     {"/session\n", "f:1: \"/session\" begins with no key"},
     {"session/ = 5\n", "f:1: \"session/ = 5\" begins with no key"},
