@@ -231,6 +231,17 @@ def test_watch__guest__exit_5(tool):
         assert done.returncode == 5 and done.stderr.startswith(b"PERMISSION_DENIED: "), done
 
 
+def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
+    with Broker() as alone, alone.manager() as manager:
+        own = str(manager.call("hello")["client"])
+        with Watch(Tool(alone.request_endpoint, tmp_path)) as watch:
+            watch.wait("  ready  ")
+            watching = next(row["id"] for row in manager.call("clients")["clients"] if row["id"] != own)
+            manager.call("role", watching, "guest")
+            assert watch.ended() == 5
+            assert watch.process.stderr.read().startswith(b"PERMISSION_DENIED: ")
+
+
 def test_watch__nobody_listens__exit_3(tmp_path):
     done = Tool("tcp://127.0.0.1:1", tmp_path).run(*MANAGER, "watch", **ACCOUNT)
     assert done.returncode == 3 and b"tcp://127.0.0.1:1" in done.stderr
@@ -341,11 +352,12 @@ def typed_part(lines):
     return lines[begins[0]:]
 
 
-def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, broker, client):
+@pytest.mark.parametrize("fill", ["even", "odd"])  # a wide character fits the screen's last columns, or does not
+def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, broker, client, fill):
     enter(screen, "auth adam eve")
     enter(screen, f"watch {client.name} --prefix a")
     screen.wait(lambda lines: any("  ready  " in line for line in lines))
-    value = "0123456789 größe 漢字漢字 0123456789 0123456789 漢字漢字漢字漢字漢字漢字漢字漢字 0123456789 0123456789"
+    value = f"{fill} größe {'漢字' * 40} 0123456789"  # characters of one byte and more, of one column and two
     screen.press(f"put long '{value}X'")
     before = typed_part(screen.wait(lambda lines: lines[-1].endswith("X'")))
     assert len(before) > 1, "the line is too short for what it is to show"
