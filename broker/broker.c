@@ -37,6 +37,7 @@ struct broker {
     hub_t *hub;
     int signals;         /* signalfd(2) of SIGINT and SIGTERM; -1 */
     bool admission_more; /* work was left in the last turn */
+    bool lost_more;
     bool requests_more;
     bool hub_more;
     unsigned refused;         /* connections to the event socket that were refused and not logged yet */
@@ -75,6 +76,13 @@ static bool op_congested(void *context, struct connection *connection)
     return request_socket_congested(broker->requests, connection);
 }
 
+static void op_cancel(void *context, uint64_t ticket)
+{
+    broker_t *broker = context;
+    if (broker->verifier) /* gone first on the way down */
+        verifier_cancel(broker->verifier, ticket);
+}
+
 static bool op_has_audience(void *context)
 {
     const broker_t *broker = context;
@@ -105,6 +113,7 @@ static const hub_ops_t broker_ops = {
     .send = op_send,
     .release = op_release,
     .verify = op_verify,
+    .cancel = op_cancel,
     .congested = op_congested,
     .has_audience = op_has_audience,
     .publish = op_publish,
@@ -211,8 +220,8 @@ static void turn_requests(broker_t *broker)
         broker->requests_more = request_socket_receive(broker->requests, broker->hub, now_ms);
         now_ms = clock_monotonic_ms();
     }
-    connections_settle(request_socket_connections(broker->requests), !broker->requests_more, connection_lost,
-                       broker);
+    broker->lost_more = connections_settle(request_socket_connections(broker->requests),
+                                           !broker->requests_more, connection_lost, broker);
 }
 
 static void turn_verified(broker_t *broker)
@@ -226,7 +235,7 @@ static void turn_verified(broker_t *broker)
 /* How long the loop may sleep, ms. */
 static long sleep_ms(const broker_t *broker)
 {
-    if (broker->admission_more || broker->requests_more || broker->hub_more)
+    if (broker->admission_more || broker->lost_more || broker->requests_more || broker->hub_more)
         return 0;
     int64_t due_ms = hub_next_due(broker->hub);
     int64_t now_ms = clock_monotonic_ms();

@@ -11,7 +11,11 @@
 #include "broker/fd_table.h"
 #include "broker/monitor.h"
 
-enum { QUIET_FLOOR = 64 }; /* see connections_settle */
+enum {
+    SETTLE_MAX =
+        256, /* connections that are ended in one turn: some milliseconds, with a line of the log each */
+    QUIET_FLOOR = 64 /* see connections_settle */
+};
 
 static const char monitor_endpoint[] = "inproc://requests.monitor";
 
@@ -153,13 +157,14 @@ static void connection_unlink(connections_t *connections, connection_t *connecti
     *link = connection->next;
 }
 
-void connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
+bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
 {
     /* libzmq takes one message from each connection in turn: one that was not served while all the others
      * could have been, twice, has nothing left. */
     uint64_t quiet = 2 * connections->open + QUIET_FLOOR;
+    unsigned ended = 0;
     connection_t **link = &connections->lost;
-    while (*link) {
+    while (*link && ended < SETTLE_MAX) {
         connection_t *connection = *link;
         if (!empty && connections->messages - connection->quiet_since <= quiet) {
             link = &connection->next_lost;
@@ -169,7 +174,9 @@ void connections_settle(connections_t *connections, bool empty, connections_lost
         lost(context, connection);
         connection_unlink(connections, connection);
         connection_free(connection);
+        ended++;
     }
+    return connections->lost != NULL;
 }
 
 void connection_cut(connection_t *connection)

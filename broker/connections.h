@@ -54,8 +54,9 @@ void connections_drain(connections_t *connections, uint64_t last_serial);
  * where memory is refused. */
 connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial);
 /* Ends connections whose peers are gone and of which nothing is left: all of them where the socket was just
- * read EMPTY, else those that were passed over often enough. */
-void connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
+ * read EMPTY, else those that were passed over often enough; a bounded number. Returns whether some are left.
+ */
+bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
 
 /* Closes a connection under its peer: nothing more is read from it or sent on it. */
 void connection_cut(connection_t *connection);

@@ -30,6 +30,8 @@ typedef struct hub_ops {
     bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
     /* Whether half of what may be outstanding on CONNECTION is. */
     bool (*congested)(void *context, struct connection *connection);
+    /* Nobody waits for TICKET any more. */
+    void (*cancel)(void *context, uint64_t ticket);
     /* Whether anybody may be there to read events. */
     bool (*has_audience)(void *context);
     /* Publishes PAYLOAD (taken) under TOPIC. */

@@ -7,6 +7,7 @@
 
 enum {
     SYNC_MS = 1000,     /* PROTOCOL.md 6.2 */
+    TICK_SLICE = 500,   /* of them for one session */
     TICK_EVENTS = 2000, /* events of the log that are looked at in one turn for sessions behind */
     HELD_MS = 20,       /* a session behind that does not read is looked at again */
     SWEEP_MS = 500,     /* after a ticket went void, for connections that have not subscribed */
@@ -147,23 +148,47 @@ bool notify_catch_up(session_t *session)
     return true;
 }
 
+/* SESSION, which stands in the list of those behind, becomes the first: those before it have had their turn.
+ */
+static void behind_rotate(hub_t *hub, session_t *session)
+{
+    if (session == hub->behind)
+        return;
+    session_t *before = hub->behind;
+    while (before->next_behind != session)
+        before = before->next_behind;
+    session_t *last = session;
+    while (last->next_behind)
+        last = last->next_behind;
+    last->next_behind = hub->behind;
+    before->next_behind = NULL;
+    hub->behind = session;
+}
+
 bool notify_tick(hub_t *hub)
 {
     unsigned budget = TICK_EVENTS;
     session_t *next;
+    session_t *session = hub->behind;
     hub->held_ms = INT64_MAX;
-    for (session_t *session = hub->behind; session && budget > 0; session = next) {
+    for (; session && budget > 0; session = next) {
+        unsigned slice = budget < TICK_SLICE ? budget : TICK_SLICE;
+        unsigned left = slice;
         next = session->next_behind;
         if (session->park != PARK_NONE)
             continue;
-        if (!catch_up(session, &budget)) {
+        if (!catch_up(session, &left)) {
             session_end(session, SESSION_END_SLOW, (actor_t){0}, hub->now_ms);
-            next = hub->behind; /* the list may have changed */
-        } else if (session->pushed == engine_seq(hub->engine)) {
-            behind_remove(session);
+            return true; /* the list may have changed */
         }
+        budget -= slice - left;
+        if (session->pushed == engine_seq(hub->engine))
+            behind_remove(session);
     }
-    return budget == 0;
+    if (!session)
+        return budget < TICK_EVENTS && hub->behind;
+    behind_rotate(hub, session);
+    return true;
 }
 
 /* ---- Subscribers ------------------------------------------------------------------------------ */

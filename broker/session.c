@@ -232,8 +232,10 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
         notify_dismiss(session, false);
     order_remove(hub, session);
     hub->session_count--;
-    if (session->park == PARK_VERIFY)
+    if (session->park == PARK_VERIFY) {
         accounts_abandon(hub->accounts, bytes_from_text(session->peer), session->about, now_ms);
+        hub->ops->cancel(hub->context, session->id);
+    }
     session_unpark(session);
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;

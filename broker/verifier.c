@@ -15,7 +15,8 @@ typedef enum job_place { JOB_HANDED_OVER, JOB_DONE } job_place_t;
 typedef struct job {
     struct job *next; /* neighbours in the verifier's ring of jobs */
     struct job *prev;
-    atomic_int place; /* job_place_t */
+    atomic_int place;      /* job_place_t */
+    atomic_bool cancelled; /* nobody waits for it */
     uint64_t ticket;
     bool matched;                  /* written by the worker */
     char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
@@ -61,7 +62,8 @@ static void worker(zsock_t *pipe, void *context)
         int place = atomic_load(&job->place);
         assert(place == JOB_HANDED_OVER);
         (void)place;
-        job->matched = password_matches(job->hash, bytes_of(job->password, job->size));
+        job->matched =
+            !atomic_load(&job->cancelled) && password_matches(job->hash, bytes_of(job->password, job->size));
         sodium_memzero(job->password, sizeof job->password);
         atomic_store(&job->place, JOB_DONE);
         zmq_send(socket, &job, sizeof job, 0);
@@ -121,6 +123,14 @@ bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, by
     job->prev->next = job->next->prev = job;
     verifier->count++;
     return true;
+}
+
+void verifier_cancel(verifier_t *verifier, uint64_t ticket)
+{
+    for (job_t *job = verifier->jobs.next; job != &verifier->jobs; job = job->next) {
+        if (job->ticket == ticket)
+            atomic_store(&job->cancelled, true);
+    }
 }
 
 void *verifier_socket(verifier_t *verifier)

@@ -36,8 +36,10 @@ static bool subscribe(void *socket, const char *client)
 static bool prepare(void *socket, const event_link_options_t *options)
 {
     int64_t message_max = LINK_MESSAGE_MAX;
-    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_HEARTBEAT_IVL, LINK_HEARTBEAT_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, LINK_HEARTBEAT_TIMEOUT_MS) &&
+    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, LINK_KEEPALIVE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, LINK_KEEPALIVE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, LINK_KEEPALIVE_PROBES) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 &&
            (options->receive_hwm <= 0 || set_int(socket, ZMQ_RCVHWM, options->receive_hwm)) &&
            set_bytes(socket, ZMQ_PLAIN_USERNAME, options->username) &&

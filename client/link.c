@@ -40,8 +40,10 @@ static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
 {
     int64_t message_max = LINK_MESSAGE_MAX;
     return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, -1) &&
-           set_int(socket, ZMQ_HEARTBEAT_IVL, LINK_HEARTBEAT_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, LINK_HEARTBEAT_TIMEOUT_MS) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, LINK_KEEPALIVE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, LINK_KEEPALIVE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, LINK_KEEPALIVE_PROBES) &&
            set_int(socket, ZMQ_SNDHWM, 0) && /* the connection bounds what is in flight */
            set_int(socket, ZMQ_RCVHWM, (int)answers + LINK_PUSHES) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 &&

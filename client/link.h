@@ -12,10 +12,12 @@
 
 enum {
     LINK_MESSAGE_MAX =
-        64 * 1024 * 1024,      /* bytes of a frame that is taken; ZeroMQ ends the connection above it */
-    LINK_HEARTBEAT_MS = 10000, /* a ZMTP ping so often */
-    LINK_HEARTBEAT_TIMEOUT_MS = 20000, /* without a sign of life for so long, the connection is given up */
-    LINK_PUSHES = 64                   /* messages beyond the expected answers that wait to be read */
+        64 * 1024 * 1024, /* bytes of a frame that is taken; ZeroMQ ends the connection above it */
+    /* No ZMTP heartbeats: libzmq 4.3.4 aborts on one to a peer that reset the connection while its queue was
+       full. */
+    LINK_KEEPALIVE_S = 10,     /* a TCP keepalive probe to a silent peer, and between probes */
+    LINK_KEEPALIVE_PROBES = 3, /* without an answer to so many, the connection is given up */
+    LINK_PUSHES = 64           /* messages beyond the expected answers that wait to be read */
 };
 
 typedef struct link link_t;

@@ -116,6 +116,12 @@ static void op_release(void *context, struct connection *connection, bool cut)
     connection->cut = cut;
 }
 
+static void op_cancel(void *context, uint64_t ticket)
+{
+    (void)context;
+    (void)ticket;
+}
+
 static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
 {
     world_t *world = context;
@@ -169,6 +175,7 @@ static void op_event_endpoint(void *context, struct connection *connection, char
 static const hub_ops_t ops = {.send = op_send,
                               .release = op_release,
                               .verify = op_verify,
+                              .cancel = op_cancel,
                               .congested = op_congested,
                               .has_audience = op_has_audience,
                               .publish = op_publish,
