@@ -269,7 +269,8 @@ def test_presence__a_fleet_that_leaves_at_once__is_told_of_whole_and_in_order():
             left = []
             while len(left) < FLEET and time.monotonic() < deadline:
                 watcher.step()
-                left = [event["client"] for event in events if fields(event, "kind", "value") == ("disconnect", "lost")]
+                left = [event["client"] for event in events
+                        if fields(event, "kind", "value") == ("disconnect", "lost") and event["client"] in leaving]
             assert sorted(left) == sorted(leaving)
             seqs = [event["seq"] for event in events]
             assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))

@@ -169,7 +169,7 @@ def park(manager, client):
     return msgid
 
 
-def test_parked_session__gets_its_answers_first__then_the_pushes_in_order():
+def test_parked_session__gets_its_answer_first__then_the_pushes_in_order():
     with Broker(hashes={"slow": slow_hash("pass")}) as broker, broker.manager() as manager:
         with broker.client("lamp/1") as first, broker.client("lamp/2") as second:
             first.call("watch", True)
@@ -178,9 +178,9 @@ def test_parked_session__gets_its_answers_first__then_the_pushes_in_order():
             again = first.request("watch", True)  # asked anew, with changes that it is owed
             revisions = [second.call("put", "k", f"{number}") for number in range(100)]
             assert first.result(auth) == {"role": "manager"}
+            assert not first.pushed
             assert first.result(ping) == "pong"
             first.result(again)
-            assert not first.pushed
             assert [changed(first)["seq"] for _ in range(100)] == revisions
 
 
