@@ -207,6 +207,19 @@ def test_watch__since_a_number_that_is_not_kept__says_reset_and_goes_on(tmp_path
             assert watch.ended() == 0
 
 
+def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_path):
+    with Broker(options={"events/keep": 5}) as small, small.client("lamp/wire") as lamp:
+        with Watch(Tool(small.request_endpoint, tmp_path), "lamp") as watch:
+            watch.wait("  ready  ")
+            watch.process.send_signal(signal.SIGSTOP)
+            for _ in range(40):  # far more than ZeroMQ and the system hold back for who does not read
+                lamp.batch(*[("put", "a", "v" * 1000)] * 1000)
+            watch.process.send_signal(signal.SIGCONT)
+            watch.wait("  reset  some changes are missing")
+            lamp.call("put", "a", "new")
+            watch.wait("-> new")
+
+
 def test_watch__count_0_with_initial__shows_the_state_and_ends(tool, client):
     client.call("put", "a", "1")
     done = tool.run(*MANAGER, "watch", client.name, "--initial", "--count", "0", **ACCOUNT)
