@@ -256,11 +256,22 @@ static bool epoch_is(kvzmq_slice_t epoch, const char *text)
     return bytes_equal(bytes_of(epoch.data, epoch.size), bytes_from_text(text));
 }
 
+/* There is more to be replayed. While a repair goes on, what comes is dropped and replayed with the rest:
+ * else it would be behind again when it ends, if events are many. */
+static void raise_target(follow_t *follow, uint64_t seq)
+{
+    if (seq > follow->target)
+        follow->target = seq;
+}
+
 void follow_sync(follow_t *follow, int64_t now_ms, const sync_t *sync)
 {
+    bool same = epoch_is(sync->epoch, follow->ticket_epoch);
+    if (follow->phase == PHASE_REPAIR && same)
+        raise_target(follow, sync->seq);
     if (follow->phase != PHASE_HANDSHAKE && follow->phase != PHASE_LIVE)
         return;
-    if (!epoch_is(sync->epoch, follow->ticket_epoch)) {
+    if (!same) {
         if (follow->phase == PHASE_LIVE)
             follow->phase = PHASE_TICKET;
         else
@@ -295,6 +306,8 @@ static bool is_about(const follow_t *follow, const kvzmq_event_t *event)
 
 void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event)
 {
+    if (follow->phase == PHASE_REPAIR && is_about(follow, event))
+        raise_target(follow, event->seq);
     if (follow->phase != PHASE_LIVE || !is_about(follow, event))
         return;
     follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
@@ -304,8 +317,7 @@ void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event)
         (void)take(follow, event); /* if it is not taken, it is a hole */
         return;
     }
-    if (event->seq > follow->target)
-        follow->target = event->seq;
+    raise_target(follow, event->seq);
     if (now_ms >= follow->repair_ms)
         follow_reach(follow, now_ms, follow->target);
 }
@@ -405,6 +417,7 @@ void follow_next(const follow_t *follow, follow_action_t *action)
         return;
     case PHASE_REPAIR:
         action->want = FOLLOW_REPLAY;
+        action->messages = true;
         return;
     case PHASE_PAUSE:
         action->want = FOLLOW_PAUSE;

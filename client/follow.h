@@ -73,6 +73,8 @@ typedef struct follow_action {
     kvzmq_slice_t after; /* CLIENTS, LIST: size 0 = from the beginning */
     uint64_t seq;        /* REPLAY */
     const char *epoch;   /* REPLAY */
+    bool messages;       /* REPLAY: those that are there are to be passed on first, without waiting: what they
+                            are about is replayed, but they tell up to where */
 } follow_action_t;
 
 void follow_next(const follow_t *follow, follow_action_t *action);

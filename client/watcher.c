@@ -308,6 +308,61 @@ static void step_rows(watcher_t *watcher, const follow_action_t *action)
     kvzmq_page_destroy(&watcher->page);
 }
 
+/* ---- Messages ---------------------------------------------------------------------------------- */
+
+/* What came over the event connection; anything but events and syncs is passed over. */
+static void take_message(watcher_t *watcher, bytes_t payload)
+{
+    rpc_reply_t reply;
+    kvzmq_event_t event;
+    sync_t sync;
+    size_t at = 0;
+    if (rpc_read_reply(payload, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (bytes_equal(reply.method, bytes_from_text("event"))) {
+        if (event_read_params(reply.body, &event))
+            follow_event(watcher->follow, now_ms, &event);
+    } else if (bytes_equal(reply.method, bytes_from_text("sync"))) {
+        if (event_read_sync(reply.body, &sync))
+            follow_sync(watcher->follow, now_ms, &sync);
+    }
+    if (watcher->refused != KVZMQ_OK)
+        not_taken(watcher);
+}
+
+/* Whether messages are what is waited for; anything else comes first. */
+static bool wants_messages(const watcher_t *watcher)
+{
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    return watcher->final == KVZMQ_OK && action.want == FOLLOW_MESSAGE;
+}
+
+/* Whether messages are to be taken, waited for or not. */
+static bool takes_messages(const watcher_t *watcher)
+{
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    return watcher->final == KVZMQ_OK && (action.want == FOLLOW_MESSAGE || action.messages);
+}
+
+/* Passes messages on, a bounded number, as long as they are wanted. Returns how many. */
+static unsigned take_messages(watcher_t *watcher)
+{
+    payload_t payload;
+    unsigned taken = 0;
+    while (taken < MESSAGES_AT_ONCE && takes_messages(watcher) &&
+           event_link_receive(watcher->events, &payload)) {
+        take_message(watcher, payload_bytes(&payload));
+        payload_release(&payload);
+        taken++;
+    }
+    return taken;
+}
+
+/* ---- Replay ------------------------------------------------------------------------------------ */
+
 /* `[after, {epoch, client}]` */
 static kvzmq_status_t ask_replay(watcher_t *watcher, const follow_action_t *action, kvzmq_value_t *result)
 {
@@ -365,6 +420,8 @@ static bool take_replay(watcher_t *watcher, bytes_t body)
 static void step_replay(watcher_t *watcher, const follow_action_t *action)
 {
     kvzmq_value_t result = {0};
+    if (action->messages)
+        (void)take_messages(watcher);
     kvzmq_status_t status = ask_replay(watcher, action, &result);
     if (status != KVZMQ_OK && status != KVZMQ_OUT_OF_RANGE)
         fail_call(watcher, status);
@@ -377,47 +434,11 @@ static void step_replay(watcher_t *watcher, const follow_action_t *action)
     kvzmq_value_release(&result);
 }
 
-/* ---- Events ------------------------------------------------------------------------------------ */
-
-/* What came over the event connection; anything but events and syncs is passed over. */
-static void take_message(watcher_t *watcher, bytes_t payload)
-{
-    rpc_reply_t reply;
-    kvzmq_event_t event;
-    sync_t sync;
-    size_t at = 0;
-    if (rpc_read_reply(payload, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
-        return;
-    int64_t now_ms = clock_monotonic_ms();
-    if (bytes_equal(reply.method, bytes_from_text("event"))) {
-        if (event_read_params(reply.body, &event))
-            follow_event(watcher->follow, now_ms, &event);
-    } else if (bytes_equal(reply.method, bytes_from_text("sync"))) {
-        if (event_read_sync(reply.body, &sync))
-            follow_sync(watcher->follow, now_ms, &sync);
-    }
-    if (watcher->refused != KVZMQ_OK)
-        not_taken(watcher);
-}
-
-/* Whether messages are what is waited for; anything else comes first. */
-static bool wants_messages(const watcher_t *watcher)
-{
-    follow_action_t action;
-    follow_next(watcher->follow, &action);
-    return watcher->final == KVZMQ_OK && action.want == FOLLOW_MESSAGE;
-}
+/* ---- Waiting ----------------------------------------------------------------------------------- */
 
 static void step_message(watcher_t *watcher, const follow_action_t *action)
 {
-    payload_t payload;
-    unsigned taken = 0;
-    while (taken < MESSAGES_AT_ONCE && wants_messages(watcher) &&
-           event_link_receive(watcher->events, &payload)) {
-        take_message(watcher, payload_bytes(&payload));
-        payload_release(&payload);
-        taken++;
-    }
+    unsigned taken = take_messages(watcher);
     keep(watcher);
     if (taken > 0 || !wants_messages(watcher) || stopping(watcher))
         return;

@@ -438,6 +438,22 @@ static void replay(sim_t *sim, const follow_action_t *action)
     follow_replayed(sim->follow, sim->now_ms, seq);
 }
 
+/* Passes the first message on. */
+static void pass(sim_t *sim)
+{
+    message_t first = sim->pipe[0];
+    memmove(sim->pipe, sim->pipe + 1, --sim->waiting * sizeof *sim->pipe);
+    if (first.sync) {
+        char epoch[16];
+        epoch_text(first.epoch, epoch);
+        sync_t sync = {.epoch = kvzmq_text(epoch), .seq = first.seq};
+        follow_sync(sim->follow, sim->now_ms, &sync);
+    } else {
+        kvzmq_event_t event = event_of(sim, first.epoch, first.seq);
+        follow_event(sim->follow, sim->now_ms, &event);
+    }
+}
+
 /* Waits until UNTIL_MS at most; syncs come. */
 static void message(sim_t *sim, int64_t until_ms)
 {
@@ -450,17 +466,7 @@ static void message(sim_t *sim, int64_t until_ms)
             follow_quiet(sim->follow, sim->now_ms);
         return;
     }
-    message_t first = sim->pipe[0];
-    memmove(sim->pipe, sim->pipe + 1, --sim->waiting * sizeof *sim->pipe);
-    if (first.sync) {
-        char epoch[16];
-        epoch_text(first.epoch, epoch);
-        sync_t sync = {.epoch = kvzmq_text(epoch), .seq = first.seq};
-        follow_sync(sim->follow, sim->now_ms, &sync);
-    } else {
-        kvzmq_event_t event = event_of(sim, first.epoch, first.seq);
-        follow_event(sim->follow, sim->now_ms, &event);
-    }
+    pass(sim);
 }
 
 static void ticket(sim_t *sim)
@@ -492,6 +498,9 @@ static void step(sim_t *sim)
         rows(sim);
         return;
     }
+    for (int messages = pick(sim, 4); action.messages && messages > 0 && sim->waiting > 0; messages--)
+        pass(sim);
+    follow_next(sim->follow, &action);
     if (trouble(sim, 3)) {
         follow_failed(sim->follow, sim->now_ms, "trouble");
         return;
