@@ -30,7 +30,7 @@ typedef struct cell {
 typedef struct model {
     mirror_store_t *store;
     uint64_t random;
-    char keys[KEYS][8]; /* in order */
+    char keys[KEYS][16]; /* in order */
     cell_t cells[CLIENTS][KEYS];
 } model_t;
 
