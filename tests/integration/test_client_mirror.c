@@ -56,7 +56,7 @@ static void wait__for_ones_own_put__gives_it_back(void **state)
     wait_for(mirror, 0);
     assert_mirrored(mirror, NULL, "before", "1");
     for (int i = 0; i < 100; i++) {
-        char text[16];
+        char text[32];
         (void)snprintf(text, sizeof text, "%d", i);
         wait_for(mirror, put(robot, "k", text));
         assert_mirrored(mirror, NULL, "k", text);
@@ -156,7 +156,7 @@ static void verify__while_the_store_changes_and_holds_large_values__is_equal(voi
     kvzmq_answer_t answer;
     wait_for(mirror, 0);
     for (int i = 0; i < ROUNDS; i++) {
-        char key[16];
+        char key[32];
         kvzmq_batch_t *batch = kvzmq_batch_new(robot);
         for (int j = 0; j < PUTS; j++) {
             (void)snprintf(key, sizeof key, "%d", j);

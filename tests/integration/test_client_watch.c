@@ -107,7 +107,7 @@ static void watch__with_state__tells_entries_in_pages_then_ready_then_changes(vo
 {
     enum { KEYS = 2500 }; /* three pages */
     kvzmq_watch_options_t options = watch_options(NULL, true);
-    char key[16];
+    char key[32];
     kvzmq_t *robot = connect_named(*state, "robot");
     kvzmq_t *empty = connect_named(*state, "empty");
     kvzmq_t *zoo = connect_named(*state, "zoo");

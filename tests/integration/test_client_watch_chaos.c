@@ -53,7 +53,7 @@ static void *write_all(void *argument)
     writer_t *writer = argument;
     kvzmq_t *conn = connect_named(writer->broker, writer->name);
     kvzmq_answer_t answer;
-    char key[16];
+    char key[32];
     char value[24];
     for (int i = 0; i < BATCHES; i++) {
         kvzmq_batch_t *batch = kvzmq_batch_new(conn);
