@@ -484,6 +484,21 @@ def test_xsub_peers_with_a_ticket__sending_any_frames(broker):
         assert_undisturbed(broker, manager, harass)
 
 
+def test_floods_of_subscriptions_and_pings__ended_by_a_reset(broker):
+    """What aborts a libzmq that has stopped to read the connection."""
+    ping = bytes([RawPeer.COMMAND, 7]) + b"\x04PING\x00\x00"
+    with broker.manager() as manager:
+        ticket = manager.call("events")
+
+        def flood():
+            for _ in range(100 // PART):
+                with contextlib.suppress(OSError), Opening(ticket, 2) as peer:
+                    peer.send((RawPeer.frame(b"\x01x") * 20 + ping) * 40)
+                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        assert_undisturbed(broker, manager, flood)
+
+
 def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
     with broker.manager() as manager, broker.client("lamp") as lamp:
         ticket = manager.call("events")
