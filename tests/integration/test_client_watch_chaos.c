@@ -23,7 +23,7 @@ enum {
 
 typedef struct writer {
     const broker_process_t *broker;
-    char name[16];
+    char name[24];
     uint64_t random;
     pthread_t thread;
 } writer_t;
