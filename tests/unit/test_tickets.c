@@ -84,7 +84,9 @@ static void ticket__anothers_password__is_refused(void **state)
 {
     const ticket_t *one = tickets_issue(*state);
     const ticket_t *other = tickets_issue(*state);
-    assert_true(one && other && one->id != other->id);
+    assert_non_null(one);
+    assert_non_null(other);
+    assert_int_not_equal(one->id, other->id);
     assert_int_equal(check(*state, one->username, other->password), 0);
     assert_int_equal(check(*state, one->password, one->username), 0);
 }
@@ -93,7 +95,8 @@ static void ticket__void__is_refused_and_others_stay(void **state)
 {
     const ticket_t *one = tickets_issue(*state);
     const ticket_t *other = tickets_issue(*state);
-    assert_true(one && other);
+    assert_non_null(one);
+    assert_non_null(other);
     ticket_t copy = *one;
     tickets_void(*state, &one);
     assert_null(one);
