@@ -11,8 +11,9 @@
  *     kvzmq_destroy(&conn);
  *
  * Threads. A connection (kvzmq_t) and what was made from it (batches) belong to one thread at a time; nothing
- * in the library locks. Different connections may be used in different threads at the same time. Values and
- * pages belong to whoever holds them and no longer need the connection.
+ * of it locks. Different connections may be used in different threads at the same time. Values and pages
+ * belong to whoever holds them and no longer need the connection. A watch and a mirror have a thread of their
+ * own: a watch is read by one thread at a time, a mirror by any.
  *
  * Time. Units are milliseconds (_ms). Every call that talks to the broker returns within its time limit.
  *

@@ -108,9 +108,9 @@ static bool trouble(sim_t *sim, unsigned percent)
 
 /* ---- The broker ------------------------------------------------------------------------------- */
 
-static void epoch_text(int epoch, char out[16])
+static void epoch_text(int epoch, char out[32])
 {
-    (void)snprintf(out, 16, "epoch-%d", epoch);
+    (void)snprintf(out, 32, "epoch-%d", epoch);
 }
 
 static void send(sim_t *sim, message_t message)
@@ -274,7 +274,7 @@ static record_t record_told(const kvzmq_event_t *event)
 
 static void told_ready(sim_t *sim, const kvzmq_event_t *event)
 {
-    char text[16];
+    char text[32];
     assert_false(sim->ready);
     for (int epoch = 0; epoch <= sim->epoch; epoch++) {
         epoch_text(epoch, text);
@@ -416,7 +416,7 @@ static void clients(sim_t *sim, const follow_action_t *action)
 
 static void replay(sim_t *sim, const follow_action_t *action)
 {
-    char epoch[16];
+    char epoch[32];
     epoch_text(sim->epoch, epoch);
     if (action->seq < oldest(sim) || action->seq > now_seq(sim) || strcmp(action->epoch, epoch) != 0) {
         follow_out_of_range(sim->follow, sim->now_ms);
@@ -444,7 +444,7 @@ static void pass(sim_t *sim)
     message_t first = sim->pipe[0];
     memmove(sim->pipe, sim->pipe + 1, --sim->waiting * sizeof *sim->pipe);
     if (first.sync) {
-        char epoch[16];
+        char epoch[32];
         epoch_text(first.epoch, epoch);
         sync_t sync = {.epoch = kvzmq_text(epoch), .seq = first.seq};
         follow_sync(sim->follow, sim->now_ms, &sync);
@@ -471,7 +471,7 @@ static void message(sim_t *sim, int64_t until_ms)
 
 static void ticket(sim_t *sim)
 {
-    char epoch[16];
+    char epoch[32];
     epoch_text(sim->epoch, epoch);
     sim->waiting = 0;
     sim->connected = true;
@@ -483,7 +483,7 @@ static void ticket(sim_t *sim)
 static void step(sim_t *sim)
 {
     follow_action_t action;
-    char epoch[16];
+    char epoch[32];
     follow_next(sim->follow, &action);
     if (action.want == FOLLOW_MESSAGE) {
         message(sim, action.until_ms);
