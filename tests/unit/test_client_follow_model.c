@@ -216,6 +216,8 @@ static kvzmq_event_t event_of(const sim_t *sim, int epoch, uint64_t seq)
 static bool key_wanted(const sim_t *sim, int key)
 {
     const kvzmq_slice_t *prefix = &sim->config->prefix;
+    if (key < 0)
+        return false;
     return bytes_starts_with(bytes_from_text(key_names[key]), bytes_of(prefix->data, prefix->size));
 }
 
