@@ -37,18 +37,18 @@ typedef struct probe {
 
 struct kvzmq_mirror {
     watcher_t *watcher;
-    char *client;           /* NULL = all */
-    bool partial;           /* a prefix only */
-    pthread_mutex_t lock;   /* for all that follows */
-    pthread_cond_t changed; /* the position, or the state */
-    mirror_store_t *store;
-    bool ready;
-    bool connected;
-    kvzmq_position_t position;
-    uint64_t resets;
-    probe_t probe;
-    kvzmq_status_t failure; /* KVZMQ_OK = it goes on */
-    char error[ERROR_SIZE]; /* about it */
+    char *client;              /* NULL = all */
+    bool partial;              /* a prefix only */
+    pthread_mutex_t lock;      /* for all that follows */
+    pthread_cond_t changed;    /* the position, or the state */
+    mirror_store_t *store;     /* the copy */
+    bool ready;                /* it is complete */
+    bool connected;            /* no LOST without AGAIN */
+    kvzmq_position_t position; /* every change up to here is in it */
+    uint64_t resets;           /* times that it was built anew */
+    probe_t probe;             /* of who verifies */
+    kvzmq_status_t failure;    /* KVZMQ_OK = it goes on */
+    char error[ERROR_SIZE];    /* about it */
 };
 
 static bytes_t slice_bytes(kvzmq_slice_t slice)

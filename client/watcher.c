@@ -27,11 +27,11 @@ enum {
 
 struct watcher {
     watcher_config_t config;     /* its pointers into the caller's memory are not used after watcher_new */
-    pthread_t thread;            /* */
-    atomic_bool stop;            /* */
+    pthread_t thread;            /* runs `run` */
+    atomic_bool stop;            /* the thread is to end */
     int wake;                    /* eventfd, readable when `stop` is set */
     void *zmq;                   /* libzmq's context */
-    bool owns_zmq;               /* */
+    bool owns_zmq;               /* it is not the application's */
     kvzmq_t *conn;               /* for requests */
     event_link_t *events;        /* NULL = none yet */
     follow_t *follow;            /* what to do */
