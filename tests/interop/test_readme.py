@@ -55,7 +55,7 @@ def test_shell_and_python_blocks__do_what_they_say(tmp_path):
     assert done.returncode == 0, everything + done.stdout + done.stderr
     out = done.stdout
     shown = ["Successfully set city as Kolkata\nKolkata\n", "Successfully set city as Mumbai\n", "lamp", "\nMumbai\n", "\n1000\n",
-             '"Mumbai"\n', "250\n", "[['interval_ms', '250',"]
+             '"Mumbai"\n', "equal", "250\n", "[['interval_ms', '250',"]
     for text in shown:
         assert text in out, (text, out)
         out = out[out.index(text) + len(text) - 1:]
