@@ -85,21 +85,17 @@ def test_expire__seen_by_a_request_first__comes_before_what_the_request_does(wor
     broker, _, subscriber = world
     with broker.client("lamp") as lamp:
         first = lamp.call("put", "k", "v", {"ttl_ms": 150})
+        told = subscriber.until(lambda event: event["seq"] == first)[-1]["time_ms"]
         broker.process.send_signal(signal.SIGSTOP)
-        put_behind = lamp.request("put", "k", "w", {"if_revision": 0})
-        wait_until(lambda: time.time() * 1000 > subscriber_time(subscriber, first) + 200, what="its time has come")
-        broker.process.send_signal(signal.SIGCONT)
+        try:
+            put_behind = lamp.request("put", "k", "w", {"if_revision": 0})
+            wait_until(lambda: time.time() * 1000 > told + 200, what="its time has come")
+        finally:
+            broker.process.send_signal(signal.SIGCONT)
         revision = lamp.result(put_behind)
         expire, put = subscriber.until(lambda event: event["seq"] == revision)[-2:]
         assert fields(expire, "kind", "key", "prev", "by") == ("expire", "k", first, None)
         assert fields(put, "kind", "prev", "value") == ("put", expire["seq"], "w")
-
-
-def subscriber_time(subscriber, seq, seen={}):
-    """When the event SEQ happened, in ms."""
-    if (subscriber, seq) not in seen:
-        seen[subscriber, seq] = subscriber.until(lambda event: event["seq"] == seq)[-1]["time_ms"]
-    return seen[subscriber, seq]
 
 
 def test_requests_that_change_nothing__make_no_event(world):
