@@ -333,7 +333,8 @@ def test_demotion__other_subscribers_are_whole_again_within_a_second():
                     while watcher.seq < last:
                         watcher.step(0.02)
                     assert time.monotonic() - begin < 1.0
-                    assert newcomer.sync(1.5)["seq"] >= last - 1
+                    while newcomer.sync(begin + 1.5 - time.monotonic())["seq"] < last - 1:
+                        pass  # it may have had one before the cut
                     newcomer.close()
         seqs = [event["seq"] for event in events]
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
