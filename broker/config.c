@@ -205,6 +205,8 @@ static void endpoints_show(const settings_t *settings, const key_row_t *row, FIL
 {
     char *const *list = *(char ***)((const char *)settings + row->at);
     unsigned count = *(const unsigned *)((const char *)settings + row->count_at);
+    if (count == 0)
+        fputs("tcp://broker.example.org:5001", out);
     for (unsigned i = 0; i < count; i++)
         fprintf(out, "%s%s", i > 0 ? ", " : "", list[i]);
 }
@@ -335,6 +337,8 @@ static const key_row_t table[] = {
      "Where requests are taken: one or more of tcp://HOST:PORT (PORT may be *) and ipc://PATH"},
     {"listen", "events", &endpoints_kind, AT(events), AT(event_count), 0, 0,
      "Where managers subscribe to events; in the same form"},
+    {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0,
+     "What managers are told instead, where they reach the events by another way (a port mapping, a relay)"},
     {"session", "timeout", &seconds_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000),
      "Seconds without a message after which a session ends"},
     {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0,
@@ -505,6 +509,7 @@ void settings_release(settings_t *settings)
 {
     endpoints_free(settings->requests, settings->request_count);
     endpoints_free(settings->events, settings->event_count);
+    endpoints_free(settings->advertised, settings->advertised_count);
     credentials_free(settings->managers, settings->manager_count);
     credentials_free(settings->names, settings->name_count);
     *settings = (settings_t){0};

@@ -31,6 +31,22 @@ static bool endpoints_check(const settings_t *settings, const place_t *place)
     return true;
 }
 
+/* Whether one can connect to ENDPOINT, which may stand for several to bind to. */
+static bool endpoint_definite(const char *endpoint)
+{
+    return endpoint[strlen(endpoint) - 1] != '*' && strncmp(endpoint, "tcp://*:", 8) != 0 &&
+           strncmp(endpoint, "tcp://0.0.0.0:", 14) != 0 && strncmp(endpoint, "tcp://[::]:", 11) != 0;
+}
+
+static bool advertised_check(const settings_t *settings, const place_t *place)
+{
+    for (unsigned i = 0; i < settings->advertised_count; i++)
+        if (!endpoint_definite(settings->advertised[i]))
+            return place_fault(place, "nobody can connect to %s of listen/advertise; write a host and a port",
+                               settings->advertised[i]);
+    return true;
+}
+
 bool config_check(const settings_t *settings, char *problem, size_t problem_size)
 {
     place_t place = {.name = "configuration", .problem = problem, .size = problem_size};
@@ -56,5 +72,5 @@ bool config_check(const settings_t *settings, char *problem, size_t problem_size
                            "limits/outstanding (%" PRIu64 ") is below limits/message (%" PRIu64
                            "), so that no long answer could be sent; raise it to at least that",
                            limits->outstanding, limits->message);
-    return endpoints_check(settings, &place);
+    return endpoints_check(settings, &place) && advertised_check(settings, &place);
 }

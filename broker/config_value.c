@@ -8,6 +8,7 @@
 
 enum {
     PORT_MAX = 65535,
+    HOST_MAX = 253, /* bytes of a host name, RFC 1035 */
     EDIT_TEXT_MAX = 64 /* bytes that are compared; keys are shorter */
 };
 
@@ -90,6 +91,8 @@ static complaint_t tcp_check(const char *address)
     if (colon == NULL || colon == address)
         return "names no host and port; write tcp://HOST:PORT (PORT may be * for any free one)";
     bytes_t host = bytes_of(address, (size_t)(colon - address));
+    if (host.size > HOST_MAX)
+        return "has a host name that is too long; the longest has 253 bytes";
     bool bracketed = host.data[0] == '[' && host.data[host.size - 1] == ']';
     if (!bracketed && memchr(host.data, ':', host.size) != NULL)
         return "has a colon in its host; write an IPv6 address in brackets: tcp://[::1]:5000";

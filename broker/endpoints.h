@@ -19,7 +19,7 @@ typedef struct socket_option {
 /* Sets COUNT options. False, with errno set, at the first one that fails. */
 KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
 
-enum { ENDPOINT_SIZE = 256 }; /* bytes of an endpoint's text with its terminating zero */
+enum { ENDPOINT_SIZE = 288 }; /* bytes of an endpoint's text with its terminating zero */
 
 /* Binds SOCKET to each of COUNT endpoints, logs where it listens for WHAT, with the real port where `*` was
  * asked, and writes that to REAL (COUNT texts). False, and one line in PROBLEM, where one cannot be bound. */

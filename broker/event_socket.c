@@ -35,6 +35,8 @@ struct event_socket {
     uint64_t drains;                  /* so far */
     char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
     unsigned endpoint_count;
+    char *const *advertised; /* what is told instead of the endpoints; borrowed from the settings */
+    unsigned advertised_count; /* 0 = nothing else */
 };
 
 static bool options_set(void *socket)
@@ -66,6 +68,8 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
     }
     fd_table_init(&events->subscribers, sizeof(subscriber_t));
     events->endpoint_count = settings->event_count;
+    events->advertised = settings->advertised;
+    events->advertised_count = settings->advertised_count;
     events->socket = zmq_socket(zmq_context, ZMQ_XPUB);
     if (!events->socket || !options_set(events->socket) ||
         !monitor_open(&events->monitor, zmq_context, events->socket, "inproc://events.monitor")) {
@@ -215,14 +219,25 @@ void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *paylo
         zmq_msg_close(&message);
 }
 
+/* The Ith endpoint that may be told; NULL behind the last. */
+static const char *endpoint_told(const event_socket_t *events, unsigned i)
+{
+    if (events->advertised_count > 0)
+        return i < events->advertised_count ? events->advertised[i] : NULL;
+    return i < events->endpoint_count ? events->endpoints[i] : NULL;
+}
+
 void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size)
 {
-    const char *chosen = events->endpoints[0];
+    const char *chosen = NULL;
     const char *transport = local.size > 0 ? "tcp:" : "ipc:";
-    for (unsigned i = events->endpoint_count; i-- > 0;) {
-        if (strncmp(events->endpoints[i], transport, strlen(transport)) == 0)
-            chosen = events->endpoints[i];
+    const char *told;
+    for (unsigned i = 0; chosen == NULL && (told = endpoint_told(events, i)) != NULL; i++) {
+        if (strncmp(told, transport, strlen(transport)) == 0)
+            chosen = told;
     }
+    if (chosen == NULL)
+        chosen = endpoint_told(events, 0);
     const char *port = strrchr(chosen, ':');
     bool wildcard = strncmp(chosen, "tcp://0.0.0.0:", 14) == 0 || strncmp(chosen, "tcp://[::]:", 11) == 0;
     if (wildcard && local.size > 0)

@@ -18,8 +18,8 @@
 
 typedef struct event_socket event_socket_t;
 
-/* Makes the socket and binds it to the endpoints in SETTINGS. NULL, and one line in PROBLEM, where that
- * fails. */
+/* Makes the socket and binds it to the endpoints in SETTINGS (borrowed). NULL, and one line in PROBLEM,
+ * where that fails. */
 KV_MUST_USE event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, char *problem,
                                              size_t problem_size);
 /* Closes it; what is on its way is given LINGER_MS to leave. */
@@ -46,7 +46,7 @@ void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool str
 
 /* Writes the endpoint that a peer should connect to who reached the request socket over ipc (LOCAL empty), or
  * over tcp at the address LOCAL: the first of that transport, else the first of all; LOCAL in place of a
- * wildcard host. */
+ * wildcard host. Where settings have `advertised`, those are told instead. */
 void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size);
 
 #endif

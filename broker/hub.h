@@ -43,7 +43,7 @@ typedef struct hub_ops {
     void (*event_endpoint)(void *context, struct connection *connection, char *text, size_t text_size);
 } hub_ops_t;
 
-enum { HUB_ENDPOINT_SIZE = 256 }; /* bytes of an endpoint's text with its terminating zero */
+enum { HUB_ENDPOINT_SIZE = 288 }; /* bytes of an endpoint's text with its terminating zero */
 
 /* Sessions in the order in which they were parked. */
 typedef struct parked {

@@ -20,6 +20,8 @@ typedef struct settings {
     unsigned request_count;
     char **events; /* endpoints of the event socket, at least one */
     unsigned event_count;
+    char **advertised; /* listen/advertise: endpoints that managers are told instead of events; often none */
+    unsigned advertised_count;
     int64_t timeout_ms; /* session/timeout: without a message for so long, a session ends */
     uint64_t first_id;  /* ids/first, ids/last: the port-mimicking range, both included */
     uint64_t last_id;

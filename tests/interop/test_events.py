@@ -369,3 +369,11 @@ def test_events__the_endpoint__is_of_the_transport_the_client_came_by(tmp_path):
                                    (f"ipc://{tmp_path}/r", f"ipc://{tmp_path}/e")):
             with broker.manager(endpoint=endpoint) as manager, subscribed(manager):
                 assert manager.call("events")["endpoint"] == expected
+
+
+def test_events__the_endpoint_that_is_advertised__is_told_instead(tmp_path):
+    told = f"tcp://127.0.0.1:7,ipc://{tmp_path}/mapped"
+    with Broker(requests=["tcp://127.0.0.1:*", f"ipc://{tmp_path}/r"], options={"listen/advertise": told}) as broker:
+        for endpoint, expected in zip(broker.request_endpoints, told.split(",")):
+            with broker.manager(endpoint=endpoint) as manager:
+                assert manager.call("events")["endpoint"] == expected

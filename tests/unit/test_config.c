@@ -351,6 +351,17 @@ static void file__accounts_at_their_bound__are_taken_and_one_past_refused(void *
     problem_check(fixture, "f:1: section managers has more than 10000 entries");
 }
 
+static void tcp__host_of_a_domain_s_length__is_taken_and_one_past_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    char text[320];
+    snprintf(text, sizeof text, "listen/advertise=tcp://%0253d:65535", 0);
+    must_set(fixture, text);
+    snprintf(text, sizeof text, "listen/advertise=tcp://%0254d:65535", 0);
+    assert_false(config_set(&fixture->settings, text, fixture->problem, sizeof fixture->problem));
+    assert_non_null(strstr(fixture->problem, "host name that is too long"));
+}
+
 static void ipc__path_of_a_socket_s_length__is_taken_and_one_past_refused(void **state)
 {
     fixture_t *fixture = *state;
@@ -387,6 +398,10 @@ static void check__keys_that_do_not_agree__is_refused_with_both_names(void **sta
         {{"limits/outstanding=8388607"}, "limits/outstanding", "limits/message"},
         {{"listen/events=tcp://127.0.0.1:5000"}, "tcp://127.0.0.1:5000", "listen"},
         {{"listen/requests=ipc://a,ipc://a"}, "ipc://a", "listen"},
+        {{"listen/advertise=tcp://127.0.0.1:*"}, "tcp://127.0.0.1:*", "listen/advertise"},
+        {{"listen/advertise=ipc://a,tcp://0.0.0.0:1"}, "tcp://0.0.0.0:1", "listen/advertise"},
+        {{"listen/advertise=tcp://*:1"}, "tcp://*:1", "listen/advertise"},
+        {{"listen/advertise=tcp://[::]:1"}, "tcp://[::]:1", "listen/advertise"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fixture_t *fixture = *state;
@@ -411,6 +426,7 @@ static void check__keys_that_just_agree__is_taken(void **state)
     must_set(fixture, "limits/outstanding=8MiB");
     must_set(fixture, "listen/requests=tcp://127.0.0.1:*,tcp://127.0.0.1:*");
     must_set(fixture, "listen/events=tcp://127.0.0.1:*");
+    must_set(fixture, "listen/advertise=tcp://a:1,tcp://a:1");
     assert_true(config_check(&fixture->settings, fixture->problem, sizeof fixture->problem));
 }
 
@@ -472,6 +488,7 @@ int main(void)
         TEST(file__wrong_hash__is_not_quoted),
         TEST(file__endpoints_at_their_bound__are_taken_and_one_past_refused),
         TEST(file__accounts_at_their_bound__are_taken_and_one_past_refused),
+        TEST(tcp__host_of_a_domain_s_length__is_taken_and_one_past_refused),
         TEST(ipc__path_of_a_socket_s_length__is_taken_and_one_past_refused),
         TEST(set__malformed__says_how),
         TEST(check__keys_that_do_not_agree__is_refused_with_both_names),
