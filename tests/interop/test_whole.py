@@ -2,31 +2,29 @@
 """A watcher's view is whole, whatever happens to it: stopped, cut, starved, killed, and with a log that forgets. Its
 stream is the broker's order without a hole or a duplicate, or says explicitly that it was read anew.
 
-KV_CHANGES and KV_SEEDS (numbers) make the run longer; KV_SEED repeats one."""
+KV_CHANGES, KV_SEEDS and KV_RATE (numbers) make the run longer; KV_SEED repeats one."""
 
 import contextlib
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-import zlib
 
 import pytest
 import zmq
 
-from kvtest import SANITIZED, SUPPORT, Broker, clients_of, wait_until
+from kvtest import DEFAULT_ACCOUNT, SANITIZED, Broker, clients_of, wait_until
 from relay import Relay
-from subscriber import Subscriber, Watcher, as_bytes, subscribed
+from subscriber import Subscriber, Watcher, subscribed
+from watchers import Library, Recipe, Tool, checksum
 
 CHANGES = int(os.environ.get("KV_CHANGES", 4000 if SANITIZED else 30000))
 SEEDS = int(os.environ.get("KV_SEEDS", 1))
-RATE = 2000 if SANITIZED else 6000  # changes a second, so that watchers in Python on a shared machine can follow
+# Changes a second: watchers in Python on a shared machine must be able to follow.
+RATE = int(os.environ.get("KV_RATE", 2000 if SANITIZED else 6000))
 CLIENTS = 20
-KEEP = 3000  # events in the log: half a second
+KEEP = RATE // 2  # events in the log: half a second
 INLINE = 700
 
 
@@ -62,8 +60,7 @@ class Writers:
         for request, revision in zip(requests, self.clients[index].batch(*requests)):
             if revision is not None:
                 value = request[2] if request[0] == "put" and len(request[2]) <= INLINE else None
-                checksum = "-" if value is None else str(zlib.crc32(as_bytes(value)))
-                self.known[revision] = [request[0], self.names[index], request[1], checksum]
+                self.known[revision] = [request[0], self.names[index], request[1], checksum(value)]
         self.done += len(requests)
         if self.chance.random() < 0.01:
             self.clients[index].call("bye")
@@ -78,74 +75,15 @@ class Writers:
             pause.wait(max(0.0, begin + self.done / RATE - time.monotonic()))
 
 
-class WatchProcess:
-    """A watcher's process, and its stream over all its lives."""
-
-    def __init__(self, broker, name, **options):
-        self.path = broker.folder / f"stream-{name}"
-        self.options = {"endpoint": broker.request_endpoint, "account": ["adam", "eve"], "output": str(self.path), **options}
-        self.process = None
-        self.start()
-
-    def start(self, **since):
-        self.process = subprocess.Popen([sys.executable, str(SUPPORT / "watch_process.py"),
-                                         json.dumps({**self.options, **since})],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def lines(self):
-        """Its whole lines; what a kill cut off is taken away."""
-        data = self.path.read_bytes() if self.path.exists() else b""
-        whole = data[:data.rfind(b"\n") + 1]
-        if whole != data:
-            os.truncate(self.path, len(whole))
-        return [line.split() for line in whole.decode().splitlines()]
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-
-    def last(self):
-        """The seq of its last whole line; None where there is none."""
-        if not self.path.exists():
-            return None
-        with self.path.open("rb") as stream:
-            stream.seek(max(0, self.path.stat().st_size - 4096))
-            data = stream.read()
-        words = data[:data.rfind(b"\n") + 1].splitlines()[-1:]
-        return int(words[0].split()[words[0].startswith(b"reset")]) if words else None
-
-    def finish(self, seq):
-        self.process.stdin.write(f"{seq}\n")
-        self.process.stdin.flush()
-        output, _ = self.process.communicate(timeout=120)
-        return json.loads(output)
-
-    def end(self):
-        if self.process.poll() is None:
-            self.signal(signal.SIGCONT)
-            self.kill()
-
-
 def disturb(manager, watchers, relays, chance, stop):
     """Stops, cuts, kills and restarts watchers until told to stop. The last watcher is killed once for longer than the
     log remembers."""
     epoch = manager.call("events")["epoch"]
 
-    def restart(watcher, until=None):
-        wait_until(lambda: watcher.last() is not None, what="its first line")
-        watcher.kill()
-        watcher.lines()
-        seq = watcher.last()
-        if until:
-            wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > seq, what="the log forgets")
-        watcher.start(since=[seq, epoch])
+    def forgotten(seq):
+        wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > seq, what="the log forgets")
 
-    restart(watchers[-1], until="forgotten")
+    watchers[-1].restart(epoch, forgotten)
     while not stop.wait(chance.random() * 0.3):
         manager.call("ping")
         watcher = chance.choice(watchers)
@@ -157,7 +95,7 @@ def disturb(manager, watchers, relays, chance, stop):
         elif what < 0.85:
             chance.choice(relays).cut()
         else:
-            restart(watcher)
+            watcher.restart(epoch)
 
 
 def check_stream(lines, known):
@@ -170,10 +108,10 @@ def check_stream(lines, known):
             resets += 1
             last, chains = int(line[1]), {}
             continue
-        seq, prev, kind, client = int(line[0]), int(line[1]), line[2], line[3]
+        seq, prev, kind, client = int(line[0]), line[1] and int(line[1]), line[2], line[3]
         assert seq == last + 1, f"{seq} came after {last}"
         last = seq
-        assert chains.get(client, prev) == prev, line
+        assert prev is None or chains.get(client, prev) == prev, line
         chains[client] = 0 if kind == "drop" else seq
         if kind in ("put", "del"):
             assert known[seq] == line[2:], (line, known[seq])
@@ -189,13 +127,18 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
     chance = random.Random(seed)
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(Broker(options={"events/keep": KEEP, "events/inline": INLINE}))
+        requests, events = (stack.enter_context(Relay()) for _ in range(2))
+        broker = stack.enter_context(Broker(options={"events/keep": KEEP, "events/inline": INLINE,
+                                                     "listen/advertise": events.endpoint}))
+        requests.aim(broker.request_endpoint)
+        events.aim(broker.event_endpoint)
         manager = stack.enter_context(broker.manager("boss"))
-        requests, events = (stack.enter_context(Relay(end)) for end in (broker.request_endpoint, broker.event_endpoint))
-        by_relay = {"endpoint": requests.endpoint, "events": events.endpoint}
-        watchers = [WatchProcess(broker, 0), WatchProcess(broker, 1, mark=10), WatchProcess(broker, 2, **by_relay),
-                    WatchProcess(broker, 3, mark=10, **by_relay)]
+        by_relay = (broker.folder, requests.endpoint, DEFAULT_ACCOUNT)
+        watchers = [Recipe("direct", broker.folder, broker.request_endpoint, DEFAULT_ACCOUNT, events=broker.event_endpoint),
+                    Recipe("recipe", *by_relay, mark=10), Library("library", *by_relay), Library("starved", *by_relay, mark=10),
+                    Tool("tool", *by_relay), Recipe("forgotten", *by_relay)]
         for watcher in watchers:
+            watcher.start()
             stack.callback(watcher.end)
         for watcher in watchers:
             wait_until(watcher.last, what="a watcher's beginning")
@@ -231,12 +174,13 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
             resets = check_stream(lines, writers.known)
             for line in lines:
                 if line[0] != "reset":
-                    assert seen.setdefault(line[0], line) == line
-            counts.append((len(lines) - resets, resets, told["replays"], told["begun"]))
+                    assert seen.setdefault(line[0], line[2:]) == line[2:]
+            counts.append((watcher.name, len(lines) - resets, resets, told.get("replays"), told.get("begun")))
             digests = {client: manager.call("manage", client, "digest") for client in clients_of(manager)}
-            assert told["digests"] == {name: found["digest"] for name, found in digests.items() if found["keys"]}
-        assert counts[-1][1] >= 2, "the one that was away for too long did not read anew"
-        print(f"{writers.done} changes in {written:.1f} s, {end} events; (events, resets, replays and sessions of the last "
+            digests = {name: found["digest"] for name, found in digests.items() if found["keys"]}
+            assert told.get("digests", digests) == digests
+        assert counts[-1][2] >= 2, "the one that was away for too long did not read anew"
+        print(f"{writers.done} changes in {written:.1f} s, {end} events; (name, events, resets, replays and sessions of the last "
               f"life) of the watchers: {counts}; {time.monotonic() - begin:.1f} s in all")
 
 

@@ -8,9 +8,12 @@ import threading
 
 
 class Relay:
-    def __init__(self, endpoint):
-        host, _, port = endpoint.split("://", 1)[1].rpartition(":")
-        self.target = (host, int(port))
+    """Relays to ENDPOINT; None = to the one that `aim` is told, and until then to nobody."""
+
+    def __init__(self, endpoint=None):
+        self.target = None
+        if endpoint:
+            self.aim(endpoint)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
         self.pairs = {}  # socket: the one at the other side
@@ -18,6 +21,10 @@ class Relay:
         self.stopping = False
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
+
+    def aim(self, endpoint):
+        host, _, port = endpoint.split("://", 1)[1].rpartition(":")
+        self.target = (host, int(port))
 
     def cut(self):
         """Has all connections closed, soon."""
@@ -50,7 +57,7 @@ class Relay:
     def _accept(self, selector):
         near, _ = self.listener.accept()
         try:
-            far = socket.create_connection(self.target)
+            far = socket.create_connection(self.target or ("127.0.0.1", 0))
         except OSError:
             near.close()
             return

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A watcher (subscriber.py) in a process of its own, which a test can stop and kill. Takes one JSON object as its
-argument; writes its stream to a file, a line an event (seq, prev, kind, client, key, checksum of the value) or a reset
+"""A watcher (subscriber.py) in a process of its own, which a test can stop and kill (watchers.py). Takes one JSON object as its
+argument; writes its stream to a file, a line an event (seq, prev, kind, client, key, XXH64 of the value) or a reset
 ("reset", seq); told a seq on standard input, goes on until it is there, and prints what it has."""
 
 import json
 import os
 import select
 import sys
-import zlib
 
 import zmq
 
-from subscriber import Watcher, as_bytes, digest_of
+from subscriber import Watcher, digest_of
+from watchers import checksum
 
 
 def main():
@@ -20,13 +20,12 @@ def main():
     lines = []
 
     def on_event(event):
-        value = event["value"]
-        checksum = "-" if value is None else zlib.crc32(as_bytes(value))
-        lines.append(f'{event["seq"]} {event["prev"]} {event["kind"]} {event["client"]} {event["key"] or "-"} {checksum}\n')
+        lines.append(f'{event["seq"]} {event["prev"]} {event["kind"]} {event["client"]} {event["key"] or "-"} '
+                     f'{checksum(event["value"])}\n')
 
     watcher = Watcher(options["endpoint"], options["account"], on_event, lambda seq: lines.append(f"reset {seq}\n"),
                       since=options.get("since"), events_endpoint=options.get("events"), patience=3.0,
-                      sockopt={zmq.RCVHWM: options["mark"]} if "mark" in options else None)
+                      sockopt={zmq.RCVHWM: options["mark"]} if options["mark"] else None)
     until = None
     while until is None or watcher.seq is None or watcher.seq < until:
         watcher.step()

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Watchers in processes of their own, that a test stops, cuts and kills: the recipe in Python (watch_process.py), the
+library (watch_program.c) and the tool (kvzmq-cli watch). Each appends its stream to a file, over all its lives."""
+
+import base64
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import xxhash
+
+from kvtest import SUPPORT, TIMEOUT, binary_of, wait_until
+from subscriber import as_bytes
+
+
+def checksum(value):
+    """How a stream shows a value; None = there was none."""
+    return "-" if value is None else str(xxhash.xxh64_intdigest(as_bytes(value)))
+
+
+class WatchProcess:
+    """A watcher's process, and its stream. A line is [seq, prev, kind, client, key, checksum of the value], or
+    ["reset", seq]."""
+
+    def __init__(self, name, folder, endpoint, account):
+        self.name, self.path = name, folder / f"stream-{name}"
+        self.endpoint, self.account = endpoint, account
+        self.process = None
+
+    def command(self, since):
+        """The program with its arguments; SINCE is (seq, epoch) or None."""
+        raise NotImplementedError
+
+    def parse(self, line):
+        """A line of the file as a line of the stream; None where it is none."""
+        return line.split()
+
+    def start(self, since=None):
+        with self.path.open("ab") as stream:
+            self.process = subprocess.Popen(self.command(since), stdin=subprocess.PIPE, stdout=self.output(stream), text=True,
+                                            env={**os.environ, "KVZMQ_PASSWORD": self.account[1]})
+
+    def output(self, stream):
+        """Where its standard output goes; STREAM is the file."""
+        return subprocess.PIPE
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def lines(self):
+        """Its whole lines; what a kill cut off is taken away."""
+        data = self.path.read_bytes()
+        whole = data[:data.rfind(b"\n") + 1]
+        if whole != data:
+            os.truncate(self.path, len(whole))
+        return [line for line in map(self.parse, whole.decode().splitlines()) if line]
+
+    def last(self):
+        """The seq of its last whole line; None where there is none."""
+        with self.path.open("rb") as stream:
+            stream.seek(max(0, self.path.stat().st_size - 16384))
+            data = stream.read()
+        lines = [self.parse(line) for line in data[:data.rfind(b"\n") + 1].decode().splitlines()[-20:]]
+        lines = [line for line in lines if line]
+        return int(lines[-1][lines[-1][0] == "reset"]) if lines else None
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
+
+    def restart(self, epoch, before=None):
+        """Kills it, and begins it again where its stream ended, when BEFORE (a function of that seq) has returned."""
+        wait_until(lambda: self.last() is not None, what="its first line")
+        self.kill()
+        self.lines()
+        seq = self.last()
+        if before:
+            before(seq)
+        self.start((seq, epoch))
+
+    def finish(self, seq):
+        """Ends it when its stream has SEQ. What it tells then: its counts, and the digests of its copy."""
+        output, _ = self.process.communicate(f"{seq}\n", timeout=8 * TIMEOUT)
+        assert self.process.returncode == 0, self.process.returncode
+        return json.loads(output)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.kill()
+
+
+class Recipe(WatchProcess):
+    """The recipe of PROTOCOL.md 6.2 in Python. MARK: its receive high-water mark; EVENTS: the endpoint that it takes
+    instead of the one that it is told."""
+
+    def __init__(self, *arguments, mark=None, events=None):
+        super().__init__(*arguments)
+        self.options = {"endpoint": self.endpoint, "account": self.account, "output": str(self.path), "mark": mark,
+                        "events": events}
+
+    def command(self, since):
+        return [sys.executable, str(SUPPORT / "watch_process.py"), json.dumps({**self.options, "since": since})]
+
+
+class Library(WatchProcess):
+    """kvzmq_watch and kvzmq_mirror. MARK: the watch's receive high-water mark."""
+
+    def __init__(self, *arguments, mark=0):
+        super().__init__(*arguments)
+        self.mark = mark
+
+    def command(self, since):
+        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "tests" / "watch_program"
+        return [str(program), self.endpoint, *self.account, str(self.path), str(self.mark), *map(str, since or ())]
+
+
+class Tool(WatchProcess):
+    """kvzmq-cli watch, whose lines do not tell `prev`; it has no copy."""
+
+    anew = True  # the next `ready` begins the stream anew
+
+    def command(self, since):
+        return [*self.base(), "watch", *(["--since", f"{since[0]}@{since[1]}"] if since else [])]
+
+    def base(self):
+        return [binary_of("kvzmq-cli"), "-s", self.endpoint, "-u", self.account[0], "-o", "json"]
+
+    def output(self, stream):
+        return stream
+
+    def lines(self):
+        self.anew = True
+        return super().lines()
+
+    def last(self):
+        self.anew = True  # what is before the tail of the file does not matter for this
+        return super().last()
+
+    def finish(self, seq):
+        wait_until(lambda: (self.last() or 0) >= seq, what="the end of the stream")
+        self.signal(signal.SIGINT)
+        self.process.communicate(timeout=TIMEOUT)
+        return {}
+
+    def parse(self, line):
+        event = json.loads(line)
+        kind, value = event["kind"], event["value"]
+        if kind == "reset":
+            self.anew = True
+        if kind == "ready" and self.anew:
+            self.anew = False
+            return ["reset", str(event["seq"])]
+        if event["client"] is None:
+            return None  # ready where it goes on, lost, again
+        value = base64.b64decode(value["base64"]) if isinstance(value, dict) else value
+        return [str(event["seq"]), None, kind, event["client"], event["key"] or "-", checksum(value)]
