@@ -8,7 +8,7 @@
 
 enum {
     PORT_MAX = 65535,
-    HOST_MAX = 253, /* bytes of a host name, RFC 1035 */
+    HOST_MAX = 253,    /* bytes of a host name, RFC 1035 */
     EDIT_TEXT_MAX = 64 /* bytes that are compared; keys are shorter */
 };
 

@@ -35,7 +35,7 @@ struct event_socket {
     uint64_t drains;                  /* so far */
     char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
     unsigned endpoint_count;
-    char *const *advertised; /* what is told instead of the endpoints; borrowed from the settings */
+    char *const *advertised;   /* what is told instead of the endpoints; borrowed from the settings */
     unsigned advertised_count; /* 0 = nothing else */
 };
 

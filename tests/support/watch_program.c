@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A watch and a mirror of all stores by libkvzmq, in a process that a test can stop and kill (watchers.py): what
- * watch_process.py is without our code.
+/* A watch and a mirror of all stores by libkvzmq, in a process that a test can stop and kill (watchers.py):
+ * what watch_process.py is without our code.
  *
  *   watch_program ENDPOINT USER PASSWORD OUTPUT RECEIVE_HWM [SEQ EPOCH]
  *
  * Appends its stream to OUTPUT, a line an event (seq, prev, kind, client, key, XXH64 of the value) or a reset
- * ("reset", seq). Told a seq on standard input it goes on until it is there, and prints as JSON what the watch
- * counted and the digest of each store in the mirror. */
+ * ("reset", seq). Told a seq on standard input it goes on until it is there, and prints as JSON what the
+ * watch counted and the digest of each store in the mirror. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
