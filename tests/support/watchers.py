@@ -61,9 +61,11 @@ class WatchProcess:
     def last(self):
         """The seq of its last whole line; None where there is none."""
         with self.path.open("rb") as stream:
-            stream.seek(max(0, self.path.stat().st_size - 16384))
+            begin = max(0, self.path.stat().st_size - 16384)
+            stream.seek(begin)
             data = stream.read()
-        lines = [self.parse(line) for line in data[:data.rfind(b"\n") + 1].decode().splitlines()[-20:]]
+        whole = data[data.find(b"\n") + 1 if begin else 0:data.rfind(b"\n") + 1]
+        lines = [self.parse(line) for line in whole.decode().splitlines()[-20:]]
         lines = [line for line in lines if line]
         return int(lines[-1][lines[-1][0] == "reset"]) if lines else None
 
