@@ -60,11 +60,16 @@ bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const 
 bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct sockaddr_storage *address)
 {
     char wanted[ENDPOINT_SIZE] = "";
-    if (address->ss_family == AF_UNIX)
-        snprintf(wanted, sizeof wanted, "ipc://%s", ((const struct sockaddr_un *)address)->sun_path);
-    else if (address->ss_family == AF_INET)
+    if (address->ss_family == AF_UNIX) {
+        /* A name in the abstract namespace (unix(7)) begins with a zero byte, for which libzmq writes an @.
+         */
+        const char *path = ((const struct sockaddr_un *)address)->sun_path;
+        bool abstract = path[0] == '\0';
+        snprintf(wanted, sizeof wanted, "ipc://%s%s", abstract ? "@" : "", path + abstract);
+    }
+    if (address->ss_family == AF_INET)
         snprintf(wanted, sizeof wanted, ":%u", ntohs(((const struct sockaddr_in *)address)->sin_port));
-    else if (address->ss_family == AF_INET6)
+    if (address->ss_family == AF_INET6)
         snprintf(wanted, sizeof wanted, ":%u", ntohs(((const struct sockaddr_in6 *)address)->sin6_port));
     for (unsigned i = 0; i < count; i++) {
         const char *endpoint = real[i];

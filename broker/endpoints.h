@@ -27,7 +27,7 @@ KV_MUST_USE bool endpoints_bind(void *socket, char *const *endpoints, unsigned c
                                 char (*real)[ENDPOINT_SIZE], char *problem, size_t problem_size);
 
 /* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the same port, or the
- * same path. */
+ * same path. What getsockname(2) did not write of ADDRESS is zero. */
 KV_MUST_USE bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
                                    const struct sockaddr_storage *address);
 

@@ -137,7 +137,7 @@ static void connection_shut(event_socket_t *events, int fd)
 {
     int copy = dup(fd);
     int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one, which comes back */
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(held, (struct sockaddr *)&address, &size) == 0 &&
         endpoints_contain(events->endpoints, events->endpoint_count, &address))

@@ -295,6 +295,27 @@ def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(
                     assert all(content["seq"] <= limit for content in peer.contents()), limit
 
 
+@pytest.mark.parametrize("endpoint", ("tcp://127.0.0.1:*", "tcp://*:*", "ipc://*", "ipc://@kvbroker-test-{}"))
+def test_demotion__cuts_on_every_kind_of_endpoint(endpoint):
+    with Broker(events=[endpoint.format(token(8))]) as broker, broker.manager() as boss, broker.manager() as victim:
+        name = victim.call("hello")["client"]
+        with subscribed(victim) as demoted, subscribed(boss) as witness, broker.client("lamp") as lamp:
+            boss.call("role", name, "guest")
+            last = lamp.call("put", "k", "v")
+            witness.until(lambda event: event["seq"] == last)  # whoever hears of it has by now
+            assert not [event for event in heard(demoted) if event["kind"] != "role"]
+
+
+def heard(subscriber):
+    """The events that have come."""
+    events = []
+    while not subscriber.silent(0):
+        method, content = subscriber.recv()
+        if method == "event":
+            events.append(content)
+    return events
+
+
 def test_demotion__cuts_where_no_descriptor_is_left():
     with Broker() as own, own.manager("boss") as boss, own.manager() as victim, own.client("lamp") as lamp:
         ticket = victim.call("events")
