@@ -3,6 +3,8 @@
  * payload runs, or while it is behind, its pushes are read from the log when their turn comes. */
 #include "broker/notify.h"
 
+#include <assert.h>
+
 #include "broker/payload.h"
 
 enum {
@@ -52,10 +54,10 @@ static void behind_remove(session_t *session)
     session->behind = false;
 }
 
-/* Whether SESSION is told of EVENT, which is about its client, or about one that had its id before. */
+/* Whether SESSION is told of EVENT, which is about its client. */
 static bool push_wanted(const session_t *session, const event_t *event)
 {
-    if (session->enveloped || event->seq < session->client->first_seq ||
+    if (session->enveloped ||
         (event->kind != CHANGE_PUT && event->kind != CHANGE_DEL && event->kind != CHANGE_EXPIRE))
         return false;
     return event->session != session->id || event->seq <= session->own_until;
@@ -99,6 +101,7 @@ static void push_change(const client_t *client, const event_t *event)
 void notify_watch(session_t *session, uint64_t after)
 {
     uint64_t now = engine_seq(session->hub->engine);
+    assert(after + 1 >= session->client->first_seq); /* before that, its id may have been somebody else's */
     session->watching = true;
     session->pushed = after;
     session->own_until = now;

@@ -10,7 +10,7 @@
 void notify_change(hub_t *hub, const change_t *change);
 
 /* SESSION watches its store from here on, and is told after the answer what happened since AFTER, its own
- * changes included (AFTER = the seq now: nothing). */
+ * changes included (AFTER = the seq now: nothing). AFTER is not before the client's store began. */
 void notify_watch(session_t *session, uint64_t after);
 /* It watches no longer. */
 void notify_unwatch(session_t *session);

@@ -38,12 +38,11 @@ status_t handle_events(request_t *request)
     return STATUS_OK;
 }
 
-/* Whether the log can go on after request->args.after_seq, in the epoch named. */
-static status_t position_check(request_t *request)
+/* Whether the log can go on after request->args.after_seq, OLDEST at the lowest, in the epoch named. */
+static status_t position_check(request_t *request, uint64_t oldest)
 {
     const hub_t *hub = request->hub;
     const args_t *args = &request->args;
-    uint64_t oldest = event_log_oldest(hub->log);
     const char *problem = NULL;
     if ((args->given & OPTION_EPOCH) && !bytes_equal(args->epoch, bytes_from_text(engine_epoch(hub->engine))))
         problem = "another epoch: the broker was started anew";
@@ -60,11 +59,11 @@ static status_t position_check(request_t *request)
 
 status_t handle_replay(request_t *request)
 {
-    status_t status = position_check(request);
+    const hub_t *hub = request->hub;
+    status_t status = position_check(request, event_log_oldest(hub->log));
     if (status != STATUS_OK)
         return status;
     const args_t *args = &request->args;
-    const hub_t *hub = request->hub;
     buffer_t *answer = request->answer;
     uint64_t now = engine_seq(hub->engine);
     uint64_t seq = args->after_seq;
@@ -88,6 +87,15 @@ status_t handle_replay(request_t *request)
     return STATUS_OK;
 }
 
+/* The lowest position that a watch of the session's own store can go on from. What was before its store began
+ * is not told: that may have been somebody else's, and nobody knows what was lost with it. */
+static uint64_t watch_oldest(const request_t *request)
+{
+    uint64_t oldest = event_log_oldest(request->hub->log);
+    uint64_t begin = request->client->first_seq - 1;
+    return begin > oldest ? begin : oldest;
+}
+
 status_t handle_watch(request_t *request)
 {
     session_t *session = request->session;
@@ -98,7 +106,7 @@ status_t handle_watch(request_t *request)
         bool placed = request->args.given & OPTION_AFTER_SEQ;
         if (!placed)
             request->args.after_seq = now;
-        status_t status = position_check(request);
+        status_t status = position_check(request, watch_oldest(request));
         if (status != STATUS_OK)
             return status;
         if (placed || !session->watching) /* asked again, what it is owed stays owed */

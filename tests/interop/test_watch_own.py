@@ -203,6 +203,7 @@ def test_after__a_session_that_comes_back__learns_what_it_missed(broker):
     with broker.client("back/1") as client, broker.client("back/2") as other:
         seen = client.call("watch", True)
         epoch = client.call("hello")["epoch"]
+        other.call("ping")  # so that the store does not end with the session
         client.close()
         missed = [other.call("put", f"k{number}", "v") for number in range(500)]
         with broker.client("back/3") as again:
@@ -243,10 +244,7 @@ def test_a_reused_number__never_hears_of_the_one_who_had_it():
         wait_until(lambda: manager.code("manage", name, "digest") == "NOT_FOUND", what="its end")
         with broker.client() as after:
             assert after.call("hello")["client"] == name
-            after.call("put", "k", "mine")
-            after.call("watch", True, {"after": 0})
-            assert changed(after)["value"] == "mine"
-            assert nothing_pushed(after)
+            assert_begins_with_its_store(after, lambda: after.call("put", "k", "mine"))
 
 
 def test_a_forgotten_name__never_hears_of_the_one_who_had_it(broker):
@@ -255,10 +253,58 @@ def test_a_forgotten_name__never_hears_of_the_one_who_had_it(broker):
             before.call("put", "k", "private")
             manager.call("forget", "was")
         with broker.client("was/2") as after:
-            after.call("watch", True, {"after": 0})
-            manager.call("manage", "was", "put", "k", "mine")
-            assert changed(after)["value"] == "mine"
-            assert nothing_pushed(after)
+            assert_begins_with_its_store(after, lambda: manager.call("manage", "was", "put", "k", "mine"))
+
+
+def assert_begins_with_its_store(client, put):
+    """The lowest `after` that CLIENT may give is where its store began; from there it is told of what PUT does alone."""
+    begin = out_of_range(client, True, {"after": 0})
+    assert out_of_range(client, True, {"after": begin - 1}) == begin
+    put()
+    client.call("watch", True, {"after": begin})
+    assert changed(client)["value"] == "mine"
+    assert nothing_pushed(client)
+
+
+def last_key_deleted(manager, other):
+    manager.call("manage", "away", "del", "k")
+
+
+def last_key_deleted_by_a_session_that_leaves(manager, other):
+    other.call("del", "k")
+    other.call("bye")
+
+
+def last_key_expired(manager, other):
+    manager.call("manage", "away", "put", "k", "v", {"ttl_ms": 1})
+    wait_until(lambda: manager.code("manage", "away", "get", "k") == "NOT_FOUND", what="the entry's end")
+
+
+def forgotten(manager, other):
+    manager.call("forget", "away")
+
+
+def forgotten_and_made_anew(manager, other):
+    manager.call("forget", "away")
+    manager.call("manage", "away", "put", "other", "v", {"create": True})
+
+
+@pytest.mark.parametrize("lose", (last_key_deleted, last_key_deleted_by_a_session_that_leaves, last_key_expired, forgotten,
+                                  forgotten_and_made_anew))
+def test_after__a_store_that_was_lost_meanwhile__is_to_be_read_anew(lose):
+    with Broker() as broker, broker.manager() as manager, broker.client("away/1") as client, broker.client("away/2") as other:
+        client.call("put", "k", "v")
+        seen = client.call("watch", True)
+        client.call("bye")
+        if lose is last_key_deleted_by_a_session_that_leaves:
+            other.call("ping")
+        lose(manager, other)
+        with broker.client("away/3") as again:
+            begin = out_of_range(again, True, {"after": seen})
+            assert seen < begin
+            (connect_or_put, *_) = manager.call("replay", begin, {"client": "away"})["events"]
+            assert (connect_or_put["seq"], connect_or_put["prev"]) == (begin + 1, 0)
+            assert again.call("watch", True, {"after": begin}) > begin
 
 
 def test_far_behind__more_than_may_be_outstanding__is_told_whole__and_delays_nobody():
