@@ -260,7 +260,8 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
         sent = hub->ops->send(hub->context, session->connection, session->identity,
                               buffer_bytes(&run->envelope), &run->answer);
     run_release(run);
-    if (session->ended) {
+    if (session->ended) { /* it has forgotten its own client */
+        payload_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         session_destroy(&session);
         return NULL;
     }

@@ -14,8 +14,7 @@ KV_MUST_USE session_t *payload_start(session_t *session, const arrival_t *arriva
  * the rest of its payload, then with those behind it. Returns as payload_start. */
 session_t *payload_resume(session_t *session, bool matched, int64_t now_ms);
 
-/* Sends `[2, "bye", [{"reason": REASON}]]`, unless nothing may be pushed to this session.
- */
+/* Sends `[2, "bye", [{"reason": REASON}]]`, unless nothing may be pushed to this session. */
 void payload_push_bye(session_t *session, const char *reason);
 
 #endif

@@ -6,6 +6,7 @@
 #include "broker/handlers/page.h"
 #include "broker/log.h"
 #include "broker/notify.h"
+#include "broker/payload.h"
 
 static void client_write(request_t *request, const client_t *client)
 {
@@ -109,8 +110,11 @@ status_t handle_forget(request_t *request)
     actor_t by = session_actor(request->session);
     log_info("client %s is forgotten, by client %s", client->id, request->session->client->id);
     session_t *session;
-    while ((session = client->sessions ? client->sessions : client->unproven))
+    while ((session = client->sessions ? client->sessions : client->unproven)) {
+        if (session != request->session) /* that one is told behind its answer */
+            payload_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         session_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
+    }
     registry_forget(registry, client, by);
     rpc_write_bool(request->answer, true);
     return STATUS_OK;

@@ -141,7 +141,8 @@ typedef struct kvzmq kvzmq_t; /* a connection to a broker */
 
 /* What the library tells besides answers. */
 typedef enum kvzmq_notice {
-    KVZMQ_NOTICE_BYE = 1, /* the broker ended the session; text = its reason: "timeout", "shutdown", ... */
+    KVZMQ_NOTICE_BYE = 1,         /* the broker ended the session; text = its reason: "timeout", "shutdown",
+                                     "forgotten", ... */
     KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
     KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
                                      RECONNECTED); text = the new client id */
@@ -551,8 +552,13 @@ typedef struct kvzmq_event {
  * this connection, kvzmq_session apart: note what is to be done and do it after the call.
  *
  * KVZMQ_EVENT_RESET instead of changes: some may have been missed (the broker does not keep them any more, or
- * was started anew, or the store is another client's than before). Read the store anew; changes after this
- * are told again, and one whose revision is not above what was read was in it. */
+ * was started anew, or the store was dropped, or is another client's than before). Read the store anew;
+ * changes after this are told again.
+ *
+ * For a copy that is exact, mind the numbers: a change that is told late may be older than what is known of
+ * its key by another way. Pass it over if its `seq` is not above the kvzmq_page_seq of the page that the key
+ * was read in (or belongs into), nor above the revision with which this connection's own put or del of the
+ * key was answered. What a write with KVZMQ_OUTCOME_UNKNOWN did is told, as a change of a former session. */
 typedef void kvzmq_change_fn(void *context, const kvzmq_event_t *event);
 
 /* From which change on one wants to hear: the `seq` and `epoch` of the last one that was told, which an

@@ -222,6 +222,48 @@ static void on_change__more_missed_than_the_broker_keeps__says_reset(void **stat
     kvzmq_destroy(&manager);
 }
 
+/* What it has by then was never deleted for it to hear. */
+static void on_change__store_was_forgotten_meanwhile__says_reset(void **state)
+{
+    heard_t heard = {0};
+    kvzmq_t *device = connect_named(*state, "device");
+    kvzmq_t *manager = connect_manager(*state);
+    put(device, "own", "1");
+    assert_ok(device, kvzmq_on_change(device, hear, &heard, NULL));
+    put_to(manager, "device", "k", "1");
+    listen_for(device, &heard, 1);
+    assert_ok(manager, kvzmq_forget(manager, "device"));
+    listen_for(device, &heard, 2);
+    assert_int_equal(heard.kind[1], KVZMQ_EVENT_RESET);
+    put_to(manager, "device", "k", "2");
+    listen_for(device, &heard, 3);
+    assert_string_equal(heard.value[2], "2");
+    kvzmq_destroy(&device);
+    kvzmq_destroy(&manager);
+}
+
+static void on_change__last_key_was_deleted_while_the_process_was_away__says_reset(void **state)
+{
+    broker_process_t *broker = *state;
+    heard_t heard = {0};
+    kvzmq_position_t position;
+    kvzmq_t *device = connect_named(broker, "device");
+    kvzmq_t *manager = connect_manager(broker);
+    put_to(manager, "device", "k", "1");
+    assert_ok(device, kvzmq_on_change(device, hear, &heard, NULL));
+    assert_true(kvzmq_change_position(device, &position));
+    kvzmq_destroy(&device);
+    broker_process_wait_log(broker, "device disconnected (lost)", 1);
+    assert_ok(manager, kvzmq_del(manager, "device", kvzmq_text("k"), NULL, NULL));
+    device = connect_named(broker, "device");
+    assert_ok(device, kvzmq_on_change(device, hear, &heard, &position));
+    assert_ok(device, kvzmq_ping(device));
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.kind[0], KVZMQ_EVENT_RESET);
+    kvzmq_destroy(&device);
+    kvzmq_destroy(&manager);
+}
+
 static void on_change__client_by_number_whose_session_timed_out__says_reset(void **state)
 {
     broker_process_t *broker = *state;
@@ -289,6 +331,8 @@ int main(void)
         ON(setup_tcp, on_change__process_restarted_under_its_name__goes_on_from_where_it_was),
         ON(setup_ipc, on_change__broker_started_anew__says_reset_then_goes_on),
         ON(setup_short, on_change__more_missed_than_the_broker_keeps__says_reset),
+        ON(setup_tcp, on_change__store_was_forgotten_meanwhile__says_reset),
+        ON(setup_tcp, on_change__last_key_was_deleted_while_the_process_was_away__says_reset),
         ON(setup_brief, on_change__client_by_number_whose_session_timed_out__says_reset),
         ON(setup_tcp, on_change__given_up__tells_nothing_more),
         ON(setup_brief, listen__longer_than_the_sessions_time__keeps_the_session),

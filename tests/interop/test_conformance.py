@@ -164,6 +164,7 @@ def test_forget__oneself_in_a_batch__is_answered_and_the_rest_is_dropped(broker,
         assert [answer[1] for answer in answers] == [1, 2] and answers[1][3] is True
         assert seq(manager) == before + 3  # put, disconnect, drop
         assert manager.code("manage", name, "get", "k") == "NOT_FOUND"
+        assert one.recv_push() == two.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
         assert one.code("clients") == "PERMISSION_DENIED"
         assert two.call("get", "k") is None
         assert clients_of(manager)[name]["sessions"] == 2
@@ -179,6 +180,7 @@ def test_forget__a_client_that_waits_for_auth__ends_it_and_the_broker_goes_on(na
             assert one.result(1) == "pong"
             assert manager.call("forget", name) is True
             assert name not in clients_of(manager)
+            assert one.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
             assert one.silent(0.3)
             assert one.call("hello")["role"] == "guest"
         assert manager.call("ping") == "pong"
@@ -192,6 +194,7 @@ def test_forget__sessions_that_never_gave_the_secret_end_too(secret_hash):
         assert manager.call("forget", "lamp") is True
         assert manager.call("stats")["sessions"] == 1
         assert thief.code("ping") == "UNAUTHENTICATED"
+        assert not thief.pushed
         assert "lamp" not in clients_of(manager)
 
 
