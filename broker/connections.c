@@ -194,10 +194,14 @@ void connection_local(const connection_t *connection, char *text, size_t text_si
     text[0] = '\0';
     if (connection->lost || getsockname(connection->fd, (struct sockaddr *)&address, &size) != 0)
         return;
-    if (address.ss_family == AF_INET &&
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&address)->sin_addr, host, sizeof host))
+    const struct in6_addr *wide = &((struct sockaddr_in6 *)&address)->sin6_addr;
+    const void *narrow = NULL; /* an IPv4 address, also where the socket takes both kinds */
+    if (address.ss_family == AF_INET)
+        narrow = &((struct sockaddr_in *)&address)->sin_addr;
+    else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(wide))
+        narrow = &wide->s6_addr[12];
+    if (narrow && inet_ntop(AF_INET, narrow, host, sizeof host))
         snprintf(text, text_size, "%s", host);
-    else if (address.ss_family == AF_INET6 &&
-             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&address)->sin6_addr, host, sizeof host))
+    else if (address.ss_family == AF_INET6 && inet_ntop(AF_INET6, wide, host, sizeof host))
         snprintf(text, text_size, "[%s]", host);
 }

@@ -61,8 +61,8 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
 /* Closes a connection under its peer: nothing more is read from it or sent on it. */
 void connection_cut(connection_t *connection);
 
-/* Writes the address at which the peer reached the broker, without a port (IPv6 in brackets); empty over ipc.
- */
+/* Writes the address at which the peer reached the broker, without a port (IPv6 in brackets, but an IPv4
+ * address as such); empty over ipc. */
 void connection_local(const connection_t *connection, char *text, size_t text_size);
 
 /* Lets go of an outlet, by any thread. */

@@ -240,8 +240,9 @@ void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *te
         chosen = endpoint_told(events, 0);
     const char *port = strrchr(chosen, ':');
     bool wildcard = strncmp(chosen, "tcp://0.0.0.0:", 14) == 0 || strncmp(chosen, "tcp://[::]:", 11) == 0;
-    if (wildcard && local.size > 0)
-        snprintf(text, text_size, "tcp://%.*s%s", (int)local.size, (const char *)local.data, port);
+    bytes_t host = local.size > 0 ? local : bytes_from_text("127.0.0.1"); /* over ipc: it is this machine */
+    if (wildcard)
+        snprintf(text, text_size, "tcp://%.*s%s", (int)host.size, (const char *)host.data, port);
     else
         snprintf(text, text_size, "%s", chosen);
 }

@@ -46,7 +46,7 @@ void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool str
 
 /* Writes the endpoint that a peer should connect to who reached the request socket over ipc (LOCAL empty), or
  * over tcp at the address LOCAL: the first of that transport, else the first of all; LOCAL in place of a
- * wildcard host. Where settings have `advertised`, those are told instead. */
+ * wildcard host, over ipc 127.0.0.1. Where settings have `advertised`, those are told instead. */
 void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size);
 
 #endif

@@ -59,7 +59,8 @@ kvzmq_status_t event_link_new(void *context, const event_link_options_t *options
     if (made == NULL)
         return KVZMQ_NO_MEMORY;
     made->socket = zmq_socket(context, ZMQ_SUB);
-    bool ready = made->socket != NULL && prepare(made->socket, options);
+    bool ready =
+        made->socket != NULL && link_address_family(made->socket, endpoint) && prepare(made->socket, options);
     if (!ready || zmq_connect(made->socket, endpoint) != 0) {
         event_link_destroy(&made);
         return ready ? KVZMQ_PROTOCOL : KVZMQ_NO_MEMORY;

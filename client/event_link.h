@@ -7,7 +7,7 @@
 #include "client/include/kvzmq.h"
 #include "client/link.h"
 
-enum { EVENT_LINK_ENDPOINT_MAX = 255 }; /* bytes of an endpoint */
+enum { EVENT_LINK_ENDPOINT_MAX = 287 }; /* bytes of an endpoint */
 
 typedef struct event_link event_link_t;
 

@@ -35,6 +35,11 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
+bool link_address_family(void *socket, const char *endpoint)
+{
+    return strchr(endpoint, '[') == NULL || set_int(socket, ZMQ_IPV6, 1);
+}
+
 /* Without reconnecting (see the header), and with nothing that could make closing wait. */
 static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
 {
@@ -71,7 +76,7 @@ status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigne
         goto cleanup;
     made->socket = zmq_socket(context, ZMQ_DEALER);
     if (made->socket == NULL || !socket_prepare(made->socket, identity, answers) ||
-        !monitor_open(context, made))
+        !link_address_family(made->socket, endpoint) || !monitor_open(context, made))
         goto cleanup;
     if (zmq_connect(made->socket, endpoint) != 0) {
         bool refused = errno == ENOMEM || errno == EMFILE || errno == EMTHREAD;

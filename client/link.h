@@ -36,6 +36,10 @@ typedef enum link_state {
  * STATUS_RESOURCE_EXHAUSTED where memory or descriptors are refused. */
 KV_MUST_USE status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers,
                               link_t **link);
+/* Has SOCKET take ENDPOINT where it is an IPv6 address, in brackets. (Not a host's name: ZeroMQ tries one of
+ * its addresses only, and that would often be the IPv6 one of a broker that listens on IPv4.) */
+KV_MUST_USE bool link_address_family(void *socket, const char *endpoint);
+
 /* Closes the connection at once; what was not sent yet is dropped. */
 void link_destroy(link_t **link);
 
