@@ -305,6 +305,7 @@ void broker_run(broker_t *broker)
     bool stop = false;
     while (!stop) {
         stop = loop_wait(broker, POLL_MAX_MS);
+        hub_set_clock(broker->hub, clock_monotonic_ms(), clock_unix_ms());
         turn_connections(broker);
         if (stop)
             break;

@@ -12,7 +12,8 @@
 enum {
     TICK_SESSIONS = 256, /* sessions that time out, or answers that were delayed, in one turn */
     TICK_TURNS = 4,      /* sessions that go on with what was too much for one turn */
-    TICK_ENGINE = 2000   /* pieces of the engine's work in one turn: well below a millisecond */
+    TICK_ENGINE = 2000,  /* pieces of the engine's work in one turn: well below a millisecond */
+    CLOCK_GRAIN_MS = 1   /* how finely clocks are read */
 };
 
 /* Every change passes here: it is told, it is counted, and a client that may have lost its last key is noted.
@@ -89,6 +90,14 @@ void hub_destroy(hub_t **self)
     tickets_destroy(&hub->tickets);
     free(hub);
     *self = NULL;
+}
+
+void hub_set_clock(hub_t *hub, int64_t now_ms, int64_t unix_ms)
+{
+    int64_t offset_ms = unix_ms - now_ms;
+    int64_t difference_ms = offset_ms - hub->unix_offset_ms;
+    if (difference_ms < -CLOCK_GRAIN_MS || difference_ms > CLOCK_GRAIN_MS)
+        hub->unix_offset_ms = offset_ms;
 }
 
 session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms)

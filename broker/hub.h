@@ -55,7 +55,7 @@ struct hub {
     const settings_t *settings; /* borrowed */
     const hub_ops_t *ops;       /* borrowed */
     void *context;              /* given to ops */
-    int64_t unix_offset_ms;     /* Unix time less monotonic time */
+    int64_t unix_offset_ms;     /* Unix time less monotonic time: see hub_set_clock */
     int64_t now_ms;             /* monotonic: of the way in that is being taken */
     engine_t *engine;
     event_log_t *log;
@@ -80,6 +80,11 @@ struct hub {
 KV_MUST_USE hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
                            int64_t unix_ms);
 void hub_destroy(hub_t **hub);
+
+/* What Unix time it is. The system's clock may be set, so the loop calls this each turn: events then have its
+ * time. A difference of 1 ms, which is how finely the two are read, is none: else one event could seem older
+ * than the one before. */
+void hub_set_clock(hub_t *hub, int64_t now_ms, int64_t unix_ms);
 
 /* What came in on a connection. All borrowed until hub_receive returns. */
 typedef struct arrival {
