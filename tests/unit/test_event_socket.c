@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Tests of event_socket.h with a real subscriber. What is about connections and tickets is tested from
+ * outside (tests/interop). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <zmq.h>
+
+#include <cmocka.h>
+
+#include "broker/admission.h"
+#include "broker/event_socket.h"
+#include "common/clock.h"
+
+enum {
+    PATIENCE_MS = 20000,
+    BURST = 400, /* well below the 1,000 messages that a subscriber's queue takes */
+    BURSTS = 300
+};
+
+typedef struct fixture {
+    void *context;
+    admission_t *admission;
+    tickets_t *tickets;
+    event_socket_t *events;
+    const ticket_t *ticket;
+    void *subscriber;
+} fixture_t;
+
+static void set_text(void *socket, int option, const char *text)
+{
+    assert_int_equal(zmq_setsockopt(socket, option, text, strlen(text)), 0);
+}
+
+static void subscriber_connect(fixture_t *fixture)
+{
+    char endpoint[256];
+    int patience_ms = PATIENCE_MS;
+    int zero = 0;
+    event_socket_endpoint(fixture->events, (bytes_t){0}, endpoint, sizeof endpoint);
+    fixture->subscriber = zmq_socket(fixture->context, ZMQ_SUB);
+    assert_non_null(fixture->subscriber);
+    set_text(fixture->subscriber, ZMQ_PLAIN_USERNAME, fixture->ticket->username);
+    set_text(fixture->subscriber, ZMQ_PLAIN_PASSWORD, fixture->ticket->password);
+    set_text(fixture->subscriber, ZMQ_SUBSCRIBE, "");
+    zmq_setsockopt(fixture->subscriber, ZMQ_RCVHWM, &zero, sizeof zero);
+    zmq_setsockopt(fixture->subscriber, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(fixture->subscriber, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
+    assert_int_equal(zmq_connect(fixture->subscriber, endpoint), 0);
+}
+
+/* Turns of the broker's loop until there was a subscription. */
+static void subscription_wait(fixture_t *fixture)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+    for (bool subscribed = false; !subscribed;) {
+        zmq_pollitem_t items[] = {
+            {.socket = admission_socket(fixture->admission), .events = ZMQ_POLLIN},
+            {.socket = event_socket_socket(fixture->events), .events = ZMQ_POLLIN},
+            {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN},
+        };
+        assert_true(zmq_poll(items, 3, PATIENCE_MS) >= 0);
+        assert_true(clock_monotonic_ms() < deadline_ms);
+        (void)admission_take(fixture->admission);
+        subscribed = event_socket_drain(fixture->events, fixture->tickets);
+        assert_int_equal(admission_answer(fixture->admission), 0);
+    }
+}
+
+static int setup(void **state)
+{
+    static fixture_t fixture;
+    static char endpoint[] = "tcp://127.0.0.1:*";
+    static char *endpoints[] = {endpoint};
+    settings_t settings = {.events = endpoints, .event_count = 1};
+    char problem[256];
+    fixture.context = zmq_ctx_new();
+    fixture.admission = admission_new(fixture.context);
+    fixture.tickets = tickets_new();
+    assert_non_null(fixture.tickets);
+    fixture.ticket = tickets_issue(fixture.tickets);
+    fixture.events = event_socket_new(fixture.context, &settings, problem, sizeof problem);
+    assert_non_null(fixture.events);
+    admission_use(fixture.admission, fixture.tickets);
+    subscriber_connect(&fixture);
+    subscription_wait(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *fixture = *state;
+    zmq_close(fixture->subscriber);
+    event_socket_destroy(&fixture->events, 0);
+    tickets_void(fixture->tickets, &fixture->ticket);
+    tickets_destroy(&fixture->tickets);
+    admission_destroy(&fixture->admission);
+    zmq_ctx_term(fixture->context);
+    return 0;
+}
+
+static void publish(fixture_t *fixture, uint32_t number)
+{
+    buffer_t payload;
+    buffer_init(&payload, sizeof number);
+    buffer_append(&payload, &number, sizeof number);
+    event_socket_publish(fixture->events, bytes_from_text("lamp/"), &payload);
+    buffer_release(&payload);
+}
+
+static uint32_t receive(fixture_t *fixture)
+{
+    char topic[16];
+    uint32_t number = 0;
+    if (zmq_recv(fixture->subscriber, topic, sizeof topic, 0) < 0)
+        fail_msg("nothing more came");
+    assert_int_equal(zmq_recv(fixture->subscriber, &number, sizeof number, 0), sizeof number);
+    return number;
+}
+
+/* In one turn of the loop, which may be long: nothing but publishing takes note of what left the queue. */
+static void publish__subscriber_a_few_hundred_events_behind__misses_nothing(void **state)
+{
+    fixture_t *fixture = *state;
+    uint32_t published = 0;
+    uint32_t received = 0;
+    for (unsigned burst = 0; burst < BURSTS; burst++) {
+        for (unsigned i = 0; i < BURST; i++)
+            publish(fixture, published++);
+        while (received < published)
+            assert_int_equal(receive(fixture), received++);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(publish__subscriber_a_few_hundred_events_behind__misses_nothing,
+                                        setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
