@@ -7,17 +7,13 @@
  *
  * Keys have 16 bytes, values 32. `echo` sends the payloads of `get` to a peer that sends them back: the floor
  * (bench_requests ENDPOINT serve-echo is that peer: a bare ROUTER). */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <zmq.h>
 
-#include "common/rpc.h"
-
-enum { KEY_SIZE = 16, VALUE_SIZE = 32, PAYLOAD_MAX = 1 << 20, PREPARED = 64 };
+#include "tests/bench/workload.h"
 
 typedef struct load {
     const char *method;
@@ -27,63 +23,18 @@ typedef struct load {
     uint64_t keys;
 } load_t;
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static uint64_t number_of(const char *text)
-{
-    char *end;
-    uint64_t number = strtoull(text, &end, 10);
-    if (*end != '\0' || number == 0) {
-        fprintf(stderr, "bench_requests: %s is not a number above 0\n", text);
-        exit(2);
-    }
-    return number;
-}
-
-static void request_write(buffer_t *payload, const char *method, uint32_t msgid, uint64_t key)
-{
-    char text[KEY_SIZE + 1];
-    static const char value[VALUE_SIZE] = "value value value value value va";
-    snprintf(text, sizeof text, "key:%012" PRIu64, key % UINT64_C(1000000000000));
-    rpc_write_request(payload, msgid, bytes_from_text(method));
-    if (strcmp(method, "ping") == 0) {
-        rpc_write_array(payload, 0);
-        return;
-    }
-    bool put = strcmp(method, "put") == 0;
-    rpc_write_array(payload, put ? 2 : 1);
-    rpc_write_str(payload, bytes_of(text, KEY_SIZE));
-    if (put)
-        rpc_write_str(payload, bytes_of(value, sizeof value));
-}
-
 /* Sends REQUESTS in batches, waits for all answers. Every answer's payload is looked at for an error. */
 static void load_run(void *socket, const load_t *load)
 {
-    buffer_t payloads[PREPARED];
-    uint64_t random = 88172645463325252u;
-    for (size_t i = 0; i < PREPARED; i++) {
-        buffer_init(&payloads[i], PAYLOAD_MAX);
-        for (uint64_t j = 0; j < load->batch; j++) {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            request_write(&payloads[i], load->method, (uint32_t)j + 1, random % load->keys);
-        }
-        assert(!payloads[i].failed);
-    }
+    workload_t workload;
+    workload_init(&workload, load->method, load->batch, load->keys);
     uint64_t sent = 0;
     uint64_t received = 0;
     uint64_t batches = (load->requests + load->batch - 1) / load->batch;
     while (received < batches) {
         while (sent < batches && sent - received < load->in_flight) {
-            const buffer_t *payload = &payloads[sent % PREPARED];
-            if (zmq_send(socket, payload->data, payload->size, 0) < 0)
+            bytes_t payload = workload_payload(&workload, sent);
+            if (zmq_send(socket, payload.data, payload.size, 0) < 0)
                 abort();
             sent++;
         }
@@ -94,8 +45,7 @@ static void load_run(void *socket, const load_t *load)
         zmq_msg_close(&answer);
         received++;
     }
-    for (size_t i = 0; i < PREPARED; i++)
-        buffer_release(&payloads[i]);
+    workload_release(&workload);
 }
 
 static void echo_serve(void *socket)
@@ -122,9 +72,9 @@ static void keys_fill(void *socket, uint64_t keys)
     enum { FILL = 1000 };
     for (uint64_t key = 0; key < keys; key += FILL) {
         buffer_t payload;
-        buffer_init(&payload, PAYLOAD_MAX);
+        buffer_init(&payload, WORKLOAD_PAYLOAD_MAX);
         for (uint64_t i = key; i < key + FILL && i < keys; i++)
-            request_write(&payload, "put", (uint32_t)(i - key) + 1, i);
+            workload_write_request(&payload, "put", (uint32_t)(i - key) + 1, i);
         if (zmq_send(socket, payload.data, payload.size, 0) < 0)
             abort();
         buffer_release(&payload);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Events to many subscribers over tcp on the loopback interface, beside a bare XPUB in a process of its own
+ * (no admission, no store, no log) that gets the same requests and sends the same answers and the same event
+ * frames, recorded from the broker. Starts the broker itself (KVBROKER, else ../bin/kvbroker beside this
+ * program).
+ *
+ *   bench_events [ROUNDS | smoke]      (11 rounds take some two minutes)
+ *
+ * Prints, as the median over the rounds with the lowest and the highest; what is compared alternates within
+ * each round, and a ratio is of two neighbours:
+ *  1. events a second to 1, 10 and 100 subscribers, and the publisher's time on a processor for an event;
+ *  2. the time from the answer to a put, and from its sending, to the event's arrival, one put at a time;
+ *  3. 50 subscribers of which one does not read, its queue in the broker full, against 50 that read and
+ * against the 49 alone. Nothing is dropped for subscribers that read: the writer (64 puts a payload) is never
+ * more than 384 events ahead of the slowest, and a run in which one misses an event fails. All subscribers
+ * are in this process and read by one thread: an event counts as delivered when each of them has it. */
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "tests/bench/fanout.h"
+#include "tests/bench/workload.h"
+#include "tests/support/broker_process.h"
+
+enum {
+    BATCH = 64,
+    ROUNDS = 11,
+    ROUNDS_MAX = 1000,
+    SMOKE_DIVISOR = 50,
+    CROWD = 50,          /* of reports 2 and 3 */
+    FILL_EVENTS = 25600, /* more than the buffers and the queue of a stopped subscriber take */
+    WARM_EVENTS = 2560,  /* where none is stopped */
+    SECONDS_MAX = 900    /* then it gives up */
+};
+
+/* A figure of each round. */
+typedef struct series {
+    double values[ROUNDS_MAX];
+    size_t count;
+} series_t;
+
+typedef struct bench {
+    unsigned rounds;
+    uint32_t divisor; /* of the numbers of events */
+    bare_publisher_t bare_process;
+    broker_process_t broker_process;
+    fanout_t *broker;
+    fanout_t *bare;
+    recording_t recording;
+} bench_t;
+
+static bench_t bench;
+
+static void interrupted(int number)
+{
+    (void)number;
+    fanout_interrupted = 1;
+}
+
+static void processes_stop(void)
+{
+    bare_publisher_stop(&bench.bare_process);
+    if (bench.broker_process.pid != 0)
+        broker_process_stop(&bench.broker_process);
+}
+
+/* ---- Figures ---------------------------------------------------------------------------------- */
+
+static void series_add(series_t *series, double value)
+{
+    series->values[series->count++] = value;
+}
+
+/* Prints the median with the lowest and the highest. */
+static void series_print(series_t *series, const char *format)
+{
+    static const double parts[] = {0.5, 0, 1};
+    static const char *const before[] = {" ", " (", " .. "};
+    for (size_t i = 0; i < 3; i++) {
+        printf("%s", before[i]);
+        printf(format, quantile(series->values, series->count, parts[i]));
+    }
+    printf(")");
+    series->count = 0;
+}
+
+/* Adds the median and the 99th percentile, in microseconds, of what ARRIVED took since BEGUN. */
+static void delay_add(const timing_t *timing, const double *begun, series_t *median, series_t *high)
+{
+    size_t count = (size_t)timing->members * timing->batches;
+    double *delays = malloc(count * sizeof *delays);
+    if (!delays)
+        fanout_fail("out of memory");
+    for (size_t i = 0; i < count; i++)
+        delays[i] = (timing->arrived[i] - begun[i % timing->batches]) * 1e6;
+    series_add(median, quantile(delays, count, 0.5));
+    series_add(high, quantile(delays, count, 0.99));
+    free(delays);
+}
+
+/* The broker's events and answers become the bare publisher's. */
+static void bare_teach(const load_t *load)
+{
+    fanout_record(bench.broker, load, &bench.recording);
+    fanout_teach(bench.bare, &bench.recording);
+}
+
+static load_t load_of(uint32_t events)
+{
+    uint32_t batches = events / BATCH / bench.divisor;
+    return (load_t){.batches = batches > 0 ? batches : 1, .batch = BATCH, .window = FANOUT_WINDOW};
+}
+
+/* ---- 1. Events a second ----------------------------------------------------------------------- */
+
+enum { BROKER, BARE, SIDES };
+
+static void rates_run(const load_t *load, unsigned subscribers, series_t rates[SIDES], series_t cpu[SIDES],
+                      series_t ratios[2])
+{
+    for (unsigned round = 0; round < bench.rounds; round++) {
+        double rate[SIDES];
+        double used[SIDES];
+        for (unsigned turn = 0; turn < SIDES; turn++) {
+            unsigned side = (round + turn) % SIDES;
+            timing_t timing;
+            fanout_run(side == BROKER ? bench.broker : bench.bare, load, &timing);
+            double events = (double)load->batches * load->batch;
+            rate[side] = events * subscribers / timing.seconds;
+            used[side] = timing.cpu_seconds / events * 1e6;
+            series_add(&rates[side], rate[side] / 1e3);
+            series_add(&cpu[side], used[side]);
+            timing_release(&timing);
+        }
+        series_add(&ratios[0], rate[BROKER] / rate[BARE]);
+        series_add(&ratios[1], used[BROKER] / used[BARE]);
+    }
+}
+
+static void rates_report(void)
+{
+    static const struct {
+        unsigned subscribers;
+        uint32_t events;
+    } rows[] = {{1, 200000}, {10, 60000}, {100, 10000}};
+    static series_t rates[SIDES];
+    static series_t cpu[SIDES];
+    static series_t ratios[2];
+    load_t record = {.batches = WORKLOAD_PREPARED, .batch = BATCH, .window = FANOUT_WINDOW};
+    bare_teach(&record);
+    printf("1. Events delivered a second, in thousands, all subscribers together; %d puts a payload\n",
+           BATCH);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        load_t load = load_of(rows[i].events);
+        fanout_resize(bench.broker, rows[i].subscribers);
+        fanout_resize(bench.bare, rows[i].subscribers);
+        rates_run(&load, rows[i].subscribers, rates, cpu, ratios);
+        printf("%4u subscribers: broker", rows[i].subscribers);
+        series_print(&rates[BROKER], "%.0f");
+        printf(", bare");
+        series_print(&rates[BARE], "%.0f");
+        printf(", ratio");
+        series_print(&ratios[0], "%.2f");
+        printf("\n      publisher's us an event: broker");
+        series_print(&cpu[BROKER], "%.1f");
+        printf(", bare");
+        series_print(&cpu[BARE], "%.1f");
+        printf(", ratio");
+        series_print(&ratios[1], "%.2f");
+        printf("\n");
+    }
+}
+
+/* ---- 2. Time to arrive ------------------------------------------------------------------------ */
+
+static void delays_run(fanout_t *fanout, const load_t *load, series_t series[4])
+{
+    timing_t timing;
+    fanout_run(fanout, load, &timing);
+    delay_add(&timing, timing.answered, &series[0], &series[1]);
+    delay_add(&timing, timing.sent, &series[2], &series[3]);
+    timing_release(&timing);
+}
+
+static void delays_report(void)
+{
+    static const unsigned counts[] = {1, CROWD};
+    static const char *const names[] = {"answer to event, p50", "answer to event, p99",
+                                        "put sent to event, p50", "put sent to event, p99"};
+    static series_t series[SIDES][4];
+    load_t load = {.batches = 2000 / bench.divisor, .batch = 1, .window = 1};
+    bare_teach(&load);
+    printf("2. Microseconds to arrive, one put at a time; below 0: before the answer\n");
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        fanout_resize(bench.broker, counts[i]);
+        fanout_resize(bench.bare, counts[i]);
+        for (unsigned round = 0; round < bench.rounds; round++) {
+            delays_run(round % 2 ? bench.bare : bench.broker, &load, series[round % 2]);
+            delays_run(round % 2 ? bench.broker : bench.bare, &load, series[1 - round % 2]);
+        }
+        for (unsigned j = 0; j < 4; j++) {
+            printf("%4u subscribers: %s: broker", counts[i], names[j]);
+            series_print(&series[BROKER][j], "%.0f");
+            printf(", bare");
+            series_print(&series[BARE][j], "%.0f");
+            printf("\n");
+        }
+    }
+    fanout_resize(bench.bare, 0);
+}
+
+/* ---- 3. One that is stopped ------------------------------------------------------------------- */
+
+enum { ALL_READ, ONE_STOPPED, ONE_LESS, CASES };
+
+typedef struct outcome {
+    double puts;  /* a second */
+    double delay; /* of the subscribers that read: p99 from a payload's sending to its last event, us */
+} outcome_t;
+
+static outcome_t case_run(unsigned which, const load_t *before, const load_t *load, series_t *got)
+{
+    static series_t median;
+    static series_t high;
+    timing_t timing;
+    fanout_resize(bench.broker, which == ALL_READ ? CROWD : CROWD - 1);
+    if (which == ONE_STOPPED)
+        fanout_laggard_add(bench.broker);
+    fanout_run(bench.broker, before, &timing);
+    timing_release(&timing);
+    fanout_run(bench.broker, load, &timing);
+    median.count = high.count = 0;
+    delay_add(&timing, timing.sent, &median, &high);
+    outcome_t outcome = {
+        .puts = (double)load->batches * load->batch / timing.seconds,
+        .delay = high.values[0],
+    };
+    timing_release(&timing);
+    if (which == ONE_STOPPED) {
+        uint64_t events = fanout_laggard_remove(bench.broker);
+        if (events > (uint64_t)before->batches * before->batch && bench.divisor == 1)
+            fanout_fail("the stopped subscriber's queue was not full: it got %" PRIu64 " events", events);
+        series_add(got, (double)events);
+    }
+    return outcome;
+}
+
+static void stopped_report(void)
+{
+    static const char *const names[CASES] = {"50 that read", "49 that read, 1 stopped", "49 that read"};
+    static series_t puts[CASES];
+    static series_t delays[CASES];
+    static series_t ratios[CASES][2];
+    static series_t got;
+    load_t load = load_of(20032);
+    load_t before[CASES] = {load_of(WARM_EVENTS), load_of(FILL_EVENTS), load_of(WARM_EVENTS)};
+    const load_t *fill = &before[ONE_STOPPED];
+    printf("3. One subscriber of %d is stopped\n", CROWD);
+    for (unsigned round = 0; round < bench.rounds; round++) {
+        outcome_t outcomes[CASES];
+        for (unsigned turn = 0; turn < CASES; turn++) {
+            unsigned which = (round + turn) % CASES;
+            outcomes[which] = case_run(which, &before[which], &load, &got);
+            series_add(&puts[which], outcomes[which].puts / 1e3);
+            series_add(&delays[which], outcomes[which].delay);
+        }
+        for (unsigned which = 0; which < CASES; which++) {
+            series_add(&ratios[which][0], outcomes[ONE_STOPPED].puts / outcomes[which].puts);
+            series_add(&ratios[which][1], outcomes[ONE_STOPPED].delay / outcomes[which].delay);
+        }
+    }
+    for (unsigned which = 0; which < CASES; which++) {
+        printf("%s: thousand puts a second, each delivered to all that read:", names[which]);
+        series_print(&puts[which], "%.2f");
+        printf("; p99 from put to event, us:");
+        series_print(&delays[which], "%.0f");
+        printf("\n");
+    }
+    for (unsigned which = 0; which < CASES; which++) {
+        if (which == ONE_STOPPED)
+            continue;
+        printf("with 1 stopped / %s: puts and events delivered", names[which]);
+        series_print(&ratios[which][0], "%.3f");
+        printf(", p99");
+        series_print(&ratios[which][1], "%.2f");
+        printf("\n");
+    }
+    printf("the stopped one got, of %" PRIu32 " events published before and %" PRIu32 " in the run:",
+           fill->batches * fill->batch, load.batches * load.batch);
+    series_print(&got, "%.0f");
+    printf("\n");
+}
+
+/* ---- The whole -------------------------------------------------------------------------------- */
+
+/* Where the broker is that was built with this program. */
+static void program_find(void)
+{
+    char own[PATH_MAX] = "";
+    char path[PATH_MAX + 32];
+    if (readlink("/proc/self/exe", own, sizeof own - 1) < 0)
+        fanout_fail("/proc/self/exe cannot be read: set KVBROKER to the broker's program");
+    snprintf(path, sizeof path, "%s/../bin/kvbroker", dirname(own));
+    setenv("KVBROKER", path, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const options[] = {"session/timeout=3600", NULL};
+    bool smoke = argc == 2 && strcmp(argv[1], "smoke") == 0;
+    if (argc > 2) {
+        fputs("usage: bench_events [ROUNDS | smoke]\n", stderr);
+        return 2;
+    }
+    uint64_t rounds = smoke ? 1 : argc == 2 ? number_of(argv[1]) : ROUNDS;
+    bench.rounds = rounds < ROUNDS_MAX ? (unsigned)rounds : ROUNDS_MAX;
+    bench.divisor = smoke ? SMOKE_DIVISOR : 1;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    program_find();
+    signal(SIGINT, interrupted);
+    signal(SIGTERM, interrupted);
+    signal(SIGALRM, interrupted);
+    alarm(SECONDS_MAX);
+    atexit(processes_stop);
+    if (bare_publisher_start(&bench.bare_process) != 0)
+        fanout_fail("the bare publisher did not start");
+    broker_process_start(&bench.broker_process, false, options);
+    void *context = zmq_ctx_new();
+    bench.broker = fanout_to_broker(context, bench.broker_process.pid, bench.broker_process.endpoint,
+                                    BROKER_USER, BROKER_PASSWORD);
+    bench.bare = fanout_to_bare(context, &bench.bare_process);
+    rates_report();
+    delays_report();
+    stopped_report();
+    recording_release(&bench.recording);
+    fanout_destroy(&bench.bare);
+    fanout_destroy(&bench.broker);
+    zmq_ctx_term(context);
+    return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the form of the benchmarks' requests. */
+#include "tests/bench/workload.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/rpc.h"
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+uint64_t number_of(const char *text)
+{
+    char *end;
+    uint64_t number = strtoull(text, &end, 10);
+    if (*end != '\0' || number == 0) {
+        fprintf(stderr, "%s is not a number above 0\n", text);
+        exit(2);
+    }
+    return number;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+    return left < right ? -1 : left > right;
+}
+
+double quantile(double *values, size_t count, double part)
+{
+    assert(count > 0);
+    qsort(values, count, sizeof *values, compare);
+    return values[(size_t)(part * (double)(count - 1) + 0.5)];
+}
+
+void workload_write_request(buffer_t *payload, const char *method, uint32_t msgid, uint64_t key)
+{
+    char text[WORKLOAD_KEY_SIZE + 1];
+    static const char value[WORKLOAD_VALUE_SIZE] = "value value value value value va";
+    snprintf(text, sizeof text, "key:%012" PRIu64, key % UINT64_C(1000000000000));
+    rpc_write_request(payload, msgid, bytes_from_text(method));
+    if (strcmp(method, "ping") == 0) {
+        rpc_write_array(payload, 0);
+        return;
+    }
+    bool put = strcmp(method, "put") == 0;
+    rpc_write_array(payload, put ? 2 : 1);
+    rpc_write_str(payload, bytes_of(text, WORKLOAD_KEY_SIZE));
+    if (put)
+        rpc_write_str(payload, bytes_of(value, sizeof value));
+}
+
+void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys)
+{
+    uint64_t random = 88172645463325252u;
+    for (size_t i = 0; i < WORKLOAD_PREPARED; i++) {
+        buffer_t *payload = &workload->payloads[i];
+        buffer_init(payload, WORKLOAD_PAYLOAD_MAX);
+        for (uint64_t j = 0; j < batch; j++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            workload_write_request(payload, method, (uint32_t)j + 1, random % keys);
+        }
+        assert(!payload->failed);
+    }
+}
+
+void workload_release(workload_t *workload)
+{
+    for (size_t i = 0; i < WORKLOAD_PREPARED; i++)
+        buffer_release(&workload->payloads[i]);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the benchmarks of the whole broker share: the requests that they send, the clock, statistics. */
+#ifndef KV_TESTS_BENCH_WORKLOAD_H
+#define KV_TESTS_BENCH_WORKLOAD_H
+
+#include "common/buffer.h"
+
+enum {
+    WORKLOAD_KEY_SIZE = 16,         /* bytes of a key */
+    WORKLOAD_VALUE_SIZE = 32,       /* bytes of a value */
+    WORKLOAD_PREPARED = 64,         /* payloads, sent in turn */
+    WORKLOAD_PAYLOAD_MAX = 1 << 20, /* bytes of one */
+};
+
+/* Payloads made before the clock runs. */
+typedef struct workload {
+    buffer_t payloads[WORKLOAD_PREPARED];
+} workload_t;
+
+/* Fills the payloads with BATCH requests each: METHOD ("get", "put", "ping") on random ones of KEYS keys, the
+ * same in every run. */
+void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys);
+void workload_release(workload_t *workload);
+
+/* The I-th payload to send, borrowed. */
+static inline bytes_t workload_payload(const workload_t *workload, uint64_t i)
+{
+    return buffer_bytes(&workload->payloads[i % WORKLOAD_PREPARED]);
+}
+
+/* Appends one request. */
+void workload_write_request(buffer_t *payload, const char *method, uint32_t msgid, uint64_t key);
+
+/* Seconds since some fixed moment, never going back. */
+double seconds_now(void);
+
+/* The whole of TEXT as a number above 0; ends the process where it is none. */
+uint64_t number_of(const char *text);
+
+/* The value that a share PART (0 … 1) of COUNT values (at least one) is not above. Sorts them. */
+double quantile(double *values, size_t count, double part);
+
+#endif
