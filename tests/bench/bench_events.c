@@ -32,10 +32,10 @@ enum {
     ROUNDS = 11,
     ROUNDS_MAX = 1000,
     SMOKE_DIVISOR = 50,
-    CROWD = 50,          /* of reports 2 and 3 */
-    FILL_EVENTS = 25600, /* more than the buffers and the queue of a stopped subscriber take */
-    WARM_EVENTS = 2560,  /* where none is stopped */
-    SECONDS_MAX = 900    /* then it gives up */
+    CROWD = 50,             /* of reports 2 and 3 */
+    FILL_EVENTS = 25600,    /* before, of report 3 */
+    STOPPED_EVENTS = 10048, /* measured */
+    SECONDS_MAX = 900       /* then it gives up */
 };
 
 /* A figure of each round. */
@@ -89,15 +89,16 @@ static void series_print(series_t *series, const char *format)
     series->count = 0;
 }
 
-/* Adds the median and the 99th percentile, in microseconds, of what ARRIVED took since BEGUN. */
-static void delay_add(const timing_t *timing, const double *begun, series_t *median, series_t *high)
+/* Adds the median and the 99th percentile, in microseconds, of COUNT times in ENDED since those in BEGUN,
+ * which stand there again and again in the same order. */
+static void delay_add(const double *begun, size_t begun_count, const double *ended, size_t count,
+                      series_t *median, series_t *high)
 {
-    size_t count = (size_t)timing->members * timing->batches;
     double *delays = malloc(count * sizeof *delays);
     if (!delays)
         fanout_fail("out of memory");
     for (size_t i = 0; i < count; i++)
-        delays[i] = (timing->arrived[i] - begun[i % timing->batches]) * 1e6;
+        delays[i] = (ended[i] - begun[i % begun_count]) * 1e6;
     series_add(median, quantile(delays, count, 0.5));
     series_add(high, quantile(delays, count, 0.99));
     free(delays);
@@ -178,21 +179,27 @@ static void rates_report(void)
 
 /* ---- 2. Time to arrive ------------------------------------------------------------------------ */
 
-static void delays_run(fanout_t *fanout, const load_t *load, series_t series[4])
+enum { DELAYS = 6 };
+
+static void delays_run(fanout_t *fanout, const load_t *load, series_t series[DELAYS])
 {
     timing_t timing;
     fanout_run(fanout, load, &timing);
-    delay_add(&timing, timing.answered, &series[0], &series[1]);
-    delay_add(&timing, timing.sent, &series[2], &series[3]);
+    size_t puts = timing.batches;
+    size_t arrivals = puts * timing.members;
+    delay_add(timing.answered, puts, timing.arrived, arrivals, &series[0], &series[1]);
+    delay_add(timing.sent, puts, timing.arrived, arrivals, &series[2], &series[3]);
+    delay_add(timing.sent, puts, timing.answered, puts, &series[4], &series[5]);
     timing_release(&timing);
 }
 
 static void delays_report(void)
 {
     static const unsigned counts[] = {1, CROWD};
-    static const char *const names[] = {"answer to event, p50", "answer to event, p99",
-                                        "put sent to event, p50", "put sent to event, p99"};
-    static series_t series[SIDES][4];
+    static const char *const names[] = {"answer to event, p50",    "answer to event, p99",
+                                        "put sent to event, p50",  "put sent to event, p99",
+                                        "put sent to answer, p50", "put sent to answer, p99"};
+    static series_t series[SIDES][DELAYS];
     load_t load = {.batches = 2000 / bench.divisor, .batch = 1, .window = 1};
     bare_teach(&load);
     printf("2. Microseconds to arrive, one put at a time; below 0: before the answer\n");
@@ -203,7 +210,7 @@ static void delays_report(void)
             delays_run(round % 2 ? bench.bare : bench.broker, &load, series[round % 2]);
             delays_run(round % 2 ? bench.broker : bench.bare, &load, series[1 - round % 2]);
         }
-        for (unsigned j = 0; j < 4; j++) {
+        for (unsigned j = 0; j < DELAYS; j++) {
             printf("%4u subscribers: %s: broker", counts[i], names[j]);
             series_print(&series[BROKER][j], "%.0f");
             printf(", bare");
@@ -218,80 +225,84 @@ static void delays_report(void)
 
 enum { ALL_READ, ONE_STOPPED, ONE_LESS, CASES };
 
-typedef struct outcome {
-    double puts;  /* a second */
-    double delay; /* of the subscribers that read: p99 from a payload's sending to its last event, us */
-} outcome_t;
+enum { PUTS, DELAY, CPU, FIGURES };
 
-static outcome_t case_run(unsigned which, const load_t *before, const load_t *load, series_t *got)
+static const char *const figure_names[FIGURES] = {
+    "thousand puts a second, each delivered to all that read:", "p99 from a put to its event, us:",
+    "broker's us of processor a put:"};
+static const char *const figure_formats[FIGURES] = {"%.2f", "%.0f", "%.1f"};
+
+/* Carries out LOAD in case WHICH, and FILL and WARM before it: FILL is more than what a stopped subscriber's
+ * buffers and queue take. Counts in GOT what that one got. */
+static void case_run(unsigned which, const load_t *fill, const load_t *load, double figures[FIGURES],
+                     series_t *got)
 {
-    static series_t median;
-    static series_t high;
+    load_t warm = *load;
     timing_t timing;
-    fanout_resize(bench.broker, which == ALL_READ ? CROWD : CROWD - 1);
+    series_t *median = calloc(2, sizeof *median);
+    if (!median)
+        fanout_fail("out of memory");
+    warm.batches = load->batches / 8 + 1;
+    fanout_resize(bench.broker, 1);
     if (which == ONE_STOPPED)
         fanout_laggard_add(bench.broker);
-    fanout_run(bench.broker, before, &timing);
+    fanout_run(bench.broker, fill, &timing);
+    timing_release(&timing);
+    fanout_resize(bench.broker, which == ALL_READ ? CROWD : CROWD - 1);
+    fanout_run(bench.broker, &warm, &timing);
     timing_release(&timing);
     fanout_run(bench.broker, load, &timing);
-    median.count = high.count = 0;
-    delay_add(&timing, timing.sent, &median, &high);
-    outcome_t outcome = {
-        .puts = (double)load->batches * load->batch / timing.seconds,
-        .delay = high.values[0],
-    };
+    double puts = (double)load->batches * load->batch;
+    delay_add(timing.sent, timing.batches, timing.arrived, (size_t)timing.batches * timing.members,
+              &median[0], &median[1]);
+    figures[PUTS] = puts / timing.seconds / 1e3;
+    figures[DELAY] = median[1].values[0];
+    figures[CPU] = timing.cpu_seconds / puts * 1e6;
     timing_release(&timing);
-    if (which == ONE_STOPPED) {
-        uint64_t events = fanout_laggard_remove(bench.broker);
-        if (events > (uint64_t)before->batches * before->batch && bench.divisor == 1)
-            fanout_fail("the stopped subscriber's queue was not full: it got %" PRIu64 " events", events);
-        series_add(got, (double)events);
-    }
-    return outcome;
+    free(median);
+    if (which != ONE_STOPPED)
+        return;
+    uint64_t events = fanout_laggard_remove(bench.broker);
+    if (events > (uint64_t)fill->batches * fill->batch && bench.divisor == 1)
+        fanout_fail("the stopped subscriber's queue was not full: it got %" PRIu64 " events", events);
+    series_add(got, (double)events);
 }
 
 static void stopped_report(void)
 {
     static const char *const names[CASES] = {"50 that read", "49 that read, 1 stopped", "49 that read"};
-    static series_t puts[CASES];
-    static series_t delays[CASES];
-    static series_t ratios[CASES][2];
+    static series_t series[CASES][FIGURES];
+    static series_t ratios[CASES][FIGURES];
     static series_t got;
-    load_t load = load_of(20032);
-    load_t before[CASES] = {load_of(WARM_EVENTS), load_of(FILL_EVENTS), load_of(WARM_EVENTS)};
-    const load_t *fill = &before[ONE_STOPPED];
+    load_t load = load_of(STOPPED_EVENTS);
+    load_t fill = load_of(FILL_EVENTS);
     printf("3. One subscriber of %d is stopped\n", CROWD);
     for (unsigned round = 0; round < bench.rounds; round++) {
-        outcome_t outcomes[CASES];
+        double figures[CASES][FIGURES];
         for (unsigned turn = 0; turn < CASES; turn++) {
             unsigned which = (round + turn) % CASES;
-            outcomes[which] = case_run(which, &before[which], &load, &got);
-            series_add(&puts[which], outcomes[which].puts / 1e3);
-            series_add(&delays[which], outcomes[which].delay);
+            case_run(which, &fill, &load, figures[which], &got);
         }
+        for (unsigned i = 0; i < CASES * FIGURES; i++) {
+            unsigned which = i / FIGURES;
+            unsigned figure = i % FIGURES;
+            series_add(&series[which][figure], figures[which][figure]);
+            series_add(&ratios[which][figure], figures[ONE_STOPPED][figure] / figures[which][figure]);
+        }
+    }
+    for (unsigned figure = 0; figure < FIGURES; figure++) {
         for (unsigned which = 0; which < CASES; which++) {
-            series_add(&ratios[which][0], outcomes[ONE_STOPPED].puts / outcomes[which].puts);
-            series_add(&ratios[which][1], outcomes[ONE_STOPPED].delay / outcomes[which].delay);
+            printf("%24s: %s", names[which], figure_names[figure]);
+            series_print(&series[which][figure], figure_formats[figure]);
+            if (which != ONE_STOPPED) {
+                printf("; with 1 stopped, of this:");
+                series_print(&ratios[which][figure], "%.3f");
+            }
+            printf("\n");
         }
     }
-    for (unsigned which = 0; which < CASES; which++) {
-        printf("%s: thousand puts a second, each delivered to all that read:", names[which]);
-        series_print(&puts[which], "%.2f");
-        printf("; p99 from put to event, us:");
-        series_print(&delays[which], "%.0f");
-        printf("\n");
-    }
-    for (unsigned which = 0; which < CASES; which++) {
-        if (which == ONE_STOPPED)
-            continue;
-        printf("with 1 stopped / %s: puts and events delivered", names[which]);
-        series_print(&ratios[which][0], "%.3f");
-        printf(", p99");
-        series_print(&ratios[which][1], "%.2f");
-        printf("\n");
-    }
-    printf("the stopped one got, of %" PRIu32 " events published before and %" PRIu32 " in the run:",
-           fill->batches * fill->batch, load.batches * load.batch);
+    printf("the stopped one got, of %" PRIu32 " events before and %" PRIu32 " in the measured time:",
+           fill.batches * fill.batch, load.batches * load.batch);
     series_print(&got, "%.0f");
     printf("\n");
 }
