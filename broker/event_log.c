@@ -187,18 +187,16 @@ static const char *const kind_texts[CHANGE_KIND_COUNT] = {
     [CHANGE_DROP] = "drop",
 };
 
-static void text_or_nil(buffer_t *buffer, const char *name, bytes_t text, bool present)
+static void text_or_nil(buffer_t *buffer, bytes_t text, bool present)
 {
-    rpc_write_text(buffer, name);
     if (present)
         rpc_write_str(buffer, text);
     else
         rpc_write_nil(buffer);
 }
 
-static void number_or_nil(buffer_t *buffer, const char *name, uint64_t number, bool present)
+static void number_or_nil(buffer_t *buffer, uint64_t number, bool present)
 {
-    rpc_write_text(buffer, name);
     if (present)
         rpc_write_uint(buffer, number);
     else
@@ -210,21 +208,31 @@ void event_write(buffer_t *buffer, const event_t *event)
     bool put = event->kind == CHANGE_PUT;
     bool data = put || event->kind == CHANGE_DEL || event->kind == CHANGE_EXPIRE;
     rpc_write_map(buffer, 12);
-    number_or_nil(buffer, "seq", event->seq, true);
-    number_or_nil(buffer, "prev", event->prev, true);
-    number_or_nil(buffer, "time_ms", (uint64_t)event->time_ms, true);
-    text_or_nil(buffer, "kind", bytes_from_text(kind_texts[event->kind]), true);
-    text_or_nil(buffer, "client", event->client, true);
-    text_or_nil(buffer, "key", event->key, data);
-    if (event->has_value && event->binary) {
-        rpc_write_text(buffer, "value");
+    rpc_write_key(buffer, "seq");
+    rpc_write_uint(buffer, event->seq);
+    rpc_write_key(buffer, "prev");
+    rpc_write_uint(buffer, event->prev);
+    rpc_write_key(buffer, "time_ms");
+    rpc_write_uint(buffer, (uint64_t)event->time_ms);
+    rpc_write_key(buffer, "kind");
+    rpc_write_text(buffer, kind_texts[event->kind]);
+    rpc_write_key(buffer, "client");
+    rpc_write_str(buffer, event->client);
+    rpc_write_key(buffer, "key");
+    text_or_nil(buffer, event->key, data);
+    rpc_write_key(buffer, "value");
+    if (event->has_value && event->binary)
         rpc_write_bin(buffer, event->value);
-    } else {
-        text_or_nil(buffer, "value", event->value, event->has_value);
-    }
-    number_or_nil(buffer, "size", event->size, put);
-    number_or_nil(buffer, "ttl_ms", event->ttl_ms, put && event->ttl_ms > 0);
-    number_or_nil(buffer, "revision", event->seq, put);
-    text_or_nil(buffer, "by", event->by, event->by.size > 0);
-    text_or_nil(buffer, "user", event->user, event->user.size > 0);
+    else
+        text_or_nil(buffer, event->value, event->has_value);
+    rpc_write_key(buffer, "size");
+    number_or_nil(buffer, event->size, put);
+    rpc_write_key(buffer, "ttl_ms");
+    number_or_nil(buffer, event->ttl_ms, put && event->ttl_ms > 0);
+    rpc_write_key(buffer, "revision");
+    number_or_nil(buffer, event->seq, put);
+    rpc_write_key(buffer, "by");
+    text_or_nil(buffer, event->by, event->by.size > 0);
+    rpc_write_key(buffer, "user");
+    text_or_nil(buffer, event->user, event->user.size > 0);
 }

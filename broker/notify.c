@@ -26,7 +26,10 @@ static size_t event_room(const event_t *event)
 /* `[2, METHOD, [map of the event]]` */
 static void notification_write(buffer_t *payload, const char *method, const event_t *event)
 {
-    buffer_init(payload, event_room(event));
+    size_t room = event_room(event);
+    buffer_init(payload, room);
+    if (!buffer_reserve(payload, room)) /* at once: what is too small is not copied */
+        return;
     rpc_write_notification(payload, bytes_from_text(method));
     rpc_write_array(payload, 1);
     event_write(payload, event);

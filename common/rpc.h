@@ -133,6 +133,19 @@ void rpc_write_array(buffer_t *buffer, uint32_t count);
 void rpc_write_map(buffer_t *buffer, uint32_t pairs);
 void rpc_write_text(buffer_t *buffer, const char *text); /* rpc_write_str of a C string */
 
+/* rpc_write_text of a string literal of at most 31 bytes: a copy of a size that the compiler knows, for maps
+ * that are written very often (a str that short has one byte of head: msgpack spec, fixstr). */
+#define rpc_write_key(buffer, literal)                                                                       \
+    do {                                                                                                     \
+        static const struct {                                                                                \
+            uint8_t head;                                                                                    \
+            char text[sizeof(literal) - 1];                                                                  \
+        } key_ = {0xa0 | (sizeof(literal) - 1), literal};                                                    \
+        _Static_assert(sizeof key_ == sizeof(literal) && sizeof(literal) <= 32,                              \
+                       "a literal, and a short one");                                                        \
+        buffer_append(buffer, &key_, sizeof key_);                                                           \
+    } while (0)
+
 /* An array whose length is not known before its elements are written: opens it and returns a mark, and closes
  * it with the COUNT of elements written since. Always five bytes of head. */
 KV_MUST_USE size_t rpc_open_array(buffer_t *buffer);
