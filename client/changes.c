@@ -39,11 +39,13 @@ static void tell(kvzmq_t *conn, const kvzmq_event_t *event)
     changes->changed(changes->context, event);
 }
 
-/* Something may have been missed. */
-static void tell_reset(kvzmq_t *conn)
+/* Something may have been missed: WHY. */
+static void tell_reset(kvzmq_t *conn, const char *why)
 {
     kvzmq_event_t event = {.kind = KVZMQ_EVENT_RESET,
                            .ttl_ms = -1,
+                           .value = kvzmq_text(why),
+                           .has_value = true,
                            .epoch = kvzmq_text(conn->session.epoch),
                            .client = kvzmq_text(conn->session.client)};
     tell(conn, &event);
@@ -57,6 +59,14 @@ static bool position_holds(const kvzmq_t *conn)
     if (session_by_number(client)) /* each session of such a client begins with an empty store */
         return false;
     return changes->client[0] == '\0' || strcmp(changes->client, client) == 0;
+}
+
+static const char *find_reset_reason(const kvzmq_t *conn)
+{
+    if (strcmp(conn->changes.position.epoch, conn->session.epoch) != 0)
+        return "the broker was started anew";
+    return position_holds(conn) ? "some changes are missing, the broker does not keep them any more"
+                                : "this is another client than before, with a store of its own";
 }
 
 kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
@@ -74,6 +84,7 @@ kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
         status = ask_watch(conn, true, NULL, deadline, &seq);
     if (status != KVZMQ_OK)
         return status;
+    const char *why = missed ? find_reset_reason(conn) : "";
     if (anew) {
         changes->position.seq = seq;
         (void)snprintf(changes->position.epoch, sizeof changes->position.epoch, "%s", conn->session.epoch);
@@ -84,7 +95,7 @@ kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
     conn->error[0] = '\0'; /* what the first attempt said */
     conn->has_detail = false;
     if (missed)
-        tell_reset(conn);
+        tell_reset(conn, why);
     return KVZMQ_OK;
 }
 

@@ -206,6 +206,14 @@ void follow_reach(follow_t *follow, int64_t now_ms, uint64_t target)
     follow->counts.repairs++;
 }
 
+static const char *find_reset_reason(const follow_t *follow, bool other, uint64_t seq)
+{
+    if (other)
+        return "the broker was started anew";
+    return follow->pos > seq ? "the broker has not come to that number yet, so it is not one of its own"
+                             : "some changes are missing, the broker does not keep them any more";
+}
+
 /* A position to begin at. A broker that was started anew, and has kept everything since, has it from its
  * beginning. */
 static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
@@ -215,8 +223,11 @@ static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
     reading_release(follow);
     follow->ready = false;
     if (follow->announced) {
+        const char *why = find_reset_reason(follow, other, seq);
+        const kvzmq_event_t reset = {
+            .kind = KVZMQ_EVENT_RESET, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
         follow->counts.resets++;
-        follow->announced = !follow_tell_plain(follow, KVZMQ_EVENT_RESET, 0);
+        follow->announced = !follow_tell(follow, &reset);
     }
     follow->pos = follow->ticket_seq;
     if (follow->initial) {

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -480,8 +481,22 @@ static void *run(void *argument)
     }
     event_link_destroy(&watcher->events);
     kvzmq_page_destroy(&watcher->page);
+    (void)kvzmq_bye(watcher->conn); /* to managers, a watch that was ended is not a client that was lost */
     kvzmq_destroy(&watcher->conn);
     return NULL;
+}
+
+/* Starts the thread with every signal blocked: signals are the application's, whose threads wait for them. */
+static bool thread_start(watcher_t *watcher)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return false;
+    bool started = pthread_create(&watcher->thread, NULL, run, watcher) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
 }
 
 /* The connection's options for a thread: no call-backs, which are the application's threads'; and no attempts
@@ -539,7 +554,7 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL &&
                  made->config.follow.prefix.data != NULL &&
                  (made->client != NULL || config->follow.client == NULL);
-    if (whole && pthread_create(&made->thread, NULL, run, made) == 0)
+    if (whole && thread_start(made))
         return true;
     watcher_free(made);
     *watcher = NULL;

@@ -2,7 +2,15 @@
 /* Owns the table of commands, and how words become a call. Knows nothing of how a command is carried out. */
 #include "client/cli/command.h"
 
+#include <stdarg.h>
+
 #include "client/cli/arguments.h"
+#include "common/utf8.h"
+
+enum {
+    PROBLEM_MAX = 256, /* bytes of what is said to be wrong with a call */
+    QUOTED_MAX = 64    /* bytes of a typed word in it */
+};
 
 #define LISTING_OPTIONS (OPT_BIT(OPT_LIMIT) | OPT_BIT(OPT_AFTER))
 #define PUT_OPTIONS                                                                                          \
@@ -41,6 +49,14 @@ const command_t commands[] = {
 };
 
 typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TIME, OPTION_TEXT } option_kind_t;
+
+/* What an argument of each kind must be; any text will do. */
+static const char *const kind_expects[] = {
+    [OPTION_FLAG] = NULL,
+    [OPTION_NUMBER] = "a whole number",
+    [OPTION_TIME] = "a time above 0, as 2.5 (seconds), 500ms or 1m",
+    [OPTION_TEXT] = NULL,
+};
 
 typedef struct option_row {
     const char *name;
@@ -91,69 +107,106 @@ static bool is_option(bytes_t word)
     return bytes_starts_with(word, bytes_from_text("--"));
 }
 
+/* What is wrong with a call, for people. */
+typedef struct problem {
+    char text[PROBLEM_MAX];
+} problem_t;
+
+/* Says what is wrong. Returns false, which is what the caller then has to say. */
+__attribute__((format(printf, 2, 3))) static bool problem_set(problem_t *problem, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 static command_option_t option_find(const call_t *call, bytes_t word)
 {
     for (int i = 0; i < OPT_COUNT; i++) {
-        bool taken =
-            (call->command->options & OPT_BIT(i)) != 0 && (call->client != NULL || !option_rows[i].managed);
+        bool taken = (call->command->options & OPT_BIT(i)) != 0;
         if (taken && bytes_equal(word, bytes_from_text(option_rows[i].name)))
             return (command_option_t)i;
     }
     return OPT_COUNT;
 }
 
-/* Sets OPTION from its argument WORD. Returns false where that is not valid. */
-static bool option_set(call_t *call, command_option_t option, bytes_t word)
+/* Says why WORD, which stands where options stand, is none of the call's. */
+static bool option_refuse(bytes_t word, problem_t *problem)
 {
-    call->given |= OPT_BIT(option);
-    switch (option_rows[option].kind) {
-    case OPTION_NUMBER:
-        return number_parse(word, &call->numbers[option]);
-    case OPTION_TIME:
-        return duration_parse(word, &call->numbers[option]);
-    case OPTION_TEXT:
-        call->texts[option] = word;
-        return true;
-    case OPTION_FLAG:
-        return true;
-    }
-    return false;
+    char quoted[QUOTED_MAX];
+    utf8_quote(word, quoted, sizeof quoted);
+    bool dashed = bytes_starts_with(word, bytes_from_text("-"));
+    return problem_set(problem, dashed ? "there is no option %s" : "one argument too many: %s", quoted);
 }
 
-/* Takes the options in WORDS, all that is left. Returns what is wrong, NULL where all is well. */
-static const char *options_take(call_t *call, const bytes_t *words, size_t count)
+/* Sets OPTION from its argument WORD. */
+static bool option_set(call_t *call, command_option_t option, bytes_t word, problem_t *problem)
 {
-    for (size_t i = 0; i < count; i++) {
-        command_option_t option = option_find(call, words[i]);
-        if (option == OPT_COUNT)
-            return is_option(words[i]) ? "no such option, or one for managed stores alone"
-                                       : "too many arguments";
-        if ((call->given & OPT_BIT(option)) != 0)
-            return "an option is given twice";
-        bool takes_word = option_rows[option].argument != NULL;
-        if (takes_word && i + 1 == count)
-            return "an option lacks its argument";
-        i += takes_word;
-        if (!option_set(call, option, words[i]))
-            return "an option's argument is not valid";
+    const option_row_t *row = &option_rows[option];
+    char quoted[QUOTED_MAX];
+    bool valid = true;
+    call->given |= OPT_BIT(option);
+    if (row->kind == OPTION_NUMBER)
+        valid = number_parse(word, &call->numbers[option]);
+    else if (row->kind == OPTION_TIME)
+        valid = duration_parse(word, &call->numbers[option]);
+    else if (row->kind == OPTION_TEXT)
+        call->texts[option] = word;
+    return valid || problem_set(problem, "%s takes %s, not \"%s\"", row->name, kind_expects[row->kind],
+                                utf8_quote(word, quoted, sizeof quoted));
+}
+
+/* Takes the option that WORDS begin with, and its argument. Returns how many words that were; 0 = PROBLEM
+ * says what is wrong. */
+static size_t option_take(call_t *call, const bytes_t *words, size_t count, problem_t *problem)
+{
+    command_option_t option = option_find(call, words[0]);
+    if (option == OPT_COUNT) {
+        (void)option_refuse(words[0], problem);
+        return 0;
     }
-    return NULL;
+    const option_row_t *row = &option_rows[option];
+    size_t taken = row->argument == NULL ? 1 : 2;
+    bool good = true;
+    if (row->managed && call->client == NULL)
+        good = problem_set(problem, "%s is for managed stores: manage CLIENT %s", row->name,
+                           call->command->name);
+    else if ((call->given & OPT_BIT(option)) != 0)
+        good = problem_set(problem, "%s is given twice", row->name);
+    else if (taken > count)
+        good = problem_set(problem, "%s lacks its argument, %s", row->name, row->argument);
+    return good && option_set(call, option, words[taken - 1], problem) ? taken : 0;
+}
+
+/* Takes the options in WORDS, all that is left. */
+static bool options_take(call_t *call, const bytes_t *words, size_t count, problem_t *problem)
+{
+    for (size_t i = 0; i < count;) {
+        call->helps = bytes_equal(words[i], bytes_from_text("--help"));
+        size_t taken = call->helps ? count : option_take(call, words + i, count - i, problem);
+        if (taken == 0)
+            return false;
+        i += taken;
+    }
+    return true;
 }
 
 /* Takes arguments from WORDS, and what stands in `cli->input` as the last one, then the options. Required
- * arguments are whatever they look like; one that may be left out does not begin with "--", unless "--"
- * stands before it. */
-static const char *call_take(cli_t *cli, call_t *call, const bytes_t *words, size_t count)
+ * arguments are whatever they look like; one that may be left out does not begin with "--" (but for a
+ * password), unless "--" stands before it. */
+static bool call_take(cli_t *cli, call_t *call, const bytes_t *words, size_t count, problem_t *problem)
 {
     const command_t *command = call->command;
     if (command->arguments_max < cli->has_input)
-        return "it takes no argument that could come from standard input (-x)";
+        return problem_set(problem, "it takes no argument that could come from standard input (-x)");
     size_t most = command->arguments_max - cli->has_input;
     size_t least = command->arguments_min > cli->has_input ? command->arguments_min - cli->has_input : 0;
     if (count < least)
-        return "too few arguments";
+        return problem_set(problem, "too few arguments");
     size_t at = 0;
-    bool ended = command->options == 0;
+    bool ended = (command->flags & COMMAND_SECRET) != 0;
     while (at < count && call->argument_count < most) {
         if (call->argument_count >= least && !ended && is_option(words[at])) {
             if (words[at].size > 2)
@@ -168,7 +221,7 @@ static const char *call_take(cli_t *cli, call_t *call, const bytes_t *words, siz
         call->arguments[call->argument_count++] = cli->input;
         cli->has_input = false;
     }
-    return options_take(call, words + at, count - at);
+    return options_take(call, words + at, count - at, problem);
 }
 
 static void usage_write(FILE *stream, const command_t *command)
@@ -196,12 +249,19 @@ static outcome_t command_call(cli_t *cli, const command_t *command, const char *
                               size_t count)
 {
     call_t call = {.command = command, .client = client, .words = words, .word_count = count};
-    const char *problem = NULL;
+    problem_t problem;
+    bool good = true;
     if ((command->flags & COMMAND_PREFIX) == 0)
-        problem = call_take(cli, &call, words, count);
+        good = call_take(cli, &call, words, count, &problem);
     else if (count < command->arguments_min)
-        problem = "too few arguments";
-    return problem != NULL ? call_refuse(cli, command, problem) : command->run(cli, &call);
+        good = problem_set(&problem, "too few arguments");
+    if (!good)
+        return call_refuse(cli, command, problem.text);
+    if (call.helps) {
+        command_help(cli->output.stream, command);
+        return OUTCOME_OK;
+    }
+    return command->run(cli, &call);
 }
 
 outcome_t command_run(cli_t *cli, const bytes_t *words, size_t count)

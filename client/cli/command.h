@@ -46,6 +46,7 @@ typedef struct call {
     size_t word_count;
     bytes_t arguments[COMMAND_ARGUMENTS_MAX];
     size_t argument_count;
+    bool helps;                  /* --help: how the command is used is shown, and nothing done */
     unsigned given;              /* options, as bits */
     uint64_t numbers[OPT_COUNT]; /* of those that take a number or a time (ms) */
     bytes_t texts[OPT_COUNT];    /* of those that take text */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The commands that follow changes: watch shows them, verify checks that a copy made from them is whole. */
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "client/cli/arguments.h"
@@ -24,8 +26,8 @@ static bool position_parse(bytes_t text, const kvzmq_session_t *session, kvzmq_p
     const uint8_t *at = text.size == 0 ? NULL : memchr(text.data, '@', text.size);
     size_t size = at == NULL ? text.size : (size_t)(at - text.data);
     bytes_t epoch = at == NULL ? bytes_from_text(session->epoch) : bytes_of(at + 1, text.size - size - 1);
-    if (!number_parse(bytes_of(text.data, size), &position->seq) || epoch.size >= sizeof position->epoch ||
-        memchr(epoch.data, 0, epoch.size) != NULL)
+    if (!number_parse(bytes_of(text.data, size), &position->seq) || epoch.size == 0 ||
+        epoch.size >= sizeof position->epoch || memchr(epoch.data, 0, epoch.size) != NULL)
         return false;
     memcpy(position->epoch, epoch.data, epoch.size);
     position->epoch[epoch.size] = '\0';
@@ -48,7 +50,8 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
         return cli_refuse(cli, "watch", "--initial and --since exclude each other");
     if (options->resume &&
         !position_parse(call->texts[OPT_SINCE], kvzmq_session(cli->connection), &options->since))
-        return cli_refuse(cli, "watch", "--since takes a number, or a number@epoch");
+        return cli_refuse(cli, "watch",
+                          "--since takes the number of a change (seq), or SEQ@EPOCH as ready shows it");
     return call->argument_count == 0 ? OUTCOME_OK
                                      : call_text(cli, call->arguments[0], "a client's id", &options->client);
 }
@@ -68,6 +71,30 @@ static void session_keep(cli_t *cli, int64_t *kept_ms)
     (void)status;
 }
 
+/* Whether nobody reads what is written to STREAM any more. A pipe says so before something is written, which
+ * may be long: `watch | grep -m 1 ...` is to end when grep does. */
+static bool reader_is_gone(FILE *stream)
+{
+    struct pollfd out = {.fd = fileno(stream)};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+/* Ends as a write to a pipe that nobody reads does: by the signal, unless that is ignored. */
+static outcome_t end_unread(cli_t *cli)
+{
+    (void)raise(SIGPIPE);
+    cli->output.failed = true;
+    return cli_finish(cli, OUTCOME_OK);
+}
+
+/* Ends the session in order, Ctrl-C or not: it waits for nothing. A second Ctrl-C ends that too. */
+static void session_leave(cli_t *cli)
+{
+    interrupt_clear();
+    cli->said_bye = true;
+    (void)kvzmq_bye(cli->connection);
+}
+
 static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *options)
 {
     watching_t *watching;
@@ -76,7 +103,8 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
         return outcome;
     int64_t kept_ms = clock_monotonic_ms();
     bool more = true;
-    while (more && outcome == OUTCOME_OK) {
+    bool unread = false;
+    while (more && !unread && outcome == OUTCOME_OK) {
         more = watching_take(watching, TURN_MS);
         watching_show(watching, cli->output.stream);
         outcome = cli_finish(cli, OUTCOME_OK);
@@ -84,11 +112,14 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
             outcome = OUTCOME_INTERRUPTED;
         else if (more && !options->own)
             session_keep(cli, &kept_ms);
+        unread = more && reader_is_gone(cli->output.stream);
     }
-    if (outcome == OUTCOME_OK)
+    if (outcome == OUTCOME_OK && !unread)
         outcome = watching_end(watching);
     watching_destroy(&watching);
-    return outcome;
+    if (unread || outcome == OUTCOME_INTERRUPTED)
+        session_leave(cli);
+    return unread && outcome == OUTCOME_OK ? end_unread(cli) : outcome;
 }
 
 static void watch_told(cli_t *cli, const char *sentence, bool watching)
@@ -224,7 +255,7 @@ static outcome_t check_fail(check_t *check, kvzmq_status_t status)
     if (interrupt_pending())
         return OUTCOME_INTERRUPTED;
     const char *error = kvzmq_mirror_error(check->mirror);
-    return *error == '\0' ? cli_fail(check->cli, status) : cli_fail_with(check->cli, status, error);
+    return *error == '\0' ? cli_fail(check->cli, status) : watching_fail(check->cli, status, error);
 }
 
 outcome_t command_verify(cli_t *cli, const call_t *call)

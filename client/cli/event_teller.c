@@ -74,15 +74,6 @@ static known_value_t value_set(const kvzmq_event_t *event)
                            .binary = event->value.binary};
 }
 
-static void epoch_take(event_teller_t *teller, kvzmq_slice_t epoch)
-{
-    size_t size = epoch.size < sizeof teller->epoch ? epoch.size : sizeof teller->epoch - 1;
-    if (size == 0)
-        return;
-    memcpy(teller->epoch, epoch.data, size);
-    teller->epoch[size] = '\0';
-}
-
 /* Before EVENT is shown: whatever it makes void. */
 static void learn_before(event_teller_t *teller, const kvzmq_event_t *event)
 {
@@ -99,7 +90,6 @@ static void learn_after(event_teller_t *teller, const kvzmq_event_t *event)
 {
     bytes_t client = bytes_from_slice(event->client);
     bytes_t key = bytes_from_slice(event->key);
-    epoch_take(teller, event->epoch);
     if (sets_value(event)) {
         known_value_t value = value_set(event);
         known_set(teller->known, client, key, &value);
@@ -132,6 +122,8 @@ static void line_add_value(buffer_t *line, const known_value_t *value)
         line_add(line, "<blank>");
         break;
     case KNOWN_VALUE:
+        if (value->bytes.size == 0)
+            line_add(line, "\"\"");
         cell_write_short(&cell, line);
         break;
     case KNOWN_SIZE:
@@ -181,18 +173,11 @@ static void line_add_by(buffer_t *line, const kvzmq_event_t *event)
 }
 
 /* What a watch says of itself, behind its kind. */
-static void line_add_remark(buffer_t *line, const event_teller_t *teller, const kvzmq_event_t *event)
+static void line_add_remark(buffer_t *line, const kvzmq_event_t *event)
 {
     const cell_t value = cell_from_slice(event->value);
     const cell_t epoch = cell_from_slice(event->epoch);
-    bool anew = event->epoch.data != NULL && teller->epoch[0] != '\0' &&
-                !bytes_equal(bytes_from_slice(event->epoch), bytes_from_text(teller->epoch));
     switch (event->kind) {
-    case KVZMQ_EVENT_RESET:
-        line_add(line, anew ? "  the broker was started anew: forget what was told before"
-                            : "  some changes are missing, the broker does not keep them any more: forget "
-                              "what was told before");
-        break;
     case KVZMQ_EVENT_READY:
         line_add(line, "  later events follow; epoch ");
         cell_write_short(&epoch, line);
@@ -200,17 +185,18 @@ static void line_add_remark(buffer_t *line, const event_teller_t *teller, const 
     case KVZMQ_EVENT_AGAIN:
         line_add(line, "  the broker is heard again");
         break;
-    default: /* disconnect, role, lost, and whatever a newer broker tells */
+    default: /* disconnect, role, lost, reset, and whatever a newer broker tells */
         if (event->value.data != NULL)
             line_add(line, "  ");
         if (event->value.data != NULL)
             cell_write_short(&value, line);
         break;
     }
+    if (event->kind == KVZMQ_EVENT_RESET)
+        line_add(line, ": forget what was told before");
 }
 
-static void line_write(buffer_t *line, const event_teller_t *teller, const kvzmq_event_t *event,
-                       uint64_t time_ms, const known_value_t *old)
+static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time_ms, const known_value_t *old)
 {
     const cell_t cells[] = {
         cell_of(CELL_TIME, time_ms),
@@ -232,7 +218,7 @@ static void line_write(buffer_t *line, const event_teller_t *teller, const kvzmq
     if (sets_value(event) || removes_value(event))
         line_add_change(line, event, old);
     else
-        line_add_remark(line, teller, event);
+        line_add_remark(line, event);
     line_add_by(line, event);
 }
 
@@ -279,7 +265,7 @@ void event_teller_tell(event_teller_t *teller, output_t *output, const kvzmq_eve
         old = known_find(teller->known, bytes_from_slice(event->client), bytes_from_slice(event->key));
     buffer_t line;
     buffer_init(&line, LINE_MAX_BYTES);
-    line_write(&line, teller, event, time_ms, &old);
+    line_write(&line, event, time_ms, &old);
     if (line.failed)
         output->failed = true;
     const cell_t word = cell_text(buffer_bytes(&line));

@@ -14,9 +14,8 @@ enum {
 };
 
 typedef struct event_teller {
-    known_t *known;  /* owned */
-    bool whole;      /* READY says that all entries were told */
-    char epoch[128]; /* of what was told last; "" = nothing was */
+    known_t *known; /* owned */
+    bool whole;     /* READY says that all entries were told */
 } event_teller_t;
 
 /* WHOLE: the stream begins with the state. Returns false where memory is refused; *TELLER is to be released

@@ -146,9 +146,10 @@ static const option_row_t *row_find(int found)
 
 static outcome_t option_refuse(int found, const char *argument)
 {
-    fprintf(
-        stderr, "kvzmq-cli: %s %s; see kvzmq-cli --help\n",
-        found == ':' ? "an argument is missing for" : "no such option, or it takes no argument:", argument);
+    fprintf(stderr, "kvzmq-cli: %s %s; see kvzmq-cli --help\n",
+            found == ':' ? "an argument is missing for"
+                         : "no such option (a command's stand behind it), or it takes no argument:",
+            argument);
     return OUTCOME_USAGE;
 }
 

@@ -139,6 +139,8 @@ static void own_tell(watching_t *watching, kvzmq_event_kind_t kind, const char *
 static void own_lost(watching_t *watching, kvzmq_status_t status)
 {
     const char *why = kvzmq_error(watching->cli->connection);
+    if (status == KVZMQ_INTERRUPTED)
+        return; /* whoever waits knows */
     bool passes = status == KVZMQ_UNREACHABLE || status == KVZMQ_OUTCOME_UNKNOWN ||
                   status == KVZMQ_UNAVAILABLE || status == KVZMQ_RESOURCE_EXHAUSTED;
     if (!passes) {
@@ -265,11 +267,26 @@ bool watching_take(watching_t *watching, int timeout_ms)
     return !watching->ended;
 }
 
+outcome_t watching_fail(cli_t *cli, kvzmq_status_t status, const char *error)
+{
+    if (status != KVZMQ_PERMISSION_DENIED)
+        return cli_fail_with(cli, status, error);
+    if (cli->user[0] != '\0')
+        return cli_fail_with(cli, status,
+                             "a manager has made this watch's session a guest's; watch anew to log in again");
+    bool alone = !cli->interactive && cli->line == 0;
+    return cli_fail_with(
+        cli, status,
+        alone ? "watch and verify are for managers: log in with -u USER (anybody may watch --own)"
+              : "watch and verify are for managers, and have a session of their own, which logs "
+                "in as this one did: auth USER first (anybody may watch --own)");
+}
+
 outcome_t watching_end(const watching_t *watching)
 {
     if (watching->status == KVZMQ_OK)
         return OUTCOME_OK;
-    return cli_fail_with(watching->cli, watching->status, watching->problem);
+    return watching_fail(watching->cli, watching->status, watching->problem);
 }
 
 int watching_wait(const watching_t *watching, int *wait_ms)

@@ -41,6 +41,10 @@ void watching_show(watching_t *watching, FILE *stream);
  */
 outcome_t watching_end(const watching_t *watching);
 
+/* Tells on standard error that a watch, or a copy that lives by one, has ended with STATUS and ERROR: in
+ * words of who typed, for whom it is a session beside their own. Returns what it is to the program. */
+outcome_t watching_fail(cli_t *cli, kvzmq_status_t status, const char *error);
+
 /* When to call watching_take again, for who waits for something else too: as soon as the descriptor can be
  * read (-1: there is none now), and at the latest after *WAIT_MS (-1: any time). Call it once before waiting.
  */

@@ -536,7 +536,7 @@ typedef struct kvzmq_event {
     kvzmq_slice_t epoch;  /* which seq belongs to */
     kvzmq_slice_t client; /* id of the client it is about */
     kvzmq_slice_t key;    /* of put, del, expire, entry */
-    kvzmq_slice_t value;  /* of put and entry; of disconnect, role and lost: a text */
+    kvzmq_slice_t value;  /* of put and entry; of disconnect, role, lost and reset: a text */
     bool has_value;       /* there is a value; an event leaves out one that is large: kvzmq_entry has it */
     uint64_t size;        /* bytes of the value of a put or entry, also where it is left out */
     int64_t ttl_ms;       /* of a put: its life; of an entry: what is left; -1 = permanent */

@@ -184,7 +184,7 @@ static void watch__resumed_in_another_epoch__resets(void **state)
     kvzmq_t *robot = connect_named(*state, "robot");
     put(robot, "k", "1");
     kvzmq_watch_t *watch = watch_new(*state, &options);
-    (void)expect(watch, KVZMQ_EVENT_RESET);
+    assert_slice(expect(watch, KVZMQ_EVENT_RESET).value, "the broker was started anew");
     (void)expect(watch, KVZMQ_EVENT_ENTRY);
     (void)expect(watch, KVZMQ_EVENT_READY);
     kvzmq_watch_destroy(&watch);
@@ -384,6 +384,38 @@ static void watch__descriptor__is_readable_while_there_is_something(void **state
     kvzmq_watch_destroy(&watch);
 }
 
+static void watch__destroyed__is_seen_to_say_goodbye(void **state)
+{
+    kvzmq_watch_options_t options = watch_options(NULL, false);
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    kvzmq_watch_t *other = watch_new(*state, &options);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    (void)expect(other, KVZMQ_EVENT_READY);
+    kvzmq_watch_destroy(&other);
+    assert_slice(skip_to(watch, KVZMQ_EVENT_DISCONNECT).value, "bye");
+    kvzmq_watch_destroy(&watch);
+}
+
+static void watch__signal_that_the_application_blocks__stays_pending(void **state)
+{
+    kvzmq_watch_options_t options = watch_options(NULL, false);
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    sigset_t signals;
+    sigset_t before;
+    sigset_t pending;
+    const struct timespec at_once = {0};
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGURG); /* which would go unnoticed in any thread that lets it through */
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &signals, &before), 0);
+    assert_int_equal(kill(getpid(), SIGURG), 0);
+    assert_int_equal(sigpending(&pending), 0);
+    assert_true(sigismember(&pending, SIGURG));
+    assert_int_equal(sigtimedwait(&signals, NULL, &at_once), SIGURG);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    kvzmq_watch_destroy(&watch);
+}
+
 /* A short log. */
 static int setup_short(void **state)
 {
@@ -411,6 +443,8 @@ int main(void)
         cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),
         ON(setup_tcp, watch__options_not_initialised__is_invalid),
         ON(setup_tcp, watch__descriptor__is_readable_while_there_is_something),
+        ON(setup_tcp, watch__destroyed__is_seen_to_say_goodbye),
+        ON(setup_tcp, watch__signal_that_the_application_blocks__stays_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

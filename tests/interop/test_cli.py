@@ -4,6 +4,7 @@
 import base64
 import json
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -280,7 +281,36 @@ def test_exit_2__illegal_command__says_so_first(tool, arguments):
     done = tool.run(*arguments)
     assert done.returncode == 2
     assert text(done) == "Illegal command\n"
-    assert done.stderr.decode().splitlines()[0].endswith(tuple("abcdefghijklmnopqrstuvwxyz"))
+    assert re.match(r"\S+: \S", done.stderr.decode().splitlines()[0])
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    ("put k v --ttl", "--ttl lacks its argument, TIME"),
+    ("put k v --ttl 5x", '--ttl takes a time above 0, as 2.5 (seconds), 500ms or 1m, not "5x"'),
+    ("list --limit many", '--limit takes a whole number, not "many"'),
+    ("del k --ttl 5", "there is no option --ttl"),
+    ("put k v -t 5", "there is no option -t"),
+    ("put k v --if-absent --if-absent", "--if-absent is given twice"),
+    ("put k v --create", "--create is for managed stores: manage CLIENT put"),
+    ("list --limit 5 a\x1bb", "one argument too many: a\\x1bb"),
+    ("verify --own", "there is no option --own")])
+def test_exit_2__wrong_option__is_named_and_the_usage_shown(tool, arguments, problem):
+    words = arguments.split(" ")
+    problem_line, usage = tool.run(*words).stderr.decode().splitlines()
+    assert problem_line == f"{words[0]}: {problem}"
+    assert usage.startswith(f"usage: {words[0]}")
+
+
+@pytest.mark.parametrize("command", ["watch", "verify", "list", "stats"])
+def test_help_option__of_a_command__shows_what_help_does_and_does_nothing(tool, command):
+    done = tool.run(command, "--help", KVZMQ_SERVER="tcp://127.0.0.1:1")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == tool.run("help", command).stdout
+
+
+def test_help_option__where_an_argument_is_required__is_that_argument(tool, name):
+    assert text(tool.run("-n", name, "put", "--help", "me")) == "Successfully set --help as me\n"
+    assert text(tool.run("-n", name, "get", "--help")) == "me\n"
 
 
 @pytest.mark.parametrize("arguments", [

@@ -220,6 +220,31 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
             watch.wait("-> new")
 
 
+@pytest.mark.parametrize("since, reason", [("1@former", "the broker was started anew"),
+                                           ("1000000", "the broker has not come to that number yet")])
+def test_watch__since_a_number_of_a_former_broker__says_reset_and_why(tool, client, since, reason):
+    done = tool.run(*MANAGER, "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    reset, ready = done.stdout.decode().splitlines()
+    assert re.search(rf"  reset  {reason}.*: forget what was told before$", reset) and "  ready  " in ready
+    done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
+    assert json.loads(done.stdout.splitlines()[0])["value"].startswith(reason)
+
+
+def test_watch_own__since_a_number_of_a_former_broker__says_reset_and_why(tool, client):
+    done = tool.run("-n", client.name, "watch", "--own", "--since", "1@former", "--count", "0")
+    assert done.returncode == 0 and b"  reset  the broker was started anew: forget what was told before\n" in done.stdout, done
+
+
+def test_watch__empty_value__can_be_seen(tool, client):
+    with Watch(tool, client.name, "--count", "2") as watch:
+        watch.wait("ready")
+        client.call("put", "a", "")
+        client.call("put", "a", "1")
+        assert watch.ended() == 0
+        assert '? -> ""  by' in watch.lines[-2] and '"" -> 1  by' in watch.lines[-1]
+
+
 def test_watch__count_0_with_initial__shows_the_state_and_ends(tool, client):
     client.call("put", "a", "1")
     done = tool.run(*MANAGER, "watch", client.name, "--initial", "--count", "0", **ACCOUNT)
@@ -238,10 +263,56 @@ def test_watch__ctrl_c__exit_130(tool, client):
         assert watch.process.stderr.read() == b""
 
 
-def test_watch__guest__exit_5(tool):
-    for command in ("watch", "verify"):
-        done = tool.run(command)
-        assert done.returncode == 5 and done.stderr.startswith(b"PERMISSION_DENIED: "), done
+@pytest.mark.parametrize("command", ["watch", "verify"])
+def test_watch__guest__exit_5_and_what_to_do(tool, command):
+    alone, piped = tool.run(command), tool.run(typed=command.encode())
+    for done, login in ((alone, b"-u USER"), (piped, b"auth USER")):
+        assert done.returncode == 5 and done.stdout == b"", done
+        assert re.match(rb"(line 1: )?PERMISSION_DENIED: .*" + login + rb".* --own", done.stderr), done
+
+
+@pytest.mark.parametrize("command", ["watch", "verify typist"])
+def test_watch__session_that_another_manager_promoted__says_that_a_watch_needs_an_account(tool, broker, command):
+    with tool.terminal() as running, broker.manager() as manager:
+        own = running.prompt()[0].split(" ")[-1]
+        manager.call("role", own, "manager")
+        manager.call("manage", "typist", "put", "a", "1", {"create": True})
+        assert running.type(f"manage {own} list")  # it is a manager's
+        running.press(command + "\n")
+        running.wait("PERMISSION_DENIED: .* a session of their own, .* auth USER first")
+        running.wait("> $")
+        assert running.leave() == 0
+
+
+@pytest.mark.parametrize("options, arguments", [(MANAGER, ()), (("-n", "leaving"), ("--own",))])
+def test_watch__ctrl_c__managers_see_a_goodbye_and_no_loss(tmp_path, options, arguments):
+    with Broker() as alone:
+        tool = Tool(alone.request_endpoint, tmp_path)
+        with Watch(tool) as seen, Watch(tool, *arguments, options=options) as watch:
+            seen.wait("  ready  ")
+            watch.wait("  ready  ")
+            watch.process.send_signal(signal.SIGINT)
+            assert watch.ended() == 130
+            assert watch.process.stderr.read() == b""
+            with alone.client("last/wire") as last:
+                last.call("put", "a", "1")
+                seen.wait("  last  put  ")
+            causes = [line.split("  ")[4] for line in seen.lines if "  disconnect  " in line]
+            assert causes and set(causes) == {"bye"}
+
+
+def test_watch__into_a_pipe_that_nobody_reads_any_more__ends_before_the_next_change(tool, client):
+    process = tool.start(*MANAGER, "watch", client.name, **ACCOUNT)
+    try:
+        assert b"  ready  " in process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(TIMEOUT) == -signal.SIGPIPE
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stderr.close()
 
 
 def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
@@ -252,7 +323,7 @@ def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
             watching = next(row["id"] for row in manager.call("clients")["clients"] if row["id"] != own)
             manager.call("role", watching, "guest")
             assert watch.ended() == 5
-            assert watch.process.stderr.read().startswith(b"PERMISSION_DENIED: ")
+            assert watch.process.stderr.read().startswith(b"PERMISSION_DENIED: a manager has made this watch's session a guest's")
 
 
 def test_watch__nobody_listens__exit_3(tmp_path):
@@ -260,7 +331,7 @@ def test_watch__nobody_listens__exit_3(tmp_path):
     assert done.returncode == 3 and b"tcp://127.0.0.1:1" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("a", "b"), ("--since", "x"), ("--since", ""), ("--since", "1", "--initial"), ("a", "--own"),
+@pytest.mark.parametrize("arguments", [("a", "b"), ("--since", "x"), ("--since", ""), ("--since", "1@"), ("--since", "1", "--initial"), ("a", "--own"),
                                        ("--own", "--initial"), ("--count",), ("--count", "x"), ("--nothing",)])
 def test_watch__wrong_arguments__exit_2(tool, arguments):
     assert tool.run(*MANAGER, "watch", *arguments, **ACCOUNT).returncode == 2

@@ -92,5 +92,8 @@ def test_header__alone__compiles(prefix, compiler, language):
 
 
 @pytest.mark.parametrize("program", ["kvbroker", "kvzmq-cli"])
-def test_installed_programs__run(prefix, program):
-    assert run(prefix / "bin" / program, "--version", env=dict(os.environ, LD_LIBRARY_PATH=str(library_of(prefix).parent)))
+def test_installed_programs__run_from_any_prefix_that_may_be_moved(prefix, tmp_path, program):
+    moved = shutil.copytree(prefix, tmp_path / "moved", symlinks=True)
+    environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+    assert run(moved / "bin" / program, "--version", env=environment)
+    assert f"{moved}/" in run("ldd", moved / "bin" / "kvzmq-cli", env=environment)
