@@ -85,6 +85,66 @@ def test_prev__of_a_life_that_was_missed_whole__is_0_like_that_of_the_next_one()
         assert firsts == [0, 0]
 
 
+class OneClient:
+    """Follows one client as 6.2 says; LOSE(event) tells which events never arrive."""
+
+    def __init__(self, manager, name, lose):
+        self.manager, self.name, self.lose = manager, name, lose
+        self.subscriber = subscribed(manager, [name + "/"])
+        self.position = manager.call("events")["seq"]
+        self.heard = []
+        self.asked = False
+        self.replays = 0
+
+    def hole(self, event):
+        return event["seq"] != self.position + 1 and (event["prev"] > self.position or event["prev"] == 0)
+
+    def take(self):
+        method, content = self.subscriber.recv()
+        if method == "sync":
+            self.asked = False
+            if content["seq"] > self.position:
+                self.replay(content["seq"])
+        elif not self.lose(content) and content["seq"] > self.position:
+            if not self.hole(content):
+                self.heard.append(content)
+                self.position = content["seq"]
+            elif not self.asked:
+                self.replay(content["seq"])
+
+    def replay(self, until):
+        self.asked = True
+        self.replays += 1
+        while self.position < until:
+            page = self.manager.call("replay", self.position, {"client": self.name})
+            self.heard += page["events"]
+            self.position = page["seq"]
+
+
+def test_recipe__for_one_client__is_whole_over_lost_events_and_whole_lives():
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    with Broker() as broker, broker.manager() as manager, broker.client("other") as other, broker.client("lamp/1") as lamp:
+        follower = OneClient(manager, "lamp", lambda event: chance.random() < 0.3)
+        begin = follower.position
+        with contextlib.closing(follower.subscriber):
+            for _ in range(60):
+                for _ in range(chance.randrange(3)):
+                    lamp.call("put", "k", "v")
+                for _ in range(chance.randrange(3)):
+                    lamp.call("del", "k")
+                    lamp.call("bye")
+                other.batch(*[("put", "k", "v")] * chance.randrange(1, 3))
+                while follower.subscriber.socket.poll(0):
+                    follower.take()
+            end = other.call("put", "k", "v")
+            while follower.position < end:
+                follower.take()
+        assert follower.heard == since(manager, begin, client="lamp")
+        assert follower.replays > 1
+
+
 # -- by whom
 
 
