@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MPL-2.0
 """examples/device.c: it does what its configuration says, when it is changed, and after it was away."""
 
+import contextlib
+import os
 import pathlib
+import random
 import signal
 import subprocess
 import threading
 
 import pytest
-from kvtest import TIMEOUT, Broker, binary_of, wait_until
+from kvtest import TIMEOUT, Broker, RpcError, binary_of, wait_until
+from relay import Relay
 
 
 class Device:
@@ -118,3 +122,96 @@ def test_device__broker_is_started_anew__obeys_what_the_new_one_has(tmp_path):
         configure(manager, "interval_ms", "60")
         device.wait("applied interval_ms = 60")
         assert state(manager, "state/interval_ms") in ("1000", "60")
+
+
+class World:
+    """A device behind a relay, and what happens to it. It has only its label configured."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.relay = stack.enter_context(Relay())
+        self.broker = self.device = None
+        self.start_broker()
+        self.start_device()
+
+    def start_broker(self):
+        self.broker = Broker(options={"session/timeout": 1})
+        self.stack.callback(self.broker.kill)
+        self.relay.aim(self.broker.start().request_endpoint)
+        self.relay.cut()
+
+    def start_device(self):
+        self.device = self.stack.enter_context(Device(self.relay.endpoint))
+
+    def manage(self, *request):
+        """The result; None where there is no such client. As another manager each time: sessions are short here."""
+        with self.broker.manager() as manager:
+            with contextlib.suppress(RpcError):
+                return manager.call(*request)
+
+    def configure(self, label):
+        if label is None:
+            self.manage("manage", "lamp", "del", "config/label")
+        else:
+            self.manage("manage", "lamp", "put", "config/label", label, {"create": True})
+
+    def obeys(self, label):
+        wanted = "none" if label is None else label
+        wait_until(lambda: self.manage("manage", "lamp", "get", "state/label") == wanted, what=f"the label {wanted}")
+
+    # Each returns the label that the device is to have after it.
+
+    def is_cut(self, label):
+        self.relay.cut()
+        self.configure(label)
+        return label
+
+    def is_stopped(self, label):
+        """For longer than its session lasts."""
+        since = len(self.broker.lines)
+        self.device.process.send_signal(signal.SIGSTOP)
+        self.configure(label)
+        self.broker.wait_log("client lamp disconnected", since=since)
+        self.device.process.send_signal(signal.SIGCONT)
+        return label
+
+    def is_killed(self, label):
+        self.device.process.kill()
+        self.device.process.wait()
+        self.configure(label)
+        self.start_device()
+        return label
+
+    def is_forgotten(self, _):
+        self.manage("forget", "lamp")
+        return None
+
+    def is_killed_and_its_store_emptied(self, _):
+        self.device.process.kill()
+        self.device.process.wait()
+        for key, *_ in (self.manage("manage", "lamp", "list") or {"entries": []})["entries"]:
+            self.manage("manage", "lamp", "del", key)
+        self.start_device()
+        return None
+
+    def loses_its_broker(self, _):
+        self.broker.kill()
+        self.start_broker()
+        return None
+
+
+def test_device__whatever_happens__obeys_what_its_configuration_is():
+    seed = int(os.environ.get("KV_SEED", random.randrange(2**32)))
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    faults = ["is_cut", "is_stopped", "is_killed", "is_forgotten", "is_killed_and_its_store_emptied", "loses_its_broker"]
+    rounds = faults + chance.choices(faults, k=6)
+    chance.shuffle(rounds)
+    with contextlib.ExitStack() as stack:
+        world = World(stack)
+        for number, fault in enumerate(rounds):
+            world.configure(f"before {number}")
+            world.obeys(f"before {number}")
+            label = chance.choice((None, f"while {number}"))
+            print(fault, label)
+            world.obeys(getattr(world, fault)(label))

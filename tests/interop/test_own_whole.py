@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Who keeps a copy of its own store by kvzmq_on_change has all of it, whatever happens: cut, stopped for longer than its
+session lasts, killed and restarted where it was, forgotten, with a log that forgets and a broker that is started anew. It
+learns of every change once and in order, or is told to read anew.
+
+KV_CHANGES and KV_SEEDS (numbers) make the run longer; KV_SEED repeats one."""
+
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import tempfile
+import threading
+import time
+
+import pytest
+
+from kvtest import DEFAULT_ACCOUNT, TIMEOUT, Broker, RpcError, binary_of, clients_of, wait_until
+from relay import Relay
+from subscriber import DATA_KINDS
+from watchers import WatchProcess, checksum
+
+CHANGES = int(os.environ.get("KV_CHANGES", 6000))
+SEEDS = int(os.environ.get("KV_SEEDS", 1))
+RATE = 600  # changes a second by others; the owners add their own
+OWNERS = 3
+EPOCHS = 3
+OPTIONS = {"events/keep": 3 * RATE // 2, "events/inline": 60, "session/timeout": 1}
+
+
+class Owner(WatchProcess):
+    """own_program.c, over all its lives; its file says what its lines are."""
+
+    def __init__(self, name, folder, relay, chance):
+        super().__init__(name, folder, relay.endpoint, DEFAULT_ACCOUNT)
+        self.relay, self.chance = relay, chance
+
+    def command(self, since):
+        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "tests" / "own_program"
+        seed = self.chance.randrange(2**32)
+        return [str(program), self.endpoint, self.name, str(self.path), str(seed), *map(str, since or ())]
+
+    def position(self):
+        """(seq, epoch) of what it was told last; None where it has to read the store."""
+        found = None
+        for line in self.lines():
+            if line[0] in ("reset", "begin"):
+                found = None
+            elif line[0] == "listed":
+                found = (int(line[1]), line[2])
+            elif line[0] == "told" and found:
+                found = (int(line[1]), found[1])
+        return found
+
+    def back(self):
+        """Starts it where it was."""
+        self.start(self.position())
+
+    def is_at(self, seq):
+        """Whether it was told of SEQ, or has read the store since then."""
+        position = self.position()
+        return position and position[0] >= seq
+
+
+def copy_of(lines):
+    """{key: (revision, checksum)}: the copy that the lines of an owner make, by the rule of kvzmq_on_change."""
+    copy, known, pages = {}, {}, []
+
+    def is_news(key, seq):
+        read = [as_of for after, last, as_of in pages if (after == "-" or key > after) and (last == "-" or key <= last)]
+        news = seq > max([known.get(key, 0), *read])
+        if news:
+            known[key] = seq
+        return news
+
+    for line in lines:
+        if line[0] == "begin":
+            copy, known, pages = {}, {}, []
+        elif line[0] == "row":
+            copy[line[1]] = (int(line[2]), line[3])
+        elif line[0] == "page":
+            pages.append((line[1], line[2], int(line[3])))
+        elif line[0] in ("told", "own"):
+            seq, kind, key, value = (line[i] for i in ((1, 2, 3, 4) if line[0] == "told" else (3, 1, 2, 4)))
+            if is_news(key, int(seq)):
+                copy.pop(key, None)
+                if kind == "put":
+                    copy[key] = (int(seq), value)
+    return copy
+
+
+def check_stream(lines, truth):
+    """What was told between two resets: in order, once, nothing left out but changes of its own that it had the answers of,
+    and as it was. TRUTH: {epoch: Recorder}. Returns how many changes and resets were told, and how often it read its
+    store."""
+    told, resets, read = 0, 0, 0
+    last, epoch, begin, own, seen = 0, None, None, set(), set()
+
+    def complete():
+        if begin is not None:
+            wanted = {seq for seq, event in truth[epoch].of(lines.name).items() if begin < seq <= last}
+            missing = wanted - seen - own
+            assert not missing, f"{lines.name} was not told of {sorted(missing)[:10]}, in {begin}..{last} of {epoch}"
+
+    for line in lines:
+        if line[0] in ("reset", "begin"):
+            complete()
+            begin = None
+            if line[0] == "reset":
+                resets += 1
+                last, own, seen = 0, set(), set()
+        elif line[0] == "listed":
+            begin, epoch = int(line[1]), line[2]
+            read += 1
+            last = max(last, begin)
+        elif line[0] == "own":
+            own.add(int(line[3]))
+        elif line[0] == "told":
+            seq = int(line[1])
+            assert seq > last, f"{lines.name}: {seq} came after {last}"
+            last = seq
+            seen.add(seq)
+            told += 1
+            if begin is not None:
+                event = truth[epoch].of(lines.name).get(seq)
+                assert event is None or event == line[2:5], (line, event)
+                assert event or not truth[epoch].has(seq), f"{line} is not what happened"
+    complete()
+    return told, resets, read
+
+
+class Lines(list):
+    name = None
+
+
+class Recorder:
+    """What happened, as `replay` tells a manager: by client, {seq: [kind, key, checksum]}."""
+
+    def __init__(self, broker):
+        self.manager = Manager(broker)
+        self.events, self.seen, self.gaps, self.at = {}, set(), 0, 0
+
+    def step(self):
+        try:
+            page = self.manager.call("replay", self.at, {"limit": 10000})
+        except RpcError as error:
+            assert error.code == "OUT_OF_RANGE"
+            self.at, self.gaps = error.detail, self.gaps + 1
+            return
+        for event in page["events"]:
+            self.seen.add(event["seq"])
+            if event["kind"] in DATA_KINDS:
+                self.events.setdefault(event["client"], {})[event["seq"]] = [event["kind"], event["key"],
+                                                                            checksum(event["value"])]
+        self.at = page["seq"]
+
+    def of(self, client):
+        return self.events.get(client, {})
+
+    def has(self, seq):
+        return seq in self.seen
+
+
+class Manager:
+    """A manager that logs in again when its session has ended, while it did nothing for too long."""
+
+    def __init__(self, broker):
+        self.client = broker.client()
+
+    def call(self, *request):
+        try:
+            return self.client.call(*request)
+        except RpcError as error:
+            if error.code != "PERMISSION_DENIED":
+                raise
+            self.client.call("auth", *DEFAULT_ACCOUNT)
+            return self.client.call(*request)
+
+    def close(self):
+        self.client.close()
+
+
+def change_stores(broker, owners, chance, stop, changes):
+    """Others change the owners' stores: a manager, other sessions of theirs, and time."""
+    manager = Manager(broker)
+    others = {}
+    begin, pause = time.monotonic(), threading.Event()
+    for done in range(changes):
+        if stop.is_set():
+            break
+        name, key = chance.choice(owners).name, f"k{chance.randrange(20)}"
+        value = chance.randbytes(chance.randrange(80)) if chance.random() < 0.5 else f"{chance.random()}"
+        options = {"ttl_ms": chance.randrange(1, 60)} if chance.random() < 0.15 else {}
+        if chance.random() < 0.5:
+            call, options = lambda *request, name=name: manager.call("manage", name, *request), {**options, "create": True}
+        else:
+            if name not in others:
+                others[name] = broker.client(f"{name}/other-{done}")
+            call = others[name].call
+        if chance.random() < 0.25:
+            with contextlib.suppress(RpcError):  # NOT_FOUND, where it was dropped
+                call("del", key)
+        else:
+            call("put", key, value, options)
+        if chance.random() < 0.01 and name in others:
+            gone = others.pop(name)
+            gone.call("bye")
+            gone.close()
+        pause.wait(max(0.0, begin + done / RATE - time.monotonic()))
+    for other in others.values():
+        other.call("bye")
+        other.close()
+    manager.close()
+
+
+def vanish(owner, manager):
+    """It is away, and all that it had is deleted meanwhile."""
+    owner.kill()
+    with contextlib.suppress(RpcError):
+        for key, *_ in manager.call("manage", owner.name, "list")["entries"]:
+            manager.call("manage", owner.name, "del", key)
+    owner.back()
+
+
+def away_until_the_log_forgets(owner, manager, stop):
+    owner.kill()
+    position = owner.position()
+    if position:
+        wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > position[0], what="the log forgets")
+    owner.back()
+
+
+def disturb(broker, owners, chance, stop):
+    """Does what the world does, until told to stop."""
+    manager = Manager(broker)
+
+    def stopped(process, longest):
+        process.send_signal(signal.SIGSTOP)
+        stop.wait(chance.random() * longest)
+        process.send_signal(signal.SIGCONT)
+
+    def restarted(owner):
+        owner.kill()
+        stop.wait(chance.random() * chance.choice((0, 0.3, 1.5)))
+        owner.back()
+
+    def forgotten(owner):
+        with contextlib.suppress(RpcError):
+            manager.call("forget", owner.name)
+
+    faults = [(8, lambda owner: owner.relay.cut()),
+              (3, lambda owner: stopped(owner.process, 0.3)),
+              (1, lambda owner: stopped(owner.process, 2.0)),  # its session ends meanwhile
+              (4, restarted), (2, forgotten), (2, lambda owner: vanish(owner, manager)),
+              (1, lambda owner: stopped(broker.process, 0.8)),  # calls time out
+              (0.3, lambda owner: away_until_the_log_forgets(owner, manager, stop))]
+    away_until_the_log_forgets(owners[0], manager, stop)
+    while not stop.wait(chance.random() * 0.15):
+        ((_, fault),) = chance.choices(faults, [weight for weight, _ in faults])
+        fault(chance.choice(owners))
+    manager.close()
+
+
+def settle(broker, owners):
+    """The owners have all that happened; their copies must be what the broker has."""
+    with contextlib.closing(Manager(broker)) as manager:
+        for owner in owners:
+            owner.process.stdin.write("\n")
+            owner.process.stdin.flush()
+        for owner in owners:
+            wait_until(lambda owner=owner: ["quiet"] in owner.lines(), what=f"{owner.name} is quiet")
+        for owner in owners:
+            wait_until(lambda owner=owner: all(row[3] is None for row in list_of(manager, owner)), what="what expires is gone")
+            end = manager.call("manage", owner.name, "put", "end", "v", {"create": True})
+            wait_until(lambda owner=owner, end=end: owner.is_at(end), what=f"{owner.name} has all")
+            there = {key: (revision, checksum(value)) for key, value, revision, _ in list_of(manager, owner)}
+            copy = copy_of(owner.lines())
+            assert {key: revision for key, (revision, _) in copy.items()} == {
+                key: revision for key, (revision, _) in there.items()}
+            assert all(value in ("-", there[key][1]) for key, (_, value) in copy.items())
+
+
+def list_of(manager, owner):
+    try:
+        return manager.call("manage", owner.name, "list")["entries"]
+    except RpcError:  # it has no store
+        return []
+
+
+def one_epoch(broker, owners, chance, changes):
+    """The life of a broker, in which others write and the world disturbs. Returns what happened."""
+    recorder = Recorder(broker)
+    epoch = recorder.manager.call("hello")["epoch"]
+    for owner in owners:
+        wait_until(lambda owner=owner: (owner.position() or (0, ""))[1] == epoch, what=f"{owner.name} knows the broker")
+    stop, problems = threading.Event(), []
+
+    def thread(function, *arguments):
+        def run():
+            try:
+                function(broker, owners, *arguments)
+            except BaseException as problem:  # told in the test's own thread
+                problems.append(problem)
+                stop.set()
+        made = threading.Thread(target=run)
+        made.start()
+        return made
+
+    chaos = thread(disturb, random.Random(chance.random()), stop)
+    writers = thread(change_stores, random.Random(chance.random()), stop, changes)
+    while writers.is_alive():
+        recorder.step()
+        writers.join(0.05)
+    stop.set()
+    chaos.join()
+    assert not problems, problems
+    return recorder
+
+
+@pytest.mark.parametrize("run", range(SEEDS))
+def test_own_store__whatever_happens__is_known_whole(run):
+    seed = int(os.environ.get("KV_SEED", random.randrange(2**32)))
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    with contextlib.ExitStack() as stack:
+        truth, owners = {}, []
+        for number in range(EPOCHS):
+            broker = Broker(options=OPTIONS)
+            stack.callback(broker.kill)
+            broker.start()
+            while len(owners) < OWNERS:
+                folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                owners.append(Owner(f"device-{len(owners)}", folder, stack.enter_context(Relay()), chance))
+                owners[-1].start()
+                stack.callback(owners[-1].end)
+            for owner in owners:
+                owner.relay.aim(broker.request_endpoint)
+                owner.relay.cut()
+            recorder = one_epoch(broker, owners, chance, CHANGES // EPOCHS)
+            truth[recorder.manager.call("hello")["epoch"]] = recorder
+            if number == EPOCHS - 1:
+                settle(broker, owners)
+            recorder.step()
+            recorder.manager.close()
+            if number < EPOCHS - 1:
+                broker.kill()
+        counts = []
+        for owner in owners:
+            lines = Lines(owner.lines())
+            lines.name = owner.name
+            counts.append(check_stream(lines, truth))
+            assert counts[-1][0] > 0 and counts[-1][2] > 1
+            owner.process.stdin.close()
+            assert owner.process.wait(TIMEOUT) == 0
+        broker.stop()
+        print(f"(changes told, resets, times read): {counts}; gaps in what is known: {[made.gaps for made in truth.values()]}")

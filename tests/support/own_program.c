@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A client that keeps a copy of its own store by kvzmq_on_change, and changes the store too, in a process
+ * that a test can stop and kill (test_own_whole.py).
+ *
+ *   own_program ENDPOINT NAME OUTPUT SEED [SEQ EPOCH]
+ *
+ * Appends what it learns to OUTPUT, a line each, at once; the copy is what these lines make:
+ *
+ *   told SEQ KIND KEY VALUE     a change; VALUE is the XXH64 of it, "-" where it was left out
+ *   reset                       changes may have been missed: all before this is void
+ *   begin                       the store is read anew
+ *   row KEY REVISION VALUE      an entry that was read
+ *   page AFTER LAST SEQ         the end of a page: the keys behind AFTER, up to LAST, are as of SEQ; "-" = no
+ * end listed SEQ EPOCH            all is read; what was told last own KIND KEY SEQ VALUE      a put or del of
+ * its own was answered quiet                       it changes nothing any more, as it was told by a line on
+ * standard input
+ *
+ * SEQ and EPOCH are where to go on; without them it begins by reading the store. It ends with standard input.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <kvzmq.h>
+
+enum {
+    CALL_MS = 400, /* shorter than some of the faults */
+    LISTEN_MAX_MS = 30,
+    PAUSE_MS = 10, /* after a failure */
+    PAGE_ROWS = 7, /* so that the store is read in several pages */
+    KEYS = 20,
+    KEY_SIZE = 16,
+    OWN_PART = 6 /* one step in so many is a change of its own */
+};
+
+typedef struct own {
+    kvzmq_t *conn;
+    FILE *output;
+    bool stale; /* the store is to be read */
+    bool quiet; /* no changes of its own */
+    bool ended; /* standard input has */
+    uint64_t dice;
+} own_t;
+
+static _Noreturn void fail(const char *what, const char *why)
+{
+    fprintf(stderr, "own_program: %s: %s\n", what, why);
+    exit(1);
+}
+
+static uint64_t number_of(const char *text)
+{
+    char *end;
+    uint64_t number = strtoull(text, &end, 10);
+    if (end == text || *end != '\0')
+        fail(text, "is not a number");
+    return number;
+}
+
+/* A number below LIMIT (xorshift64*). */
+static unsigned roll(own_t *own, unsigned limit)
+{
+    own->dice ^= own->dice >> 12;
+    own->dice ^= own->dice << 25;
+    own->dice ^= own->dice >> 27;
+    return (unsigned)((own->dice * UINT64_C(2685821657736338717)) >> 33) % limit;
+}
+
+static uint64_t checksum(kvzmq_slice_t value)
+{
+    return (uint64_t)XXH64(value.data != NULL ? value.data : "", value.size, 0);
+}
+
+/* ---- What is told ------------------------------------------------------------------------------- */
+
+static void changed(void *context, const kvzmq_event_t *event)
+{
+    own_t *own = context;
+    if (event->kind == KVZMQ_EVENT_RESET) {
+        own->stale = true;
+        fputs("reset\n", own->output);
+        return;
+    }
+    fprintf(own->output, "told %" PRIu64 " %s %s ", event->seq, kvzmq_event_kind_text(event->kind),
+            event->key.data);
+    if (event->has_value)
+        fprintf(own->output, "%" PRIu64 "\n", checksum(event->value));
+    else
+        fputs("-\n", own->output);
+}
+
+/* ---- What it does -------------------------------------------------------------------------------- */
+
+static void page_write(own_t *own, kvzmq_page_t *page, char after[KEY_SIZE])
+{
+    kvzmq_row_t row;
+    char last[KEY_SIZE];
+    snprintf(last, sizeof last, "%s", after);
+    while (kvzmq_page_next(page, &row)) {
+        fprintf(own->output, "row %s %" PRIu64 " %" PRIu64 "\n", row.key.data, row.revision,
+                checksum(row.value));
+        snprintf(last, sizeof last, "%s", row.key.data);
+    }
+    fprintf(own->output, "page %s %s %" PRIu64 "\n", *after != '\0' ? after : "-",
+            kvzmq_page_more(page) ? last : "-", kvzmq_page_seq(page));
+    memcpy(after, last, sizeof last);
+}
+
+/* Reads the store. Where a reset or a failure comes in between, it is to be read again. */
+static kvzmq_status_t store_read(own_t *own)
+{
+    char after[KEY_SIZE] = "";
+    kvzmq_position_t position;
+    bool more = true;
+    own->stale = false; /* a reset that is told from here on makes it so again */
+    fputs("begin\n", own->output);
+    while (more && !own->stale) {
+        kvzmq_page_t *page = NULL;
+        kvzmq_range_t range = {.after = kvzmq_text(after), .limit = PAGE_ROWS};
+        kvzmq_status_t status = kvzmq_list(own->conn, NULL, &range, &page);
+        if (status != KVZMQ_OK) {
+            own->stale = true;
+            return status;
+        }
+        page_write(own, page, after);
+        more = kvzmq_page_more(page);
+        kvzmq_page_destroy(&page);
+    }
+    if (own->stale || !kvzmq_change_position(own->conn, &position))
+        return KVZMQ_OK;
+    fprintf(own->output, "listed %" PRIu64 " %s\n", position.seq, position.epoch);
+    return KVZMQ_OK;
+}
+
+static kvzmq_status_t store_change(own_t *own)
+{
+    char key[KEY_SIZE];
+    char value[2 * KEY_SIZE];
+    uint64_t seq;
+    bool put = roll(own, 3) > 0;
+    snprintf(key, sizeof key, "k%u", roll(own, KEYS));
+    int size = snprintf(value, sizeof value, "own %u", roll(own, 1000000));
+    kvzmq_slice_t bytes = kvzmq_binary(value, (size_t)size);
+    kvzmq_status_t status = put ? kvzmq_put(own->conn, NULL, kvzmq_text(key), bytes, NULL, &seq)
+                                : kvzmq_del(own->conn, NULL, kvzmq_text(key), NULL, &seq);
+    if (status == KVZMQ_OK && put)
+        fprintf(own->output, "own put %s %" PRIu64 " %" PRIu64 "\n", key, seq, checksum(bytes));
+    else if (status == KVZMQ_OK)
+        fprintf(own->output, "own del %s %" PRIu64 " -\n", key, seq);
+    return status == KVZMQ_ABSENT ? KVZMQ_OK : status;
+}
+
+static kvzmq_status_t step(own_t *own)
+{
+    if (own->stale)
+        return store_read(own);
+    if (!own->quiet && roll(own, OWN_PART) == 0)
+        return store_change(own);
+    kvzmq_status_t status = kvzmq_listen(own->conn, (int)roll(own, LISTEN_MAX_MS));
+    return status == KVZMQ_TIMEOUT ? KVZMQ_OK : status;
+}
+
+/* Whether STATUS is one that goes by. */
+static bool passes(kvzmq_status_t status)
+{
+    return status == KVZMQ_OK || status == KVZMQ_UNREACHABLE || status == KVZMQ_TIMEOUT ||
+           status == KVZMQ_OUTCOME_UNKNOWN;
+}
+
+static void input_look(own_t *own)
+{
+    char line[16];
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (poll(&input, 1, 0) <= 0)
+        return;
+    own->ended = read(STDIN_FILENO, line, sizeof line) <= 0;
+    if (!own->quiet && !own->ended)
+        fputs("quiet\n", own->output);
+    own->quiet = true;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5 && argc != 7) {
+        fputs("usage: own_program ENDPOINT NAME OUTPUT SEED [SEQ EPOCH]\n", stderr);
+        return 2;
+    }
+    kvzmq_options_t options;
+    kvzmq_options_init(&options);
+    options.endpoint = argv[1];
+    options.name = argv[2];
+    options.call_ms = CALL_MS;
+    kvzmq_position_t since = {0};
+    if (argc == 7) {
+        since.seq = number_of(argv[5]);
+        snprintf(since.epoch, sizeof since.epoch, "%s", argv[6]);
+    }
+    own_t own = {.conn = kvzmq_new(&options),
+                 .output = fopen(argv[3], "a"),
+                 .stale = argc == 5,
+                 .dice = number_of(argv[4]) + 1};
+    if (own.conn == NULL || own.output == NULL)
+        fail(argv[3], "no connection, or it cannot be opened");
+    setvbuf(own.output, NULL, _IOLBF, BUFSIZ);
+    bool listens = false;
+    while (!own.ended) {
+        kvzmq_status_t status =
+            listens ? step(&own) : kvzmq_on_change(own.conn, changed, &own, argc == 7 ? &since : NULL);
+        if (!passes(status))
+            fail(kvzmq_status_text(status), kvzmq_error(own.conn));
+        if (status == KVZMQ_OK)
+            listens = true;
+        else
+            (void)poll(NULL, 0, PAUSE_MS);
+        input_look(&own);
+    }
+    kvzmq_destroy(&own.conn);
+    fclose(own.output);
+    return 0;
+}
