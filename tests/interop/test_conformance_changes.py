@@ -5,11 +5,12 @@ what of a session ends with it."""
 import contextlib
 import random
 import signal
+import subprocess
 import time
 
 import pytest
 
-from kvtest import SANITIZED, TIMEOUT, Broker, pack, wait_until
+from kvtest import SANITIZED, TIMEOUT, Broker, binary_of, pack, wait_until
 from subscriber import RawSubscriber, Subscriber, check_event, digest_of, subscribed
 
 SECRET = "sixteen bytes or more of a secret"
@@ -18,6 +19,12 @@ KEEP_ALL = {"limit": 10000}
 
 def whoami(client):
     return client.call("hello")["client"]
+
+
+def hash_of_secret():
+    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
+                          timeout=TIMEOUT, check=True)
+    return done.stdout.strip()
 
 
 def since(manager, seq, **options):
@@ -72,6 +79,20 @@ def test_prev__over_many_lives_of_names_and_numbers__is_a_chain_that_begins_anew
             last[event["client"]] = 0 if event["kind"] == "drop" else event["seq"]
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         assert min(lives["a"], lives["b"]) > 1, lives
+
+
+def test_prev__of_a_name_that_the_configuration_keeps__begins_anew_too():
+    with Broker(names={"kept": hash_of_secret()}) as broker, broker.manager() as manager, broker.client("kept/1") as client:
+        begin = seq_of(manager)
+        for _ in range(2):
+            client.call("hello", {"secret": SECRET})
+            client.call("bye")
+        events = since(manager, begin, client="kept")
+        assert [event["kind"] for event in events] == ["connect", "disconnect", "drop"] * 2
+        assert [event["prev"] for event in events] == [0, begin + 1, begin + 2, 0, begin + 4, begin + 5]
+        client.call("hello", {"secret": SECRET})
+        assert client.code("watch", True, {"after": begin + 4}) == "OUT_OF_RANGE"
+        assert client.call("watch", True, {"after": begin + 6}) == begin + 7
 
 
 def test_prev__of_a_life_that_was_missed_whole__is_0_like_that_of_the_next_one():
