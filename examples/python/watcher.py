@@ -1,79 +1,79 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Prints every change of a fleet, none twice and none missing, with plain pyzmq and msgpack: the recipe of
-common/PROTOCOL.md 6.2. Asks for the manager's password: watcher.py tcp://127.0.0.1:5000 adam"""
+"""Prints what a fleet's stores hold, then every change, none twice and none missing, with plain pyzmq and msgpack: the
+recipe of common/PROTOCOL.md 6.2. Asks for the manager's password: watcher.py tcp://127.0.0.1:5000 adam"""
 import getpass
 import sys
-import time
 import msgpack
 import zmq
 
 class Watcher:
     def __init__(self, endpoint, user, password):
         self.endpoint, self.account = endpoint, (user, password)
-        self.context, self.epoch, self.seq = zmq.Context(), None, None  # seq: how far the changes were seen
+        self.epoch, self.seq = None, None  # how far changes were seen; None: the stores are to be read
 
     def call(self, method, *params):
         self.requests.send(msgpack.packb([0, 1, method, params]))
         while self.requests.poll(3000):
-            answer = msgpack.unpackb(self.requests.recv())
-            if answer[0] != 1:
-                continue  # a notification
-            _, _, error, result = answer
-            if error and error[0] == "UNAUTHENTICATED":
-                sys.exit(error[1])
-            if error:
-                raise LookupError if error[0] == "OUT_OF_RANGE" else ConnectionError(error[1])
-            return result
+            kind, *answer = msgpack.unpackb(self.requests.recv())
+            if kind == 1 and answer[1] and answer[1][0] != "NOT_FOUND":
+                raise {"UNAUTHENTICATED": SystemExit, "OUT_OF_RANGE": LookupError}.get(answer[1][0], ConnectionError)(answer[1][1])
+            if kind == 1:  # else it is a notification
+                return answer[2] or {"entries": [], "more": False}  # of a client that has just left
         raise ConnectionError("no answer")
 
-    def connect(self):
-        """A session, its ticket, and a new SUB socket with that: one whose ticket went void stays silent."""
-        self.context.destroy(linger=0)
-        self.context = zmq.Context()
-        self.requests, self.events = self.context.socket(zmq.DEALER), self.context.socket(zmq.SUB)
-        self.requests.connect(self.endpoint)
-        self.call("auth", *self.account)
-        ticket = self.call("events")
-        self.events.plain_username, self.events.plain_password = ticket["username"].encode(), ticket["password"].encode()
-        self.events.subscribe("")
-        self.events.connect(ticket["endpoint"])
-        if self.seq is None:
-            self.epoch, self.seq = ticket["epoch"], ticket["seq"]
-        print(f"watching after {self.seq}", flush=True)
+    def items(self, name, *request):
+        page, options = {"more": True}, {}
+        while page["more"]:
+            page = self.call(*request, options)
+            yield from page[name]
+            options = {"after": item["id"] if name == "clients" else item[0] for item in page[name][-1:]}
+
+    def read(self):
+        self.revisions = {}  # of what was read: older changes are in it
+        for client in self.items("clients", "clients"):
+            for key, value, revision, _ in self.items("entries", "manage", client["id"], "list", ""):
+                self.revisions[client["id"], key] = revision
+                print("-", client["id"], "holds", key, value, flush=True)
 
     def apply(self, event):
         self.seq = event["seq"]
-        print(*(event[name] for name in ("seq", "client", "kind", "key", "value")), "by", event["by"], flush=True)
+        if self.seq > self.revisions.get((event["client"], event["key"]), 0):
+            print(*(event[name] for name in ("seq", "client", "kind", "key", "value")), "by", event["by"], flush=True)
 
-    def replay(self, until):
-        while self.seq < until:
-            page = self.call("replay", self.seq, {"epoch": self.epoch})
-            for event in page["events"]:
-                self.apply(event)
-            self.seq = page["seq"]
-
-    def follow(self):
-        while self.events.poll(3000):  # a sync comes every second: without one this connection is dead
-            _, method, (content,) = msgpack.unpackb(self.events.recv_multipart()[1])
-            if method == "sync" and content["epoch"] != self.epoch:
-                raise LookupError  # the broker was started anew
-            if method == "event" and content["seq"] == self.seq + 1:
-                self.apply(content)
-            else:
-                self.replay(content["seq"])  # of a hole, or of what a sync says is missing; else there is nothing to do
+    def watch(self):
+        zmq.Context.instance().destroy(linger=0)
+        self.requests, events = (zmq.Context.instance().socket(kind) for kind in (zmq.DEALER, zmq.SUB))
+        self.requests.connect(self.endpoint)
+        self.call("auth", *self.account)
+        ticket = self.call("events")
+        if ticket["epoch"] != self.epoch:  # the broker was started anew
+            self.epoch, self.seq = ticket["epoch"], None
+        events.plain_username, events.plain_password = ticket["username"].encode(), ticket["password"].encode()
+        events.subscribe("")
+        events.connect(ticket["endpoint"])  # a new socket each time: one whose ticket went void stays silent
+        while events.poll(3000):  # a sync comes every second: without any this connection is dead
+            _, method, (content,) = msgpack.unpackb(events.recv_multipart()[1])
+            if method == "event" and content["seq"] - 1 == self.seq:
+                self.apply(content)  # any other is old, or behind a hole: then the next sync is ahead of us
+            if method == "sync" and self.seq is None:
+                print(f"reset: what the stores hold, then changes after {content['seq']}", flush=True)
+                self.read()
+                self.seq = content["seq"]
+            while method == "sync" and self.seq < content["seq"]:
+                page = self.call("replay", self.seq, {"epoch": self.epoch})
+                for event in page["events"]:
+                    self.apply(event)
+                self.seq = page["seq"]
             if method == "sync":
                 self.call("ping")  # keeps the session alive
 
-if __name__ == "__main__":
-    watcher = Watcher(*sys.argv[1:3], getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n"))
-    while True:
-        try:
-            watcher.connect()
-            watcher.follow()
-        except LookupError:  # what is between is not kept any more: an application would read the stores anew
-            print("reset", flush=True)
-            watcher.seq = None
-        except ConnectionError as problem:
-            print(f"trying again: {problem}", file=sys.stderr)
-            time.sleep(1)
+watcher = Watcher(*sys.argv[1:3], getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n"))
+while True:
+    try:
+        watcher.watch()
+    except LookupError:  # what was missed is not kept any more
+        watcher.seq = None
+    except ConnectionError as problem:
+        print(f"trying again: {problem}", file=sys.stderr)
+        watcher.requests.poll(1000)
