@@ -83,10 +83,10 @@ static void op_cancel(void *context, uint64_t ticket)
         verifier_cancel(broker->verifier, ticket);
 }
 
-static bool op_has_audience(void *context)
+static size_t op_audience(void *context)
 {
     const broker_t *broker = context;
-    return event_socket_has_peers(broker->events);
+    return event_socket_peers(broker->events);
 }
 
 static void op_publish(void *context, bytes_t topic, buffer_t *payload)
@@ -115,7 +115,7 @@ static const hub_ops_t broker_ops = {
     .verify = op_verify,
     .cancel = op_cancel,
     .congested = op_congested,
-    .has_audience = op_has_audience,
+    .audience = op_audience,
     .publish = op_publish,
     .cut_events = op_cut_events,
     .event_endpoint = op_event_endpoint,

@@ -21,6 +21,7 @@ typedef struct client {
     struct session *sessions;  /* its sessions, newest first */
     struct session *unproven;  /* sessions under its claimed name that have not given the secret */
     uint32_t session_count;    /* in `sessions` */
+    uint32_t watcher_count;    /* of them: those that watch */
     struct client *next_noted; /* in the registry's list of clients to review */
     bool noted;                /* stands in that list */
     bool numbered;             /* has a port-mimicking id */

@@ -111,9 +111,9 @@ void *event_socket_monitor(event_socket_t *events)
     return events->monitor.socket;
 }
 
-bool event_socket_has_peers(const event_socket_t *events)
+size_t event_socket_peers(const event_socket_t *events)
 {
-    return events->open > 0;
+    return events->open;
 }
 
 /* ---- Who is there ----------------------------------------------------------------------------- */

@@ -34,8 +34,8 @@ void *event_socket_monitor(event_socket_t *events);
  * subscription. */
 bool event_socket_drain(event_socket_t *events, const tickets_t *tickets);
 
-/* Whether there is a connection at all: else nothing need be published. */
-bool event_socket_has_peers(const event_socket_t *events);
+/* Connections there are: without any nothing need be published. */
+size_t event_socket_peers(const event_socket_t *events);
 
 /* Publishes PAYLOAD (taken) under TOPIC. Never waits: a subscriber that does not take it misses it. */
 void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload);

@@ -13,6 +13,7 @@ enum {
     TICK_SESSIONS = 256, /* sessions that time out, or answers that were delayed, in one turn */
     TICK_TURNS = 4,      /* sessions that go on with what was too much for one turn */
     TICK_ENGINE = 2000,  /* pieces of the engine's work in one turn: well below a millisecond */
+    TICK_PIECES = 20,    /* of them before it is looked how long they took to tell */
     CLOCK_GRAIN_MS = 1   /* how finely clocks are read */
 };
 
@@ -114,10 +115,14 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     }
     if (arrival->envelope.size > 0)
         session->enveloped = true;
+    bool queued = false;
+    while (session && session->park != PARK_NONE && !(queued = session_queue(session, arrival)) &&
+           session->yields)
+        session = payload_resume(session, false, now_ms); /* what others cost it is not held against it */
+    if (!session || queued)
+        return session;
     if (session->park == PARK_NONE)
         return payload_start(session, arrival, now_ms);
-    if (session_queue(session, arrival))
-        return session;
     session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
     return NULL;
 }
@@ -138,11 +143,11 @@ void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms)
         payload_resume(session, matched, now_ms);
 }
 
-/* Sessions that were silent for too long. */
-static bool tick_timeouts(hub_t *hub, int64_t now_ms)
+/* Sessions that were silent for too long, until hub_t.told is END. */
+static bool tick_timeouts(hub_t *hub, int64_t now_ms, uint64_t end)
 {
     int64_t timeout_ms = hub->settings->timeout_ms;
-    for (unsigned i = 0; i < TICK_SESSIONS; i++) {
+    for (unsigned i = 0; i < TICK_SESSIONS && hub->told < end; i++) {
         session_t *session = hub->oldest;
         if (!session || session->active_ms + timeout_ms > now_ms)
             return false;
@@ -176,13 +181,23 @@ static bool tick_turns(hub_t *hub, int64_t now_ms)
     return parked->first;
 }
 
+/* What the engine has due, until hub_t.told is END. */
+static bool tick_engine(hub_t *hub, int64_t now_ms, uint64_t end)
+{
+    bool more = true;
+    for (unsigned done = 0; more && done < TICK_ENGINE && hub->told < end; done += TICK_PIECES)
+        more = engine_tick(hub->engine, now_ms, TICK_PIECES);
+    return more;
+}
+
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    bool more = tick_timeouts(hub, now_ms);
+    uint64_t end = hub->told + HUB_WORK_TURN;
+    bool more = tick_timeouts(hub, now_ms, end);
     more |= tick_delayed(hub, now_ms);
     more |= tick_turns(hub, now_ms);
-    more |= engine_tick(hub->engine, now_ms, TICK_ENGINE);
+    more |= tick_engine(hub, now_ms, end);
     more |= notify_tick(hub); /* behind all that changes stores: it ends who could not be told */
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);
@@ -205,7 +220,7 @@ int64_t hub_next_due(const hub_t *hub)
     int64_t due_ms = engine_next_due(hub->engine);
     if (hub->oldest && hub->oldest->active_ms + hub->settings->timeout_ms < due_ms)
         due_ms = hub->oldest->active_ms + hub->settings->timeout_ms;
-    if (hub->sync_ms < due_ms && hub->ops->has_audience(hub->context))
+    if (hub->sync_ms < due_ms && hub->ops->audience(hub->context) > 0)
         due_ms = hub->sync_ms;
     if (hub->held_ms < due_ms)
         due_ms = hub->held_ms;

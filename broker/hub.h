@@ -32,8 +32,8 @@ typedef struct hub_ops {
     bool (*congested)(void *context, struct connection *connection);
     /* Nobody waits for TICKET any more. */
     void (*cancel)(void *context, uint64_t ticket);
-    /* Whether anybody may be there to read events. */
-    bool (*has_audience)(void *context);
+    /* How many connections there are that may read events. */
+    size_t (*audience)(void *context);
     /* Publishes PAYLOAD (taken) under TOPIC. */
     void (*publish)(void *context, bytes_t topic, buffer_t *payload);
     /* A ticket went void: closes the event connections under it, and where STRICT all that may be under it.
@@ -51,6 +51,14 @@ typedef struct parked {
     session_t **tail; /* where the next one is hung */
 } parked_t;
 
+/* Sessions to which pushes are owed, in the order in which they have their turn. */
+typedef struct lagging {
+    session_t *first;
+    session_t *last;
+} lagging_t;
+
+enum { HUB_WORK_TURN = 20000 }; /* things looked at in one turn (run_t): some milliseconds */
+
 struct hub {
     const settings_t *settings; /* borrowed */
     const hub_ops_t *ops;       /* borrowed */
@@ -61,9 +69,8 @@ struct hub {
     event_log_t *log;
     tickets_t *tickets;
     session_t *acting; /* whose payload runs */
-    session_t *behind; /* sessions to which pushes are owed */
     int64_t sync_ms;   /* monotonic: when the next sync is due */
-    int64_t held_ms;   /* monotonic: when to look again at who is behind and does not read */
+    int64_t held_ms;   /* monotonic: when those of LAG_HELD are looked at again */
     int64_t sweep_ms;  /* monotonic: when notify_sweep is due */
     registry_t *registry;
     accounts_t *accounts;
@@ -72,6 +79,8 @@ struct hub {
     uint64_t session_count;
     uint64_t last_session_id;
     parked_t parked[PARK_COUNT]; /* sessions whose request waits, by what for */
+    lagging_t lagging[LAG_COUNT];
+    uint64_t told; /* work of telling changes so far, in the unit of run_t.work */
     stats_t stats;
 };
 

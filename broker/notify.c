@@ -12,6 +12,9 @@ enum {
     TICK_SLICE = 500,   /* of them for one session */
     TICK_EVENTS = 2000, /* events of the log that are looked at in one turn for sessions behind */
     HELD_MS = 20,       /* a session behind that does not read is looked at again */
+    JUMP_EVENTS = 64,   /* of a client: so many are gone back over, to find the first that is owed */
+    PUSH_WORK = 10,     /* a push, in the unit of run_t.work */
+    HEAR_WORK = 4,      /* the same of what is published, for each connection */
     SWEEP_MS = 500,     /* after a ticket went void, for connections that have not subscribed */
     HEAD_BYTES = 64,    /* of a notification around its map */
     EVENT_BYTES = 256   /* of an event's map at most, its texts apart */
@@ -37,24 +40,40 @@ static void notification_write(buffer_t *payload, const char *method, const even
 
 /* ---- Sessions that watch ---------------------------------------------------------------------- */
 
-static void behind_add(session_t *session)
+/* Puts SESSION at the end of those of LAG; of LAG_NONE there is no list. */
+static void lag_set(session_t *session, lag_t lag)
 {
-    if (session->behind)
+    lagging_t *from = &session->hub->lagging[session->lag];
+    lagging_t *to = &session->hub->lagging[lag];
+    if (session->lag != LAG_NONE) {
+        session_t *next = session->next_lagging;
+        session_t *previous = session->previous_lagging;
+        *(next ? &next->previous_lagging : &from->last) = previous;
+        *(previous ? &previous->next_lagging : &from->first) = next;
+    }
+    session->lag = lag;
+    if (lag == LAG_NONE)
         return;
-    session->behind = true;
-    session->next_behind = session->hub->behind;
-    session->hub->behind = session;
+    session->next_lagging = NULL;
+    session->previous_lagging = to->last;
+    *(to->last ? &to->last->next_lagging : &to->first) = session;
+    to->last = session;
 }
 
-static void behind_remove(session_t *session)
+/* Those whose peers did not read have their turn again. */
+static void held_release(hub_t *hub)
 {
-    if (!session->behind)
-        return;
-    session_t **link = &session->hub->behind;
-    while (*link != session)
-        link = &(*link)->next_behind;
-    *link = session->next_behind;
-    session->behind = false;
+    while (hub->lagging[LAG_HELD].first)
+        lag_set(hub->lagging[LAG_HELD].first, LAG_BEHIND);
+    hub->held_ms = INT64_MAX;
+}
+
+/* Telling took WORK, for which who acts leaves the turn to others the sooner. */
+static void told(hub_t *hub, uint64_t work)
+{
+    hub->told += work;
+    if (hub->acting)
+        hub->acting->run.work += work;
 }
 
 /* Whether SESSION is told of EVENT, which is about its client. */
@@ -78,6 +97,7 @@ static bool push_send(session_t *session, const event_t *event)
     hub_t *hub = session->hub;
     buffer_t push;
     notification_write(&push, "changed", event);
+    told(hub, PUSH_WORK);
     bool sent = push.failed ||
                 hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
     buffer_release(&push);
@@ -88,15 +108,16 @@ static bool push_send(session_t *session, const event_t *event)
  * turn. (One that is too slow is ended then, not here, in the middle of somebody's request.) */
 static void push_change(const client_t *client, const event_t *event)
 {
+    told(client->sessions->hub, client->session_count);
     for (session_t *session = client->sessions; session; session = session->next) {
-        if (!session->watching || session->behind)
+        if (!session->watching || session->lag != LAG_NONE)
             continue;
         session->pushed = event->seq; /* nothing before this was for it */
         if (!push_wanted(session, event))
             continue;
         if (session->busy || session->park != PARK_NONE || push_held(session) || !push_send(session, event)) {
             session->pushed--;
-            behind_add(session);
+            lag_set(session, LAG_BEHIND);
         }
     }
 }
@@ -105,33 +126,63 @@ void notify_watch(session_t *session, uint64_t after)
 {
     uint64_t now = engine_seq(session->hub->engine);
     assert(after + 1 >= session->client->first_seq); /* before that, its id may have been somebody else's */
+    session->client->watcher_count += !session->watching;
     session->watching = true;
     session->pushed = after;
     session->own_until = now;
-    if (after < now)
-        behind_add(session);
+    lag_set(session, after < now ? LAG_BEHIND : LAG_NONE);
 }
 
 void notify_unwatch(session_t *session)
 {
+    if (!session->watching)
+        return;
+    session->client->watcher_count--;
     session->watching = false;
-    behind_remove(session);
+    lag_set(session, LAG_NONE);
 }
 
-/* Tells SESSION what it has not been told, up to *BUDGET events, as far as its peer reads. False where it is
- * too far behind for the log. */
+/* Passes over what is about others, before the first event that SESSION has not been told about its client:
+ * gone back to from the client's newest, along `prev`. False where there are too many of its own for that. */
+static bool others_skip(session_t *session)
+{
+    const hub_t *hub = session->hub;
+    uint64_t first = engine_seq(hub->engine) + 1;
+    uint64_t seq = session->client->last_seq;
+    for (unsigned i = 0; i < JUMP_EVENTS && seq > session->pushed; i++) {
+        event_t event;
+        event_log_read(hub->log, seq, &event);
+        first = seq;
+        seq = event.prev;
+    }
+    if (seq > session->pushed)
+        return false;
+    session->pushed = first - 1;
+    return true;
+}
+
+/* Tells SESSION what it has not been told, looking at *BUDGET events at most, as far as its peer reads. False
+ * where it is too slow, or too far behind for the log. */
 static bool catch_up(session_t *session, unsigned *budget)
 {
     hub_t *hub = session->hub;
     uint64_t now = engine_seq(hub->engine);
+    bool near = true; /* others_skip finds what is owed */
     if (session->pushed < event_log_oldest(hub->log))
         return false;
     for (; *budget > 0 && session->pushed < now; --*budget) {
         event_t event;
         event_log_read(hub->log, session->pushed + 1, &event);
-        if (bytes_equal(event.client, client_id(session->client)) && push_wanted(session, &event)) {
+        if (!bytes_equal(event.client, client_id(session->client))) {
+            near = near && others_skip(session);
+            session->pushed += !near;
+            continue;
+        }
+        if (push_wanted(session, &event)) {
             if (push_held(session)) {
-                hub->held_ms = hub->now_ms + HELD_MS;
+                lag_set(session, LAG_HELD);
+                if (hub->held_ms == INT64_MAX)
+                    hub->held_ms = hub->now_ms + HELD_MS;
                 return true;
             }
             if (!push_send(session, &event))
@@ -139,62 +190,41 @@ static bool catch_up(session_t *session, unsigned *budget)
         }
         session->pushed++;
     }
+    lag_set(session, session->pushed < now ? LAG_BEHIND : LAG_NONE);
     return true;
 }
 
 bool notify_catch_up(session_t *session)
 {
     unsigned budget = TICK_EVENTS;
-    if (!session->behind)
-        return true;
-    if (!catch_up(session, &budget))
-        return false;
-    if (session->pushed == engine_seq(session->hub->engine))
-        behind_remove(session);
-    return true;
-}
-
-/* SESSION, which stands in the list of those behind, becomes the first: those before it have had their turn.
- */
-static void behind_rotate(hub_t *hub, session_t *session)
-{
-    if (session == hub->behind)
-        return;
-    session_t *before = hub->behind;
-    while (before->next_behind != session)
-        before = before->next_behind;
-    session_t *last = session;
-    while (last->next_behind)
-        last = last->next_behind;
-    last->next_behind = hub->behind;
-    before->next_behind = NULL;
-    hub->behind = session;
+    return session->lag == LAG_NONE || catch_up(session, &budget);
 }
 
 bool notify_tick(hub_t *hub)
 {
+    if (hub->held_ms <= hub->now_ms)
+        held_release(hub);
+    const lagging_t *behind = &hub->lagging[LAG_BEHIND];
+    const session_t *last = behind->last; /* who comes behind it had a turn already */
     unsigned budget = TICK_EVENTS;
-    session_t *next;
-    session_t *session = hub->behind;
-    hub->held_ms = INT64_MAX;
-    for (; session && budget > 0; session = next) {
+    bool more = false;
+    for (bool through = !last; !through && budget > 0;) {
+        session_t *session = behind->first;
+        through = session == last;
+        if (session->park != PARK_NONE) { /* what it is told comes behind the answer */
+            lag_set(session, LAG_BEHIND);
+            continue;
+        }
         unsigned slice = budget < TICK_SLICE ? budget : TICK_SLICE;
         unsigned left = slice;
-        next = session->next_behind;
-        if (session->park != PARK_NONE)
-            continue;
         if (!catch_up(session, &left)) {
             session_end(session, SESSION_END_SLOW, (actor_t){0}, hub->now_ms);
             return true; /* the list may have changed */
         }
         budget -= slice - left;
-        if (session->pushed == engine_seq(hub->engine))
-            behind_remove(session);
+        more |= session->lag == LAG_BEHIND;
     }
-    if (!session)
-        return budget < TICK_EVENTS && hub->behind;
-    behind_rotate(hub, session);
-    return true;
+    return more || (budget == 0 && behind->first);
 }
 
 /* ---- Subscribers ------------------------------------------------------------------------------ */
@@ -214,7 +244,7 @@ static void event_publish(hub_t *hub, const event_t *event)
 void notify_sync(hub_t *hub)
 {
     hub->sync_ms = hub->now_ms + SYNC_MS;
-    if (!hub->ops->has_audience(hub->context))
+    if (hub->ops->audience(hub->context) == 0)
         return;
     buffer_t payload;
     buffer_init(&payload, 2 * HEAD_BYTES);
@@ -277,8 +307,11 @@ void notify_change(hub_t *hub, const change_t *change)
         event.value = change->value;
     client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;
     event_log_append(hub->log, &event);
-    if (hub->ops->has_audience(hub->context))
+    size_t audience = hub->ops->audience(hub->context);
+    if (audience > 0) {
         event_publish(hub, &event);
-    if (client->sessions)
+        told(hub, audience * HEAR_WORK);
+    }
+    if (client->watcher_count > 0)
         push_change(client, &event);
 }

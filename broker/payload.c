@@ -12,11 +12,10 @@
 #include "broker/notify.h"
 
 enum {
-    WARM_AHEAD = 64,       /* requests whose keys are named to the engine at once */
-    WARM_STORE = 50000,    /* keys from which on a store is larger than the processor's caches */
-    CHANGE_ROOM = 512,     /* bytes of the longest answer to a method that changes something */
-    WAITING_TURN = 524288, /* bytes of waiting payloads and their answers in one turn, about */
-    WORK_TURN = 20000      /* things looked at in one turn (run_t): some milliseconds */
+    WARM_AHEAD = 64,      /* requests whose keys are named to the engine at once */
+    WARM_STORE = 50000,   /* keys from which on a store is larger than the processor's caches */
+    CHANGE_ROOM = 512,    /* bytes of the longest answer to a method that changes something */
+    WAITING_TURN = 524288 /* bytes of waiting payloads and their answers in one turn, about */
 };
 
 static const char overflow_text[] = "answer exceeds limits/message: ask for less";
@@ -243,8 +242,8 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
         if (i % WARM_AHEAD == 0)
             run_warm(session);
         more = run_step(session, now_ms);
-        if (run->work >= WORK_TURN && !session->ended && session->park == PARK_NONE)
-            session_park(session, PARK_TURN, 0);
+        if (run->work >= HUB_WORK_TURN && !session->ended && session->park == PARK_NONE)
+            session_yield(session);
     }
     session->busy = false;
     hub->acting = NULL;
@@ -339,7 +338,7 @@ static session_t *waiting_run(session_t *session, int64_t now_ms)
         free(waiting);
     }
     if (session && session->park == PARK_NONE && session->waiting)
-        session_park(session, PARK_TURN, 0);
+        session_yield(session);
     return session;
 }
 

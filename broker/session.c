@@ -208,10 +208,17 @@ void session_park(session_t *session, park_t park, int64_t until_ms)
     parked->tail = &session->next_parked;
 }
 
+void session_yield(session_t *session)
+{
+    session_park(session, PARK_TURN, 0);
+    session->yields = true;
+}
+
 void session_unpark(session_t *session)
 {
     if (session->park == PARK_NONE)
         return;
+    session->yields = false;
     parked_t *parked = &session->hub->parked[session->park];
     session_t *next = session->next_parked;
     *session->parked_link = next;
@@ -225,9 +232,9 @@ void session_unpark(session_t *session)
 void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
 {
     hub_t *hub = session->hub;
+    notify_unwatch(session);
     if (session->client)
         session_leave(session, end, by, now_ms);
-    notify_unwatch(session);
     if (end != SESSION_END_SHUTDOWN) /* then subscribers are to hear of everybody's end, before their own */
         notify_dismiss(session, false);
     order_remove(hub, session);

@@ -64,6 +64,14 @@ typedef enum park {
     PARK_COUNT
 } park_t;
 
+/* Whether pushes are owed to a session that watches. */
+typedef enum lag {
+    LAG_NONE,
+    LAG_BEHIND, /* those after `pushed`, as soon as it has its turn */
+    LAG_HELD,   /* the same; its peer did not read when it had it */
+    LAG_COUNT
+} lag_t;
+
 typedef struct session {
     struct hub *hub;
     struct connection *connection; /* borrowed */
@@ -82,6 +90,7 @@ typedef struct session {
     bool ended;                   /* ended, to be freed when the payload that runs is through */
     park_t park;                  /* what the request under way waits for */
     int64_t park_until_ms;        /* PARK_DELAY */
+    bool yields;                  /* PARK_TURN: it could go on at once, and lets others have their turn */
     struct session *next_parked;  /* in hub->parked[park] */
     struct session **parked_link; /* what points to it there */
     run_t run;                    /* the payload under way, where parked or running */
@@ -96,10 +105,11 @@ typedef struct session {
     bytes_t about;           /* parked: the account of an `auth`; may hold any characters; owned */
     const ticket_t *ticket;  /* for events, in the hub's table; NULL = none asked for */
     bool watching;           /* changes of its store are pushed to it */
-    bool behind;             /* stands in the hub's list: pushes after `pushed` are owed */
+    lag_t lag;               /* in which of hub->lagging it stands */
     uint64_t pushed;         /* watching: seq up to which it was told */
     uint64_t own_until;      /* watching: up to this seq it is told its own changes too */
-    struct session *next_behind;
+    struct session *next_lagging;
+    struct session *previous_lagging;
 } session_t;
 
 /* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL where
@@ -139,6 +149,8 @@ actor_t session_actor(const session_t *session);
 /* Parks the request under way, until UNTIL_MS (PARK_DELAY, which comes in order of time; of no meaning
  * elsewhere) or until what PARK says has come. Of PARK_TURN it is carried out anew from its beginning. */
 void session_park(session_t *session, park_t park, int64_t until_ms);
+/* Parks it between two requests for PARK_TURN, although it could go on. */
+void session_yield(session_t *session);
 /* The request under way goes on. */
 void session_unpark(session_t *session);
 

@@ -6,6 +6,17 @@
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
 
+/* The number behind the key NAME in a map in BYTES; fails where there is none. */
+static uint64_t number_of(bytes_t bytes, const char *name)
+{
+    rpc_value_t number;
+    const uint8_t *found = memmem(bytes.data, bytes.size, name, strlen(name));
+    assert_non_null(found);
+    size_t at = (size_t)(found - bytes.data) + strlen(name);
+    assert_true(rpc_read_value(bytes, &at, &number) && number.type == RPC_UINT);
+    return number.as.number;
+}
+
 static void got_read(got_t *got, const rpc_reply_t *reply)
 {
     *got =
@@ -15,6 +26,8 @@ static void got_read(got_t *got, const rpc_reply_t *reply)
     size_t at = 0;
     if (!reply->failed && rpc_read_value(reply->body, &at, &value) && value.type == RPC_UINT)
         got->number = value.as.number;
+    if (reply->kind == RPC_NOTIFICATION && bytes_equal(reply->method, bytes_from_text("changed")))
+        got->number = number_of(reply->body, "seq");
 }
 
 static bool op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
@@ -55,28 +68,22 @@ static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t 
 static bool op_congested(void *context, struct connection *connection)
 {
     (void)context;
+    connection->asked++;
     return connection->full;
 }
 
-static bool op_has_audience(void *context)
+static size_t op_audience(void *context)
 {
     const fixture_t *fixture = context;
-    return fixture->heard;
+    return fixture->audience;
 }
 
 static void op_publish(void *context, bytes_t topic, buffer_t *payload)
 {
-    static const char name[] = "time_ms";
     fixture_t *fixture = context;
-    bytes_t bytes = buffer_bytes(payload);
-    rpc_value_t time_ms;
     assert_int_equal(topic.data[topic.size - 1], '/');
-    const uint8_t *found = memmem(bytes.data, bytes.size, name, sizeof name - 1);
-    assert_non_null(found);
-    size_t at = (size_t)(found - bytes.data) + sizeof name - 1;
-    assert_true(rpc_read_value(bytes, &at, &time_ms) && time_ms.type == RPC_UINT);
     fixture->published++;
-    fixture->published_ms = (int64_t)time_ms.as.number;
+    fixture->published_ms = (int64_t)number_of(buffer_bytes(payload), "time_ms");
 }
 
 static void op_cut_events(void *context, bool strict)
@@ -97,7 +104,7 @@ static const hub_ops_t ops = {.send = op_send,
                               .verify = op_verify,
                               .cancel = op_cancel,
                               .congested = op_congested,
-                              .has_audience = op_has_audience,
+                              .audience = op_audience,
                               .publish = op_publish,
                               .cut_events = op_cut_events,
                               .event_endpoint = op_event_endpoint};

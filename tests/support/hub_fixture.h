@@ -20,7 +20,7 @@ typedef struct got {
     uint32_t msgid;
     bool failed;
     char code[32];
-    uint64_t number; /* the result, or the detail of an error */
+    uint64_t number; /* the result, or the detail of an error; the seq of a change that was pushed */
 } got_t;
 
 struct connection {
@@ -29,6 +29,7 @@ struct connection {
     got_t got[ANSWERS_MAX];
     unsigned count; /* in `got` */
     bool full;      /* sends fail */
+    unsigned asked; /* how often it was looked whether it is */
     bool cut;
 };
 
@@ -40,7 +41,7 @@ typedef struct fixture {
     hub_t *hub;
     int64_t now_ms;
     uint64_t ticket;      /* of the latest password to verify */
-    bool heard;           /* somebody is there to read events */
+    size_t audience;      /* connections that may read events */
     unsigned published;   /* events and syncs */
     int64_t published_ms; /* `time_ms` of the last of them */
     struct connection peers[PEERS];
