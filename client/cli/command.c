@@ -35,7 +35,7 @@ const command_t commands[] = {
     {"clients", "[PREFIX]", "show the clients (managers)", command_clients, 0, 1, LISTING_OPTIONS, 0},
     {"role", "CLIENT ROLE", "make a client guest or manager (managers)", command_role, 2, 2, 0, 0},
     {"forget", "CLIENT", "drop a named client and its store (managers)", command_forget, 1, 1, 0, 0},
-    {"watch", "[CLIENT | stop]", "show changes as they come (managers), or --own", command_watch, 0, 1,
+    {"watch", "[CLIENT | stop]", "show changes as they come (managers; guests: --own)", command_watch, 0, 1,
      WATCH_OPTIONS, 0},
     {"verify", "[CLIENT]", "copy stores, and compare the copies (managers)", command_verify, 0, 1, 0, 0},
     {"stats", "", "show the broker's counters (managers)", command_stats, 0, 0, 0, 0},
@@ -80,10 +80,13 @@ static const option_row_t option_rows[OPT_COUNT] = {
     [OPT_LIMIT] = {"--limit", "N", "at most so many", OPTION_NUMBER, false},
     [OPT_AFTER] = {"--after", "TEXT", "only what comes after it, in order of bytes", OPTION_TEXT, false},
     [OPT_PREFIX] = {"--prefix", "TEXT", "only keys that begin with it", OPTION_TEXT, false},
-    [OPT_SINCE] = {"--since", "SEQ[@EPOCH]", "what came after this number too", OPTION_TEXT, false},
-    [OPT_INITIAL] = {"--initial", NULL, "show all entries first", OPTION_FLAG, false},
-    [OPT_EVENTS] = {"--count", "N", "end after so many changes", OPTION_NUMBER, false},
-    [OPT_OWN] = {"--own", NULL, "changes of your own store by others", OPTION_FLAG, false},
+    [OPT_SINCE] = {"--since", "SEQ[@EPOCH]",
+                   "go on after the change of this number, a line's second column; 0: all", OPTION_TEXT,
+                   false},
+    [OPT_INITIAL] = {"--initial", NULL, "show all entries first; then every old value is known", OPTION_FLAG,
+                     false},
+    [OPT_EVENTS] = {"--count", "N", "end after so many changes; 0: when ready", OPTION_NUMBER, false},
+    [OPT_OWN] = {"--own", NULL, "changes of your own store by others, for guests too", OPTION_FLAG, false},
 };
 
 const char *command_option_name(command_option_t option)
