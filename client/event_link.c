@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/limits.h"
+
 struct event_link {
     void *socket; /* the SUB */
 };
@@ -24,7 +26,7 @@ static bool set_bytes(void *socket, int option, kvzmq_slice_t value)
 /* Everything; or one client's topic, then the syncs': a sync then tells that both are in force. */
 static bool subscribe(void *socket, const char *client)
 {
-    char topic[EVENT_LINK_ENDPOINT_MAX + 2];
+    char topic[LIMIT_NAME + 2];
     if (client == NULL)
         return zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) == 0;
     int size = snprintf(topic, sizeof topic, "%s/", client);

@@ -21,6 +21,18 @@ static void epoch_copy(char out[sizeof((kvzmq_position_t *)0)->epoch], const cha
     out[size] = '\0';
 }
 
+const char *follow_config_problem(const follow_config_t *config)
+{
+    size_t id = config->client == NULL ? 1 : strlen(config->client);
+    if (id == 0 || id > LIMIT_NAME)
+        return "watch: no client has such an id, which has 1 to 200 bytes";
+    if (config->prefix.size > 0 && config->prefix.data == NULL)
+        return "watch: the prefix has a size but no data";
+    if (config->prefix.size > LIMIT_KEY_MAX)
+        return "watch: the prefix is longer than any key, which has 1,024 bytes at most";
+    return NULL;
+}
+
 follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *context)
 {
     follow_t *follow = calloc(1, sizeof *follow);

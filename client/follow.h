@@ -46,6 +46,10 @@ typedef struct follow_config {
     kvzmq_position_t since;
 } follow_config_t;
 
+/* What of CONFIG nobody can watch, one line for people; NULL = nothing. The others take only what has none.
+ */
+const char *follow_config_problem(const follow_config_t *config);
+
 /* Tells the watcher; EVENT is borrowed until it returns. False: it was not taken, which stands as if what led
  * to it had not come. The driver then stops, or says follow_failed. */
 typedef bool follow_tell_fn(void *context, const kvzmq_event_t *event);

@@ -36,7 +36,7 @@ typedef struct probe {
 } probe_t;
 
 struct kvzmq_mirror {
-    watcher_t *watcher;
+    watcher_t *watcher;        /* NULL where what was asked for is not valid */
     char *client;              /* NULL = all */
     bool partial;              /* a prefix only */
     pthread_mutex_t lock;      /* for all that follows */
@@ -190,8 +190,12 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
     made->partial = prefix.size > 0;
     made->store = mirror_store_new();
     made->client = client != NULL ? strdup(client) : NULL;
-    bool whole = locks_init(made) && made->store != NULL && (client == NULL || made->client != NULL) &&
-                 watcher_new(&config, &made->watcher);
+    const char *problem = follow_config_problem(&config.follow);
+    bool whole = locks_init(made) && made->store != NULL && (client == NULL || made->client != NULL);
+    if (whole && problem != NULL)
+        mirror_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
+    else if (whole)
+        whole = watcher_new(&config, &made->watcher);
     if (!whole)
         kvzmq_mirror_destroy(&made);
     return made;

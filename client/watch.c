@@ -105,28 +105,32 @@ static void watch_ended(void *context, kvzmq_status_t status, const char *text)
 
 /* ---- The application's side -------------------------------------------------------------------- */
 
+static follow_config_t config_of(const kvzmq_watch_options_t *options)
+{
+    return (follow_config_t){.client = options->client,
+                             .prefix = options->prefix,
+                             .initial = options->initial,
+                             .resume = options->resume,
+                             .since = options->since};
+}
+
 static const char *find_problem(const kvzmq_watch_options_t *options)
 {
     if (options->size != sizeof *options)
         return "watch options: not initialised with kvzmq_watch_options_init of this version";
-    if (options->prefix.size > 0 && options->prefix.data == NULL)
-        return "watch options: the prefix has a size but no data";
     if (options->resume && memchr(options->since.epoch, 0, sizeof options->since.epoch) == NULL)
         return "watch options: the epoch in since does not end with a zero";
     if (options->receive_hwm < 0)
         return "watch options: receive_hwm is below 0";
-    return NULL;
+    follow_config_t config = config_of(options);
+    return follow_config_problem(&config);
 }
 
 static bool start(kvzmq_watch_t *watch, const kvzmq_options_t *connection,
                   const kvzmq_watch_options_t *options)
 {
     watcher_config_t config = {.connection = connection,
-                               .follow = {.client = options->client,
-                                          .prefix = options->prefix,
-                                          .initial = options->initial,
-                                          .resume = options->resume,
-                                          .since = options->since},
+                               .follow = config_of(options),
                                .large_values = options->large_values,
                                .receive_hwm = options->receive_hwm,
                                .tell = watch_tell,

@@ -229,8 +229,9 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
     status = event_link_new(watcher->zmq, &options, &watcher->events);
     if (status != KVZMQ_OK) {
         (void)snprintf(text, sizeof text, "cannot connect to the events endpoint %.*s of %s (mechanism %.*s)",
-                       (int)(ticket.endpoint.size % 128), ticket.endpoint.data, kvzmq_endpoint(watcher->conn),
-                       (int)(ticket.mechanism.size % 16),
+                       (int)(ticket.endpoint.size < 128 ? ticket.endpoint.size : 128), ticket.endpoint.data,
+                       kvzmq_endpoint(watcher->conn),
+                       (int)(ticket.mechanism.size < 16 ? ticket.mechanism.size : 16),
                        ticket.mechanism.data != NULL ? ticket.mechanism.data : "");
         fail(watcher, status, text);
         goto cleanup;

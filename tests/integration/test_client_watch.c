@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/limits.h"
 #include "tests/support/client_fixture.h"
 
 /* A watch that its thread, which is a manager, keeps. OPTIONS may be NULL. */
@@ -370,6 +371,32 @@ static void watch__options_not_initialised__is_invalid(void **state)
     kvzmq_watch_destroy(&watch);
 }
 
+static void watch__of_what_nobody_can_be__is_invalid(void **state)
+{
+    char long_text[LIMIT_KEY_MAX + 2] = {0};
+    memset(long_text, 'x', sizeof long_text - 1);
+    const kvzmq_watch_options_t cases[] = {
+        {.size = sizeof cases[0], .client = ""},
+        {.size = sizeof cases[0], .client = long_text + sizeof long_text - 1 - (LIMIT_NAME + 1)},
+        {.size = sizeof cases[0], .prefix = {long_text, LIMIT_KEY_MAX + 1, false}},
+        {.size = sizeof cases[0], .prefix = {NULL, 1, false}},
+    };
+    kvzmq_options_t connection = options_for(*state, NULL);
+    connection.user = BROKER_USER;
+    connection.password = BROKER_PASSWORD;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        kvzmq_event_t event;
+        kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &cases[i]);
+        assert_non_null(watch);
+        assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_INVALID_ARGUMENT);
+        kvzmq_watch_destroy(&watch);
+        kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, cases[i].client, cases[i].prefix);
+        assert_non_null(mirror);
+        assert_int_equal(kvzmq_mirror_wait(mirror, 0, BROKER_WAIT_MS), KVZMQ_INVALID_ARGUMENT);
+        kvzmq_mirror_destroy(&mirror);
+    }
+}
+
 static void watch__descriptor__is_readable_while_there_is_something(void **state)
 {
     kvzmq_watch_options_t options = watch_options(NULL, false);
@@ -442,6 +469,7 @@ int main(void)
         ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),
         cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),
         ON(setup_tcp, watch__options_not_initialised__is_invalid),
+        ON(setup_tcp, watch__of_what_nobody_can_be__is_invalid),
         ON(setup_tcp, watch__descriptor__is_readable_while_there_is_something),
         ON(setup_tcp, watch__destroyed__is_seen_to_say_goodbye),
         ON(setup_tcp, watch__signal_that_the_application_blocks__stays_pending),
