@@ -22,7 +22,7 @@
 enum {
     BURST_MS = 5,           /* requests are read for so long before time's work has its turn */
     POLL_MAX_MS = 60000,    /* the loop looks at its timers at least so often */
-    REFUSED_LOG_MS = 10000, /* between lines about refused connections */
+    REFUSED_LOG_MS = 10000, /* between lines about refused connections, and about floods */
     STOP_WORK_MS = 2000,    /* on the way down: for requests under way (a password being verified) */
     STOP_LINGER_MS = 2000   /* on the way down: for answers to leave; with the above below 5 s */
 };
@@ -42,6 +42,7 @@ struct broker {
     bool hub_more;
     unsigned refused;         /* connections to the event socket that were refused and not logged yet */
     int64_t refused_until_ms; /* monotonic: no line about them before */
+    int64_t flooded_until_ms; /* the same, about floods */
 };
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
@@ -200,6 +201,17 @@ static void subscribers_refused(broker_t *broker, unsigned count)
     broker->refused_until_ms = now_ms + REFUSED_LOG_MS;
 }
 
+/* One line for all that is within a while. */
+static void subscribers_flooded(broker_t *broker)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < broker->flooded_until_ms)
+        return;
+    log_warning("the event socket was flooded with subscriptions: all its connections were closed; "
+                "they come back by themselves");
+    broker->flooded_until_ms = now_ms + REFUSED_LOG_MS;
+}
+
 /* Who came and who went. The order of these calls is what tells connections apart: admission.h. */
 static void turn_connections(broker_t *broker)
 {
@@ -207,6 +219,8 @@ static void turn_connections(broker_t *broker)
     connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
     bool subscribed = event_socket_drain(broker->events, broker->hub->tickets);
     subscribers_refused(broker, admission_answer(broker->admission));
+    if (event_socket_flooded(broker->events))
+        subscribers_flooded(broker);
     if (subscribed)
         hub_sync(broker->hub, clock_monotonic_ms());
 }
@@ -258,7 +272,9 @@ static bool loop_wait(broker_t *broker, long limit_ms)
     };
     enum { ITEMS = sizeof items / sizeof items[0], SIGNALS = ITEMS - 1 };
     long wait_ms = sleep_ms(broker);
+    event_socket_enter(broker->events);
     int ready = zmq_poll(items, ITEMS, wait_ms < limit_ms ? wait_ms : limit_ms);
+    event_socket_leave(broker->events);
     assert(ready >= 0 || errno == EINTR);
     (void)ready;
     return items[SIGNALS].revents != 0;

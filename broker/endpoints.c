@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "broker/log.h"
@@ -78,4 +79,23 @@ bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct
             return true;
     }
     return false;
+}
+
+void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
+{
+    /* It may become something else at any time: what is looked at is what is closed. */
+    int copy = dup(fd);
+    if (copy < 0 && errno == EBADF)
+        return;
+    int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one */
+    int listens = 0;
+    socklen_t listens_size = sizeof listens;
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    if (getsockopt(held, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && !listens &&
+        getsockname(held, (struct sockaddr *)&address, &size) == 0 &&
+        endpoints_contain(real, count, &address))
+        shutdown(held, SHUT_RDWR);
+    if (copy >= 0)
+        close(copy);
 }

@@ -5,12 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include "broker/admission.h"
 #include "broker/endpoints.h"
+#include "broker/event_guard.h"
 #include "broker/fd_table.h"
 #include "broker/monitor.h"
 
@@ -18,11 +17,13 @@ enum {
     FRAME_BYTES = 512,        /* of a frame from a subscriber; above, libzmq ends the connection */
     SUBSCRIPTION_BYTES = 256, /* of a subscription, PROTOCOL.md 6.1 */
     SUBSCRIPTIONS_MAX = 1024, /* messages of a connection */
-    ROOM_EVERY = 64           /* messages published between two looks at the room in subscribers' queues */
+    ROOM_EVERY = 64,          /* messages published between two looks at the room in subscribers' queues */
+    UNREAD_BYTES = 16384 /* of a connection in the system, about: what is still read of one that was cut */
 };
 
 typedef struct subscriber {
     bool open;
+    bool cut;        /* closed by the broker */
     uint64_t since;  /* the drain in which it was accepted: what is read then may be its predecessor's */
     uint64_t ticket; /* id of the ticket that it is tied to; 0 = none yet */
     unsigned subscriptions; /* messages from it */
@@ -31,6 +32,7 @@ typedef struct subscriber {
 struct event_socket {
     void *socket;
     monitor_t monitor;
+    event_guard_t *guard;
     fd_table_t subscribers;           /* subscriber_t */
     size_t open;                      /* connections */
     uint64_t drains;                  /* so far */
@@ -48,6 +50,7 @@ static bool options_set(void *socket)
         {ZMQ_PLAIN_SERVER, 1},
         {ZMQ_RCVHWM, 0}, /* SUBSCRIPTIONS_MAX bounds what is unread. A mark would stop the reading of a
                             connection, and libzmq 4.3.4 aborts where that is then reset behind a PING */
+        {ZMQ_RCVBUF, UNREAD_BYTES},
         {ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS},
         {ZMQ_XPUB_VERBOSE, 1}, /* every subscription is shown, not the first of its kind alone: each makes a
                                   tie */
@@ -80,8 +83,15 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
         return NULL;
     }
     if (!endpoints_bind(events->socket, settings->events, settings->event_count, "events", events->endpoints,
-                        problem, problem_size))
+                        problem, problem_size)) {
         event_socket_destroy(&events, 0);
+        return NULL;
+    }
+    events->guard = event_guard_new(events->endpoints, events->endpoint_count);
+    if (!events->guard) {
+        snprintf(problem, problem_size, "the event socket cannot be guarded: out of memory or threads");
+        event_socket_destroy(&events, 0);
+    }
     return events;
 }
 
@@ -90,6 +100,7 @@ void event_socket_destroy(event_socket_t **self, int linger_ms)
     event_socket_t *events = *self;
     if (!events)
         return;
+    event_guard_destroy(&events->guard);
     monitor_close(&events->monitor);
     if (events->socket) {
         zmq_setsockopt(events->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
@@ -109,6 +120,21 @@ void *event_socket_socket(event_socket_t *events)
 void *event_socket_monitor(event_socket_t *events)
 {
     return events->monitor.socket;
+}
+
+void event_socket_enter(event_socket_t *events)
+{
+    event_guard_enter(events->guard);
+}
+
+void event_socket_leave(event_socket_t *events)
+{
+    event_guard_leave(events->guard);
+}
+
+bool event_socket_flooded(event_socket_t *events)
+{
+    return event_guard_fired(events->guard);
 }
 
 size_t event_socket_peers(const event_socket_t *events)
@@ -133,19 +159,12 @@ static void monitor_drain(event_socket_t *events)
     }
 }
 
-/* Closes the connection on FD under its peer. The descriptor is libzmq's and may be another one's by now, so
- * a copy is looked at first: a connection of this socket has its address. */
-static void connection_shut(event_socket_t *events, int fd)
+/* Closes a connection under its peer, once: what it sent before is read still. */
+static void connection_shut(event_socket_t *events, subscriber_t *subscriber, int fd)
 {
-    int copy = dup(fd);
-    int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one, which comes back */
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    if (getsockname(held, (struct sockaddr *)&address, &size) == 0 &&
-        endpoints_contain(events->endpoints, events->endpoint_count, &address))
-        shutdown(held, SHUT_RDWR);
-    if (copy >= 0)
-        close(copy);
+    if (!subscriber->cut)
+        endpoints_shut(events->endpoints, events->endpoint_count, fd);
+    subscriber->cut = true;
 }
 
 /* Ties a connection to the ticket of a subscription that came from it, or closes it. Returns whether it is a
@@ -157,13 +176,13 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
     const uint8_t *data = zmq_msg_data(message);
     size_t size = zmq_msg_size(message);
     subscriber_t *subscriber = user_id ? fd_table_at(&events->subscribers, fd) : NULL;
-    if (!subscriber || !subscriber->open || subscriber->since == events->drains)
-        return false; /* libzmq's own, of a peer that is gone; or of a predecessor */
+    if (!subscriber || !subscriber->open || subscriber->cut || subscriber->since == events->drains)
+        return false; /* libzmq's own, of a peer that is gone or cut; or of a predecessor */
     uint64_t ticket = strtoull(user_id, NULL, 10);
     bool allowed = tickets_valid(tickets, ticket) && size <= SUBSCRIPTION_BYTES + 1 &&
                    ++subscriber->subscriptions <= SUBSCRIPTIONS_MAX;
     if (!allowed) {
-        connection_shut(events, fd);
+        connection_shut(events, subscriber, fd);
         return false;
     }
     subscriber->ticket = ticket;
@@ -177,11 +196,13 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
     bool subscribed = false;
     zmq_msg_t message;
     zmq_msg_init(&message);
+    event_guard_enter(events->guard); /* all of it: behind one flood may wait the next */
     while (zmq_msg_recv(&message, events->socket, ZMQ_DONTWAIT) >= 0) {
         subscribed |= subscription_take(events, tickets, &message);
         zmq_msg_close(&message);
         zmq_msg_init(&message);
     }
+    event_guard_leave(events->guard);
     zmq_msg_close(&message);
     return subscribed;
 }
@@ -189,13 +210,13 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
 void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
 {
     monitor_drain(events);
-    const subscriber_t *subscribers = events->subscribers.rows;
+    subscriber_t *subscribers = events->subscribers.rows;
     for (size_t fd = 0; fd < events->subscribers.count; fd++) {
-        const subscriber_t *subscriber = &subscribers[fd];
+        subscriber_t *subscriber = &subscribers[fd];
         if (!subscriber->open || (subscriber->ticket == 0 && !strict))
             continue;
         if (subscriber->ticket == 0 || !tickets_valid(tickets, subscriber->ticket))
-            connection_shut(events, (int)fd);
+            connection_shut(events, subscriber, (int)fd);
     }
 }
 
@@ -221,7 +242,6 @@ static void room_look(event_socket_t *events)
 
 void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload)
 {
-    room_look(events);
     size_t size = 0;
     uint8_t *data = buffer_take(payload, &size);
     zmq_msg_t message;
@@ -229,9 +249,12 @@ void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *paylo
         free(data);
         return;
     }
+    event_guard_enter(events->guard);
+    room_look(events);
     if (zmq_send(events->socket, topic.data, topic.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ||
         zmq_msg_send(&message, events->socket, ZMQ_DONTWAIT) < 0)
         zmq_msg_close(&message);
+    event_guard_leave(events->guard);
 }
 
 /* The Ith endpoint that may be told; NULL behind the last. */

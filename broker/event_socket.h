@@ -29,6 +29,14 @@ void event_socket_destroy(event_socket_t **events, int linger_ms);
 void *event_socket_socket(event_socket_t *events);
 void *event_socket_monitor(event_socket_t *events);
 
+/* Before and after a call of libzmq's on that socket that is made elsewhere: zmq_poll(3) takes subscriptions
+ * in too (event_guard.h). */
+void event_socket_enter(event_socket_t *events);
+void event_socket_leave(event_socket_t *events);
+/* Whether all connections were closed, since this was asked last, because subscriptions came faster than they
+ * could be taken. */
+KV_MUST_USE bool event_socket_flooded(event_socket_t *events);
+
 /* Takes note of who came and went, then reads the subscriptions that are there; those under a ticket that is
  * not in TICKETS, and those beyond their bounds, cost their connection. Returns whether there was a new
  * subscription. */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the guarding thread. It shares with the guarded one the count of calls and whether it fired. */
+#include "broker/event_guard.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/clock.h"
+
+enum {
+    CALL_MS = 50, /* CPU time: a call that takes more is a flood */
+    LOOK_MS = 25, /* between looks at the guarded thread */
+    IDLE_MS = 250 /* the same, where it did nothing */
+};
+
+struct event_guard {
+    pthread_t thread;
+    pthread_mutex_t lock;             /* for `stop` */
+    pthread_cond_t stopping;          /* it was set */
+    bool stop;                        /* the thread is to end */
+    clockid_t clock;                  /* CPU time of the guarded thread */
+    atomic_uint_fast64_t calls;       /* entered and left: odd = in a call */
+    atomic_bool fired;                /* connections were closed */
+    char (*endpoints)[ENDPOINT_SIZE]; /* borrowed */
+    unsigned count;                   /* of them */
+};
+
+static void connections_shut(const event_guard_t *guard)
+{
+    DIR *open = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
+    const struct dirent *entry;
+    while (open && (entry = readdir(open))) {
+        if (entry->d_name[0] != '.')
+            endpoints_shut(guard->endpoints, guard->count, (int)strtol(entry->d_name, NULL, 10));
+    }
+    if (open)
+        closedir(open);
+}
+
+/* CPU time that the guarded thread has spent, ms; below 0 where the system does not tell. */
+static int64_t spent_ms(const event_guard_t *guard)
+{
+    struct timespec spent;
+    if (clock_gettime(guard->clock, &spent) != 0)
+        return -1;
+    return (int64_t)spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
+}
+
+/* Waits, unless the thread is to end. Returns whether it is not. */
+static bool pause_ms(event_guard_t *guard, int64_t pause)
+{
+    int64_t until_ms = clock_monotonic_ms() + pause;
+    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    pthread_mutex_lock(&guard->lock);
+    if (!guard->stop)
+        pthread_cond_timedwait(&guard->stopping, &guard->lock, &until);
+    bool stop = guard->stop;
+    pthread_mutex_unlock(&guard->lock);
+    return !stop;
+}
+
+static void *run(void *argument)
+{
+    event_guard_t *guard = argument;
+    uint64_t calls = 0;   /* when last looked at */
+    int64_t begin_ms = 0; /* CPU time when that was new */
+    int64_t last_ms = 0;  /* CPU time when last looked at */
+    int64_t now_ms = 0;
+    while (pause_ms(guard, now_ms == last_ms ? IDLE_MS : LOOK_MS)) {
+        uint64_t calls_now = atomic_load(&guard->calls);
+        last_ms = now_ms;
+        now_ms = spent_ms(guard);
+        if (calls_now != calls || calls_now % 2 == 0) {
+            calls = calls_now;
+            begin_ms = now_ms;
+        } else if (now_ms - begin_ms >= CALL_MS) {
+            connections_shut(guard);
+            atomic_store(&guard->fired, true);
+            begin_ms = now_ms;
+        }
+    }
+    return NULL;
+}
+
+/* The condition's clock is that of the deadlines. */
+static bool locks_init(event_guard_t *guard)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        return false;
+    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(&guard->stopping, &attributes) == 0;
+    pthread_condattr_destroy(&attributes);
+    return made && pthread_mutex_init(&guard->lock, NULL) == 0;
+}
+
+event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
+{
+    event_guard_t *guard = calloc(1, sizeof *guard);
+    if (!guard)
+        return NULL;
+    guard->endpoints = endpoints;
+    guard->count = count;
+    if (locks_init(guard) && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
+        pthread_create(&guard->thread, NULL, run, guard) == 0)
+        return guard;
+    free(guard);
+    return NULL;
+}
+
+void event_guard_destroy(event_guard_t **self)
+{
+    event_guard_t *guard = *self;
+    if (!guard)
+        return;
+    pthread_mutex_lock(&guard->lock);
+    guard->stop = true;
+    pthread_cond_signal(&guard->stopping);
+    pthread_mutex_unlock(&guard->lock);
+    pthread_join(guard->thread, NULL);
+    pthread_cond_destroy(&guard->stopping);
+    pthread_mutex_destroy(&guard->lock);
+    free(guard);
+    *self = NULL;
+}
+
+static void calls_count(event_guard_t *guard, bool begun)
+{
+    uint64_t calls = atomic_load_explicit(&guard->calls, memory_order_relaxed);
+    assert((calls % 2 == 0) == begun);
+    atomic_store_explicit(&guard->calls, calls + 1, memory_order_relaxed);
+}
+
+void event_guard_enter(event_guard_t *guard)
+{
+    calls_count(guard, true);
+}
+
+void event_guard_leave(event_guard_t *guard)
+{
+    calls_count(guard, false);
+}
+
+bool event_guard_fired(event_guard_t *guard)
+{
+    return atomic_load_explicit(&guard->fired, memory_order_relaxed) && atomic_exchange(&guard->fired, false);
+}

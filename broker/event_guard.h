@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Ends floods of subscriptions. libzmq 4.3.4 takes in all that a subscriber sends before any call on an XPUB
+ * returns (xpub_t::xread_activated): a few that send without end keep the loop in one call for as long as
+ * they like, and fill the memory. A thread of the guard's own looks whether the loop spent too much CPU time
+ * in one such call, and then closes every connection of the event socket, whose flood it is cannot be told.
+ * The others come back by themselves. */
+#ifndef KV_BROKER_EVENT_GUARD_H
+#define KV_BROKER_EVENT_GUARD_H
+
+#include "broker/endpoints.h"
+
+typedef struct event_guard event_guard_t;
+
+/* Guards the calling thread's calls on a socket bound to COUNT endpoints, with real ports; ENDPOINTS is
+ * borrowed. NULL where memory or threads are refused. */
+KV_MUST_USE event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count);
+void event_guard_destroy(event_guard_t **guard);
+
+/* Before and after a call of libzmq's on the socket. They do not nest. */
+void event_guard_enter(event_guard_t *guard);
+void event_guard_leave(event_guard_t *guard);
+
+/* Whether connections were closed since this was asked last. */
+KV_MUST_USE bool event_guard_fired(event_guard_t *guard);
+
+#endif
