@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "tests/support/chance.h"
 #include "tests/support/client_fixture.h"
 
 enum {
@@ -24,7 +25,7 @@ enum {
 typedef struct writer {
     const broker_process_t *broker;
     char name[24];
-    uint64_t random;
+    chance_t random;
     pthread_t thread;
 } writer_t;
 
@@ -40,14 +41,6 @@ typedef struct reader {
     pthread_t thread;
 } reader_t;
 
-static uint64_t next_random(uint64_t *random)
-{
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    return *random * UINT64_C(0x2545F4914F6CDD1D) >> 16;
-}
-
 static void *write_all(void *argument)
 {
     writer_t *writer = argument;
@@ -58,7 +51,7 @@ static void *write_all(void *argument)
     for (int i = 0; i < BATCHES; i++) {
         kvzmq_batch_t *batch = kvzmq_batch_new(conn);
         for (int j = 0; j < A_BATCH; j++) {
-            uint64_t number = next_random(&writer->random);
+            uint64_t number = chance_next(&writer->random);
             (void)snprintf(key, sizeof key, "k%03d", (int)(number % KEYS));
             (void)snprintf(value, sizeof value, "%llu", (unsigned long long)number);
             if (number / KEYS % 4 == 0)
@@ -168,22 +161,11 @@ static void assert_mirror(kvzmq_mirror_t *mirror, kvzmq_t *manager, const char *
     assert_true(equal);
 }
 
-static uint64_t pick_seed(void)
-{
-    const char *given = getenv("KV_SEED");
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
-                                  : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    printf("KV_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
 static void streams_and_mirrors__starved_and_stopped__are_whole_or_say_reset(void **state)
 {
     const broker_process_t *broker = *state;
     kvzmq_options_t connection = manager_options(broker);
-    uint64_t random = pick_seed() | 1;
+    chance_t random = chance_from(chance_seed());
     writer_t writers[WRITERS];
     reader_t readers[] = {{.client = NULL},
                           {.client = NULL, .initial = true},
@@ -201,7 +183,7 @@ static void streams_and_mirrors__starved_and_stopped__are_whole_or_say_reset(voi
         assert_int_equal(pthread_create(&readers[i].thread, NULL, read_all, &readers[i]), 0);
     }
     for (int i = 0; i < WRITERS; i++) {
-        writers[i] = (writer_t){.broker = broker, .random = next_random(&random) | 1};
+        writers[i] = (writer_t){.broker = broker, .random = chance_from(chance_next(&random))};
         (void)snprintf(writers[i].name, sizeof writers[i].name, "writer-%d", i);
         assert_int_equal(pthread_create(&writers[i].thread, NULL, write_all, &writers[i]), 0);
     }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "client/follow.h"
+#include "tests/support/chance.h"
 
 enum {
     SCHEDULES = 3000,
@@ -47,7 +48,7 @@ typedef struct message {
 } message_t;
 
 typedef struct sim {
-    uint64_t random;
+    chance_t random;
     const follow_config_t *config;
     /* the broker */
     int epoch;
@@ -82,22 +83,14 @@ typedef struct sim {
 
 /* ---- Chance ----------------------------------------------------------------------------------- */
 
-static uint64_t next_random(sim_t *sim)
-{
-    sim->random ^= sim->random << 13;
-    sim->random ^= sim->random >> 7;
-    sim->random ^= sim->random << 17;
-    return sim->random * UINT64_C(0x2545F4914F6CDD1D) >> 16;
-}
-
 static int pick(sim_t *sim, int count)
 {
-    return (int)(next_random(sim) % (uint64_t)count);
+    return (int)chance_below(&sim->random, (size_t)count);
 }
 
 static bool chance(sim_t *sim, unsigned percent)
 {
-    return next_random(sim) % 100 < percent;
+    return chance_hits(&sim->random, percent);
 }
 
 /* Trouble comes only while there is to be any. */
@@ -555,9 +548,9 @@ static bool is_whole(const sim_t *sim)
 
 static void run_schedule(uint64_t seed, const follow_config_t *config)
 {
-    sim_t sim = {.random = seed * 2 + 1, .config = config, .trouble = 1, .told_epoch = -1};
+    sim_t sim = {.random = chance_from(seed), .config = config, .trouble = 1, .told_epoch = -1};
     for (int i = 0; i < 10; i++)
-        (void)next_random(&sim);
+        (void)chance_next(&sim.random);
     sim.keep = 5 + (uint64_t)pick(&sim, 200);
     broker_begin(&sim);
     for (int changes = pick(&sim, 100); changes > 0; changes--)
@@ -584,21 +577,10 @@ static void run_schedule(uint64_t seed, const follow_config_t *config)
         free(sim.history[epoch]);
 }
 
-static uint64_t pick_seed(void)
-{
-    const char *given = getenv("KV_SEED");
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
-                                  : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    printf("KV_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
 static void run(const follow_config_t *config)
 {
     int schedules = getenv("KV_VALGRIND") != NULL ? SCHEDULES / VALGRIND_DIVISOR : SCHEDULES;
-    uint64_t seed = pick_seed();
+    uint64_t seed = chance_seed();
     for (int i = 0; i < schedules; i++)
         run_schedule(seed + (uint64_t)i, config);
 }

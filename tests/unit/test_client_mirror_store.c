@@ -11,6 +11,7 @@
 
 #include "client/mirror_store.h"
 #include "common/digest.h"
+#include "tests/support/chance.h"
 
 enum {
     OPERATIONS = 200000,
@@ -29,22 +30,14 @@ typedef struct cell {
 
 typedef struct model {
     mirror_store_t *store;
-    uint64_t random;
+    chance_t random;
     char keys[KEYS][16]; /* in order */
     cell_t cells[CLIENTS][KEYS];
 } model_t;
 
-static uint64_t next_random(model_t *model)
-{
-    model->random ^= model->random << 13;
-    model->random ^= model->random >> 7;
-    model->random ^= model->random << 17;
-    return model->random * UINT64_C(0x2545F4914F6CDD1D) >> 16;
-}
-
 static size_t pick(model_t *model, size_t count)
 {
-    return (size_t)(next_random(model) % count);
+    return chance_below(&model->random, count);
 }
 
 /* The value that a put of this revision had. */
@@ -146,24 +139,13 @@ static void operate(model_t *model, uint64_t revision)
     }
 }
 
-static uint64_t pick_seed(void)
-{
-    const char *given = getenv("KV_SEED");
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
-                                  : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    printf("KV_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
 static void store__random_operations__is_as_the_model(void **state)
 {
     (void)state;
     int operations = getenv("KV_VALGRIND") != NULL ? OPERATIONS / VALGRIND_DIVISOR : OPERATIONS;
     model_t *model = calloc(1, sizeof *model);
     assert_non_null(model);
-    model->random = pick_seed() | 1;
+    model->random = chance_from(chance_seed());
     model->store = mirror_store_new();
     assert_non_null(model->store);
     for (int k = 0; k < KEYS; k++)

@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "broker/engine.h"
+#include "tests/support/chance.h"
 
 enum {
     OPERATIONS = 1000000,
@@ -44,24 +45,16 @@ typedef struct model {
     model_store_t stores[STORES];
     uint64_t seq;
     int64_t now_ms;
-    uint64_t random;
+    chance_t random;
     const change_t *expected; /* the change that the call under way may make besides expiries */
     bool made;                /* it has */
 } model_t;
 
 /* ---- Chance ----------------------------------------------------------------------------------- */
 
-static uint64_t next_random(model_t *model)
-{
-    model->random ^= model->random << 13;
-    model->random ^= model->random >> 7;
-    model->random ^= model->random << 17;
-    return model->random * UINT64_C(0x2545F4914F6CDD1D) >> 16;
-}
-
 static size_t below(model_t *model, size_t limit)
 {
-    return (size_t)(next_random(model) % limit);
+    return chance_below(&model->random, limit);
 }
 
 static bool chance(model_t *model, unsigned percent)
@@ -455,23 +448,12 @@ static void do_something(model_t *model)
 
 /* ---- The run ---------------------------------------------------------------------------------- */
 
-static uint64_t pick_seed(void)
-{
-    const char *given = getenv("KV_SEED");
-    struct timespec now;
-    (void)timespec_get(&now, TIME_UTC);
-    uint64_t seed =
-        given != NULL ? strtoull(given, NULL, 10) : (uint64_t)now.tv_sec * 1000003 + (uint64_t)now.tv_nsec;
-    printf("KV_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
 static void engine__a_million_random_operations__agree_with_the_model(void **state)
 {
     (void)state;
     model_t *model = calloc(1, sizeof *model);
     assert_non_null(model);
-    model->random = pick_seed() | 1;
+    model->random = chance_from(chance_seed());
     model->now_ms = 1000;
     model->limits = (limits_t)LIMITS_DEFAULT;
     model->limits.keys_per_client = KEYS / 2;

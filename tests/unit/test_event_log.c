@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Claims about the log of events, and a random comparison with a plain model: all events ever appended. */
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "broker/event_log.h"
+#include "tests/support/chance.h"
 
 enum {
     EVENTS = 3000, /* appended in a round */
@@ -145,16 +143,6 @@ static void log__an_event_larger_than_the_log__empties_it_and_the_next_is_kept(v
 
 /* ---- Against a model -------------------------------------------------------------------------- */
 
-typedef struct chance {
-    uint64_t state;
-} chance_t;
-
-static uint64_t below(chance_t *chance, uint64_t bound)
-{
-    chance->state = chance->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (chance->state >> 33) % bound;
-}
-
 /* What was appended under a seq: sizes of the texts; their bytes follow from the seq. */
 typedef struct row {
     size_t sizes[5];
@@ -226,25 +214,26 @@ static void model_assert_bounds(const event_log_t *log, uint64_t newest, uint64_
 
 static void round_run(chance_t *chance)
 {
-    uint64_t keep = 1 + below(chance, below(chance, 2) ? 20 : 400);
-    size_t keep_bytes = 1024 + below(chance, below(chance, 2) ? 2000 : 100000);
-    size_t value_max = 1 + below(chance, TEXT_MAX);
+    uint64_t keep = 1 + chance_below(chance, chance_below(chance, 2) ? 20 : 400);
+    size_t keep_bytes = 1024 + chance_below(chance, chance_below(chance, 2) ? 2000 : 100000);
+    size_t value_max = 1 + chance_below(chance, TEXT_MAX);
     event_log_t *log = log_new(keep, keep_bytes);
     row_t *rows = calloc(EVENTS + 1, sizeof *rows);
     assert_non_null(rows);
     uint64_t before = 0;
     for (uint64_t seq = 1; seq <= EVENTS; seq++) {
         row_t *row = &rows[seq];
-        *row = (row_t){.sizes = {1 + below(chance, 20), below(chance, 30),
-                                 below(chance, 4) ? below(chance, value_max) : 0, below(chance, 20),
-                                 below(chance, 3) ? 0 : below(chance, 20)}};
+        *row = (row_t){.sizes = {1 + chance_below(chance, 20), chance_below(chance, 30),
+                                 chance_below(chance, 4) ? chance_below(chance, value_max) : 0,
+                                 chance_below(chance, 20),
+                                 chance_below(chance, 3) ? 0 : chance_below(chance, 20)}};
         model_append(log, seq, row);
         model_assert_bounds(log, seq, keep, keep_bytes, rows, before);
         before = event_log_oldest(log);
         if (before < seq) {
             model_assert_read(log, before + 1, &rows[before + 1]);
             model_assert_read(log, seq, row);
-            uint64_t any = before + 1 + below(chance, seq - before);
+            uint64_t any = before + 1 + chance_below(chance, seq - before);
             model_assert_read(log, any, &rows[any]);
         }
     }
@@ -257,10 +246,7 @@ static void round_run(chance_t *chance)
 static void log__random_events_and_bounds__are_as_in_a_plain_model(void **state)
 {
     (void)state;
-    const char *given = getenv("KV_SEED");
-    uint64_t seed = given && *given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("KV_SEED=%" PRIu64 "\n", seed);
-    chance_t chance = {seed};
+    chance_t chance = chance_from(chance_seed());
     int rounds = getenv("KV_VALGRIND") ? ROUNDS / 30 : ROUNDS;
     for (int i = 0; i < rounds; i++)
         round_run(&chance);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Chance for randomised tests: numbers that follow from a seed, which is printed and which KV_SEED repeats.
+ */
+#ifndef KV_TESTS_CHANCE_H
+#define KV_TESTS_CHANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct chance {
+    uint64_t state; /* never 0 */
+} chance_t;
+
+/* KV_SEED, where it is set, else the time; printed. */
+static inline uint64_t chance_seed(void)
+{
+    const char *given = getenv("KV_SEED");
+    struct timespec now;
+    (void)timespec_get(&now, TIME_UTC);
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
+                                  : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    printf("KV_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static inline chance_t chance_from(uint64_t seed)
+{
+    return (chance_t){seed * 2 + 1};
+}
+
+/* xorshift64*, its better bits. */
+static inline uint64_t chance_next(chance_t *chance)
+{
+    chance->state ^= chance->state << 13;
+    chance->state ^= chance->state >> 7;
+    chance->state ^= chance->state << 17;
+    return chance->state * UINT64_C(0x2545F4914F6CDD1D) >> 16;
+}
+
+static inline size_t chance_below(chance_t *chance, size_t limit)
+{
+    return (size_t)(chance_next(chance) % limit);
+}
+
+static inline bool chance_hits(chance_t *chance, unsigned percent)
+{
+    return chance_below(chance, 100) < percent;
+}
+
+#endif
