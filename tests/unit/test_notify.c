@@ -66,6 +66,29 @@ static void assert_pushed_in_order_up_to(const struct connection *peer, uint64_t
     assert_int_equal(previous->number, seq);
 }
 
+static void push__of_an_expiry_that_a_request_met__comes_behind_the_answer_to_its_payload(void **state)
+{
+    fixture_t *fixture = *state;
+    struct connection *lamp = &fixture->peers[0];
+    name_peers(fixture);
+    ask(fixture, lamp, "watch", "b", true);
+    ask(fixture, lamp, "put", "sst", "k", "v", 10);
+    uint64_t revision = lamp->got[0].number;
+    fixture->now_ms += 10;
+    lamp->count = 0;
+    buffer_t payload;
+    buffer_init(&payload, 4096);
+    request_add(&payload, 1, "get", "s", "k");
+    request_add(&payload, 2, "put", "ss", "k", "w");
+    payload_give(fixture, lamp, &payload);
+    hub_tick(fixture->hub, fixture->now_ms);
+    assert_int_equal(lamp->count, 3);
+    assert_int_equal(lamp->got[0].msgid, 1);
+    assert_int_equal(lamp->got[1].number, revision + 2); /* the put's */
+    assert_int_equal(lamp->got[2].kind, RPC_NOTIFICATION);
+    assert_int_equal(lamp->got[2].number, revision + 1);
+}
+
 static void watch_after__one_change_among_many_of_others__is_told_in_one_turn(void **state)
 {
     fixture_t *fixture = *state;
@@ -207,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NOTIFY_TEST(event__has_the_time_of_the_wall_clock__also_after_it_was_set),
         NOTIFY_TEST(event__of_a_clock_read_a_millisecond_apart__is_not_before_the_last),
+        NOTIFY_TEST(push__of_an_expiry_that_a_request_met__comes_behind_the_answer_to_its_payload),
         NOTIFY_TEST(watch_after__one_change_among_many_of_others__is_told_in_one_turn),
         NOTIFY_TEST(watch_after__more_changes_than_are_gone_back_over__are_all_told_in_order),
         NOTIFY_TEST(watcher__that_does_not_read__is_looked_at_every_20_ms_alone),
