@@ -3,7 +3,8 @@
 #include "client/cli/event_teller.h"
 
 enum {
-    LINE_MAX_BYTES = 16 * 1024 /* of a line for people: times, ids, a key of 1 KiB, two values cut short */
+    LINE_MAX_BYTES = 16 * 1024, /* of a line for people: times, ids, a key of 1 KiB, two values cut short */
+    BINARY_SHOWN_MAX = 64       /* bytes of a binary value that are of use to people; of more, the size is */
 };
 
 bool event_teller_init(event_teller_t *teller, bool whole)
@@ -110,10 +111,26 @@ static void line_add(buffer_t *line, const char *text)
     buffer_append(line, text, strlen(text));
 }
 
+static void line_add_size(buffer_t *line, uint64_t size)
+{
+    char text[48];
+    (void)snprintf(text, sizeof text, "<%llu bytes>", (unsigned long long)size);
+    line_add(line, text);
+}
+
+static void line_add_bytes(buffer_t *line, const known_value_t *value)
+{
+    const cell_t cell = cell_from_known(value);
+    if (value->bytes.size == 0)
+        line_add(line, "\"\"");
+    else if (value->binary && value->bytes.size > BINARY_SHOWN_MAX)
+        line_add_size(line, value->bytes.size);
+    else
+        cell_write_short(&cell, line);
+}
+
 static void line_add_value(buffer_t *line, const known_value_t *value)
 {
-    char size[48];
-    cell_t cell = cell_from_known(value);
     switch (value->state) {
     case KNOWN_NOT:
         line_add(line, "?");
@@ -122,13 +139,10 @@ static void line_add_value(buffer_t *line, const known_value_t *value)
         line_add(line, "<blank>");
         break;
     case KNOWN_VALUE:
-        if (value->bytes.size == 0)
-            line_add(line, "\"\"");
-        cell_write_short(&cell, line);
+        line_add_bytes(line, value);
         break;
     case KNOWN_SIZE:
-        snprintf(size, sizeof size, "<%llu bytes>", (unsigned long long)value->size);
-        line_add(line, size);
+        line_add_size(line, value->size);
         break;
     }
 }

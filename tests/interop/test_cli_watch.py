@@ -129,6 +129,16 @@ def test_watch__large_value__is_told_by_its_size(tool, client):
         assert "-> <100000 bytes>" in watch.lines[-2] and "<100000 bytes> -> small" in watch.lines[-1]
 
 
+def test_watch__binary_value__is_escaped_where_short_and_told_by_its_size_where_long(tool, client):
+    with Watch(tool, client.name, "--count", "2") as watch:
+        watch.wait("ready")
+        client.call("put", "a", b"\xff" * 64)
+        client.call("put", "a", b"\xff" * 65)
+        assert watch.ended() == 0
+        assert "-> " + r"\xff" * 64 + "  by" in watch.lines[-2]
+        assert r"\xff" * 64 + " -> <65 bytes>  by" in watch.lines[-1]
+
+
 # -- old values
 
 
