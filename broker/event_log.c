@@ -109,6 +109,7 @@ static uint8_t *text_put(uint8_t *to, bytes_t text)
 
 void event_log_append(event_log_t *log, const event_t *event)
 {
+    assert(event->seq == log->newest + 1);
     size_t size = record_size(event);
     if (size > log->capacity) {
         log->oldest = event->seq;

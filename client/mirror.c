@@ -38,7 +38,7 @@ typedef struct probe {
 struct kvzmq_mirror {
     watcher_t *watcher;        /* NULL where what was asked for is not valid */
     char *client;              /* NULL = all */
-    bool partial;              /* a prefix only */
+    buffer_t prefix;           /* of the keys that are mirrored; empty = all */
     pthread_mutex_t lock;      /* for all that follows */
     pthread_cond_t changed;    /* the position, or the state */
     mirror_store_t *store;     /* the copy */
@@ -187,11 +187,14 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
                                .tell = mirror_tell,
                                .ended = mirror_ended,
                                .context = made};
-    made->partial = prefix.size > 0;
     made->store = mirror_store_new();
     made->client = client != NULL ? strdup(client) : NULL;
     const char *problem = follow_config_problem(&config.follow);
-    bool whole = locks_init(made) && made->store != NULL && (client == NULL || made->client != NULL);
+    buffer_init(&made->prefix, LIMIT_KEY_MAX);
+    if (problem == NULL)
+        buffer_append(&made->prefix, prefix.data, prefix.size);
+    bool whole = locks_init(made) && made->store != NULL && !made->prefix.failed &&
+                 (client == NULL || made->client != NULL);
     if (whole && problem != NULL)
         mirror_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)
@@ -212,6 +215,7 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
     (void)pthread_cond_destroy(&gone->changed);
     (void)pthread_mutex_destroy(&gone->lock);
     free(gone->probe.notes);
+    buffer_release(&gone->prefix);
     free(gone->client);
     free(gone);
 }
@@ -266,13 +270,17 @@ kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq, int timeo
     return status;
 }
 
-/* Begins a reading call: with KVZMQ_OK the lock is held, and *STORE is which store is meant. */
-static kvzmq_status_t begin(kvzmq_mirror_t *mirror, const char **store)
+/* Says which store is meant. False where it is not mirrored. */
+static bool store_choose(const kvzmq_mirror_t *mirror, const char **store)
 {
     if (*store == NULL)
         *store = mirror->client;
-    if (*store == NULL)
-        return KVZMQ_INVALID_ARGUMENT;
+    return *store != NULL && (mirror->client == NULL || strcmp(*store, mirror->client) == 0);
+}
+
+/* Begins a reading call: with KVZMQ_OK the lock is held. */
+static kvzmq_status_t begin(kvzmq_mirror_t *mirror)
+{
     (void)pthread_mutex_lock(&mirror->lock);
     kvzmq_status_t status = mirror->failure;
     if (status == KVZMQ_OK && !mirror->ready)
@@ -299,7 +307,9 @@ kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store, kvzmq
                                 kvzmq_value_t *value, uint64_t *revision)
 {
     mirror_entry_t entry;
-    kvzmq_status_t status = begin(mirror, &store);
+    if (!store_choose(mirror, &store) || !bytes_starts_with(slice_bytes(key), buffer_bytes(&mirror->prefix)))
+        return KVZMQ_INVALID_ARGUMENT;
+    kvzmq_status_t status = begin(mirror);
     if (status != KVZMQ_OK)
         return status;
     if (!mirror_store_get(mirror->store, bytes_from_text(store), slice_bytes(key), &entry))
@@ -317,8 +327,7 @@ kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store, kvzmq
 kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after, kvzmq_value_t *store)
 {
     bytes_t client;
-    const char *any = ""; /* no store in particular */
-    kvzmq_status_t status = begin(mirror, &any);
+    kvzmq_status_t status = begin(mirror);
     if (status != KVZMQ_OK)
         return status;
     if (!mirror_store_next_client(mirror->store, bytes_from_text(after != NULL ? after : ""), &client))
@@ -388,10 +397,11 @@ kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, cons
     static const kvzmq_range_t whole = {{NULL, 0, false}, {NULL, 0, false}, 0};
     if (range == NULL)
         range = &whole;
-    if (range->limit > LIMIT_PAGE_ENTRIES || (range->prefix.size > 0 && range->prefix.data == NULL) ||
+    if (!store_choose(mirror, &store) || range->limit > LIMIT_PAGE_ENTRIES ||
+        (range->prefix.size > 0 && range->prefix.data == NULL) ||
         (range->after.size > 0 && range->after.data == NULL))
         return KVZMQ_INVALID_ARGUMENT;
-    kvzmq_status_t status = begin(mirror, &store);
+    kvzmq_status_t status = begin(mirror);
     if (status != KVZMQ_OK)
         return status;
     buffer_t bytes;
@@ -457,11 +467,9 @@ kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn, const 
     int64_t deadline = deadline_of(timeout_ms);
     kvzmq_digest_t digest = {0};
     bool same = false;
-    if (mirror->partial)
+    if (mirror->prefix.size > 0)
         return KVZMQ_FAILED_PRECONDITION;
-    if (store == NULL)
-        store = mirror->client;
-    if (store == NULL)
+    if (!store_choose(mirror, &store))
         return KVZMQ_INVALID_ARGUMENT;
     (void)pthread_mutex_lock(&mirror->lock);
     kvzmq_status_t status = probe_begin(mirror, bytes_from_text(store), deadline);

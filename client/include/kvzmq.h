@@ -680,8 +680,9 @@ typedef struct kvzmq_mirror kvzmq_mirror_t;
  * refused. Free with kvzmq_mirror_destroy.
  *
  * Every function on a mirror may be called by any thread, kvzmq_mirror_destroy apart. STORE is a client's id;
- * NULL = the one that is mirrored (not where all are: KVZMQ_INVALID_ARGUMENT). Any status that is final for a
- * watch is so for its mirror, and returned by all. */
+ * NULL = the one that is mirrored (not where all are). What is not mirrored, another store or a key without
+ * the prefix, is KVZMQ_INVALID_ARGUMENT. Any status that is final for a watch is so for its mirror, and
+ * returned by all. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection,
                                                              const char *client, kvzmq_slice_t prefix);
 /* As kvzmq_watch_destroy. */

@@ -145,6 +145,28 @@ static void stores__of_a_mirror_of_all__come_in_order(void **state)
     kvzmq_destroy(&ark);
 }
 
+static void mirror__of_one_store_and_a_prefix__does_not_answer_for_others(void **state)
+{
+    kvzmq_t *lamp = connect_named(*state, "lamp");
+    kvzmq_t *other = connect_named(*state, "other");
+    put(lamp, "config/a", "1");
+    put(lamp, "state/a", "1");
+    uint64_t seq = put(other, "config/a", "1");
+    kvzmq_mirror_t *mirror = mirror_new(*state, "lamp", "config/");
+    kvzmq_page_t *page = NULL;
+    wait_for(mirror, seq);
+    assert_int_equal(kvzmq_mirror_get(mirror, "lamp", kvzmq_text("config/a"), NULL, NULL), KVZMQ_OK);
+    assert_int_equal(kvzmq_mirror_get(mirror, NULL, kvzmq_text("config/b"), NULL, NULL), KVZMQ_ABSENT);
+    assert_int_equal(kvzmq_mirror_get(mirror, NULL, kvzmq_text("state/a"), NULL, NULL),
+                     KVZMQ_INVALID_ARGUMENT);
+    assert_int_equal(kvzmq_mirror_get(mirror, "other", kvzmq_text("config/a"), NULL, NULL),
+                     KVZMQ_INVALID_ARGUMENT);
+    assert_int_equal(kvzmq_mirror_list(mirror, "other", NULL, &page), KVZMQ_INVALID_ARGUMENT);
+    kvzmq_mirror_destroy(&mirror);
+    kvzmq_destroy(&lamp);
+    kvzmq_destroy(&other);
+}
+
 static void verify__while_the_store_changes_and_holds_large_values__is_equal(void **state)
 {
     enum { ROUNDS = 50, PUTS = 20, LARGE = 100000 };
@@ -251,6 +273,7 @@ int main(void)
         ON(setup_tcp, wait__for_another_clients_put__comes_with_the_position),
         ON(setup_tcp, list__of_a_mirror__pages_in_key_order),
         ON(setup_tcp, stores__of_a_mirror_of_all__come_in_order),
+        ON(setup_tcp, mirror__of_one_store_and_a_prefix__does_not_answer_for_others),
         ON(setup_tcp, verify__while_the_store_changes_and_holds_large_values__is_equal),
         ON(setup_tcp, verify__of_a_store_that_is_gone__is_equal),
         ON(setup_tcp, verify__of_a_prefix__cannot_be),
