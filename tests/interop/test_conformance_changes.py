@@ -468,5 +468,5 @@ def test_subscriptions__taken_back_or_not__count_to_1024():
             peer.subscribe(b"/")
             assert peer.message()[0] == b"/"
             peer.send_frame(b"\x00/")
-            peer.subscribe(b"/")
+            peer.subscribe(b"one more/")
             assert peer.closed(5.0)
