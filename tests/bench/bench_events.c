@@ -281,7 +281,7 @@ static void stopped_report(void)
     for (unsigned round = 0; round < bench.rounds; round++) {
         double figures[CASES][FIGURES];
         for (unsigned turn = 0; turn < CASES; turn++) {
-            unsigned which = (round + turn) % CASES;
+            unsigned which = (round + (round % 2 ? turn : CASES - turn)) % CASES; /* each order in turn */
             case_run(which, &fill, &load, figures[which], &got);
         }
         for (unsigned i = 0; i < CASES * FIGURES; i++) {
