@@ -48,13 +48,21 @@ static bool prepare(void *socket, const event_link_options_t *options)
            set_bytes(socket, ZMQ_PLAIN_PASSWORD, options->password) && subscribe(socket, options->client);
 }
 
+/* A broker's answer must not reach what is inside of the application (inproc). */
+static bool is_endpoint(kvzmq_slice_t endpoint)
+{
+    bytes_t text = bytes_of(endpoint.data, endpoint.size);
+    return endpoint.size <= EVENT_LINK_ENDPOINT_MAX && (bytes_starts_with(text, bytes_from_text("tcp://")) ||
+                                                        bytes_starts_with(text, bytes_from_text("ipc://")));
+}
+
 kvzmq_status_t event_link_new(void *context, const event_link_options_t *options, event_link_t **link)
 {
     char endpoint[EVENT_LINK_ENDPOINT_MAX + 1];
     bytes_t mechanism = bytes_of(options->mechanism.data, options->mechanism.size);
     if (!bytes_equal(mechanism, bytes_from_text("PLAIN")))
         return KVZMQ_UNIMPLEMENTED;
-    if (options->endpoint.size > EVENT_LINK_ENDPOINT_MAX)
+    if (!is_endpoint(options->endpoint))
         return KVZMQ_PROTOCOL;
     (void)snprintf(endpoint, sizeof endpoint, "%.*s", (int)options->endpoint.size, options->endpoint.data);
     event_link_t *made = calloc(1, sizeof *made);

@@ -72,13 +72,14 @@ typedef enum follow_want {
 /* Borrowed until the next call. */
 typedef struct follow_action {
     follow_want_t want;
-    int64_t until_ms;    /* MESSAGE, PAUSE */
-    const char *client;  /* LIST; REPLAY: NULL = all */
-    kvzmq_slice_t after; /* CLIENTS, LIST: size 0 = from the beginning */
-    uint64_t seq;        /* REPLAY */
-    const char *epoch;   /* REPLAY */
-    bool messages;       /* REPLAY: those that are there are to be passed on first, without waiting: what they
-                            are about is replayed, but they tell up to where */
+    int64_t until_ms;     /* MESSAGE, PAUSE */
+    const char *client;   /* LIST; TICKET, REPLAY: NULL = all */
+    kvzmq_slice_t prefix; /* LIST: of keys; size 0 = all */
+    kvzmq_slice_t after;  /* CLIENTS, LIST: size 0 = from the beginning */
+    uint64_t seq;         /* REPLAY */
+    const char *epoch;    /* REPLAY */
+    bool messages; /* REPLAY: those that are there are to be passed on first, without waiting: what they
+                      are about is replayed, but they tell up to where */
 } follow_action_t;
 
 void follow_next(const follow_t *follow, follow_action_t *action);
@@ -105,7 +106,7 @@ void follow_clients_end(follow_t *follow, bool more);
 void follow_listed(follow_t *follow, int64_t now_ms, uint64_t seq, bool more);
 /* There is no such client. */
 void follow_list_absent(follow_t *follow);
-/* False: it was not taken, and what follows is not wanted. */
+/* False: it was not taken, or does not come in order; what follows is not wanted. */
 KV_MUST_USE bool follow_row(follow_t *follow, const kvzmq_row_t *row);
 void follow_rows_end(follow_t *follow, int64_t now_ms);
 

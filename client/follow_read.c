@@ -84,6 +84,7 @@ void reading_next(const follow_t *follow, follow_action_t *action)
     case READ_LIST:
         action->want = FOLLOW_LIST;
         action->client = current(follow);
+        action->prefix = buffer_slice(&follow->prefix);
         if (reading->has_cursor)
             action->after = buffer_slice(&reading->cursor);
         return;
@@ -245,6 +246,8 @@ bool follow_row(follow_t *follow, const kvzmq_row_t *row)
                            .size = row->value.size,
                            .ttl_ms = row->ttl_ms,
                            .revision = row->revision};
+    if (reading->has_cursor && bytes_compare(slice_bytes(row->key), buffer_bytes(&reading->cursor)) <= 0)
+        return false;
     follow->announced = true;
     if (!follow_tell(follow, &entry))
         return false;

@@ -16,9 +16,10 @@
 #include <zmq.h>
 
 #include "client/event_link.h"
-#include "client/result.h"
+#include "client/follow_request.h"
 #include "common/clock.h"
 #include "common/rpc.h"
+#include "common/utf8.h"
 
 enum {
     KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives */
@@ -37,7 +38,6 @@ struct watcher {
     event_link_t *events;        /* NULL = none yet */
     follow_t *follow;            /* what to do */
     kvzmq_page_t *page;          /* listed last; NULL = none */
-    char *client;                /* NULL = all */
     int64_t kept_ms;             /* when the broker last answered, monotonic */
     kvzmq_status_t refused;      /* why the last event could not be completed; KVZMQ_OK = it could */
     kvzmq_status_t final;        /* why the thread ends; KVZMQ_OK = it does not */
@@ -87,13 +87,14 @@ static void fail_call(watcher_t *watcher, kvzmq_status_t status)
     fail(watcher, status, kvzmq_error(watcher->conn));
 }
 
-/* What is told last was not taken: because the thread ends, or because it could not be completed. */
-static void not_taken(watcher_t *watcher)
+/* What is told last was not taken: because the thread ends, or because it could not be completed, or for what
+ * OTHERWISE says. */
+static void not_taken(watcher_t *watcher, const char *otherwise)
 {
     if (watcher->refused != KVZMQ_OK)
         fail_call(watcher, watcher->refused);
     else if (!stopping(watcher))
-        fail(watcher, KVZMQ_NO_MEMORY, "no memory for an event");
+        fail(watcher, KVZMQ_NO_MEMORY, otherwise);
     watcher->refused = KVZMQ_OK;
 }
 
@@ -158,6 +159,8 @@ static bool tell(void *context, const kvzmq_event_t *event)
     watcher_t *watcher = context;
     kvzmq_event_t told = *event;
     kvzmq_value_t value = {0};
+    if (stopping(watcher)) /* a page of them may take long, where values are read */
+        return false;
     char client[256]; /* a request wants it as a text */
     if (watcher->config.large_values && event->kind == KVZMQ_EVENT_PUT && !event->has_value) {
         (void)snprintf(client, sizeof client, "%.*s", (int)event->client.size, event->client.data);
@@ -173,46 +176,20 @@ static bool tell(void *context, const kvzmq_event_t *event)
 
 /* ---- Requests ---------------------------------------------------------------------------------- */
 
-typedef struct ticket {
-    kvzmq_slice_t endpoint;
-    kvzmq_slice_t mechanism;
-    kvzmq_slice_t username;
-    kvzmq_slice_t password;
-    kvzmq_slice_t epoch;
-    uint64_t seq;
-    uint64_t oldest;
-} ticket_t;
-
-/* Asks for `events`. *RESULT is owned by the caller; *TICKET borrows from it. */
-static kvzmq_status_t ask_events(watcher_t *watcher, kvzmq_value_t *result, ticket_t *ticket)
+static const char *quote(kvzmq_slice_t foreign, char *out, size_t out_size)
 {
-    static const field_t fields[] = {
-        {"endpoint", FIELD_SLICE, offsetof(ticket_t, endpoint)},
-        {"mechanism", FIELD_SLICE, offsetof(ticket_t, mechanism)},
-        {"username", FIELD_SLICE, offsetof(ticket_t, username)},
-        {"password", FIELD_SLICE, offsetof(ticket_t, password)},
-        {"epoch", FIELD_SLICE, offsetof(ticket_t, epoch)},
-        {"seq", FIELD_UINT, offsetof(ticket_t, seq)},
-        {"oldest", FIELD_UINT, offsetof(ticket_t, oldest)},
-    };
-    size_t at = 0;
-    kvzmq_status_t status = kvzmq_call(watcher->conn, "events", (kvzmq_slice_t){0}, KVZMQ_READ, result);
-    *ticket = (ticket_t){0};
-    if (status != KVZMQ_OK)
-        return status;
-    bool read =
-        result_map(bytes_of(result->data, result->size), &at, fields, sizeof fields / sizeof *fields, ticket);
-    return read && ticket->endpoint.size > 0 && ticket->epoch.size > 0 ? KVZMQ_OK : KVZMQ_PROTOCOL;
+    return utf8_quote(bytes_of(foreign.data, foreign.size), out, out_size);
 }
 
 static void step_ticket(watcher_t *watcher, const follow_action_t *action)
 {
-    (void)action;
     kvzmq_value_t result = {0};
     ticket_t ticket;
     char text[300];
+    char endpoint[128];
+    char mechanism[32];
     event_link_destroy(&watcher->events);
-    kvzmq_status_t status = ask_events(watcher, &result, &ticket);
+    kvzmq_status_t status = ticket_ask(watcher->conn, &result, &ticket);
     if (status != KVZMQ_OK) {
         fail(watcher, status,
              status == KVZMQ_PROTOCOL ? "what events answers is not kvbroker's protocol"
@@ -224,15 +201,13 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
                                     .mechanism = ticket.mechanism,
                                     .username = ticket.username,
                                     .password = ticket.password,
-                                    .client = watcher->client,
+                                    .client = action->client,
                                     .receive_hwm = watcher->config.receive_hwm};
     status = event_link_new(watcher->zmq, &options, &watcher->events);
     if (status != KVZMQ_OK) {
-        (void)snprintf(text, sizeof text, "cannot connect to the events endpoint %.*s of %s (mechanism %.*s)",
-                       (int)(ticket.endpoint.size < 128 ? ticket.endpoint.size : 128), ticket.endpoint.data,
-                       kvzmq_endpoint(watcher->conn),
-                       (int)(ticket.mechanism.size < 16 ? ticket.mechanism.size : 16),
-                       ticket.mechanism.data != NULL ? ticket.mechanism.data : "");
+        (void)snprintf(text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %.100s",
+                       quote(ticket.endpoint, endpoint, sizeof endpoint),
+                       quote(ticket.mechanism, mechanism, sizeof mechanism), kvzmq_endpoint(watcher->conn));
         fail(watcher, status, text);
         goto cleanup;
     }
@@ -250,12 +225,18 @@ static void step_now(watcher_t *watcher, const follow_action_t *action)
     (void)action;
     kvzmq_value_t result = {0};
     ticket_t ticket;
-    kvzmq_status_t status = ask_events(watcher, &result, &ticket);
+    kvzmq_status_t status = ticket_ask(watcher->conn, &result, &ticket);
     if (status != KVZMQ_OK)
         fail_call(watcher, status);
     else if (session_holds(watcher))
         follow_now(watcher->follow, clock_monotonic_ms(), ticket.seq);
     kvzmq_value_release(&result);
+}
+
+/* Whether what is behind PAGE, if anything, can be asked for: else it would be asked for for ever. */
+static bool page_goes_on(const kvzmq_page_t *page)
+{
+    return !kvzmq_page_more(page) || kvzmq_page_count(page) > 0;
 }
 
 static void step_clients(watcher_t *watcher, const follow_action_t *action)
@@ -268,7 +249,7 @@ static void step_clients(watcher_t *watcher, const follow_action_t *action)
         fail_call(watcher, status);
         return;
     }
-    bool taken = true;
+    bool taken = page_goes_on(page);
     if (session_holds(watcher)) {
         while (taken && kvzmq_page_next_client(page, &client))
             taken = follow_client(watcher->follow, client.id, client.keys);
@@ -282,7 +263,7 @@ static void step_clients(watcher_t *watcher, const follow_action_t *action)
 
 static void step_list(watcher_t *watcher, const follow_action_t *action)
 {
-    kvzmq_range_t range = {.prefix = watcher->config.follow.prefix, .after = action->after};
+    kvzmq_range_t range = {.prefix = action->prefix, .after = action->after};
     kvzmq_page_destroy(&watcher->page);
     kvzmq_status_t status = kvzmq_list(watcher->conn, action->client, &range, &watcher->page);
     if (status != KVZMQ_OK && status != KVZMQ_NOT_FOUND)
@@ -291,6 +272,8 @@ static void step_list(watcher_t *watcher, const follow_action_t *action)
         return;
     else if (status == KVZMQ_NOT_FOUND)
         follow_list_absent(watcher->follow);
+    else if (!page_goes_on(watcher->page))
+        fail(watcher, KVZMQ_PROTOCOL, "list does not go on, although there is more: a fault of the broker");
     else
         follow_listed(watcher->follow, clock_monotonic_ms(), kvzmq_page_seq(watcher->page),
                       kvzmq_page_more(watcher->page));
@@ -306,7 +289,7 @@ static void step_rows(watcher_t *watcher, const follow_action_t *action)
     if (taken)
         follow_rows_end(watcher->follow, clock_monotonic_ms());
     else
-        not_taken(watcher);
+        not_taken(watcher, "what list answers is not in order, or there is no memory");
     kvzmq_page_destroy(&watcher->page);
 }
 
@@ -330,7 +313,7 @@ static void take_message(watcher_t *watcher, bytes_t payload)
             follow_sync(watcher->follow, now_ms, &sync);
     }
     if (watcher->refused != KVZMQ_OK)
-        not_taken(watcher);
+        not_taken(watcher, "no memory for an event");
 }
 
 /* Whether messages are what is waited for; anything else comes first. */
@@ -365,53 +348,18 @@ static unsigned take_messages(watcher_t *watcher)
 
 /* ---- Replay ------------------------------------------------------------------------------------ */
 
-/* `[after, {epoch, client}]` */
-static kvzmq_status_t ask_replay(watcher_t *watcher, const follow_action_t *action, kvzmq_value_t *result)
-{
-    buffer_t params;
-    buffer_init(&params, 1024);
-    rpc_write_array(&params, 2);
-    rpc_write_uint(&params, action->seq);
-    rpc_write_map(&params, action->client != NULL ? 2 : 1);
-    rpc_write_text(&params, "epoch");
-    rpc_write_text(&params, action->epoch);
-    if (action->client != NULL) {
-        rpc_write_text(&params, "client");
-        rpc_write_text(&params, action->client);
-    }
-    kvzmq_status_t status = KVZMQ_NO_MEMORY;
-    if (!params.failed)
-        status =
-            kvzmq_call(watcher->conn, "replay", kvzmq_binary(params.data, params.size), KVZMQ_READ, result);
-    buffer_release(&params);
-    return status;
-}
-
 /* Passes on what `replay` answered. False where it is not what the protocol says. */
 static bool take_replay(watcher_t *watcher, bytes_t body)
 {
-    typedef struct replay {
-        bytes_t events;
-        uint64_t seq;
-    } replay_t;
-    static const field_t fields[] = {
-        {"events", FIELD_BODY, offsetof(replay_t, events)},
-        {"seq", FIELD_UINT, offsetof(replay_t, seq)},
-    };
     replay_t replay;
-    rpc_value_t head;
-    size_t at = 0;
-    if (!result_map(body, &at, fields, sizeof fields / sizeof *fields, &replay))
+    kvzmq_event_t event;
+    if (!replay_read(body, &replay))
         return false;
-    at = 0;
-    if (!rpc_read_value(replay.events, &at, &head) || head.type != RPC_ARRAY)
-        return false;
-    for (uint32_t i = 0; i < head.as.count; i++) {
-        kvzmq_event_t event;
-        if (!event_read(replay.events, &at, &event))
+    while (replay.left > 0) {
+        if (!replay_next(&replay, &event))
             return false;
         if (!follow_replay_event(watcher->follow, &event)) {
-            not_taken(watcher);
+            not_taken(watcher, "no memory for an event");
             return true;
         }
     }
@@ -424,7 +372,7 @@ static void step_replay(watcher_t *watcher, const follow_action_t *action)
     kvzmq_value_t result = {0};
     if (action->messages)
         (void)take_messages(watcher);
-    kvzmq_status_t status = ask_replay(watcher, action, &result);
+    kvzmq_status_t status = replay_ask(watcher->conn, action, &result);
     if (status != KVZMQ_OK && status != KVZMQ_OUT_OF_RANGE)
         fail_call(watcher, status);
     else if (session_holds(watcher)) {
@@ -527,8 +475,6 @@ static void watcher_free(watcher_t *watcher)
     if (watcher->wake >= 0)
         (void)close(watcher->wake);
     (void)pthread_mutex_destroy(&watcher->counts_lock);
-    free((char *)(uintptr_t)watcher->config.follow.prefix.data);
-    free(watcher->client);
     free(watcher);
 }
 
@@ -542,19 +488,13 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     bool shared = given != NULL && given->size == sizeof *given && given->zmq_context != NULL;
     (void)pthread_mutex_init(&made->counts_lock, NULL);
     made->config = *config;
-    made->config.follow.prefix.data =
-        strndup(config->follow.prefix.size > 0 ? config->follow.prefix.data : "", config->follow.prefix.size);
     made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     made->owns_zmq = !shared;
     made->zmq = shared ? given->zmq_context : zmq_ctx_new();
-    if (config->follow.client != NULL)
-        made->client = strdup(config->follow.client);
     if (made->zmq != NULL)
         made->conn = connection_new(made->zmq, given);
     made->follow = follow_new(&config->follow, tell, made);
-    bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL &&
-                 made->config.follow.prefix.data != NULL &&
-                 (made->client != NULL || config->follow.client == NULL);
+    bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL;
     if (whole && thread_start(made))
         return true;
     watcher_free(made);

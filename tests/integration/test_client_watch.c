@@ -153,6 +153,24 @@ static void watch__with_a_prefix__tells_only_what_begins_with_it(void **state)
     kvzmq_destroy(&robot);
 }
 
+/* A zero byte is a character like others. */
+static void watch__with_a_prefix_that_has_a_zero_byte__begins_with_the_state_behind_it(void **state)
+{
+    kvzmq_watch_options_t options = watch_options("robot", true);
+    options.prefix = kvzmq_text_of("a\0bcdefgh", 9);
+    kvzmq_t *robot = connect_named(*state, "robot");
+    put(robot, "a", "1");
+    kvzmq_slice_t key = kvzmq_text_of("a\0bcdefghi", 10);
+    assert_ok(robot, kvzmq_put(robot, NULL, key, kvzmq_text("2"), NULL, NULL));
+    kvzmq_watch_t *watch = watch_new(*state, &options);
+    kvzmq_event_t entry = expect(watch, KVZMQ_EVENT_ENTRY);
+    assert_int_equal(entry.key.size, key.size);
+    assert_memory_equal(entry.key.data, key.data, key.size);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
 static void watch__resumed_where_another_ended__goes_on_without_hole_or_duplicate(void **state)
 {
     kvzmq_watch_options_t options = watch_options("robot", false);
@@ -458,6 +476,7 @@ int main(void)
         ON(setup_tcp, watch__of_one_store__tells_its_changes_as_they_were_made),
         ON(setup_tcp, watch__with_state__tells_entries_in_pages_then_ready_then_changes),
         ON(setup_tcp, watch__with_a_prefix__tells_only_what_begins_with_it),
+        ON(setup_tcp, watch__with_a_prefix_that_has_a_zero_byte__begins_with_the_state_behind_it),
         ON(setup_tcp, watch__resumed_where_another_ended__goes_on_without_hole_or_duplicate),
         ON(setup_tcp, watch__resumed_in_another_epoch__resets),
         ON(setup_ipc, watch__broker_killed_and_restarted__says_lost_again_reset_and_the_new_state),

@@ -26,6 +26,7 @@ typedef struct stream {
     FILE *output;
     bool anew;    /* the next READY begins it: there is no position to go on from, or a RESET was told */
     uint64_t seq; /* all told up to here */
+    char epoch[128];
 } stream_t;
 
 static _Noreturn void fail(const char *what, const char *why)
@@ -66,6 +67,7 @@ static void event_take(stream_t *stream, const kvzmq_event_t *event)
             fprintf(stream->output, "reset %" PRIu64 "\n", event->seq);
         stream->anew = false;
         stream->seq = event->seq;
+        snprintf(stream->epoch, sizeof stream->epoch, "%s", event->epoch.data);
         break;
     case KVZMQ_EVENT_POSITION:
         stream->seq = event->seq;
@@ -131,17 +133,21 @@ static uint64_t store_digest(kvzmq_mirror_t *mirror, const char *store)
 }
 
 /* Prints what there is, when the mirror has come as far as the stream. */
-static void result_print(kvzmq_watch_t *watch, kvzmq_mirror_t *mirror, uint64_t seq)
+static void result_print(kvzmq_watch_t *watch, kvzmq_mirror_t *mirror, const stream_t *stream)
 {
     kvzmq_watch_counts_t counts;
     char store[TEXT_MAX] = "";
     kvzmq_value_t next;
     kvzmq_watch_counts(watch, &counts);
-    kvzmq_status_t status = kvzmq_mirror_wait(mirror, seq, MIRROR_MS);
-    if (status != KVZMQ_OK)
-        fail("mirror", kvzmq_status_text(status));
-    printf("{\"seq\": %" PRIu64 ", \"replays\": %" PRIu64 ", \"begun\": %" PRIu64 ", \"digests\": {", seq,
-           counts.repairs, counts.tickets);
+    kvzmq_mirror_state_t state;
+    do { /* a number that it has may be of a broker before this one */
+        kvzmq_status_t status = kvzmq_mirror_wait(mirror, stream->seq, MIRROR_MS);
+        if (status != KVZMQ_OK)
+            fail("mirror", kvzmq_status_text(status));
+        kvzmq_mirror_state(mirror, &state);
+    } while (strcmp(state.position.epoch, stream->epoch) != 0 && poll(NULL, 0, LOOK_EVERY_MS) == 0);
+    printf("{\"seq\": %" PRIu64 ", \"replays\": %" PRIu64 ", \"begun\": %" PRIu64 ", \"digests\": {",
+           stream->seq, counts.repairs, counts.tickets);
     for (const char *comma = ""; kvzmq_mirror_next_store(mirror, store, &next) == KVZMQ_OK; comma = ", ") {
         snprintf(store, sizeof store, "%.*s", (int)next.size, (const char *)next.data);
         kvzmq_value_release(&next);
@@ -177,7 +183,7 @@ int main(int argc, char **argv)
     if (watch == NULL || mirror == NULL)
         fail("watch and mirror", "cannot be made");
     watch_run(watch, &stream);
-    result_print(watch, mirror, stream.seq);
+    result_print(watch, mirror, &stream);
     kvzmq_watch_destroy(&watch);
     kvzmq_mirror_destroy(&mirror);
     fclose(stream.output);

@@ -416,6 +416,22 @@ static void state__page_later_than_the_one_before__brings_that_up_to_date_first(
     follow_destroy(&fixture.follow);
 }
 
+static void state__rows_that_do_not_come_in_order__are_not_taken(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
+    ticket(&fixture, 0, 8, 0);
+    sync_at(&fixture, 0, 8);
+    follow_listed(fixture.follow, 0, 8, true);
+    row(&fixture, "k", 8);
+    assert_told(&fixture, "entry 8 a k");
+    const kvzmq_row_t again = {.key = kvzmq_text("k"), .value = kvzmq_text("v"), .revision = 8, .ttl_ms = -1};
+    assert_false(follow_row(fixture.follow, &again));
+    assert_told(&fixture, NULL);
+    follow_destroy(&fixture.follow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +455,7 @@ int main(void)
         cmocka_unit_test(resumed__in_reach__is_ready_where_it_was),
         cmocka_unit_test(resumed__before_the_oldest_or_beyond_the_newest__resets),
         cmocka_unit_test(state__page_later_than_the_one_before__brings_that_up_to_date_first),
+        cmocka_unit_test(state__rows_that_do_not_come_in_order__are_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A peer between clients and a broker that garbles some of the broker's answers while it is told to."""
+
+import threading
+
+import msgpack
+import zmq
+
+from kvtest import context, pack, unpack_all
+
+NONSENSE = (None, 0, 7, 2**64 - 1, "", "x", "x" * 3000, b"\xff", True, False, [], [[]], [None], {}, {"x": 1}, {7: 7}, 1.5)
+WHOLE = ("hello", "ping", "watch", "entry")  # of these only the whole result: a limit that is wrong is no nonsense
+
+
+def nonsense(chance):
+    return chance.choice(NONSENSE)
+
+
+def lie_about_page(chance, result, rows):
+    """A page that never ends, is not in order, or has no end where it should."""
+    kind = chance.randrange(4)
+    if kind == 0:
+        return {**result, rows: [], "more": True}
+    if kind == 1:
+        return {**result, rows: result[rows][::-1]}
+    if kind == 2:
+        return {**result, rows: result[rows] * 2, "more": True}
+    return {**result, rows: [*result[rows], nonsense(chance)]}
+
+
+def lie_about(method, result, chance):
+    kind = chance.randrange(4)
+    if method in WHOLE or not isinstance(result, dict) or kind == 0:
+        return nonsense(chance)
+    name = chance.choice(sorted(result))
+    if kind == 1:
+        return {key: value for key, value in result.items() if key != name}
+    if method == "events":
+        endpoint = chance.choice(("inproc://kvzmq", "tcp://", "tcp://nobody:x", "ipc://", "x" * 255, "x" * 400, "tcp://127.0.0.1:1"))
+        return {**result, "endpoint": endpoint} if kind == 2 else {**result, chance.choice(("username", "epoch")): nonsense(chance)}
+    for rows in ("entries", "clients", "events"):
+        if kind == 2 and isinstance(result.get(rows), list):
+            return lie_about_page(chance, result, rows)
+    return {**result, name: nonsense(chance)}
+
+
+class Liar:
+    def __init__(self, chance):
+        self.chance = chance
+        self.lies = False
+        self.told = 0  # lies
+        self.target = None
+        self.stopping = False
+        self.endpoint = "tcp://127.0.0.1:*"
+        self.front = None
+        self._listen()
+        self.behind = {}  # routing id: the socket to the broker
+        self.asked = {}  # (routing id, msgid): method
+        self.thread = threading.Thread(target=self._run)
+
+    def _listen(self):
+        if self.front:
+            self.front.close(0)
+        self.front = context().socket(zmq.ROUTER)
+        self.front.setsockopt(zmq.LINGER, 0)
+        while True:
+            try:
+                self.front.bind(self.endpoint)
+                break
+            except zmq.ZMQError as error:  # the one before closes in its own time
+                assert error.errno == zmq.EADDRINUSE
+        self.endpoint = self.front.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+
+    def aim(self, endpoint):
+        self.target = endpoint
+
+    def start(self):
+        self.thread.start()
+
+    def close(self):
+        self.stopping = True
+        if self.thread.ident:
+            self.thread.join()
+        for socket in (self.front, *self.behind.values()):
+            socket.close(0)
+
+    def _run(self):
+        target = self.target
+        while not self.stopping:
+            if target != self.target:  # another broker: all connections are gone
+                self._listen()
+                for socket in self.behind.values():
+                    socket.close(0)
+                self.behind.clear()
+                target = self.target
+            poller = zmq.Poller()
+            for socket in (self.front, *self.behind.values()):
+                poller.register(socket, zmq.POLLIN)
+            ready = dict(poller.poll(50))
+            for identity, socket in list(self.behind.items()):
+                if socket in ready:
+                    self.front.send_multipart([identity, self._answer(identity, socket.recv())])
+            if self.front in ready:
+                self._ask(*self.front.recv_multipart())
+
+    def _ask(self, identity, payload):
+        if identity not in self.behind:
+            socket = self.behind[identity] = context().socket(zmq.DEALER)
+            socket.setsockopt(zmq.LINGER, 0)
+            if not identity.startswith(b"\0"):
+                socket.setsockopt(zmq.ROUTING_ID, identity)
+            socket.connect(self.target)
+        for message in unpack_all(payload):
+            if message[0] == 0:
+                self.asked[identity, message[1]] = message[2] if message[2] != "manage" else message[3][1]
+        self.behind[identity].send(payload)
+
+    def _answer(self, identity, payload):
+        messages = unpack_all(payload)
+        methods = [self.asked.pop((identity, message[1]), None) for message in messages if message[0] == 1]
+        garbles = self.lies and methods and methods[0] not in (None, "auth") and messages[0][2] is None
+        if not garbles or self.chance.random() > 0.1:
+            return payload
+        self.told += 1
+        how = self.chance.random()
+        if how < 0.1:
+            return payload[:self.chance.randrange(len(payload))]
+        if how < 0.15:
+            return payload + payload
+        if how < 0.2:
+            return self.chance.randbytes(self.chance.randrange(64))
+        if how < 0.25:  # a result that says it is larger than anything
+            return msgpack.packb([1, messages[0][1], None])[:-1].replace(b"\x93", b"\x94", 1) + b"\xc0\xdd\xff\xff\xff\xff"
+        number, msgid, error, result = messages[0]
+        return pack([number, msgid, error, lie_about(methods[0], result, self.chance)])
