@@ -22,7 +22,8 @@
 #include "common/utf8.h"
 
 enum {
-    KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives */
+    KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives: at most */
+    KEEP_PARTS = 3,          /* of a session's time limit: in each there is one, where that is short */
     MESSAGES_AT_ONCE = 1000, /* taken from the event connection before anything else is looked at */
     THROTTLED_MAX_MS = 60000 /* waited at most where the broker says how long */
 };
@@ -106,10 +107,18 @@ static bool session_holds(watcher_t *watcher)
                           kvzmq_session(watcher->conn)->epoch);
 }
 
+/* Between signs of life. */
+static int keep_ms(const watcher_t *watcher)
+{
+    const kvzmq_session_t *session = kvzmq_session(watcher->conn);
+    uint64_t part_ms = session == NULL ? KEEP_MS : session->timeout_ms / KEEP_PARTS;
+    return part_ms < KEEP_MS ? (int)part_ms : KEEP_MS;
+}
+
 /* Sees to it that the broker hears of us from time to time, and we of it. */
 static void keep(watcher_t *watcher)
 {
-    if (clock_monotonic_ms() - watcher->kept_ms < KEEP_MS)
+    if (clock_monotonic_ms() - watcher->kept_ms < keep_ms(watcher))
         return;
     kvzmq_status_t status = kvzmq_ping(watcher->conn);
     if (status != KVZMQ_OK)
@@ -122,12 +131,12 @@ int watcher_wait(watcher_t *watcher)
 {
     if (stopping(watcher))
         return -1;
-    if (clock_monotonic_ms() - watcher->kept_ms >= KEEP_MS) {
+    if (clock_monotonic_ms() - watcher->kept_ms >= keep_ms(watcher)) {
         kvzmq_status_t status = kvzmq_ping(watcher->conn);
         (void)status; /* what comes of it is seen by the next request */
         watcher->kept_ms = clock_monotonic_ms();
     }
-    return KEEP_MS;
+    return keep_ms(watcher);
 }
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
@@ -393,8 +402,8 @@ static void step_message(watcher_t *watcher, const follow_action_t *action)
     if (taken > 0 || !wants_messages(watcher) || stopping(watcher))
         return;
     int64_t now_ms = clock_monotonic_ms();
-    int64_t keep_ms = watcher->kept_ms + KEEP_MS;
-    int64_t until_ms = action->until_ms < keep_ms ? action->until_ms : keep_ms;
+    int64_t due_ms = watcher->kept_ms + keep_ms(watcher);
+    int64_t until_ms = action->until_ms < due_ms ? action->until_ms : due_ms;
     if (!event_link_wait(watcher->events, watcher->wake, until_ms - now_ms))
         follow_quiet(watcher->follow, clock_monotonic_ms());
 }

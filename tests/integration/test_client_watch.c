@@ -378,6 +378,18 @@ static void watch__nobody_listens__says_lost_and_waits(void **state)
     kvzmq_watch_destroy(&watch);
 }
 
+static void watch__of_a_broker_with_little_patience__keeps_its_session(void **state)
+{
+    kvzmq_watch_t *watch = watch_new(*state, NULL);
+    kvzmq_event_t event;
+    kvzmq_watch_counts_t counts;
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    assert_int_equal(kvzmq_watch_next(watch, 2000, &event), KVZMQ_TIMEOUT);
+    kvzmq_watch_counts(watch, &counts);
+    assert_int_equal(counts.tickets, 1);
+    kvzmq_watch_destroy(&watch);
+}
+
 static void watch__options_not_initialised__is_invalid(void **state)
 {
     kvzmq_options_t connection = options_for(*state, NULL);
@@ -461,6 +473,13 @@ static void watch__signal_that_the_application_blocks__stays_pending(void **stat
     kvzmq_watch_destroy(&watch);
 }
 
+/* Sessions end soon. */
+static int setup_impatient(void **state)
+{
+    static const char *const options[] = {"session/timeout=0.4", NULL};
+    return setup_with(state, false, options);
+}
+
 /* A short log. */
 static int setup_short(void **state)
 {
@@ -487,6 +506,7 @@ int main(void)
         ON(setup_tcp, watch__of_a_client_that_comes_and_goes__tells_its_presence),
         ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),
         cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),
+        ON(setup_impatient, watch__of_a_broker_with_little_patience__keeps_its_session),
         ON(setup_tcp, watch__options_not_initialised__is_invalid),
         ON(setup_tcp, watch__of_what_nobody_can_be__is_invalid),
         ON(setup_tcp, watch__descriptor__is_readable_while_there_is_something),
