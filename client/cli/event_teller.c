@@ -111,6 +111,16 @@ static void line_add(buffer_t *line, const char *text)
     buffer_append(line, text, strlen(text));
 }
 
+/* To the millisecond: changes come close together. */
+static void line_add_time(buffer_t *line, uint64_t time_ms)
+{
+    char fraction[8];
+    const cell_t seconds = cell_of(CELL_TIME, time_ms);
+    (void)snprintf(fraction, sizeof fraction, ".%03u", (unsigned)(time_ms % 1000));
+    cell_write_short(&seconds, line);
+    line_add(line, fraction);
+}
+
 static void line_add_size(buffer_t *line, uint64_t size)
 {
     char text[48];
@@ -213,14 +223,13 @@ static void line_add_remark(buffer_t *line, const kvzmq_event_t *event)
 static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time_ms, const known_value_t *old)
 {
     const cell_t cells[] = {
-        cell_of(CELL_TIME, time_ms),
         cell_from_seq(event),
         cell_unless_empty(event->client),
         cell_word(kvzmq_event_kind_text(event->kind)),
     };
+    line_add_time(line, time_ms);
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        if (i > 0)
-            line_add(line, "  ");
+        line_add(line, "  ");
         cell_write_short(&cells[i], line);
     }
     if (event->key.data != NULL) {

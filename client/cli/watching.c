@@ -107,7 +107,8 @@ static void event_take(watching_t *watching, const kvzmq_event_t *event)
         watching->ready = watching->watch == NULL;
     if (event->kind <= KVZMQ_EVENT_OTHER && watching->ready && watching->left > 0)
         watching->left--;
-    if (watching->limited && watching->ready && watching->left == 0)
+    /* Behind a RESET there is a READY in any case. */
+    if (watching->limited && watching->ready && watching->left == 0 && event->kind != KVZMQ_EVENT_RESET)
         end(watching, KVZMQ_OK, "");
 }
 

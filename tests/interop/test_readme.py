@@ -40,7 +40,7 @@ def python_block(folder):
 
 def same_shape(text):
     """TEXT without what differs from run to run: times, numbers, and the epoch."""
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \d+", "TIME  SEQ", re.sub(r"epoch \S+", "EPOCH", text))
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  \d+", "TIME  SEQ", re.sub(r"epoch \S+", "EPOCH", text))
     return re.sub(r"by \d{5} ", "by NUMBER ", text)
 
 
