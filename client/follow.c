@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/limits.h"
+#include "common/utf8.h"
 
 static kvzmq_slice_t text_slice(const char *text)
 {
@@ -24,12 +25,14 @@ static void epoch_copy(char out[sizeof((kvzmq_position_t *)0)->epoch], const cha
 const char *follow_config_problem(const follow_config_t *config)
 {
     size_t id = config->client == NULL ? 1 : strlen(config->client);
-    if (id == 0 || id > LIMIT_NAME)
-        return "watch: no client has such an id, which has 1 to 200 bytes";
+    if (id == 0 || id > LIMIT_NAME || (config->client != NULL && strchr(config->client, '/') != NULL))
+        return "watch: no client has such an id, which has 1 to 200 bytes and no slash";
     if (config->prefix.size > 0 && config->prefix.data == NULL)
         return "watch: the prefix has a size but no data";
     if (config->prefix.size > LIMIT_KEY_MAX)
         return "watch: the prefix is longer than any key, which has 1,024 bytes at most";
+    if (!utf8_valid(bytes_of(config->prefix.data, config->prefix.size)))
+        return "watch: the prefix is not UTF-8, as every key is";
     return NULL;
 }
 

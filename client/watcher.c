@@ -39,6 +39,7 @@ struct watcher {
     event_link_t *events;        /* NULL = none yet */
     follow_t *follow;            /* what to do */
     kvzmq_page_t *page;          /* listed last; NULL = none */
+    bool anonymous;              /* it has no account to log in with */
     int64_t kept_ms;             /* when the broker last answered, monotonic */
     kvzmq_status_t refused;      /* why the last event could not be completed; KVZMQ_OK = it could */
     kvzmq_status_t final;        /* why the thread ends; KVZMQ_OK = it does not */
@@ -73,6 +74,8 @@ static void fail(watcher_t *watcher, kvzmq_status_t status, const char *text)
 {
     uint64_t wait_ms = 0;
     if (is_final(status)) {
+        if (status == KVZMQ_PERMISSION_DENIED && watcher->anonymous)
+            text = "a watch is for managers, and logs in by itself: give it an account (user, password)";
         watcher->final = status;
         watcher->config.ended(watcher->config.context, status, text);
         return;
@@ -498,6 +501,7 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     (void)pthread_mutex_init(&made->counts_lock, NULL);
     made->config = *config;
     made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    made->anonymous = given == NULL || given->size != sizeof *given || given->user == NULL;
     made->owns_zmq = !shared;
     made->zmq = shared ? given->zmq_context : zmq_ctx_new();
     if (made->zmq != NULL)

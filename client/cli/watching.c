@@ -279,8 +279,8 @@ outcome_t watching_fail(cli_t *cli, kvzmq_status_t status, const char *error)
     return cli_fail_with(
         cli, status,
         alone ? "watch and verify are for managers: log in with -u USER (anybody may watch --own)"
-              : "watch and verify are for managers, and have a session of their own, which logs "
-                "in as this one did: auth USER first (anybody may watch --own)");
+              : "watch and verify are for managers, and log in by themselves: auth USER first "
+                "(anybody may watch --own)");
 }
 
 outcome_t watching_end(const watching_t *watching)

@@ -617,10 +617,10 @@ static inline void kvzmq_watch_options_init(kvzmq_watch_options_t *options)
 }
 
 /* Begins to watch, in a thread of its own with a connection of its own: CONNECTION's endpoint, user, password
- * and name count (a watch needs an account, or a name that is a manager); its notice is not used, its
- * `interrupted` only by kvzmq_watch_next. WATCH may be NULL. Both are copied. Does not wait: whatever goes
- * wrong is told by kvzmq_watch_next. NULL where memory, a thread or descriptors are refused. Free with
- * kvzmq_watch_destroy.
+ * and name count (a watch needs an account, or a name that is a manager: a role that another session was
+ * given does not count here); its notice is not used, its `interrupted` only by kvzmq_watch_next. WATCH may
+ * be NULL. Both are copied. Does not wait: whatever goes wrong is told by kvzmq_watch_next. NULL where
+ * memory, a thread or descriptors are refused. Free with kvzmq_watch_destroy.
  *
  * The stream. What kvzmq_watch_next hands out is one ordered stream:
  *   ENTRY ... READY   with `initial`: the state. Until READY, puts, dels, expires and drops may come between

@@ -359,7 +359,7 @@ static void watch__of_a_guest__ends_with_permission_denied(void **state)
     kvzmq_event_t event;
     assert_non_null(watch);
     assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED);
-    assert_int_not_equal(strlen(kvzmq_watch_error(watch)), 0);
+    assert_non_null(strstr(kvzmq_watch_error(watch), "give it an account"));
     assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED); /* and stays so */
     kvzmq_watch_destroy(&watch);
 }
@@ -407,9 +407,11 @@ static void watch__of_what_nobody_can_be__is_invalid(void **state)
     memset(long_text, 'x', sizeof long_text - 1);
     const kvzmq_watch_options_t cases[] = {
         {.size = sizeof cases[0], .client = ""},
+        {.size = sizeof cases[0], .client = "robot/1"},
         {.size = sizeof cases[0], .client = long_text + sizeof long_text - 1 - (LIMIT_NAME + 1)},
         {.size = sizeof cases[0], .prefix = {long_text, LIMIT_KEY_MAX + 1, false}},
         {.size = sizeof cases[0], .prefix = {NULL, 1, false}},
+        {.size = sizeof cases[0], .prefix = {"\xff", 1, false}},
     };
     kvzmq_options_t connection = options_for(*state, NULL);
     connection.user = BROKER_USER;

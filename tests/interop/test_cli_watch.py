@@ -301,7 +301,7 @@ def test_watch__session_that_another_manager_promoted__says_that_a_watch_needs_a
         manager.call("manage", "typist", "put", "a", "1", {"create": True})
         assert running.type(f"manage {own} list")  # it is a manager's
         running.press(command + "\n")
-        running.wait("PERMISSION_DENIED: .* a session of their own, .* auth USER first")
+        running.wait("PERMISSION_DENIED: watch and verify .* log in by themselves: auth USER first")
         running.wait("> $")
         assert running.leave() == 0
 
