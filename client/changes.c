@@ -99,6 +99,13 @@ kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
     return KVZMQ_OK;
 }
 
+/* What is pushed from here on has a hole before it: only a new session will bring it again, whole. */
+static void changes_break(kvzmq_t *conn, bool *why)
+{
+    *why = true;
+    conn->changes.armed = false;
+}
+
 void changes_take(kvzmq_t *conn, bytes_t params)
 {
     changes_t *changes = &conn->changes;
@@ -106,7 +113,7 @@ void changes_take(kvzmq_t *conn, bytes_t params)
     if (changes->changed == NULL || !changes->armed)
         return;
     if (!event_read_params(params, &event)) {
-        conn->garbled = true;
+        changes_break(conn, &conn->garbled);
         return;
     }
     if (event.seq <= changes->position.seq)
@@ -114,7 +121,7 @@ void changes_take(kvzmq_t *conn, bytes_t params)
     event.epoch = kvzmq_text(conn->session.epoch);
     event_copy_t *copy = event_copy_new(&event); /* whose texts end with zeros */
     if (copy == NULL) {
-        conn->ended = true; /* a new session will bring it again */
+        changes_break(conn, &conn->ended);
         return;
     }
     changes->position.seq = event.seq;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What libkvzmq makes of a peer that goes in the middle of a request, or does not keep to the protocol. */
+#include "common/rpc.h"
 #include "tests/support/client_fixture.h"
 #include "tests/support/fake_broker.h"
 
@@ -292,6 +293,60 @@ static void batch__connection_breaks__each_request_is_answered_by_what_it_was(vo
     end(conn, &fake);
 }
 
+/* A push of a put of `k`. */
+static void write_changed(buffer_t *out, uint64_t seq)
+{
+    static const char *const nils[] = {"prev",     "time_ms", "size", "ttl_ms",
+                                       "revision", "by",      "user", "value"};
+    rpc_write_notification(out, bytes_from_text("changed"));
+    rpc_write_array(out, 1);
+    rpc_write_map(out, 4 + COUNT(nils));
+    rpc_write_text(out, "seq");
+    rpc_write_uint(out, seq);
+    rpc_write_text(out, "kind");
+    rpc_write_text(out, "put");
+    rpc_write_text(out, "client");
+    rpc_write_text(out, "lamp");
+    rpc_write_text(out, "key");
+    rpc_write_text(out, "k");
+    for (size_t i = 0; i < COUNT(nils); i++) {
+        rpc_write_text(out, nils[i]);
+        rpc_write_nil(out);
+    }
+}
+
+static void count_changes(void *context, const kvzmq_event_t *event)
+{
+    unsigned *count = context;
+    assert_int_equal(event->kind, KVZMQ_EVENT_PUT);
+    (*count)++;
+}
+
+static void changed__not_of_the_protocol__is_no_hole_that_a_later_one_hides(void **state)
+{
+    (void)state;
+    unsigned count = 0;
+    kvzmq_position_t position;
+    buffer_t pushes;
+    buffer_init(&pushes, 4096);
+    write_changed(&pushes, 6);
+    rpc_write_notification(&pushes, bytes_from_text("changed"));
+    rpc_write_array(&pushes, 0);
+    write_changed(&pushes, 8);
+    assert_false(pushes.failed);
+    const fake_step_t steps[] = {{"watch", FAKE_RESULT, BYTES("\x05")},
+                                 {"ping", FAKE_RAW, (const char *)pushes.data, pushes.size}};
+    fake_broker_t fake;
+    kvzmq_t *conn = conn_to_fake(&fake, steps, COUNT(steps), NULL);
+    assert_ok(conn, kvzmq_on_change(conn, count_changes, &count, NULL));
+    assert_status(conn, KVZMQ_PROTOCOL, kvzmq_ping(conn));
+    assert_int_equal(count, 1);
+    assert_true(kvzmq_change_position(conn, &position));
+    assert_int_equal(position.seq, 6);
+    end(conn, &fake);
+    buffer_release(&pushes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +365,7 @@ int main(void)
         cmocka_unit_test(batch__answered_as_a_whole__gives_that_error_to_each),
         cmocka_unit_test(batch__answered_in_part__tells_the_rest),
         cmocka_unit_test(batch__connection_breaks__each_request_is_answered_by_what_it_was),
+        cmocka_unit_test(changed__not_of_the_protocol__is_no_hole_that_a_later_one_hides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
