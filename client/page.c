@@ -36,7 +36,7 @@ static bool read_list_row(bytes_t body, size_t *at, void *row)
     kvzmq_row_t *read = row;
     rpc_value_t head;
     return rpc_read_value(body, at, &head) && head.type == RPC_ARRAY && head.as.count == 4 &&
-           result_field(body, at, FIELD_SLICE, &read->key) &&
+           result_field(body, at, FIELD_SLICE, &read->key) && read->key.data != NULL &&
            result_field(body, at, FIELD_SLICE, &read->value) && read->value.data != NULL &&
            result_field(body, at, FIELD_UINT, &read->revision) &&
            result_field(body, at, FIELD_TTL, &read->ttl_ms);

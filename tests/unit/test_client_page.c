@@ -173,13 +173,23 @@ static void page__that_declares_rows_it_has_not__allocates_none(void **state)
     assert_null(page);
 }
 
+static void page__of_a_row_without_a_key__is_refused(void **state)
+{
+    (void)state;
+    static const char rows[] = "\x83\xa7"
+                               "entries\x91\x94\xc0\xa1v\x03\xc0\xa4more\xc2\xa3seq\x05";
+    kvzmq_page_t *page = NULL;
+    assert_int_equal(page_new(PAGE_LIST, bytes_of(rows, sizeof rows - 1), &page), KVZMQ_PROTOCOL);
+    assert_null(page);
+}
+
 /* Reads all there is to read, for the sanitizers. */
 static size_t walk(kvzmq_page_t *page)
 {
     kvzmq_row_t row;
     size_t sum = 0;
     while (kvzmq_page_next(page, &row)) {
-        assert_int_equal(row.key.data == NULL ? 0 : row.key.data[row.key.size], 0);
+        assert_int_equal(row.key.data[row.key.size], 0);
         assert_int_equal(row.value.data[row.value.size], 0);
         sum += row.key.size + row.value.size;
     }
@@ -224,6 +234,7 @@ int main(void)
         cmocka_unit_test_teardown(page__cut_anywhere__is_refused, exact_release),
         cmocka_unit_test(page__of_more_rows_than_any_page_has__is_refused),
         cmocka_unit_test(page__that_declares_rows_it_has_not__allocates_none),
+        cmocka_unit_test(page__of_a_row_without_a_key__is_refused),
         cmocka_unit_test(page__of_changed_bytes__is_a_page_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
