@@ -13,9 +13,9 @@
 #include "common/clock.h"
 
 enum {
-    CALL_MS = 50, /* CPU time: a call that takes more is a flood */
-    LOOK_MS = 25, /* between looks at the guarded thread */
-    IDLE_MS = 250 /* the same, where it did nothing */
+    CALL_MS = 200, /* CPU time: a call that takes more is a flood, and not a great subscriber that leaves */
+    LOOK_MS = 50,  /* between looks at the guarded thread */
+    IDLE_MS = 250  /* the same, where it did nothing */
 };
 
 struct event_guard {
