@@ -637,7 +637,8 @@ static inline void kvzmq_watch_options_init(kvzmq_watch_options_t *options)
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection,
                                                            const kvzmq_watch_options_t *watch);
 
-/* Ends the thread, which takes as long as a call under way (connection's call_ms at most), and frees it.
+/* Ends the thread, which takes as long as a call under way and its goodbye (each connection's call_ms at
+ * most, with a broker that hangs), and frees it.
  * *WATCH may be NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
 
