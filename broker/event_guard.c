@@ -20,9 +20,10 @@ enum {
 
 struct event_guard {
     pthread_t thread;
-    pthread_mutex_t lock;             /* for `stop` */
-    pthread_cond_t stopping;          /* it was set */
+    pthread_mutex_t lock;             /* for `stop` and `resting` */
+    pthread_cond_t news;              /* one of them has changed */
     bool stop;                        /* the thread is to end */
+    bool resting;                     /* there is nothing to guard; changed by the guarded thread alone */
     clockid_t clock;                  /* CPU time of the guarded thread */
     atomic_uint_fast64_t calls;       /* entered and left: odd = in a call */
     atomic_bool fired;                /* connections were closed */
@@ -51,14 +52,17 @@ static int64_t spent_ms(const event_guard_t *guard)
     return (int64_t)spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
 }
 
-/* Waits, unless the thread is to end. Returns whether it is not. */
+/* Waits, for as long as there is nothing to guard too, unless the thread is to end. Returns whether it is
+ * not. */
 static bool pause_ms(event_guard_t *guard, int64_t pause)
 {
+    pthread_mutex_lock(&guard->lock);
+    while (guard->resting && !guard->stop)
+        pthread_cond_wait(&guard->news, &guard->lock);
     int64_t until_ms = clock_monotonic_ms() + pause;
     const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    pthread_mutex_lock(&guard->lock);
     if (!guard->stop)
-        pthread_cond_timedwait(&guard->stopping, &guard->lock, &until);
+        pthread_cond_timedwait(&guard->news, &guard->lock, &until);
     bool stop = guard->stop;
     pthread_mutex_unlock(&guard->lock);
     return !stop;
@@ -94,7 +98,7 @@ static bool locks_init(event_guard_t *guard)
     if (pthread_condattr_init(&attributes) != 0)
         return false;
     bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&guard->stopping, &attributes) == 0;
+                pthread_cond_init(&guard->news, &attributes) == 0;
     pthread_condattr_destroy(&attributes);
     return made && pthread_mutex_init(&guard->lock, NULL) == 0;
 }
@@ -106,6 +110,7 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
         return NULL;
     guard->endpoints = endpoints;
     guard->count = count;
+    guard->resting = true;
     if (locks_init(guard) && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
         pthread_create(&guard->thread, NULL, run, guard) == 0)
         return guard;
@@ -120,13 +125,23 @@ void event_guard_destroy(event_guard_t **self)
         return;
     pthread_mutex_lock(&guard->lock);
     guard->stop = true;
-    pthread_cond_signal(&guard->stopping);
+    pthread_cond_signal(&guard->news);
     pthread_mutex_unlock(&guard->lock);
     pthread_join(guard->thread, NULL);
-    pthread_cond_destroy(&guard->stopping);
+    pthread_cond_destroy(&guard->news);
     pthread_mutex_destroy(&guard->lock);
     free(guard);
     *self = NULL;
+}
+
+void event_guard_rest(event_guard_t *guard, bool rest)
+{
+    if (guard->resting == rest)
+        return;
+    pthread_mutex_lock(&guard->lock);
+    guard->resting = rest;
+    pthread_cond_signal(&guard->news);
+    pthread_mutex_unlock(&guard->lock);
 }
 
 static void calls_count(event_guard_t *guard, bool begun)

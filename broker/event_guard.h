@@ -16,6 +16,9 @@ typedef struct event_guard event_guard_t;
 KV_MUST_USE event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count);
 void event_guard_destroy(event_guard_t **guard);
 
+/* Whether there is nothing to guard: its thread sleeps then. At first there is not. By the guarded thread. */
+void event_guard_rest(event_guard_t *guard, bool rest);
+
 /* Before and after a call of libzmq's on the socket. They do not nest. */
 void event_guard_enter(event_guard_t *guard);
 void event_guard_leave(event_guard_t *guard);

@@ -157,6 +157,7 @@ static void monitor_drain(event_socket_t *events)
         events->open -= subscriber->open;
         *subscriber = (subscriber_t){.open = accepted, .since = events->drains};
     }
+    event_guard_rest(events->guard, events->open == 0);
 }
 
 /* Closes a connection under its peer, once: what it sent before is read still. */
