@@ -212,6 +212,36 @@ def test_after__a_session_that_comes_back__learns_what_it_missed(broker):
             assert nothing_pushed(again)
 
 
+def test_after_0__in_a_store_s_first_life__tells_all_of_it(pair):
+    first, second, _ = pair
+    revisions = [second.call("put", "k", f"{number}") for number in range(10)]
+    for _ in revisions:
+        changed(first)
+    first.call("watch", True, {"after": 0})
+    assert [changed(first)["seq"] for _ in revisions] == revisions
+    assert nothing_pushed(first)
+
+
+def test_after__of_an_empty_store_that_was_dropped_and_came_back__goes_on(broker):
+    with broker.client("empty/1") as client, broker.manager() as manager:
+        seen = client.call("watch", True)
+        client.call("bye")
+        with broker.client("empty/2") as again:
+            assert again.call("watch", True, {"after": seen}) > seen
+            manager.call("manage", "empty", "put", "k", "v")
+            assert changed(again)["value"] == "v"
+            assert nothing_pushed(again)
+
+
+def test_after__more_events_before_the_store_began_than_are_looked_at__is_out_of_range():
+    with Broker() as broker, broker.client("busy") as busy, broker.client("new") as new:
+        for _ in range(6):
+            last = busy.batch(*[("put", "k", "v")] * 4000)[-1]
+        assert out_of_range(new, True, {"after": 0}) == last
+        assert out_of_range(new, True, {"after": last - 20000}) == last
+        new.call("watch", True, {"after": last - 19999})
+
+
 def test_after__out_of_range__as_for_replay():
     with Broker(options={"events/keep": 10}) as broker, broker.client("lamp/1") as client:
         now = client.call("watch", True)
