@@ -201,6 +201,8 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     more |= notify_tick(hub); /* behind all that changes stores: it ends who could not be told */
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);
+    if (hub->cut_due)
+        notify_cut(hub);
     if (hub->sweep_ms <= now_ms)
         notify_sweep(hub);
     registry_review_noted(hub->registry);

@@ -71,6 +71,7 @@ struct hub {
     session_t *acting; /* whose payload runs */
     int64_t sync_ms;   /* monotonic: when the next sync is due */
     int64_t held_ms;   /* monotonic: when those of LAG_HELD are looked at again */
+    bool cut_due;      /* tickets went void with their sessions: notify_cut has work */
     int64_t sweep_ms;  /* monotonic: when notify_sweep is due */
     registry_t *registry;
     accounts_t *accounts;

@@ -268,9 +268,19 @@ void notify_dismiss(session_t *session, bool strict)
     if (!session->ticket)
         return;
     tickets_void(hub->tickets, &session->ticket);
-    hub->ops->cut_events(hub->context, strict);
-    if (!strict && hub->sweep_ms == INT64_MAX)
+    if (strict) {
+        hub->ops->cut_events(hub->context, true);
+        return;
+    }
+    hub->cut_due = true; /* once for all that end in a turn: it looks at every connection */
+    if (hub->sweep_ms == INT64_MAX)
         hub->sweep_ms = hub->now_ms + SWEEP_MS;
+}
+
+void notify_cut(hub_t *hub)
+{
+    hub->cut_due = false;
+    hub->ops->cut_events(hub->context, false);
 }
 
 void notify_sweep(hub_t *hub)

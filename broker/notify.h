@@ -26,8 +26,11 @@ bool notify_tick(hub_t *hub);
 /* Publishes a sync where anybody may hear it, and plans the next one. */
 void notify_sync(hub_t *hub);
 
-/* SESSION is no manager any more, or ends: its ticket is void, its event connections are cut. */
+/* SESSION is no manager any more, or ends: its ticket is void. Its event connections are cut, STRICT (so are
+ * those that did not subscribe yet) at once, else by notify_cut and notify_sweep. */
 void notify_dismiss(session_t *session, bool strict);
+/* Closes the event connections of sessions that ended: at the end of a turn, where hub_t.cut_due. */
+void notify_cut(hub_t *hub);
 /* Closes the event connections that may be under a ticket that went void and did not subscribe: due at
  * hub_t.sweep_ms. */
 void notify_sweep(hub_t *hub);

@@ -20,6 +20,7 @@ enum {
     UNTAKEN_MS = 30000,    /* a peer's system that takes no byte for so long is gone */
     ENVELOPE_BYTES = 4096, /* of an envelope, lengths included */
     TRIM_BYTES = 65536,    /* unused memory of an answer that is given back before it is sent */
+    PUSH_BYTES = 1 << 20,  /* of what a peer did not take: with more, pushes to it wait in the log */
     MESSAGE_COST = 128     /* bytes that libzmq holds for a message beside its content, about */
 };
 
@@ -292,5 +293,6 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
 
 bool request_socket_congested(const request_socket_t *requests, const connection_t *connection)
 {
-    return atomic_load(&connection->outlet->bytes) > requests->settings->limits.outstanding / 2;
+    uint64_t half = requests->settings->limits.outstanding / 2;
+    return atomic_load(&connection->outlet->bytes) > (half < PUSH_BYTES ? half : PUSH_BYTES);
 }
