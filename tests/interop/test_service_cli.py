@@ -8,7 +8,6 @@ import os
 import pathlib
 import pty
 import re
-import select
 import signal
 import subprocess
 import termios
@@ -131,9 +130,8 @@ class Terminal:
 
     def read(self, seconds):
         """Takes what is shown within SECONDS. Returns whether there was something."""
-        ready, _, _ = select.select([self.terminal], [], [], seconds)
         try:
-            text = os.read(self.terminal, 4096).decode() if ready else ""
+            text = os.read(self.terminal, 4096).decode() if kvtest.readable(self.terminal, seconds) else ""
         except OSError:  # the program has ended, and all was read
             text = ""
         self.shown += text

@@ -6,7 +6,6 @@ import contextlib
 import random
 import resource
 import secrets
-import select
 import socket
 import struct
 import threading
@@ -14,7 +13,7 @@ import time
 
 import pytest
 
-from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, unpack_all, wait_until
+from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, readable, unpack_all, wait_until
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
 
 PART = 10 if SANITIZED else 1
@@ -71,7 +70,7 @@ class Opening(RawSubscriber):
 
     def wait_welcome(self):
         """Or for its end, or that nothing comes for a while."""
-        while b"\x07WELCOME" not in self.data and select.select([self.socket], [], [], self.patience)[0] and not self.drain():
+        while b"\x07WELCOME" not in self.data and readable(self.socket, self.patience) and not self.drain():
             pass
 
     def drain(self):
@@ -563,7 +562,7 @@ def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
             with RawSubscriber(ticket) as peer:
                 peer.subscribe(b"l" * 256)
                 peer.subscribe(b"lamp/")
-                wait_until(lambda: lamp.call("put", "k", "v") and readable(peer), what="an event")
+                wait_until(lambda: lamp.call("put", "k", "v") and readable(peer.socket), what="an event")
                 assert peer.message()[0] == b"lamp/"
             for size in (257, 400, 511, 512, 600, 65536):
                 with RawSubscriber(ticket) as peer:
@@ -572,10 +571,6 @@ def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
                     assert peer.closed(5.0)
 
         assert_undisturbed(broker, manager, subscribe)
-
-
-def readable(peer):
-    return select.select([peer.socket], [], [], 0)[0]
 
 
 def test_subscriptions__1024_are_taken__one_more_cuts(broker):
@@ -587,7 +582,7 @@ def test_subscriptions__1024_are_taken__one_more_cuts(broker):
                 for number in range(1023):
                     peer.subscribe(b"no-%d/" % number)
                 peer.subscribe(b"lamp/")
-                wait_until(lambda: lamp.call("put", "k", "v") and readable(peer), what="an event")
+                wait_until(lambda: lamp.call("put", "k", "v") and readable(peer.socket), what="an event")
                 assert peer.message()[0] == b"lamp/"
                 peer.subscribe(b"one more")
                 assert peer.closed(5.0)

@@ -78,6 +78,14 @@ def wait_until(condition, timeout=TIMEOUT, what="the condition", interval=0.01):
         pause.wait(interval)
 
 
+def readable(source, seconds=0.0):
+    """Whether SOURCE (a descriptor, or what has one) can be read, or its end was reached, within SECONDS. (select(2) takes
+    no descriptor above 1,023.)"""
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 def argon2id(password, passes, memory):
     sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
     assert sodium.sodium_init() >= 0
@@ -509,8 +517,7 @@ class Peer:
 
     def answer(self, timeout=8 * TIMEOUT):
         """The answer to what was asked. Fails where the process ends or fails."""
-        readable, _, _ = select.select([self.process.stdout], [], [], timeout)
-        if not readable:
+        if not readable(self.process.stdout, timeout):
             raise TimeoutError(f"no answer from the peer process within {timeout:g} s")
         line = self.process.stdout.readline()
         assert line, f"the peer process ended with {self.process.wait()}"

@@ -4,11 +4,10 @@
 import os
 import pty
 import re
-import select
 import subprocess
 import time
 
-from kvtest import TIMEOUT, wait_until
+from kvtest import TIMEOUT, readable, wait_until
 
 PROMPT = "> "
 ENTER, TAB, INTERRUPT, END, UP = "\n", "\t", "\x03", "\x04", "\x1b[A"
@@ -38,7 +37,7 @@ class Terminal:
 
     def read(self, timeout):
         """Reads what is shown next; false at its end."""
-        if not select.select([self.master], [], [], max(0, timeout))[0]:
+        if not readable(self.master, max(0, timeout)):
             return True
         try:
             piece = os.read(self.master, 65536)

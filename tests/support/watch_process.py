@@ -5,11 +5,11 @@ argument; writes its stream to a file, a line an event (seq, prev, kind, client,
 
 import json
 import os
-import select
 import sys
 
 import zmq
 
+from kvtest import readable
 from subscriber import Watcher, digest_of
 from watchers import checksum
 
@@ -32,7 +32,7 @@ def main():
         if lines:
             os.write(output, "".join(lines).encode())
             lines.clear()
-        if until is None and select.select([sys.stdin], [], [], 0)[0]:
+        if until is None and readable(sys.stdin):
             until = int(sys.stdin.readline())
     digests = {client: digest_of(store) for client, store in watcher.stores.items() if store}
     print(json.dumps({"seq": watcher.seq, "replays": watcher.replays, "begun": watcher.begun, "digests": digests}))
