@@ -20,27 +20,28 @@ enum {
 
 struct event_guard {
     pthread_t thread;
-    pthread_mutex_t lock;             /* for `stop` and `resting` */
-    pthread_cond_t news;              /* one of them has changed */
-    bool stop;                        /* the thread is to end */
-    bool resting;                     /* there is nothing to guard; changed by the guarded thread alone */
-    clockid_t clock;                  /* CPU time of the guarded thread */
-    atomic_uint_fast64_t calls;       /* entered and left: odd = in a call */
-    atomic_bool fired;                /* connections were closed */
+    pthread_mutex_t lock;       /* for `stop` and `resting` */
+    pthread_cond_t news;        /* one of them has changed */
+    bool stop;                  /* the thread is to end */
+    bool resting;               /* there is nothing to guard; changed by the guarded thread alone */
+    clockid_t clock;            /* CPU time of the guarded thread */
+    atomic_uint_fast64_t calls; /* entered and left: odd = in a call */
+    atomic_bool fired;          /* connections were closed */
+    DIR *descriptors; /* the process's, open from the start: there may be no descriptor left for it later.
+                         NULL: the system does not list them */
     char (*endpoints)[ENDPOINT_SIZE]; /* borrowed */
     unsigned count;                   /* of them */
 };
 
 static void connections_shut(const event_guard_t *guard)
 {
-    DIR *open = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
     const struct dirent *entry;
-    while (open && (entry = readdir(open))) {
+    if (guard->descriptors)
+        rewinddir(guard->descriptors);
+    while (guard->descriptors && (entry = readdir(guard->descriptors))) {
         if (entry->d_name[0] != '.')
             endpoints_shut(guard->endpoints, guard->count, (int)strtol(entry->d_name, NULL, 10));
     }
-    if (open)
-        closedir(open);
 }
 
 /* CPU time that the guarded thread has spent, ms; below 0 where the system does not tell. */
@@ -111,9 +112,12 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
     guard->endpoints = endpoints;
     guard->count = count;
     guard->resting = true;
+    guard->descriptors = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
     if (locks_init(guard) && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
         pthread_create(&guard->thread, NULL, run, guard) == 0)
         return guard;
+    if (guard->descriptors)
+        closedir(guard->descriptors);
     free(guard);
     return NULL;
 }
@@ -130,6 +134,8 @@ void event_guard_destroy(event_guard_t **self)
     pthread_join(guard->thread, NULL);
     pthread_cond_destroy(&guard->news);
     pthread_mutex_destroy(&guard->lock);
+    if (guard->descriptors)
+        closedir(guard->descriptors);
     free(guard);
     *self = NULL;
 }

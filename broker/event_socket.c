@@ -192,7 +192,6 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
 
 bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
 {
-    events->drains++;
     monitor_drain(events);
     bool subscribed = false;
     zmq_msg_t message;
@@ -205,6 +204,7 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
     }
     event_guard_leave(events->guard);
     zmq_msg_close(&message);
+    events->drains++; /* whom event_socket_cut sees accepted from here on belongs to the next one */
     return subscribed;
 }
 

@@ -161,9 +161,10 @@ static bool tick_timeouts(hub_t *hub, int64_t now_ms, uint64_t end)
     return true;
 }
 
-static bool tick_delayed(hub_t *hub, int64_t now_ms)
+/* Answers that were delayed, until hub_t.told is END. */
+static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 {
-    for (unsigned i = 0; i < TICK_SESSIONS; i++) {
+    for (unsigned i = 0; i < TICK_SESSIONS && hub->told < end; i++) {
         session_t *session = hub->parked[PARK_DELAY].first;
         if (!session || session->park_until_ms > now_ms)
             return false;
@@ -181,9 +182,11 @@ static bool tick_turns(hub_t *hub, int64_t now_ms)
     return parked->first;
 }
 
-/* What the engine has due, until hub_t.told is END. */
-static bool tick_engine(hub_t *hub, int64_t now_ms, uint64_t end)
+/* What the engine has due, until that took much telling: what else was told in the turn counts apart, or
+ * those who write without end would keep the engine from it. */
+static bool tick_engine(hub_t *hub, int64_t now_ms)
 {
+    uint64_t end = hub->told + HUB_WORK_TURN;
     bool more = true;
     for (unsigned done = 0; more && done < TICK_ENGINE && hub->told < end; done += TICK_PIECES)
         more = engine_tick(hub->engine, now_ms, TICK_PIECES);
@@ -195,9 +198,9 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     hub->now_ms = now_ms;
     uint64_t end = hub->told + HUB_WORK_TURN;
     bool more = tick_timeouts(hub, now_ms, end);
-    more |= tick_delayed(hub, now_ms);
+    more |= tick_delayed(hub, now_ms, hub->told + HUB_WORK_TURN);
     more |= tick_turns(hub, now_ms);
-    more |= tick_engine(hub, now_ms, end);
+    more |= tick_engine(hub, now_ms);
     more |= notify_tick(hub); /* behind all that changes stores: it ends who could not be told */
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);

@@ -28,7 +28,7 @@ typedef struct hub_ops {
     /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
      * within. False where too many wait for that, or memory is refused. */
     bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
-    /* Whether half of what may be outstanding on CONNECTION is. */
+    /* Whether so much waits on CONNECTION that pushes had better wait too. */
     bool (*congested)(void *context, struct connection *connection);
     /* Nobody waits for TICKET any more. */
     void (*cancel)(void *context, uint64_t ticket);

@@ -246,6 +246,7 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
             session_yield(session);
     }
     session->busy = false;
+    session->worked += run->work;
     hub->acting = NULL;
     if (session->park != PARK_NONE && !session->ended) {
         if (run_keep(run))
@@ -323,9 +324,10 @@ static void request_resume(session_t *session, park_t park, bool matched, int64_
 static session_t *waiting_run(session_t *session, int64_t now_ms)
 {
     uint64_t end = session->answered_bytes + WAITING_TURN;
+    uint64_t work_end = session->worked + HUB_WORK_TURN;
     waiting_t *waiting;
     while (session && session->park == PARK_NONE && session->answered_bytes < end &&
-           (waiting = session_dequeue(session))) {
+           session->worked < work_end && (waiting = session_dequeue(session))) {
         arrival_t arrival = {
             .connection = session->connection,
             .envelope = bytes_of(waiting->bytes, waiting->envelope_size),

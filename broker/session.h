@@ -99,6 +99,7 @@ typedef struct session {
     size_t waiting_count;
     size_t waiting_bytes;
     uint64_t answered_bytes; /* of its answers, and of the payloads that waited */
+    uint64_t worked;         /* run_t.work of all its payloads */
     bytes_t identity;        /* socket identity, owned */
     char *peer;              /* address of the other end, owned */
     char *user;              /* the account it is a manager by, owned; NULL */

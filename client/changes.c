@@ -153,6 +153,8 @@ kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *co
     if (changed == NULL)
         return disarm(conn, deadline);
     bool goes_on = changes->changed != NULL && after == NULL; /* another function, nothing else */
+    bool placed = changes->placed;
+    kvzmq_position_t position = changes->position;
     changes->changed = changed;
     changes->context = context;
     if (!goes_on) {
@@ -163,8 +165,11 @@ kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *co
             changes->position = *after;
     }
     status = session_ensure(conn, deadline);
-    if (status != KVZMQ_OK && !goes_on)
+    if (status != KVZMQ_OK && !goes_on) {
         changes->changed = NULL;
+        changes->placed = placed;
+        changes->position = position;
+    }
     return status;
 }
 

@@ -525,11 +525,11 @@ void watcher_stop(watcher_t *watcher)
 void watcher_destroy(watcher_t **watcher)
 {
     watcher_t *gone = *watcher;
-    *watcher = NULL;
     if (gone == NULL)
         return;
     watcher_stop(gone);
     (void)pthread_join(gone->thread, NULL);
+    *watcher = NULL; /* `tell` has used it up to here */
     watcher_free(gone);
 }
 

@@ -135,9 +135,12 @@ static command_option_t option_find(const call_t *call, bytes_t word)
 }
 
 /* Says why WORD, which stands where options stand, is none of the call's. */
-static bool option_refuse(bytes_t word, problem_t *problem)
+static bool option_refuse(const command_t *command, bytes_t word, problem_t *problem)
 {
     char quoted[QUOTED_MAX];
+    if ((command->flags & COMMAND_SECRET) != 0)
+        return problem_set(problem,
+                           "too many arguments; quote a password with blanks"); /* it is part of one */
     utf8_quote(word, quoted, sizeof quoted);
     bool dashed = bytes_starts_with(word, bytes_from_text("-"));
     return problem_set(problem, dashed ? "there is no option %s" : "one argument too many: %s", quoted);
@@ -166,7 +169,7 @@ static size_t option_take(call_t *call, const bytes_t *words, size_t count, prob
 {
     command_option_t option = option_find(call, words[0]);
     if (option == OPT_COUNT) {
-        (void)option_refuse(words[0], problem);
+        (void)option_refuse(call->command, words[0], problem);
         return 0;
     }
     const option_row_t *row = &option_rows[option];

@@ -90,9 +90,9 @@ static outcome_t end_unread(cli_t *cli)
 /* Ends the session in order, Ctrl-C or not: it waits for nothing. A second Ctrl-C ends that too. */
 static void session_leave(cli_t *cli)
 {
-    interrupt_clear();
     cli->said_bye = true;
-    (void)kvzmq_bye(cli->connection);
+    if (!interrupt_pending())
+        (void)kvzmq_bye(cli->connection);
 }
 
 static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *options)
@@ -116,6 +116,8 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
     }
     if (outcome == OUTCOME_OK && !unread)
         outcome = watching_end(watching);
+    if (outcome == OUTCOME_INTERRUPTED)
+        interrupt_clear(); /* a second Ctrl-C ends what follows */
     watching_destroy(&watching);
     if (unread || outcome == OUTCOME_INTERRUPTED)
         session_leave(cli);

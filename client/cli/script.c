@@ -96,7 +96,7 @@ outcome_t script_run(cli_t *cli, int file)
     }
     buffer_release(&line);
     explicit_bzero(reader.bytes, sizeof reader.bytes);
-    if (interrupt_pending())
+    if (interrupt_pending() || outcome == OUTCOME_INTERRUPTED)
         return OUTCOME_INTERRUPTED;
     if (reader.error != 0) {
         fprintf(stderr, "kvzmq-cli: cannot read the commands: %s\n", strerror(reader.error));

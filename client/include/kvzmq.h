@@ -556,9 +556,9 @@ typedef struct kvzmq_event {
  * changes after this are told again.
  *
  * For a copy that is exact, mind the numbers: a change that is told late may be older than what is known of
- * its key by another way. Pass it over if its `seq` is not above the kvzmq_page_seq of the page that the key
- * was read in (or belongs into), nor above the revision with which this connection's own put or del of the
- * key was answered. What a write with KVZMQ_OUTCOME_UNKNOWN did is told, as a change of a former session. */
+ * its key by another way. Take it only if its `seq` is above both: the kvzmq_page_seq of the page that the
+ * key was read in (or belongs into), and the revision with which this connection's own put or del of the key
+ * was answered. What a write with KVZMQ_OUTCOME_UNKNOWN did is told, as a change of a former session. */
 typedef void kvzmq_change_fn(void *context, const kvzmq_event_t *event);
 
 /* From which change on one wants to hear: the `seq` and `epoch` of the last one that was told, which an
@@ -720,9 +720,9 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirr
                                                             kvzmq_slice_t key, kvzmq_value_t *value,
                                                             uint64_t *revision);
 
-/* Lists entries as kvzmq_list does, from the copy: *PAGE is as of its kvzmq_page_seq, and read with
- * kvzmq_page_next. Entries whose value is not there (see kvzmq_mirror_get) are left out. KVZMQ_UNAVAILABLE,
- * KVZMQ_NO_MEMORY. */
+/* Lists entries as kvzmq_list does, from the copy (of a mirror with a prefix: what of the range is in that):
+ * *PAGE is as of its kvzmq_page_seq, and read with kvzmq_page_next. Entries whose value is not there (see
+ * kvzmq_mirror_get) are left out. KVZMQ_UNAVAILABLE, KVZMQ_NO_MEMORY. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store,
                                                              const kvzmq_range_t *range, kvzmq_page_t **page);
 

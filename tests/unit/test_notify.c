@@ -223,6 +223,40 @@ static void expiry__that_many_subscribers_hear__takes_turns(void **state)
     assert_int_equal(fixture->hub->stats.expires_total, MANY);
 }
 
+static void expiry__beside_who_writes_without_end__is_not_put_off(void **state)
+{
+    enum { TURNS = 20, BATCHES = 3, PUTS = 4096 }; /* of 40 each */
+    fixture_t *fixture = *state;
+    struct connection *writer = &fixture->peers[1];
+    ask(fixture, &fixture->peers[0], "put", "sst", "mortal", "v", 10);
+    hub_tick(fixture->hub, fixture->now_ms);
+    fixture->audience = 10;
+    unsigned turns = 0;
+    for (unsigned sent = 0; turns < TURNS && fixture->hub->stats.expires_total == 0; turns++) {
+        for (unsigned end = writer->count / PUTS + BATCHES; sent < end; sent++)
+            put_many(fixture, writer, PUTS);
+        fixture->now_ms += 10;
+        hub_tick(fixture->hub, fixture->now_ms);
+    }
+    assert_in_range(turns, 1, 2);
+}
+
+static void payloads_that_wait__each_just_below_a_turn_s_work__do_not_all_have_it(void **state)
+{
+    enum { PAYLOADS = 500, PUTS = 49 }; /* of 400 each */
+    fixture_t *fixture = *state;
+    struct connection *writer = &fixture->peers[0];
+    fixture->audience = 100;
+    put_many(fixture, writer, 2 * PUTS);
+    for (unsigned i = 0; i < PAYLOADS; i++)
+        put_many(fixture, writer, PUTS);
+    assert_int_equal(writer->count, 0);
+    hub_tick(fixture->hub, fixture->now_ms);
+    assert_in_range(writer->count, 1, 10 * PUTS);
+    turns_until(fixture, writer, (PAYLOADS + 2) * PUTS);
+    assert_int_equal(fixture->hub->stats.puts_total, (PAYLOADS + 2) * PUTS);
+}
+
 #define NOTIFY_TEST(function) cmocka_unit_test_setup_teardown(function, hub_setup, hub_teardown)
 
 int main(void)
@@ -239,6 +273,8 @@ int main(void)
         NOTIFY_TEST(batches__that_many_subscribers_hear__more_than_may_wait__are_all_carried_out_in_order),
         NOTIFY_TEST(batch__that_nobody_hears__takes_one_turn),
         NOTIFY_TEST(expiry__that_many_subscribers_hear__takes_turns),
+        NOTIFY_TEST(expiry__beside_who_writes_without_end__is_not_put_off),
+        NOTIFY_TEST(payloads_that_wait__each_just_below_a_turn_s_work__do_not_all_have_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
