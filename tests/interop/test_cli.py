@@ -226,6 +226,13 @@ def test_password__of_1025_bytes__is_refused_before_it_is_sent(tool):
     assert "1024" in complaint(done)
 
 
+def test_auth__a_password_of_several_words__is_refused_and_not_shown(tool):
+    done = tool.run("auth", "adam", "correct", "horse", "battery")
+    assert done.returncode == 2
+    assert b"quote a password with blanks" in done.stderr
+    assert not re.search(b"correct|horse|battery", done.stdout + done.stderr)
+
+
 def test_auth__password_from_file_or_environment_or_input__no_asking(tool, tmp_path):
     (tmp_path / "password").write_text("eve\n")
     for done in (tool.run("--password-file", str(tmp_path / "password"), "auth", "adam"),
