@@ -9,8 +9,8 @@
 
 enum {
     SYNC_MS = 1000,     /* PROTOCOL.md 6.2 */
-    TICK_SLICE = 500,   /* of them for one session */
     TICK_EVENTS = 2000, /* events of the log that are looked at in one turn for sessions behind */
+    TICK_SLICE = 500,   /* of them for one session */
     HELD_MS = 20,       /* a session behind that does not read is looked at again */
     JUMP_EVENTS = 64,   /* of a client: so many are gone back over, to find the first that is owed */
     PUSH_WORK = 10,     /* a push, in the unit of run_t.work */

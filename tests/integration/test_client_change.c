@@ -311,13 +311,6 @@ static int setup_brief(void **state)
     return setup_with(state, false, options);
 }
 
-/* A short log. */
-static int setup_short(void **state)
-{
-    static const char *const options[] = {"events/keep=100", NULL};
-    return setup_with(state, false, options);
-}
-
 #define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -330,7 +323,7 @@ int main(void)
         ON(setup_brief, on_change__session_was_ended_meanwhile__tells_what_was_missed),
         ON(setup_tcp, on_change__process_restarted_under_its_name__goes_on_from_where_it_was),
         ON(setup_ipc, on_change__broker_started_anew__says_reset_then_goes_on),
-        ON(setup_short, on_change__more_missed_than_the_broker_keeps__says_reset),
+        ON(setup_short_log, on_change__more_missed_than_the_broker_keeps__says_reset),
         ON(setup_tcp, on_change__store_was_forgotten_meanwhile__says_reset),
         ON(setup_tcp, on_change__last_key_was_deleted_while_the_process_was_away__says_reset),
         ON(setup_brief, on_change__client_by_number_whose_session_timed_out__says_reset),

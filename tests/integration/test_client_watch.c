@@ -482,13 +482,6 @@ static int setup_impatient(void **state)
     return setup_with(state, false, options);
 }
 
-/* A short log. */
-static int setup_short(void **state)
-{
-    static const char *const options[] = {"events/keep=100", NULL};
-    return setup_with(state, false, options);
-}
-
 #define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -503,7 +496,7 @@ int main(void)
         ON(setup_ipc, watch__broker_killed_and_restarted__says_lost_again_reset_and_the_new_state),
         ON(setup_tcp, watch__broker_stopped_for_longer_than_a_sync__says_lost_and_misses_nothing),
         ON(setup_tcp, watch__application_that_does_not_read__is_whole_when_it_does),
-        ON(setup_short, watch__log_too_short_for_what_was_missed__resets_and_has_the_state),
+        ON(setup_short_log, watch__log_too_short_for_what_was_missed__resets_and_has_the_state),
         ON(setup_tcp, watch__value_too_large_for_an_event__is_left_out_or_read),
         ON(setup_tcp, watch__of_a_client_that_comes_and_goes__tells_its_presence),
         ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),

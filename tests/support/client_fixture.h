@@ -113,6 +113,13 @@ static inline int setup_tcp(void **state)
     return setup_with(state, false, NULL);
 }
 
+/* The log keeps 100 events. */
+static inline int setup_short_log(void **state)
+{
+    static const char *const options[] = {"events/keep=100", NULL};
+    return setup_with(state, false, options);
+}
+
 static inline int setup_ipc(void **state)
 {
     return setup_with(state, true, NULL);

@@ -10,10 +10,10 @@
  *   reset                       changes may have been missed: all before this is void
  *   begin                       the store is read anew
  *   row KEY REVISION VALUE      an entry that was read
- *   page AFTER LAST SEQ         the end of a page: the keys behind AFTER, up to LAST, are as of SEQ; "-" = no
- * end listed SEQ EPOCH            all is read; what was told last own KIND KEY SEQ VALUE      a put or del of
- * its own was answered quiet                       it changes nothing any more, as it was told by a line on
- * standard input
+ *   page AFTER LAST SEQ         a page ends: keys behind AFTER, up to LAST ("-" = no end), are as of SEQ
+ *   listed SEQ EPOCH            all is read; what was told last
+ *   own KIND KEY SEQ VALUE      a put or del of its own was answered
+ *   quiet                       it changes nothing any more, as a line on standard input asked
  *
  * SEQ and EPOCH are where to go on; without them it begins by reading the store. It ends with standard input.
  */
@@ -23,11 +23,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <kvzmq.h>
 
 #include "tests/support/chance.h"
+#include "tests/support/program.h"
+
+#define PROGRAM "own_program"
 
 enum {
     CALL_MS = 400, /* shorter than some of the faults */
@@ -48,26 +50,6 @@ typedef struct own {
     chance_t chance;
 } own_t;
 
-static _Noreturn void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "own_program: %s: %s\n", what, why);
-    exit(1);
-}
-
-static uint64_t number_of(const char *text)
-{
-    char *end;
-    uint64_t number = strtoull(text, &end, 10);
-    if (end == text || *end != '\0')
-        fail(text, "is not a number");
-    return number;
-}
-
-static uint64_t checksum(kvzmq_slice_t value)
-{
-    return (uint64_t)XXH64(value.data != NULL ? value.data : "", value.size, 0);
-}
-
 /* ---- What is told ------------------------------------------------------------------------------- */
 
 static void changed(void *context, const kvzmq_event_t *event)
@@ -81,7 +63,7 @@ static void changed(void *context, const kvzmq_event_t *event)
     fprintf(own->output, "told %" PRIu64 " %s %s ", event->seq, kvzmq_event_kind_text(event->kind),
             event->key.data);
     if (event->has_value)
-        fprintf(own->output, "%" PRIu64 "\n", checksum(event->value));
+        fprintf(own->output, "%" PRIu64 "\n", program_checksum(event->value));
     else
         fputs("-\n", own->output);
 }
@@ -95,7 +77,7 @@ static void page_write(own_t *own, kvzmq_page_t *page, char after[KEY_SIZE])
     snprintf(last, sizeof last, "%s", after);
     while (kvzmq_page_next(page, &row)) {
         fprintf(own->output, "row %s %" PRIu64 " %" PRIu64 "\n", row.key.data, row.revision,
-                checksum(row.value));
+                program_checksum(row.value));
         snprintf(last, sizeof last, "%s", row.key.data);
     }
     fprintf(own->output, "page %s %s %" PRIu64 "\n", *after != '\0' ? after : "-",
@@ -141,7 +123,7 @@ static kvzmq_status_t store_change(own_t *own)
     kvzmq_status_t status = put ? kvzmq_put(own->conn, NULL, kvzmq_text(key), bytes, NULL, &seq)
                                 : kvzmq_del(own->conn, NULL, kvzmq_text(key), NULL, &seq);
     if (status == KVZMQ_OK && put)
-        fprintf(own->output, "own put %s %" PRIu64 " %" PRIu64 "\n", key, seq, checksum(bytes));
+        fprintf(own->output, "own put %s %" PRIu64 " %" PRIu64 "\n", key, seq, program_checksum(bytes));
     else if (status == KVZMQ_OK)
         fprintf(own->output, "own del %s %" PRIu64 " -\n", key, seq);
     return status == KVZMQ_ABSENT ? KVZMQ_OK : status;
@@ -189,22 +171,22 @@ int main(int argc, char **argv)
     options.call_ms = CALL_MS;
     kvzmq_position_t since = {0};
     if (argc == 7) {
-        since.seq = number_of(argv[5]);
+        since.seq = program_number(PROGRAM, argv[5]);
         snprintf(since.epoch, sizeof since.epoch, "%s", argv[6]);
     }
     own_t own = {.conn = kvzmq_new(&options),
                  .output = fopen(argv[3], "a"),
                  .stale = argc == 5,
-                 .chance = chance_from(number_of(argv[4]))};
+                 .chance = chance_from(program_number(PROGRAM, argv[4]))};
     if (own.conn == NULL || own.output == NULL)
-        fail(argv[3], "no connection, or it cannot be opened");
+        program_fail(PROGRAM, argv[3], "no connection, or it cannot be opened");
     setvbuf(own.output, NULL, _IOLBF, BUFSIZ);
     bool listens = false;
     while (!own.ended) {
         kvzmq_status_t status =
             listens ? step(&own) : kvzmq_on_change(own.conn, changed, &own, argc == 7 ? &since : NULL);
         if (!passes(status))
-            fail(kvzmq_status_text(status), kvzmq_error(own.conn));
+            program_fail(PROGRAM, kvzmq_status_text(status), kvzmq_error(own.conn));
         if (status == KVZMQ_OK)
             listens = true;
         else

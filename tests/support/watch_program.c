@@ -13,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <kvzmq.h>
 
 #include "common/digest.h"
+#include "tests/support/program.h"
+
+#define PROGRAM "watch_program"
 
 enum { LOOK_EVERY_MS = 50, MIRROR_MS = 60000, TEXT_MAX = 1100 };
 
@@ -29,21 +31,6 @@ typedef struct stream {
     char epoch[128];
 } stream_t;
 
-static _Noreturn void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "watch_program: %s: %s\n", what, why);
-    exit(1);
-}
-
-static uint64_t number_of(const char *text)
-{
-    char *end;
-    uint64_t number = strtoull(text, &end, 10);
-    if (end == text || (*end != '\0' && *end != '\n'))
-        fail(text, "is not a number");
-    return number;
-}
-
 static void event_write(stream_t *stream, const kvzmq_event_t *event)
 {
     fprintf(stream->output, "%" PRIu64 " %" PRIu64 " %s %.*s %.*s ", event->seq, event->prev,
@@ -51,7 +38,7 @@ static void event_write(stream_t *stream, const kvzmq_event_t *event)
             event->key.size > 0 ? (int)event->key.size : 1,
             event->key.size > 0 ? (const char *)event->key.data : "-");
     if (event->has_value || event->kind == KVZMQ_EVENT_DISCONNECT || event->kind == KVZMQ_EVENT_ROLE)
-        fprintf(stream->output, "%" PRIu64 "\n", (uint64_t)XXH64(event->value.data, event->value.size, 0));
+        fprintf(stream->output, "%" PRIu64 "\n", program_checksum(event->value));
     else
         fputs("-\n", stream->output);
 }
@@ -89,8 +76,8 @@ static uint64_t until_asked(void)
     if (poll(&input, 1, 0) <= 0)
         return UINT64_MAX;
     if (fgets(line, sizeof line, stdin) == NULL)
-        fail("standard input", "ended");
-    return number_of(line);
+        program_fail(PROGRAM, "standard input", "ended");
+    return program_number(PROGRAM, line);
 }
 
 static void watch_run(kvzmq_watch_t *watch, stream_t *stream)
@@ -102,7 +89,7 @@ static void watch_run(kvzmq_watch_t *watch, stream_t *stream)
         for (; status == KVZMQ_OK; status = kvzmq_watch_next(watch, 0, &event))
             event_take(stream, &event);
         if (status != KVZMQ_TIMEOUT)
-            fail("watch", kvzmq_watch_error(watch));
+            program_fail(PROGRAM, "watch", kvzmq_watch_error(watch));
         fflush(stream->output);
         if (until == UINT64_MAX)
             until = until_asked();
@@ -120,7 +107,7 @@ static uint64_t store_digest(kvzmq_mirror_t *mirror, const char *store)
         kvzmq_range_t range = {.after = kvzmq_text(after)};
         kvzmq_status_t status = kvzmq_mirror_list(mirror, store, &range, &page);
         if (status != KVZMQ_OK)
-            fail(store, kvzmq_status_text(status));
+            program_fail(PROGRAM, store, kvzmq_status_text(status));
         while (kvzmq_page_next(page, &entry)) {
             digest ^= digest_entry(bytes_of(entry.key.data, entry.key.size), entry.value.binary,
                                    bytes_of(entry.value.data, entry.value.size), entry.revision);
@@ -143,7 +130,7 @@ static void result_print(kvzmq_watch_t *watch, kvzmq_mirror_t *mirror, const str
     do { /* a number that it has may be of a broker before this one */
         kvzmq_status_t status = kvzmq_mirror_wait(mirror, stream->seq, MIRROR_MS);
         if (status != KVZMQ_OK)
-            fail("mirror", kvzmq_status_text(status));
+            program_fail(PROGRAM, "mirror", kvzmq_status_text(status));
         kvzmq_mirror_state(mirror, &state);
     } while (strcmp(state.position.epoch, stream->epoch) != 0 && poll(NULL, 0, LOOK_EVERY_MS) == 0);
     printf("{\"seq\": %" PRIu64 ", \"replays\": %" PRIu64 ", \"begun\": %" PRIu64 ", \"digests\": {",
@@ -169,19 +156,19 @@ int main(int argc, char **argv)
     connection.password = argv[3];
     kvzmq_watch_options_t options;
     kvzmq_watch_options_init(&options);
-    options.receive_hwm = (int)number_of(argv[5]);
+    options.receive_hwm = (int)program_number(PROGRAM, argv[5]);
     stream_t stream = {.output = fopen(argv[4], "a"), .anew = argc == 6};
     if (stream.output == NULL)
-        fail(argv[4], "cannot be opened");
+        program_fail(PROGRAM, argv[4], "cannot be opened");
     if (argc == 8) {
         options.resume = true;
-        options.since.seq = number_of(argv[6]);
+        options.since.seq = program_number(PROGRAM, argv[6]);
         snprintf(options.since.epoch, sizeof options.since.epoch, "%s", argv[7]);
     }
     kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &options);
     kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, NULL, kvzmq_text(""));
     if (watch == NULL || mirror == NULL)
-        fail("watch and mirror", "cannot be made");
+        program_fail(PROGRAM, "watch and mirror", "cannot be made");
     watch_run(watch, &stream);
     result_print(watch, mirror, &stream);
     kvzmq_watch_destroy(&watch);
