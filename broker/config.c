@@ -124,7 +124,7 @@ static bool number_assign(settings_t *settings, const key_row_t *row, const plac
 
 NUMBER_KIND(count_kind, value_number, number_text);
 NUMBER_KIND(size_kind, value_size, value_size_text);
-NUMBER_KIND(seconds_kind, value_seconds, value_seconds_text);
+NUMBER_KIND(duration_kind, value_duration, value_duration_text);
 
 /* ---- Lists of endpoints ----------------------------------------------------------------------- */
 
@@ -339,8 +339,8 @@ static const key_row_t table[] = {
      "Where managers subscribe to events; in the same form"},
     {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0,
      "What managers are told instead, where they reach the events by another way (a port mapping, a relay)"},
-    {"session", "timeout", &seconds_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000),
-     "Seconds without a message after which a session ends"},
+    {"session", "timeout", &duration_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000),
+     "A session ends after so long without a message: seconds, or a time such as 500ms, 5m, 1h30m"},
     {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0,
      "An account of managers, with the hash that \"kvbroker hash-password\" prints"},
     {"names", "NAME", &name_kind, AT(names), AT(name_count), 0, 0,

@@ -6,34 +6,18 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+#include "common/duration.h"
+#include "common/number.h"
+
 enum {
     PORT_MAX = 65535,
     HOST_MAX = 253,    /* bytes of a host name, RFC 1035 */
     EDIT_TEXT_MAX = 64 /* bytes that are compared; keys are shorter */
 };
 
-/* Reads digits from *TEXT on and moves it behind them. False where there are none or they exceed 64 bits. */
-static bool digits_read(const char **text, uint64_t *number)
-{
-    const char *at = *text;
-    uint64_t sum = 0;
-    for (; *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, (uint64_t)(*at - '0'), &sum))
-            return false;
-    if (at == *text)
-        return false;
-    *text = at;
-    *number = sum;
-    return true;
-}
-
 complaint_t value_number(const char *text, uint64_t *number)
 {
-    uint64_t read = 0;
-    if (!digits_read(&text, &read) || *text != '\0')
-        return "is not a whole number; write digits alone";
-    *number = read;
-    return NULL;
+    return number_parse(bytes_from_text(text), number) ? NULL : "is not a whole number; write digits alone";
 }
 
 /* Units of sizes, the largest first. */
@@ -47,13 +31,14 @@ complaint_t value_size(const char *text, uint64_t *bytes)
 {
     static const char complaint[] =
         "is not a size; write a number of bytes, or one with KiB, MiB or GiB (8MiB)";
+    bytes_t rest = bytes_from_text(text);
     uint64_t read = 0;
-    if (!digits_read(&text, &read))
+    if (!number_take(&rest, &read))
         return complaint;
-    if (*text == ' ')
-        text++;
+    if (bytes_starts_with(rest, bytes_from_text(" ")))
+        rest = bytes_of(rest.data + 1, rest.size - 1);
     for (unsigned i = 0; i < UNIT_COUNT; i++) {
-        if (strcmp(text, units[i].text) != 0)
+        if (!bytes_equal(rest, bytes_from_text(units[i].text)))
             continue;
         if (__builtin_mul_overflow(read, UINT64_C(1) << units[i].shift, &read))
             return complaint;
@@ -63,26 +48,9 @@ complaint_t value_size(const char *text, uint64_t *bytes)
     return complaint;
 }
 
-complaint_t value_seconds(const char *text, uint64_t *ms)
+complaint_t value_duration(const char *text, uint64_t *ms)
 {
-    static const char complaint[] =
-        "is not a number of seconds; write one like 60 or 0.5 (milliseconds at the finest)";
-    uint64_t read = 0;
-    if (!digits_read(&text, &read) || __builtin_mul_overflow(read, 1000, &read))
-        return complaint;
-    if (*text == '.') {
-        uint64_t place = 100;
-        const char *fraction = ++text;
-        for (; *text >= '0' && *text <= '9' && place > 0; text++, place /= 10)
-            if (__builtin_add_overflow(read, (uint64_t)(*text - '0') * place, &read))
-                return complaint;
-        if (text == fraction)
-            return complaint;
-    }
-    if (*text != '\0')
-        return complaint;
-    *ms = read;
-    return NULL;
+    return duration_parse(bytes_from_text(text), ms) ? NULL : "is not " DURATION_EXPECTED "; write one";
 }
 
 static complaint_t tcp_check(const char *address)
@@ -143,7 +111,7 @@ const char *value_size_text(uint64_t bytes, char out[VALUE_TEXT_SIZE])
     return out;
 }
 
-const char *value_seconds_text(uint64_t ms, char out[VALUE_TEXT_SIZE])
+const char *value_duration_text(uint64_t ms, char out[VALUE_TEXT_SIZE])
 {
     int length = snprintf(out, VALUE_TEXT_SIZE, "%" PRIu64 ".%03u", ms / 1000, (unsigned)(ms % 1000));
     while (out[length - 1] == '0')

@@ -14,8 +14,8 @@ typedef const char *complaint_t;
 KV_MUST_USE complaint_t value_number(const char *text, uint64_t *number);
 /* Bytes: a whole number, followed or not by KiB, MiB or GiB. */
 KV_MUST_USE complaint_t value_size(const char *text, uint64_t *bytes);
-/* Seconds, with up to three digits behind a point, as milliseconds. */
-KV_MUST_USE complaint_t value_seconds(const char *text, uint64_t *ms);
+/* A time as common/duration.h has it, as milliseconds. */
+KV_MUST_USE complaint_t value_duration(const char *text, uint64_t *ms);
 /* One endpoint that a broker can listen on: tcp://HOST:PORT (PORT may be *) or ipc://PATH. */
 KV_MUST_USE complaint_t value_endpoint(const char *text);
 
@@ -23,7 +23,7 @@ enum { VALUE_TEXT_SIZE = 32 }; /* bytes of a number's text with its terminating 
 
 /* The shortest texts that read back as the same value. Return OUT. */
 const char *value_size_text(uint64_t bytes, char out[VALUE_TEXT_SIZE]);
-const char *value_seconds_text(uint64_t ms, char out[VALUE_TEXT_SIZE]);
+const char *value_duration_text(uint64_t ms, char out[VALUE_TEXT_SIZE]);
 
 /* Edits (an insertion, deletion or substitution of a byte, or a swap of two neighbours) that turn A into B.
  */

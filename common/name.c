@@ -3,6 +3,7 @@
 #include "common/name.h"
 
 #include "common/limits.h"
+#include "common/number.h"
 
 bool name_valid(bytes_t name)
 {
@@ -13,7 +14,7 @@ bool name_valid(bytes_t name)
         uint8_t c = name.data[i];
         if (c < 0x21 || c > 0x7e || c == '/')
             return false;
-        digits_alone = digits_alone && c >= '0' && c <= '9';
+        digits_alone = digits_alone && digit_is(c);
     }
     return !digits_alone;
 }

@@ -4,7 +4,8 @@
 
 #include <stdarg.h>
 
-#include "client/cli/arguments.h"
+#include "common/duration.h"
+#include "common/number.h"
 #include "common/utf8.h"
 
 enum {
@@ -54,7 +55,7 @@ typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TIME, OPTION_TEXT 
 static const char *const kind_expects[] = {
     [OPTION_FLAG] = NULL,
     [OPTION_NUMBER] = "a whole number",
-    [OPTION_TIME] = "a time above 0, as 2.5 (seconds), 500ms or 1m",
+    [OPTION_TIME] = DURATION_EXPECTED,
     [OPTION_TEXT] = NULL,
 };
 
@@ -67,7 +68,7 @@ typedef struct option_row {
 } option_row_t;
 
 static const option_row_t option_rows[OPT_COUNT] = {
-    [OPT_TTL] = {"--ttl", "TIME", "the entry lives so long: 90, 2.5 (seconds), 500ms, 10m, 1h, 7d",
+    [OPT_TTL] = {"--ttl", "TIME", "the entry lives so long: 90, 2.5 (seconds), 500ms, 10m, 1h30m, 7d",
                  OPTION_TIME, false},
     [OPT_IF_REVISION] = {"--if-revision", "N", "only if the entry has this revision; 0: only if it is absent",
                          OPTION_NUMBER, false},

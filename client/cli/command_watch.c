@@ -4,11 +4,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "client/cli/arguments.h"
 #include "client/cli/command.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/watching.h"
 #include "common/clock.h"
+#include "common/number.h"
 
 enum {
     TURN_MS = 1000, /* a watch in the foreground looks after the tool's session so often */

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "client/cli/arguments.h"
+#include "common/duration.h"
 
 enum { OPTION_COUNT_MAX = 32 };
 
@@ -106,8 +106,8 @@ static const option_row_t rows[] = {
     {NULL, NULL, "take the command's last argument from standard input, byte for byte", NULL,
      take_last_from_input, 'x'},
     {"bin", NULL, "put values as bytes, even those that are text", NULL, take_binary, 0},
-    {"timeout", "TIME", "wait at most so long for an answer: 2.5, 500ms, 1m (default 5)",
-     "a time above 0, as 2.5 (seconds), 500ms or 1m", take_timeout, 't'},
+    {"timeout", "TIME", "wait at most so long for an answer: 2.5, 500ms, 1m (default 5)", DURATION_EXPECTED,
+     take_timeout, 't'},
     {"help", NULL, "this text", NULL, take_help, 'h'},
     {"version", NULL, "the version", NULL, take_version, 'V'},
 };

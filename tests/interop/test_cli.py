@@ -293,7 +293,7 @@ def test_exit_2__illegal_command__says_so_first(tool, arguments):
 
 @pytest.mark.parametrize("arguments, problem", [
     ("put k v --ttl", "--ttl lacks its argument, TIME"),
-    ("put k v --ttl 5x", '--ttl takes a time above 0, as 2.5 (seconds), 500ms or 1m, not "5x"'),
+    ("put k v --ttl 5x", '--ttl takes a time above 0, as 2.5 (seconds), 500ms, 5m or 1h30m, not "5x"'),
     ("list --limit many", '--limit takes a whole number, not "many"'),
     ("del k --ttl 5", "there is no option --ttl"),
     ("put k v -t 5", "there is no option -t"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Numbers and times as kvzmq-cli takes them. */
+/* Times as people write them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "client/cli/arguments.h"
+#include "common/duration.h"
 
 static void check_duration(const char *text, uint64_t expected_ms)
 {
@@ -69,25 +69,30 @@ static void duration__at_the_bound__passes_and_one_more_is_refused(void **state)
     check_no_duration("99999999999999999999999");
 }
 
-static void number__digits__are_a_number_up_to_64_bits(void **state)
+static void duration__several_units_in_falling_order__are_added(void **state)
 {
     (void)state;
-    uint64_t number;
-    assert_true(number_parse(bytes_from_text("0"), &number));
-    assert_int_equal(number, 0);
-    assert_true(number_parse(bytes_from_text("18446744073709551615"), &number));
-    assert_true(number == UINT64_MAX);
+    check_duration("1h30m", 5400000);
+    check_duration("1m30s", 90000);
+    check_duration("2d12h", 216000000);
+    check_duration("1d2h3m4s5ms", 93784005);
+    check_duration("1h0m", 3600000);
+    check_duration("0h1ms", 1);
+    check_duration("1h0.5m", 3630000);
+    check_duration("1s0.5ms", 1001);
+    check_duration("90m90s", 5490000);
 }
 
-static void number__anything_else__is_refused(void **state)
+static void duration__several_units_otherwise__is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "-1", "+1", " 1", "1 ", "0x10", "1.0", "18446744073709551616"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        uint64_t number = 77;
-        assert_false(number_parse(bytes_from_text(texts[i]), &number));
-        assert_int_equal(number, 77);
-    }
+    static const char *const texts[] = {"30m1h", "1h1h", "1h30", "1.5h30m", "1h 30m", "1h30x", "1hm",  "h1m",
+                                        "1ms1s", "1s1s", "30 ",  "1hh",     "1h-1m",  "0h0m",  "1h.5m"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        check_no_duration(texts[i]);
+    check_duration("104249991d8h59m992ms", UINT64_C(1) << 53);
+    check_no_duration("104249991d8h59m993ms");
+    check_no_duration("104249991d2501999792h150119987579m9007199254740s9007199254740992ms");
 }
 
 int main(void)
@@ -98,8 +103,8 @@ int main(void)
         cmocka_unit_test(duration__below_a_millisecond__is_rounded_up),
         cmocka_unit_test(duration__zero_and_what_is_none__is_refused),
         cmocka_unit_test(duration__at_the_bound__passes_and_one_more_is_refused),
-        cmocka_unit_test(number__digits__are_a_number_up_to_64_bits),
-        cmocka_unit_test(number__anything_else__is_refused),
+        cmocka_unit_test(duration__several_units_in_falling_order__are_added),
+        cmocka_unit_test(duration__several_units_otherwise__is_refused),
     };
-    return cmocka_run_group_tests_name("cli_arguments", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("duration", tests, NULL, NULL);
 }

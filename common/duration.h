@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Times as people write them, on the command line and in configurations. */
+#ifndef KV_COMMON_DURATION_H
+#define KV_COMMON_DURATION_H
+
+#include <stdint.h>
+
+#include "common/bytes.h"
+#include "common/status.h"
+
+/* What is said to be expected where a text is no time. */
+#define DURATION_EXPECTED "a time above 0, as 2.5 (seconds), 500ms, 5m or 1h30m"
+
+/* Reads a time in one of two forms:
+ *
+ *   90, 2.5              a number of seconds;
+ *   500ms, 1.5h, 2d12h   one or more numbers, each with a unit out of d, h, m, s, ms: the larger unit first,
+ *                        each at most once.
+ *
+ * Only the last number may have a fraction. Rounds up to whole milliseconds. Returns false where TEXT is none
+ * of these, or is 0, or exceeds 2^53 ms. */
+KV_MUST_USE bool duration_parse(bytes_t text, uint64_t *duration_ms);
+
+#endif
