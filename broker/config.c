@@ -11,6 +11,7 @@
 #include "broker/config_table.h"
 #include "broker/config_value.h"
 #include "broker/secret.h"
+#include "common/edit_distance.h"
 #include "common/name.h"
 #include "common/utf8.h"
 

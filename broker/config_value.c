@@ -11,8 +11,7 @@
 
 enum {
     PORT_MAX = 65535,
-    HOST_MAX = 253,    /* bytes of a host name, RFC 1035 */
-    EDIT_TEXT_MAX = 64 /* bytes that are compared; keys are shorter */
+    HOST_MAX = 253 /* bytes of a host name, RFC 1035 */
 };
 
 complaint_t value_number(const char *text, uint64_t *number)
@@ -119,31 +118,4 @@ const char *value_duration_text(uint64_t ms, char out[VALUE_TEXT_SIZE])
     if (out[length - 1] == '.')
         out[length - 1] = '\0';
     return out;
-}
-
-static unsigned least(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-unsigned edit_distance(bytes_t a, bytes_t b)
-{
-    if (a.size > EDIT_TEXT_MAX || b.size > EDIT_TEXT_MAX)
-        return (unsigned)(a.size > b.size ? a.size : b.size);
-    /* rows[r][j]: edits from the first i bytes of A to the first j of B, for i and the two before it. */
-    unsigned rows[3][EDIT_TEXT_MAX + 1];
-    for (unsigned j = 0; j <= b.size; j++)
-        rows[0][j] = j;
-    for (unsigned i = 1; i <= a.size; i++) {
-        const unsigned *above = rows[(i - 1) % 3];
-        unsigned *row = rows[i % 3];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.size; j++) {
-            unsigned change = a.data[i - 1] == b.data[j - 1] ? 0 : 1;
-            row[j] = least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + change);
-            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1])
-                row[j] = least(row[j], rows[(i - 2) % 3][j - 2] + 1);
-        }
-    }
-    return rows[a.size % 3][b.size];
 }

@@ -25,8 +25,4 @@ enum { VALUE_TEXT_SIZE = 32 }; /* bytes of a number's text with its terminating 
 const char *value_size_text(uint64_t bytes, char out[VALUE_TEXT_SIZE]);
 const char *value_duration_text(uint64_t ms, char out[VALUE_TEXT_SIZE]);
 
-/* Edits (an insertion, deletion or substitution of a byte, or a swap of two neighbours) that turn A into B.
- */
-unsigned edit_distance(bytes_t a, bytes_t b);
-
 #endif
