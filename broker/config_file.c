@@ -18,6 +18,9 @@ enum {
     PATH_SIZE = (LEVELS + 1) * (CONFIG_LINE_MAX + 1)
 };
 
+/* What some editors put at the beginning of a file in UTF-8. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* A file under reading. */
 typedef struct reader {
     settings_t *settings;
@@ -169,6 +172,9 @@ bool config_read(settings_t *settings, const char *name, bytes_t text, char *pro
     reader_t reader = {.settings = settings,
                        .place = {.name = name, .problem = problem, .size = problem_size}};
     char line[CONFIG_LINE_MAX + 1];
+    bytes_t mark = bytes_from_text(BYTE_ORDER_MARK);
+    if (bytes_starts_with(text, mark))
+        text = bytes_of(text.data + mark.size, text.size - mark.size);
     reader.seen = zhashx_new();
     bool done = true;
     for (size_t at = 0; at < text.size && done;) {

@@ -198,6 +198,7 @@ static status_t options_bind(args_t *args, const rpc_value_t *map, unsigned opti
     if (map->type != RPC_MAP)
         return problem_set(problem, "options must be a map or nil");
     const rpc_value_t *key = map + 1;
+    unsigned seen = 0;
     for (uint32_t i = 0; i < map->as.count; i++) {
         if (key->type != RPC_STR && key->type != RPC_BIN)
             return problem_set(problem, "keys of options must be strings");
@@ -206,13 +207,16 @@ static status_t options_bind(args_t *args, const rpc_value_t *map, unsigned opti
         if (!option)
             return problem_set(problem, "unknown option \"%s\"",
                                utf8_quote(key->as.bytes, quoted, sizeof quoted));
-        if (args->given & option->bit)
+        if (seen & option->bit)
             return problem_set(problem, "option \"%s\" is given twice", option->name);
+        seen |= option->bit;
         const rpc_value_t *value = key + key->span;
-        status_t status = option_bind(args, value, option->bit, problem);
-        if (status != STATUS_OK)
-            return status;
-        args->given |= option->bit;
+        if (value->type != RPC_NIL) {
+            status_t status = option_bind(args, value, option->bit, problem);
+            if (status != STATUS_OK)
+                return status;
+            args->given |= option->bit;
+        }
         key = value + value->span;
     }
     return STATUS_OK;

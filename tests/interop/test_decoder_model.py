@@ -113,7 +113,7 @@ def options(**checks):
         names, values = value[1][::2], value[1][1::2]
         known = {name.encode(): one for name, one in checks.items()}
         return (all(is_value(name) and name[1] in known for name in names) and len({name[1] for name in names}) == len(names)
-                and all(known[name[1]](one) for name, one in zip(names, values)))
+                and all(one[0] == "nil" or known[name[1]](one) for name, one in zip(names, values)))
     return check
 
 
@@ -205,8 +205,8 @@ class Maker:
 
     def options(self, names):
         return self.map([(self.string(self.chance.choice(names)),
-                          self.number(self.chance.choice((0, 1, 5, 10000, 10001, 2**53, 2**53 + 1))) if self.chance.random() < 0.7
-                          else self.value(3)) for _ in range(self.chance.choice((0, 1, 1, 2)))])
+                          self.number(self.chance.choice((0, 1, 5, 10000, 10001, 2**53, 2**53 + 1))) if self.chance.random() < 0.6
+                          else b"\xc0" if self.chance.random() < 0.25 else self.value(3)) for _ in range(self.chance.choice((0, 1, 1, 2)))])
 
     def params(self, method):
         key = self.string(b"k%d" % self.chance.randrange(5))

@@ -132,6 +132,7 @@ static void file__ways_to_write_the_same__are_all_taken(void **state)
         "session\n    timeout = \"5\"# seconds",
         "session\nsession\n    timeout = 5.000",
         "ids\nsession\n    timeout\t=\t5",
+        "\xef\xbb\xbfsession\r\n    timeout = 5\r\n",
         "session/timeout = 5s",
         "session/timeout = 5000ms",
         "session/timeout = \"4s1000ms\"",
@@ -245,7 +246,8 @@ static const struct {
     {"/session\n", "f:1: \"/session\" begins with no key"},
     {"session/ = 5\n", "f:1: \"session/ = 5\" begins with no key"},
     {"[session]\n", "f:1: \"[session]\" begins with no key"},
-    {"\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" begins with no key"},
+    {"\xef\xbb\xbf\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" begins with no key"},
+    {"session\n\xef\xbb\xbf    timeout = 5\n", "f:2: \"\\u{feff}    timeout = 5\" begins with no key"},
     {"session\n    timeout = \xff\n", "f:2: is not UTF-8"},
     /* Keys. */
     {"sesion\n    timeout = 5\n", "f:1: unknown section sesion; did you mean session?"},

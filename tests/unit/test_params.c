@@ -204,6 +204,46 @@ static void options__given_twice_or_with_a_key_that_is_no_string__are_refused(vo
     assert_int_equal(bind_all(&given, params, 0, OPTION_TTL_MS), STATUS_INVALID_ARGUMENT);
 }
 
+static void options__that_are_nil__are_not_given(void **state)
+{
+    (void)state;
+    const param_t params[PARAMS_MAX] = {PARAM_OPTIONS};
+    static const char *const names[] = {"secret", "ttl_ms", "if_revision", "after", "limit",
+                                        "prefix", "create", "client",      "epoch"};
+    enum { NAMES = sizeof names / sizeof names[0], ALL = (1 << 10) - 1 };
+    given_t given;
+    begin(&given, 1);
+    rpc_write_map(&given.payload, NAMES);
+    for (int i = 0; i < NAMES; i++) {
+        rpc_write_text(&given.payload, names[i]);
+        rpc_write_nil(&given.payload);
+    }
+    assert_int_equal(bind_all(&given, params, 0, ALL), STATUS_OK);
+    args_t untouched;
+    args_init(&untouched);
+    assert_int_equal(given.args.given, 0);
+    assert_true(given.args.if_revision == untouched.if_revision && given.args.limit == untouched.limit);
+    assert_int_equal(given.args.ttl_ms, 0);
+    /* Beside one that is given; and twice is twice. */
+    begin(&given, 1);
+    rpc_write_map(&given.payload, 2);
+    rpc_write_text(&given.payload, "ttl_ms");
+    rpc_write_nil(&given.payload);
+    rpc_write_text(&given.payload, "if_revision");
+    rpc_write_uint(&given.payload, 5);
+    assert_int_equal(bind_all(&given, params, 0, ALL), STATUS_OK);
+    assert_int_equal(given.args.given, OPTION_IF_REVISION);
+    assert_int_equal(given.args.if_revision, 5);
+    begin(&given, 1);
+    rpc_write_map(&given.payload, 2);
+    for (int i = 0; i < 2; i++) {
+        rpc_write_text(&given.payload, "ttl_ms");
+        rpc_write_nil(&given.payload);
+    }
+    assert_int_equal(bind_all(&given, params, 0, ALL), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(given.problem, "twice"));
+}
+
 static void options__whose_value_is_an_array__are_refused_and_do_not_shift_what_follows(void **state)
 {
     (void)state;
@@ -252,6 +292,7 @@ int main(void)
         cmocka_unit_test(numbers_of_options__at_the_bound__are_taken_and_one_past_it_not),
         cmocka_unit_test(options__unknown_or_not_of_this_method__are_named),
         cmocka_unit_test(options__given_twice_or_with_a_key_that_is_no_string__are_refused),
+        cmocka_unit_test(options__that_are_nil__are_not_given),
         cmocka_unit_test(options__whose_value_is_an_array__are_refused_and_do_not_shift_what_follows),
         cmocka_unit_test(params__of_more_values_than_any_method_takes__are_refused),
         cmocka_unit_test(role__is_guest_or_manager_and_nothing_else),
