@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The program `kvbroker`: from arguments to settings to a running broker. Knows nothing of sockets or the
  * protocol. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -9,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "broker/broker.h"
 #include "broker/config.h"
 #include "broker/hash_command.h"
 #include "broker/log.h"
+#include "common/standard_files.h"
 
 enum {
     EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
@@ -298,17 +297,6 @@ static int arguments_run(int argc, char **argv, arguments_t *arguments)
             return option->run(arguments);
         option->take(arguments, optarg);
     }
-}
-
-/* Standard input, output and error that were closed lead nowhere: else a socket would get their numbers, and
- * the log would be written to it. */
-static bool standard_files_hold(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return false;
-    }
-    return true;
 }
 
 int main(int argc, char **argv)

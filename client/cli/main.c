@@ -12,6 +12,7 @@
 #include "client/cli/line.h"
 #include "client/cli/script.h"
 #include "client/cli/shell.h"
+#include "common/standard_files.h"
 
 enum {
     INPUT_MAX = 8 * 1024 * 1024, /* bytes that -x reads; the broker's own limits are lower */
@@ -153,6 +154,8 @@ cleanup:
 
 int main(int argc, char **argv)
 {
+    if (!standard_files_hold())
+        return OUTCOME_FAILED;
     options_t options;
     outcome_t outcome = options_parse(&options, argc, argv);
     if (outcome != OUTCOME_OK)

@@ -80,6 +80,13 @@ static bool take_timeout(options_t *options, const char *value)
     return true;
 }
 
+static bool take_no_history(options_t *options, const char *value)
+{
+    (void)value;
+    options->history = "";
+    return true;
+}
+
 static bool take_help(options_t *options, const char *value)
 {
     (void)value;
@@ -108,6 +115,8 @@ static const option_row_t rows[] = {
     {"bin", NULL, "put values as bytes, even those that are text", NULL, take_binary, 0},
     {"timeout", "TIME", "wait at most so long for an answer: 2.5, 500ms, 1m (default 5)", DURATION_EXPECTED,
      take_timeout, 't'},
+    {"no-history", NULL, "keep no file of typed lines (default KVZMQ_HISTORY, a file; empty: none)", NULL,
+     take_no_history, 0},
     {"help", NULL, "this text", NULL, take_help, 'h'},
     {"version", NULL, "the version", NULL, take_version, 'V'},
 };
@@ -169,6 +178,7 @@ outcome_t options_parse(options_t *options, int argc, char **argv)
     const char *server = getenv("KVZMQ_SERVER");
     options_t parsed = {
         .endpoint = server != NULL && *server != '\0' ? server : KVZMQ_ENDPOINT_DEFAULT,
+        .history = getenv("KVZMQ_HISTORY"),
         .format = &output_text,
         .timeout_ms = KVZMQ_CALL_MS_DEFAULT,
     };

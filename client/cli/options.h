@@ -17,6 +17,7 @@ typedef struct options {
     const char *secret_file;   /* NULL: none */
     const char *user;          /* NULL: a guest */
     const char *password_file; /* NULL: none */
+    const char *history;       /* file of typed lines; NULL: the usual one, "": none */
     const output_ops_t *format;
     int timeout_ms;
     bool last_from_input; /* -x */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the history file and what may go into it. */
+/* Owns the history file and what may go into it. The file is in libedit's own form, but not libedit's to
+ * read and write: it follows links, waits for pipes, and on some systems leaves a file to everybody. */
 #include "client/cli/recall.h"
 
+#define LIBBSD_NETBSD_VIS
+#include <bsd/vis.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,18 +16,29 @@
 #include "client/cli/command.h"
 #include "client/cli/line.h"
 
-/* Makes FOLDER and those above it, for their owner alone. FOLDER is changed and restored. */
-static void folder_make(char *folder)
+/* The first line of the file; those below are encoded with VIS_WHITE. */
+static const char file_head[] = "_HiStOrY_V2_\n";
+
+enum {
+    HEAD_SIZE = sizeof file_head - 1,
+    LINE_ENCODED_MAX = 4 * RECALL_LINE_MAX /* bytes of a line in the file: one takes at most four */
+};
+
+/* ---- Where it is ------------------------------------------------------------------------------ */
+
+/* Makes the folders above PATH, for their owner alone. PATH is changed and restored. */
+static void folders_make(char *path)
 {
-    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(folder, 0700);
+        (void)mkdir(path, 0700);
         *slash = '/';
     }
 }
 
-/* The file's path, its folder made. Owned; NULL where there is no place for it. */
-static char *path_new(void)
+/* The path of the file that is used where none is named, its folder made. Owned; NULL where there is no place
+ * for it. */
+static char *path_default(void)
 {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
@@ -36,44 +50,129 @@ static char *path_new(void)
         size = asprintf(&path, "%s/.local/state/kvzmq/history", home);
     if (size < 0)
         return NULL;
-    folder_make(path);
+    folders_make(path);
     return path;
 }
 
-/* Opens the file for appending, for its owner alone whatever it was before. Returns NULL where that fails. */
-static FILE *file_open(const char *path)
+/* ---- The file --------------------------------------------------------------------------------- */
+
+/* Whether FILE is a regular file of our own that is a history, or empty: nothing else is read, written to or
+ * closed to others. */
+static bool is_history(int file, struct stat *found)
 {
-    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (file == -1)
-        return NULL;
-    FILE *stream = fchmod(file, 0600) == 0 ? fdopen(file, "a") : NULL;
-    if (stream == NULL)
-        close(file);
-    return stream;
+    char head[HEAD_SIZE];
+    if (fstat(file, found) != 0 || !S_ISREG(found->st_mode) || found->st_uid != geteuid())
+        return false;
+    return found->st_size == 0 || (pread(file, head, sizeof head, 0) == (ssize_t)sizeof head &&
+                                   memcmp(head, file_head, sizeof head) == 0);
 }
 
-/* Cuts a file that has grown long to the newest lines. */
+/* Opens the file, for its owner alone whatever it was before. It is no link, and opening does not wait.
+ * Returns -1 where there is none, or one that is not to be used. */
+static int file_open(const char *path, int flags, struct stat *found)
+{
+    int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    if (file == -1)
+        return -1;
+    if (is_history(file, found) && ((found->st_mode & 07777) == 0600 || fchmod(file, 0600) == 0))
+        return file;
+    close(file);
+    return -1;
+}
+
+/* Writes LINE as the file has it, behind the head where HEADED. */
+static bool line_write(int file, const char *line, bool headed)
+{
+    size_t size = strlen(line);
+    char *text = malloc(HEAD_SIZE + 4 * size + 2);
+    if (text == NULL)
+        return false;
+    size_t used = headed ? HEAD_SIZE : 0;
+    memcpy(text, file_head, used);
+    used += (size_t)strvis(text + used, line, VIS_WHITE);
+    text[used++] = '\n';
+    bool written = write(file, text, used) == (ssize_t)used; /* at once: other shells append too */
+    free(text);
+    return written;
+}
+
+/* Takes what the file has into memory. */
+static void lines_load(History *lines, FILE *stream)
+{
+    HistEvent event;
+    char text[LINE_ENCODED_MAX + 2];
+    char line[LINE_ENCODED_MAX + 2];
+    bool whole = true; /* the piece read last ended a line */
+    while (fgets(text, sizeof text, stream) != NULL) {
+        bool begins = whole;
+        size_t size = strcspn(text, "\n");
+        whole = text[size] == '\n';
+        text[size] = '\0';
+        /* What is longer than any line that was kept is passed over. */
+        if (begins && whole && strunvis(line, text) > 0)
+            history(lines, &event, H_ENTER, line);
+    }
+}
+
+/* Replaces a file that has grown long by one of the lines in memory. */
 static void file_cut(const recall_t *recall)
 {
-    struct stat found;
     HistEvent event;
-    if (stat(recall->path, &found) == 0 && found.st_size > RECALL_FILE_MAX)
-        history(recall->lines, &event, H_SAVE, recall->path); /* keeps the file, and sets its mode to 0600 */
+    char *path = NULL;
+    if (asprintf(&path, "%s.XXXXXX", recall->path) < 0)
+        return;
+    int file = mkostemp(path, O_CLOEXEC); /* its owner's alone */
+    bool written = file != -1;
+    bool headed = true;
+    for (int more = history(recall->lines, &event, H_LAST); written && more != -1;
+         more = history(recall->lines, &event, H_PREV)) {
+        written = line_write(file, event.str, headed);
+        headed = false;
+    }
+    if (file != -1 && (close(file) != 0 || !written || rename(path, recall->path) != 0))
+        (void)unlink(path);
+    free(path);
 }
 
-void recall_init(recall_t *recall)
+static void file_append(const char *path, const char *line)
+{
+    struct stat found;
+    int file = file_open(path, O_RDWR | O_APPEND | O_CREAT, &found);
+    if (file == -1)
+        return;
+    (void)line_write(file, line, found.st_size == 0);
+    close(file);
+}
+
+/* ---- Lines ------------------------------------------------------------------------------------ */
+
+void recall_init(recall_t *recall, const char *path)
 {
     HistEvent event;
+    struct stat found;
     *recall = (recall_t){.lines = history_init()};
     if (recall->lines == NULL)
         return;
     history(recall->lines, &event, H_SETSIZE, RECALL_LINES_MAX);
     history(recall->lines, &event, H_SETUNIQUE, 1);
-    recall->path = path_new();
+    if (path == NULL)
+        recall->path = path_default();
+    else if (*path != '\0')
+        recall->path = strdup(path);
     if (recall->path == NULL)
         return;
-    history(recall->lines, &event, H_LOAD, recall->path);
-    file_cut(recall);
+    int file = file_open(recall->path, O_RDONLY, &found);
+    FILE *stream = file == -1 ? NULL : fdopen(file, "r");
+    if (stream == NULL) {
+        if (file != -1)
+            close(file);
+        return;
+    }
+    (void)fseek(stream, HEAD_SIZE, SEEK_SET);
+    lines_load(recall->lines, stream);
+    fclose(stream);
+    if (found.st_size > RECALL_FILE_MAX)
+        file_cut(recall);
 }
 
 void recall_release(recall_t *recall)
@@ -94,26 +193,6 @@ static bool is_secret(const char *text)
     bool secret = command_is_secret(line.words, line.count);
     line_release(&line);
     return secret || strncasecmp(text + strspn(text, " \t\"'"), "auth", 4) == 0;
-}
-
-/* Appends LINE to the file in libedit's own form. A history of this one line writes it: H_NSAVE_FP writes one
- * line more than it is asked for. */
-static void file_append(const char *path, const char *line)
-{
-    HistEvent event;
-    FILE *stream = file_open(path);
-    History *single = history_init();
-    if (stream == NULL || single == NULL)
-        goto cleanup;
-    history(single, &event, H_SETSIZE, 1);
-    (void)fseek(stream, 0, SEEK_END); /* libedit heads the file where it stands at its beginning */
-    if (history(single, &event, H_ENTER, line) >= 0)
-        history(single, &event, H_SAVE_FP, stream);
-cleanup:
-    if (single != NULL)
-        history_end(single);
-    if (stream != NULL)
-        fclose(stream);
 }
 
 void recall_add(recall_t *recall, const char *line)

@@ -14,12 +14,13 @@ enum {
 
 typedef struct recall {
     History *lines; /* owned; NULL: none are kept */
-    char *path;     /* owned; NULL: there is no place for a file */
+    char *path;     /* owned; NULL: no file is used */
 } recall_t;
 
-/* Loads what the file has. A file that cannot be read or written is no reason to fail: lines are then kept in
- * memory only. */
-void recall_init(recall_t *recall);
+/* Loads what the file PATH has; NULL: the file named above, "": none is read or written. Only a regular file
+ * of one's own, not a link, that is a history or empty is one. Any other, and one that cannot be read or
+ * written, is left as it is and no reason to fail: lines are then kept in memory only. */
+void recall_init(recall_t *recall, const char *path);
 
 void recall_release(recall_t *recall);
 

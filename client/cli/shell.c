@@ -308,7 +308,7 @@ outcome_t shell_run(cli_t *cli)
     printf("Connected to %s as client %s\n", kvzmq_endpoint(cli->connection),
            kvzmq_session(cli->connection)->client);
     recall_t recall;
-    recall_init(&recall);
+    recall_init(&recall, cli->options->history);
     interrupt_catch_terminal();
     outcome_t outcome = OUTCOME_OK;
     EditLine *editor = editor_new(cli, &recall);

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import os
 import pathlib
 import re
 import signal
@@ -430,6 +431,28 @@ def test_exit_130__interrupted_while_it_reads_standard_input(tool, arguments):
 
 def catches_interrupts(pid):
     return int(status_of(pid, "SigCgt"), 16) & (1 << (signal.SIGINT - 1))
+
+
+@pytest.mark.parametrize("closed, arguments, complaint_of", [
+    (0, (), "cannot read the commands: Bad file descriptor"),
+    (0, ("-x", "put", "k"), "cannot read standard input: Bad file descriptor"),
+    (1, ("get", "k"), "the output could not be written"),
+])
+def test_exit_6__standard_file_that_it_needs_is_closed__says_so_and_does_nothing(broker, tool, name, closed, arguments, complaint_of):
+    with broker.client(name + "/wire") as client:
+        client.call("put", "k", "v")
+        done = subprocess.run(tool.command(["-n", name, *arguments]), preexec_fn=lambda: os.close(closed), capture_output=True,
+                              env=tool.environment, timeout=2 * TIMEOUT, check=False)
+        assert done.returncode == 6 and complaint_of in complaint(done), done
+        assert client.call("get", "k") == "v"
+
+
+def test_standard_files__all_closed__are_no_socket_of_the_tool(broker, tool, name):
+    done = subprocess.run(tool.command(["-n", name, "put", "k", "v"]), preexec_fn=lambda: os.closerange(0, 3),
+                          env=tool.environment, timeout=2 * TIMEOUT, check=False)
+    assert done.returncode == 6  # it could not say what it did
+    with broker.client(name + "/wire") as client:
+        assert client.call("get", "k") == "v"
 
 
 # -- commands from a pipe

@@ -227,6 +227,84 @@ def test_history__file_over_1_MiB__is_cut_to_its_newest_1000_lines(tool):
         running.prompt()
     assert history_lines(tool) == [f"{line}{number}" for number in range(100, 1100)]
     assert stat.S_IMODE(tool.history.stat().st_mode) == 0o600
+    assert list(tool.history.parent.iterdir()) == [tool.history]  # what it was written to first is gone
+
+
+def put_link(path):
+    path.with_name("aim").write_text("_HiStOrY_V2_\n")
+    path.symlink_to("aim")
+
+
+def put_pipe(path):
+    os.mkfifo(path)
+
+
+def put_device(path):
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # what /dev/null is
+    path.chmod(0o666)
+
+
+def put_other_owner(path):
+    path.write_text("_HiStOrY_V2_\n")
+    os.chown(path, 1, 1)
+
+
+def put_other_text(path):
+    path.write_text("a letter\n" * 200000)  # longer than a history ever is
+
+
+def put_short_text(path):
+    path.write_text("abc")
+
+
+@pytest.mark.parametrize("put", [put_link, put_pipe, put_device, put_other_owner, put_other_text, put_short_text])
+def test_history__what_is_no_regular_history_of_ones_own__stays_as_it_is_and_lines_are_kept_in_memory(tool, put):
+    tool.history.parent.mkdir(parents=True)
+    try:
+        put(tool.history)
+    except PermissionError:
+        pytest.skip("only root can make it")
+    before = [(path.name, path.lstat()) for path in sorted(tool.history.parent.iterdir())]
+    with tool.terminal() as running:
+        running.prompt()
+        assert running.type("get city") == ["<blank>"]
+        running.press(UP)
+        running.wait("get city$")
+        running.press(KILL_LINE)
+        assert running.leave() == 0
+    after = [(path.name, path.lstat()) for path in sorted(tool.history.parent.iterdir())]
+
+    def sides(files):
+        return [(name, found.st_ino, found.st_mode, found.st_uid, found.st_size) for name, found in files]
+
+    assert sides(before) == sides(after)
+
+
+@pytest.mark.parametrize("arguments, environment", [(["--no-history"], {}), ([], {"KVZMQ_HISTORY": ""}),
+                                                    (["--no-history"], {"KVZMQ_HISTORY": "typed"})])
+def test_history__turned_off__makes_no_file_and_keeps_lines_in_memory(tool, arguments, environment):
+    with tool.terminal(*arguments, **environment) as running:
+        running.prompt()
+        assert running.type("get city") == ["<blank>"]
+        running.press(UP)
+        running.wait("get city$")
+        running.press(KILL_LINE)
+        assert running.leave() == 0
+    assert list(tool.folder.iterdir()) == []
+
+
+def test_history__file_that_is_named__is_used(tool):
+    named = tool.folder / "typed"
+    for _ in range(2):
+        with tool.terminal(KVZMQ_HISTORY=str(named)) as running:
+            running.prompt()
+            running.type("get größe\\")
+            running.leave()
+    with tool.terminal(KVZMQ_HISTORY=str(named)) as running:
+        running.prompt()
+        running.press(UP)
+        running.wait(r"get größe\\$")
+    assert stat.S_IMODE(named.stat().st_mode) == 0o600 and list(tool.folder.iterdir()) == [named]
 
 
 # -- passwords

@@ -63,7 +63,7 @@ def test_standard_streams__closed__are_no_socket_of_the_broker(tmp_path):
     with Client(endpoint, process=process) as client:
         client.call("ping")
         for number in range(3):
-            assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/dev/null"
+            assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/"  # opened with O_PATH: nothing is read or written
     answers_and_stops(process, endpoint)
 
 

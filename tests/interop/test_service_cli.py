@@ -97,6 +97,18 @@ def test_hash_password__output_that_cannot_be_written__is_an_error():
     assert done.returncode == 1 and b"standard output" in done.stderr
 
 
+@pytest.mark.parametrize("closed, arguments, problem", [
+    (0, ("hash-password",), "no password read: Bad file descriptor"),
+    (0, ("hash-secret",), "no secret read: Bad file descriptor"),
+    (1, ("hash-password",), "cannot write to standard output: Bad file descriptor"),
+    (1, ("hash-secret", "--generate"), "cannot write to standard output: Bad file descriptor"),
+])
+def test_hash_command__standard_file_that_is_closed__is_an_error(closed, arguments, problem):
+    done = subprocess.run([kvtest.binary_of("kvbroker"), *arguments], input=SECRET.encode(), capture_output=True, check=False,
+                          preexec_fn=lambda: os.close(closed), timeout=kvtest.TIMEOUT)
+    assert done.returncode == 1 and problem in done.stderr.decode(), done
+
+
 def test_hash_secret__piped_line__is_one_that_the_configuration_takes():
     hashed = kvbroker("hash-secret", given=SECRET + "\n").stdout.decode().strip()
     assert re.fullmatch(r"\$blake2b\$[A-Za-z0-9_-]{22}\$[A-Za-z0-9_-]{43}", hashed)
