@@ -5,6 +5,7 @@
 #include "client/answer.h"
 #include "client/page.h"
 #include "client/session.h"
+#include "client/sized.h"
 #include "common/clock.h"
 #include "common/limits.h"
 
@@ -274,11 +275,9 @@ static void poll_link(kvzmq_t *conn)
         connection_drop(conn, KVZMQ_TIMEOUT);
 }
 
-kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
+/* Waits for the next answer, as kvzmq_poll. */
+static kvzmq_status_t wait_answer(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
 {
-    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, NULL);
-    if (status != KVZMQ_OK)
-        return status;
     pop_finished(conn);
     if (queue_answer(conn, answer))
         return KVZMQ_OK;
@@ -297,6 +296,20 @@ kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
                                    conn->options.given.endpoint);
     }
     return KVZMQ_ABSENT;
+}
+
+kvzmq_status_t kvzmq_poll_sized(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
+{
+    kvzmq_answer_t own;
+    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, NULL);
+    if (status == KVZMQ_OK && !sized_is_set(answer))
+        return connection_fail(conn, KVZMQ_INVALID_ARGUMENT,
+                               "poll: the size of the answer's struct is not set");
+    if (status == KVZMQ_OK)
+        status = wait_answer(conn, timeout_ms, &own);
+    if (status == KVZMQ_OK)
+        sized_give(answer, &own, sizeof own);
+    return status;
 }
 
 kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer, kvzmq_page_t **page)

@@ -6,6 +6,7 @@
 #include "client/page.h"
 #include "client/result.h"
 #include "client/session.h"
+#include "client/sized.h"
 #include "common/clock.h"
 
 /* A call under way: made by call_begin, then its request is put together, then call_finish carries it out. */
@@ -229,18 +230,20 @@ kvzmq_status_t kvzmq_del(kvzmq_t *conn, const char *client, kvzmq_slice_t key, c
     return status == KVZMQ_OK ? end_write(&call, METHOD_DEL, revision) : status;
 }
 
-kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const char *client, kvzmq_digest_t *digest)
+kvzmq_status_t kvzmq_digest_sized(kvzmq_t *conn, const char *client, kvzmq_digest_t *digest)
 {
     call_t call;
     kvzmq_digest_t read;
     kvzmq_status_t status = call_begin(&call, conn, METHOD_DIGEST, client);
+    if (status == KVZMQ_OK && digest != NULL && !sized_is_set(digest))
+        status = connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "digest: the struct's size is not set");
     if (status == KVZMQ_OK)
         status = call_finish(&call, request_plain(call.target, METHOD_DIGEST));
     if (status != KVZMQ_OK)
         return status;
     status = call_end(&call, result_digest(call.answer.reply.body, &read));
     if (status == KVZMQ_OK && digest != NULL)
-        *digest = read;
+        sized_give(digest, &read, sizeof read);
     return status;
 }
 

@@ -32,8 +32,9 @@ static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *
     return understood ? KVZMQ_OK : connection_garbled(conn, "watch");
 }
 
-static void tell(kvzmq_t *conn, const kvzmq_event_t *event)
+static void tell(kvzmq_t *conn, kvzmq_event_t *event)
 {
+    event->size = sizeof *event;
     changes_t *changes = &conn->changes;
     changes->told++;
     changes->changed(changes->context, event);

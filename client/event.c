@@ -49,7 +49,7 @@ bool event_read(bytes_t body, size_t *at, kvzmq_event_t *event)
         {"client", FIELD_SLICE, offsetof(record_t, event.client)},
         {"key", FIELD_SLICE, offsetof(record_t, event.key)},
         {"value", FIELD_SLICE, offsetof(record_t, event.value)},
-        {"size", FIELD_UINT, offsetof(record_t, event.size)},
+        {"size", FIELD_UINT, offsetof(record_t, event.value_size)},
         {"ttl_ms", FIELD_TTL, offsetof(record_t, event.ttl_ms)},
         {"revision", FIELD_UINT, offsetof(record_t, event.revision)},
         {"by", FIELD_SLICE, offsetof(record_t, event.by)},

@@ -8,6 +8,7 @@
 #include "client/link.h"
 #include "client/mirror_store.h"
 #include "client/page.h"
+#include "client/sized.h"
 #include "client/watcher.h"
 #include "common/clock.h"
 #include "common/limits.h"
@@ -222,16 +223,17 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
 
 /* ---- Reading ------------------------------------------------------------------------------------- */
 
-void kvzmq_mirror_state(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state)
+void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state)
 {
     (void)pthread_mutex_lock(&mirror->lock);
-    *state = (kvzmq_mirror_state_t){.ready = mirror->ready,
-                                    .connected = mirror->connected,
-                                    .position = mirror->position,
-                                    .resets = mirror->resets,
-                                    .failure = mirror->failure};
-    mirror_store_totals(mirror->store, &state->stores, &state->keys);
+    kvzmq_mirror_state_t own = {.ready = mirror->ready,
+                                .connected = mirror->connected,
+                                .position = mirror->position,
+                                .resets = mirror->resets,
+                                .failure = mirror->failure};
+    mirror_store_totals(mirror->store, &own.stores, &own.keys);
     (void)pthread_mutex_unlock(&mirror->lock);
+    sized_give(state, &own, sizeof own);
 }
 
 const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
@@ -362,7 +364,7 @@ static void write_page(const kvzmq_mirror_t *mirror, bytes_t store, const kvzmq_
     bytes_t prefix = slice_bytes(range->prefix);
     bytes_t from = slice_bytes(range->after);
     bool inclusive = bytes_compare(from, prefix) < 0;
-    uint32_t limit = range->limit > 0 ? range->limit : LIMIT_PAGE_DEFAULT;
+    uint64_t limit = range->limit > 0 ? range->limit : LIMIT_PAGE_DEFAULT;
     int64_t now_ms = clock_monotonic_ms();
     uint32_t count = 0;
     mirror_entry_t entry;
@@ -394,19 +396,18 @@ static void write_page(const kvzmq_mirror_t *mirror, bytes_t store, const kvzmq_
 kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, const kvzmq_range_t *range,
                                  kvzmq_page_t **page)
 {
-    static const kvzmq_range_t whole = {{NULL, 0, false}, {NULL, 0, false}, 0};
-    if (range == NULL)
-        range = &whole;
-    if (!store_choose(mirror, &store) || range->limit > LIMIT_PAGE_ENTRIES ||
-        (range->prefix.size > 0 && range->prefix.data == NULL) ||
-        (range->after.size > 0 && range->after.data == NULL))
+    kvzmq_range_t own = {0};
+    if (range != NULL && sized_take(&own, sizeof own, range) != NULL)
+        return KVZMQ_INVALID_ARGUMENT;
+    if (!store_choose(mirror, &store) || own.limit > LIMIT_PAGE_ENTRIES ||
+        (own.prefix.size > 0 && own.prefix.data == NULL) || (own.after.size > 0 && own.after.data == NULL))
         return KVZMQ_INVALID_ARGUMENT;
     kvzmq_status_t status = begin(mirror);
     if (status != KVZMQ_OK)
         return status;
     buffer_t bytes;
     buffer_init(&bytes, LINK_MESSAGE_MAX + 2 * LIMIT_PAGE_BYTES);
-    write_page(mirror, bytes_from_text(store), range, &bytes);
+    write_page(mirror, bytes_from_text(store), &own, &bytes);
     (void)pthread_mutex_unlock(&mirror->lock);
     status = bytes.failed ? KVZMQ_NO_MEMORY : page_new(PAGE_LIST, buffer_bytes(&bytes), page);
     buffer_release(&bytes);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "client/sized.h"
 #include "common/limits.h"
 #include "common/name.h"
 
@@ -63,14 +64,8 @@ bool options_init(options_t *options, const kvzmq_options_t *given)
 {
     *options = (options_t){0};
     kvzmq_options_t *own = &options->given;
-    /* An application built with another version has a shorter or a longer struct: what it does not have is
-     * the default, what this library does not know it cannot obey. */
-    if (given != NULL && given->size > 0)
-        memcpy(own, given, given->size < sizeof *own ? given->size : sizeof *own);
-    if (given != NULL && given->size == 0)
-        options->problem = "options: not initialised with kvzmq_options_init";
-    if (given != NULL && given->size > sizeof *own)
-        options->problem = "options: from a newer kvzmq.h than this library";
+    if (given != NULL)
+        options->problem = sized_take(own, sizeof *own, given);
     if (options->problem == NULL)
         options->problem = find_problem(own);
     if (options->problem != NULL)

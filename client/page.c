@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "client/result.h"
+#include "client/sized.h"
 #include "common/limits.h"
 
 typedef struct stat_row {
@@ -209,20 +210,23 @@ static const void *next_row(kvzmq_page_t *page, page_kind_t kind)
     return (const char *)page->rows + page->next++ * kinds[kind].row_size;
 }
 
-bool kvzmq_page_next(kvzmq_page_t *page, kvzmq_row_t *row)
+/* Copies the next row of a page of KIND to the application's struct ROW. False where there is none. */
+static bool give_row(kvzmq_page_t *page, page_kind_t kind, void *row)
 {
-    const kvzmq_row_t *next = next_row(page, PAGE_LIST);
+    const void *next = sized_is_set(row) ? next_row(page, kind) : NULL;
     if (next != NULL)
-        *row = *next;
+        sized_give(row, next, kinds[kind].row_size);
     return next != NULL;
 }
 
-bool kvzmq_page_next_client(kvzmq_page_t *page, kvzmq_client_t *client)
+bool kvzmq_page_next_sized(kvzmq_page_t *page, kvzmq_row_t *row)
 {
-    const kvzmq_client_t *next = next_row(page, PAGE_CLIENTS);
-    if (next != NULL)
-        *client = *next;
-    return next != NULL;
+    return give_row(page, PAGE_LIST, row);
+}
+
+bool kvzmq_page_next_client_sized(kvzmq_page_t *page, kvzmq_client_t *client)
+{
+    return give_row(page, PAGE_CLIENTS, client);
 }
 
 bool kvzmq_page_next_stat(kvzmq_page_t *page, const char **name, uint64_t *number)

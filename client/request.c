@@ -2,6 +2,7 @@
 /* Encodes requests. Owns nothing. */
 #include "client/request.h"
 
+#include "client/sized.h"
 #include "common/limits.h"
 #include "common/rpc.h"
 
@@ -145,8 +146,6 @@ static kvzmq_status_t check_put(request_target_t target, kvzmq_slice_t key, kvzm
         return invalid(target, "the key has a size but no data");
     if (!is_bytes(value))
         return invalid(target, "the value has a size but no data");
-    if (options == NULL)
-        return KVZMQ_OK;
     if (!is_bytes(options->secret))
         return invalid(target, "the secret has a size but no data");
     if (options->create && target.client == NULL)
@@ -159,7 +158,11 @@ static kvzmq_status_t check_put(request_target_t target, kvzmq_slice_t key, kvzm
 kvzmq_status_t request_put(request_target_t target, kvzmq_slice_t key, kvzmq_slice_t value,
                            const kvzmq_put_options_t *options)
 {
-    kvzmq_status_t status = check_put(target, key, value, options);
+    kvzmq_put_options_t own = {0};
+    const char *problem = options != NULL ? sized_take(&own, sizeof own, options) : NULL;
+    if (problem != NULL)
+        return invalid(target, problem);
+    kvzmq_status_t status = check_put(target, key, value, &own);
     if (status != KVZMQ_OK)
         return status;
     buffer_t *buffer = target.buffer;
@@ -171,7 +174,7 @@ kvzmq_status_t request_put(request_target_t target, kvzmq_slice_t key, kvzmq_sli
     else
         rpc_write_str(buffer, bytes_of_slice(value));
     if (options != NULL)
-        write_put_options(buffer, options);
+        write_put_options(buffer, &own);
     return end(target, start);
 }
 
@@ -192,9 +195,11 @@ kvzmq_status_t request_del(request_target_t target, kvzmq_slice_t key, const uin
 /* `list` has the prefix as a param, `clients` as an option. */
 kvzmq_status_t request_range(request_target_t target, method_t method, const kvzmq_range_t *range)
 {
-    static const kvzmq_range_t whole = {{NULL, 0, false}, {NULL, 0, false}, 0};
-    if (range == NULL)
-        range = &whole;
+    kvzmq_range_t own = {0};
+    const char *problem = range != NULL ? sized_take(&own, sizeof own, range) : NULL;
+    if (problem != NULL)
+        return invalid(target, problem);
+    range = &own;
     if (!is_bytes(range->prefix) || !is_bytes(range->after))
         return invalid(target, "the range has a size but no data");
     bool list = method == METHOD_LIST;

@@ -200,6 +200,7 @@ bool result_hello(bytes_t body, kvzmq_session_t *session)
         !copy_text(hello.broker, read.broker, sizeof read.broker) ||
         !copy_text(hello.epoch, read.epoch, sizeof read.epoch))
         return false;
+    read.size = sizeof read;
     *session = read;
     return true;
 }

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "client/sized.h"
 #include "client/watcher.h"
 #include "common/clock.h"
 
@@ -116,8 +117,6 @@ static follow_config_t config_of(const kvzmq_watch_options_t *options)
 
 static const char *find_problem(const kvzmq_watch_options_t *options)
 {
-    if (options->size != sizeof *options)
-        return "watch options: not initialised with kvzmq_watch_options_init of this version";
     if (options->resume && memchr(options->since.epoch, 0, sizeof options->since.epoch) == NULL)
         return "watch options: the epoch in since does not end with a zero";
     if (options->receive_hwm < 0)
@@ -129,6 +128,7 @@ static const char *find_problem(const kvzmq_watch_options_t *options)
 static bool start(kvzmq_watch_t *watch, const kvzmq_options_t *connection,
                   const kvzmq_watch_options_t *options)
 {
+    kvzmq_options_t given = {0};
     watcher_config_t config = {.connection = connection,
                                .follow = config_of(options),
                                .large_values = options->large_values,
@@ -137,9 +137,9 @@ static bool start(kvzmq_watch_t *watch, const kvzmq_options_t *connection,
                                .ended = watch_ended,
                                .context = watch};
     watch->limit = options->queue > 0 ? options->queue : KVZMQ_WATCH_QUEUE_DEFAULT;
-    if (connection != NULL && connection->size == sizeof *connection) {
-        watch->interrupted = connection->interrupted;
-        watch->context = connection->context;
+    if (connection != NULL && sized_take(&given, sizeof given, connection) == NULL) {
+        watch->interrupted = given.interrupted;
+        watch->context = given.context;
     }
     return watcher_new(&config, &watch->watcher);
 }
@@ -158,10 +158,11 @@ static bool locks_init(kvzmq_watch_t *watch)
 
 kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_watch_options_t *watch)
 {
-    kvzmq_watch_options_t defaults;
-    kvzmq_watch_options_init(&defaults);
-    const kvzmq_watch_options_t *options = watch != NULL ? watch : &defaults;
-    const char *problem = find_problem(options);
+    kvzmq_watch_options_t options;
+    kvzmq_watch_options_init(&options);
+    const char *problem = watch != NULL ? sized_take(&options, sizeof options, watch) : NULL;
+    if (problem == NULL)
+        problem = find_problem(&options);
     kvzmq_watch_t *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
@@ -170,7 +171,7 @@ kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_wa
     if (whole && problem != NULL)
         watch_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)
-        whole = start(made, connection, options);
+        whole = start(made, connection, &options);
     if (!whole)
         kvzmq_watch_destroy(&made);
     return made;
@@ -224,13 +225,15 @@ static kvzmq_status_t pop(kvzmq_watch_t *watch)
     return status;
 }
 
-kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms, kvzmq_event_t *event)
+kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms, kvzmq_event_t *event)
 {
+    if (!sized_is_set(event))
+        return KVZMQ_INVALID_ARGUMENT;
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
     for (;;) {
         kvzmq_status_t status = pop(watch);
         if (status == KVZMQ_OK)
-            *event = watch->taken->event;
+            sized_give(event, &watch->taken->event, sizeof watch->taken->event);
         if (status != KVZMQ_TIMEOUT)
             return status;
         int64_t left_ms = timeout_ms < 0 ? -1 : deadline - clock_monotonic_ms();
@@ -253,9 +256,10 @@ int kvzmq_watch_fd(const kvzmq_watch_t *watch)
     return watch->fd;
 }
 
-void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts)
+void kvzmq_watch_counts_sized(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts)
 {
-    *counts = (kvzmq_watch_counts_t){0};
+    kvzmq_watch_counts_t own = {0};
     if (watch->watcher != NULL)
-        watcher_counts(watch->watcher, counts);
+        watcher_counts(watch->watcher, &own);
+    sized_give(counts, &own, sizeof own);
 }

@@ -17,6 +17,7 @@
 
 #include "client/event_link.h"
 #include "client/follow_request.h"
+#include "client/sized.h"
 #include "common/clock.h"
 #include "common/rpc.h"
 #include "common/utf8.h"
@@ -253,7 +254,7 @@ static bool page_goes_on(const kvzmq_page_t *page)
 
 static void step_clients(watcher_t *watcher, const follow_action_t *action)
 {
-    kvzmq_range_t range = {.after = action->after};
+    kvzmq_range_t range = {.size = sizeof range, .after = action->after};
     kvzmq_page_t *page = NULL;
     kvzmq_client_t client;
     kvzmq_status_t status = kvzmq_clients(watcher->conn, &range, &page);
@@ -275,7 +276,7 @@ static void step_clients(watcher_t *watcher, const follow_action_t *action)
 
 static void step_list(watcher_t *watcher, const follow_action_t *action)
 {
-    kvzmq_range_t range = {.prefix = action->prefix, .after = action->after};
+    kvzmq_range_t range = {.size = sizeof range, .prefix = action->prefix, .after = action->after};
     kvzmq_page_destroy(&watcher->page);
     kvzmq_status_t status = kvzmq_list(watcher->conn, action->client, &range, &watcher->page);
     if (status != KVZMQ_OK && status != KVZMQ_NOT_FOUND)
@@ -462,14 +463,11 @@ static bool thread_start(watcher_t *watcher)
 
 /* The connection's options for a thread: no call-backs, which are the application's threads'; and no attempts
  * to connect without end, as follow.h says when to try again. */
-static kvzmq_t *connection_new(void *zmq, const kvzmq_options_t *given)
+static kvzmq_t *connection_new(void *zmq, const kvzmq_options_t *given, const char *problem)
 {
-    kvzmq_options_t options;
-    kvzmq_options_init(&options);
-    if (given != NULL && given->size <= sizeof options)
-        memcpy(&options, given, given->size);
-    else if (given != NULL)
-        options.size = given->size; /* from a newer header: the connection says so */
+    if (problem != NULL)
+        return kvzmq_new(given); /* which says so with each call */
+    kvzmq_options_t options = *given;
     options.zmq_context = zmq;
     options.connect_once = true;
     options.notice = NULL;
@@ -496,16 +494,19 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     *watcher = made;
     if (made == NULL)
         return false;
-    const kvzmq_options_t *given = config->connection;
-    bool shared = given != NULL && given->size == sizeof *given && given->zmq_context != NULL;
+    kvzmq_options_t given;
+    kvzmq_options_init(&given);
+    const char *problem =
+        config->connection != NULL ? sized_take(&given, sizeof given, config->connection) : NULL;
+    bool shared = given.zmq_context != NULL;
     (void)pthread_mutex_init(&made->counts_lock, NULL);
     made->config = *config;
     made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    made->anonymous = given == NULL || given->size != sizeof *given || given->user == NULL;
+    made->anonymous = given.user == NULL;
     made->owns_zmq = !shared;
-    made->zmq = shared ? given->zmq_context : zmq_ctx_new();
+    made->zmq = shared ? given.zmq_context : zmq_ctx_new();
     if (made->zmq != NULL)
-        made->conn = connection_new(made->zmq, given);
+        made->conn = connection_new(made->zmq, problem == NULL ? &given : config->connection, problem);
     made->follow = follow_new(&config->follow, tell, made);
     bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL;
     if (whole && thread_start(made))

@@ -30,7 +30,7 @@ static cell_t cell_from_slice(kvzmq_slice_t slice)
 static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listing_t *listing, uint64_t left)
 {
     output_t *output = &cli->output;
-    kvzmq_range_t range = {.after = slice_of(call->texts[OPT_AFTER])};
+    kvzmq_range_t range = {.size = sizeof range, .after = slice_of(call->texts[OPT_AFTER])};
     if (call->argument_count > 0)
         range.prefix = slice_of(call->arguments[0]);
     kvzmq_page_t *shown = NULL; /* kept until the next page is there: `range.after` borrows from it */

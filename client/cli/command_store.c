@@ -91,7 +91,7 @@ static outcome_t take_put_options(cli_t *cli, const call_t *call, kvzmq_put_opti
 outcome_t command_put(cli_t *cli, const call_t *call)
 {
     static const column_t columns[] = {{"revision", "revision", FIT_LEFT}};
-    kvzmq_put_options_t options = {0};
+    kvzmq_put_options_t options = {.size = sizeof options};
     password_t secret = {""};
     uint64_t revision;
     kvzmq_status_t status = KVZMQ_OK;

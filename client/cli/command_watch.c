@@ -215,7 +215,7 @@ static kvzmq_status_t store_check(check_t *check, const char *store)
 static kvzmq_status_t stores_check(check_t *check)
 {
     kvzmq_page_t *shown = NULL; /* kept until the next page is there: `range.after` borrows from it */
-    kvzmq_range_t range = {.limit = 0};
+    kvzmq_range_t range = {.size = sizeof range};
     kvzmq_status_t status = KVZMQ_OK;
     bool more = true;
     while (more && status == KVZMQ_OK) {

@@ -68,7 +68,7 @@ static bool removes_value(const kvzmq_event_t *event)
 static known_value_t value_set(const kvzmq_event_t *event)
 {
     if (!event->has_value)
-        return (known_value_t){.state = KNOWN_SIZE, .size = event->size};
+        return (known_value_t){.state = KNOWN_SIZE, .size = event->value_size};
     return (known_value_t){.state = KNOWN_VALUE,
                            .bytes = bytes_from_slice(event->value),
                            .size = event->value.size,
@@ -269,7 +269,7 @@ static void event_told(output_t *output, const cell_t *line, const kvzmq_event_t
         cell_from_known(old),
         changes ? cell_of(CELL_BOOL, old->state == KNOWN_ABSENT || old->state == KNOWN_VALUE) : cell_nil(),
         valued && !event->has_value ? cell_nil() : cell_from_slice(event->value),
-        valued ? cell_of(CELL_NUMBER, event->size) : cell_nil(),
+        valued ? cell_of(CELL_NUMBER, event->value_size) : cell_nil(),
         valued && event->ttl_ms >= 0 ? cell_of(CELL_DURATION, (uint64_t)event->ttl_ms) : cell_nil(),
         valued ? cell_of(CELL_NUMBER, event->revision) : cell_nil(),
         cell_unless_empty(event->by),

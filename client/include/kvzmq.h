@@ -29,7 +29,23 @@
  * (kvzmq_call: as its flags say.)
  *
  * Texts. Whatever the library hands out as text or bytes is followed by a zero byte that `size` does not
- * count. */
+ * count.
+ *
+ * Structs. A struct that may get more members in a later version begins with `size`: the bytes that it has in
+ * the header which set it. New members come at its end, so a program and a library of different versions go
+ * together:
+ *   - A struct that the program fills in (options, ranges) is set to its defaults by its _init function, or
+ *     in one line: kvzmq_put_options_t brief = {.size = sizeof brief, .ttl_ms = 100}; (C, C++20). What an
+ *     older, shorter one lacks is the default. A newer, longer one is taken as long as what this library does
+ *     not know is zero; else, and without `size`, the call is KVZMQ_INVALID_ARGUMENT.
+ *   - A struct that the library fills in (events, answers, rows) needs nothing: the calls set `size`
+ *     themselves. An older one gets what fits; what this library does not know of a newer one is zero. (The
+ *     calls are inline functions for that. A program that does not use this header, as one in another
+ *     language, sets `size` and calls the function of the same name with _sized behind it.)
+ *   - A struct that is borrowed from the library (kvzmq_session, an event in a call-back) may be shorter than
+ *     the program's header says if the library is older: ask KVZMQ_HAS before reading a member that came
+ *     later than the oldest library one wants to run with.
+ * Structs without `size` (kvzmq_slice_t, kvzmq_value_t, kvzmq_position_t) never change. */
 #ifndef KVZMQ_H
 #define KVZMQ_H
 
@@ -53,6 +69,10 @@ extern "C" {
 #define KVZMQ_EXPORT
 #define KVZMQ_MUST_USE
 #endif
+
+/* Whether the struct at POINTER, borrowed from the library, is long enough to have MEMBER. */
+#define KVZMQ_HAS(pointer, member)                                                                           \
+    ((size_t)((const char *)(&(pointer)->member + 1) - (const char *)(pointer)) <= (pointer)->size)
 
 /* "0.1.0": the version of the library that runs. Static storage. */
 KVZMQ_EXPORT const char *kvzmq_version(void);
@@ -235,6 +255,7 @@ KVZMQ_EXPORT bool kvzmq_detail(const kvzmq_t *conn, uint64_t *detail);
 
 /* What the broker's hello said of the current session, or of the last one where it is gone. */
 typedef struct kvzmq_session {
+    size_t size;          /* bytes of this struct, see Structs above */
     char client[256];     /* the client id: the name, or a number's decimal text */
     char role[32];        /* "guest" or "manager"; kept up with kvzmq_auth, not with what other managers do */
     char broker[128];     /* "kvbroker 0.1.0" */
@@ -290,14 +311,22 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_entry(kvzmq_t *conn, const char
                                                        kvzmq_value_t *value, uint64_t *revision,
                                                        int64_t *ttl_ms);
 
-/* All zero = none of it. */
+/* All zero but `size` = none of it. */
 typedef struct kvzmq_put_options {
+    size_t size;          /* bytes of this struct, see Structs above */
     uint64_t ttl_ms;      /* life of the entry, 1 to 2^53; 0 = permanent */
     bool conditional;     /* put only if the entry has the revision `if_revision` now */
     uint64_t if_revision; /* 0 = only if absent */
     bool create;          /* with CLIENT only: make the store of a valid name that does not exist yet */
     kvzmq_slice_t secret; /* with `create` only: claims the name, 16 to 256 bytes; size 0 = none */
 } kvzmq_put_options_t;
+
+/* Sets OPTIONS to none of it. */
+static inline void kvzmq_put_options_init(kvzmq_put_options_t *options)
+{
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
 
 /* Writes an entry whole. *REVISION (may be NULL) is set to its new revision. OPTIONS may be NULL.
  *   KVZMQ_FAILED_PRECONDITION  the condition does not hold; detail = the revision it has, 0 = absent
@@ -314,26 +343,42 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_del(kvzmq_t *conn, const char *
                                                      const uint64_t *if_revision, uint64_t *revision);
 
 typedef struct kvzmq_digest {
+    size_t size;     /* bytes of this struct, see Structs above */
     uint64_t seq;    /* the broker's newest change when this was computed */
     uint64_t digest; /* PROTOCOL.md, section 7 */
     uint64_t keys;   /* entries in the store */
 } kvzmq_digest_t;
 
 /* The digest of a store: two copies with the same digest are equal. */
-KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const char *client,
-                                                        kvzmq_digest_t *digest);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_digest_sized(kvzmq_t *conn, const char *client,
+                                                              kvzmq_digest_t *digest);
+KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const char *client,
+                                                         kvzmq_digest_t *digest)
+{
+    if (digest != NULL)
+        digest->size = sizeof *digest;
+    return kvzmq_digest_sized(conn, client, digest);
+}
 
 /* ---- Pages --------------------------------------------------------------------------------- */
 
 typedef struct kvzmq_page kvzmq_page_t; /* rows that a call returned, read with the `next` of their kind */
 
-/* Which part of a listing; all zero = from its beginning. To go on where a page ended, give its last row's
- * key (or id) as `after`; the page may be destroyed once the call has returned. */
+/* Which part of a listing; all zero but `size` = from its beginning. To go on where a page ended, give its
+ * last row's key (or id) as `after`; the page may be destroyed once the call has returned. */
 typedef struct kvzmq_range {
+    size_t size;          /* bytes of this struct, see Structs above */
     kvzmq_slice_t prefix; /* only what begins with it; size 0 = all */
     kvzmq_slice_t after;  /* only what sorts after it; size 0 = all */
-    uint32_t limit; /* rows at most, 1 to 10,000; 0 = the broker's default (1,000). A page may be shorter */
+    uint64_t limit; /* rows at most, 1 to 10,000; 0 = the broker's default (1,000). A page may be shorter */
 } kvzmq_range_t;
+
+/* Sets RANGE to the whole listing. */
+static inline void kvzmq_range_init(kvzmq_range_t *range)
+{
+    memset(range, 0, sizeof *range);
+    range->size = sizeof *range;
+}
 
 /* Frees a page and what its rows borrow. *PAGE may be NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_page_destroy(kvzmq_page_t **page);
@@ -345,6 +390,7 @@ KVZMQ_EXPORT size_t kvzmq_page_count(const kvzmq_page_t *page);
 KVZMQ_EXPORT uint64_t kvzmq_page_seq(const kvzmq_page_t *page);
 
 typedef struct kvzmq_row {
+    size_t size; /* bytes of this struct, see Structs above */
     kvzmq_slice_t key;
     kvzmq_slice_t value;
     uint64_t revision; /* of the put that wrote it */
@@ -356,9 +402,15 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_list(kvzmq_t *conn, const char 
                                                       const kvzmq_range_t *range, kvzmq_page_t **page);
 /* The next row of a list; false at its end, and for a page of another kind. ROW's slices are borrowed from
  * the page. */
-KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next(kvzmq_page_t *page, kvzmq_row_t *row);
+KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_sized(kvzmq_page_t *page, kvzmq_row_t *row);
+KVZMQ_MUST_USE static inline bool kvzmq_page_next(kvzmq_page_t *page, kvzmq_row_t *row)
+{
+    row->size = sizeof *row;
+    return kvzmq_page_next_sized(page, row);
+}
 
 typedef struct kvzmq_client {
+    size_t size;      /* bytes of this struct, see Structs above */
     kvzmq_slice_t id; /* usable as CLIENT of other calls (id.data) */
     bool connected;
     uint64_t sessions;  /* live ones */
@@ -375,7 +427,12 @@ typedef struct kvzmq_client {
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_clients(kvzmq_t *conn, const kvzmq_range_t *range,
                                                          kvzmq_page_t **page);
 /* The next client; false at the end, and for a page of another kind. */
-KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_client(kvzmq_page_t *page, kvzmq_client_t *client);
+KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_client_sized(kvzmq_page_t *page, kvzmq_client_t *client);
+KVZMQ_MUST_USE static inline bool kvzmq_page_next_client(kvzmq_page_t *page, kvzmq_client_t *client)
+{
+    client->size = sizeof *client;
+    return kvzmq_page_next_client_sized(page, client);
+}
 
 /* The broker's counters and gauges. Managers only (KVZMQ_PERMISSION_DENIED). *PAGE is owned by the caller. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_stats(kvzmq_t *conn, kvzmq_page_t **page);
@@ -469,6 +526,7 @@ KVZMQ_EXPORT size_t kvzmq_in_flight(const kvzmq_t *conn);
 
 /* One request's answer. Slices are borrowed until the next call on the connection. */
 typedef struct kvzmq_answer {
+    size_t size;           /* bytes of this struct, see Structs above */
     void *tag;             /* as given with the request */
     kvzmq_status_t status; /* as the call of the same name would have returned */
     kvzmq_slice_t value;   /* get, entry */
@@ -484,7 +542,13 @@ typedef struct kvzmq_answer {
  *   KVZMQ_OK       *ANSWER is filled in; kvzmq_error and kvzmq_detail are those of the answer
  *   KVZMQ_TIMEOUT  none came in time
  *   KVZMQ_ABSENT   none is to come: nothing is in flight */
-KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_poll_sized(kvzmq_t *conn, int timeout_ms,
+                                                            kvzmq_answer_t *answer);
+KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
+{
+    answer->size = sizeof *answer;
+    return kvzmq_poll_sized(conn, timeout_ms, answer);
+}
 
 /* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL where the answer is no list's.
  * KVZMQ_NO_MEMORY. */
@@ -528,6 +592,7 @@ KVZMQ_EXPORT const char *kvzmq_event_kind_text(kvzmq_event_kind_t kind);
 
 /* What happened. A slice that does not apply has data NULL, a number 0. */
 typedef struct kvzmq_event {
+    size_t size; /* bytes of this struct, see Structs above */
     kvzmq_event_kind_t kind;
     uint64_t seq;  /* its number; of READY and POSITION: how far one has been told all; of LOST, AGAIN and
                       RESET: 0 */
@@ -538,7 +603,7 @@ typedef struct kvzmq_event {
     kvzmq_slice_t key;    /* of put, del, expire, entry */
     kvzmq_slice_t value;  /* of put and entry; of disconnect, role, lost and reset: a text */
     bool has_value;       /* there is a value; an event leaves out one that is large: kvzmq_entry has it */
-    uint64_t size;        /* bytes of the value of a put or entry, also where it is left out */
+    uint64_t value_size;  /* bytes of the value of a put or entry, also where it is left out */
     int64_t ttl_ms;       /* of a put: its life; of an entry: what is left; -1 = permanent */
     uint64_t revision;    /* of a put or entry */
     kvzmq_slice_t by;     /* id of the client whose session did it; size 0 = the broker */
@@ -602,11 +667,11 @@ typedef struct kvzmq_watch_options {
                              not told */
     bool initial;         /* the stream begins with the state, and so it does after a RESET */
     bool resume;          /* go on after `since`: the seq and the epoch that were told last */
+    bool large_values;    /* read values that an event leaves out (has_value), as long as they are current */
+    unsigned queue;       /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
+                             most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
+    int receive_hwm; /* messages that wait in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
     kvzmq_position_t since;
-    bool large_values; /* read values that an event leaves out (has_value), as long as they are current */
-    unsigned queue;    /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
-                          most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
-    int receive_hwm;   /* messages that wait in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
 } kvzmq_watch_options_t;
 
 /* Sets every option to its default. */
@@ -652,8 +717,14 @@ KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
  *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED     not a manager, or no longer
  *   KVZMQ_INVALID_ARGUMENT                             options are not valid
  *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION     as for any call */
-KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms,
-                                                            kvzmq_event_t *event);
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms,
+                                                                  kvzmq_event_t *event);
+KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms,
+                                                             kvzmq_event_t *event)
+{
+    event->size = sizeof *event;
+    return kvzmq_watch_next_sized(watch, timeout_ms, event);
+}
 
 /* One line for people about the last status of kvzmq_watch_next that was final; "" before. */
 KVZMQ_EXPORT const char *kvzmq_watch_error(const kvzmq_watch_t *watch);
@@ -664,13 +735,19 @@ KVZMQ_EXPORT int kvzmq_watch_fd(const kvzmq_watch_t *watch);
 
 /* What a watch did so far, for tests and statistics. */
 typedef struct kvzmq_watch_counts {
+    size_t size;      /* bytes of this struct, see Structs above */
     uint64_t events;  /* taken from the broker, each once */
     uint64_t repairs; /* times that it asked for what it had missed */
     uint64_t resets;  /* RESETs told */
     uint64_t tickets; /* event connections made */
 } kvzmq_watch_counts_t;
 
-KVZMQ_EXPORT void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts);
+KVZMQ_EXPORT void kvzmq_watch_counts_sized(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts);
+static inline void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts)
+{
+    counts->size = sizeof *counts;
+    kvzmq_watch_counts_sized(watch, counts);
+}
 
 /* ---- Mirrors: a local copy of one or all stores, for managers ------------------------------ */
 
@@ -691,16 +768,22 @@ KVZMQ_EXPORT void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror);
 
 /* How far the copy is. */
 typedef struct kvzmq_mirror_state {
+    size_t size;               /* bytes of this struct, see Structs above */
     bool ready;                /* complete; false while it is built, at first and after a reset */
     bool connected;            /* the broker is heard: no LOST without AGAIN */
+    kvzmq_status_t failure;    /* KVZMQ_OK, or why the mirror has ended */
     kvzmq_position_t position; /* every change up to here is in it; seq 0 while not ready */
     uint64_t stores;           /* with keys in the copy */
     uint64_t keys;             /* in all of them */
     uint64_t resets;           /* times that it was built anew */
-    kvzmq_status_t failure;    /* KVZMQ_OK, or why the mirror has ended */
 } kvzmq_mirror_state_t;
 
-KVZMQ_EXPORT void kvzmq_mirror_state(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state);
+KVZMQ_EXPORT void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state);
+static inline void kvzmq_mirror_state(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state)
+{
+    state->size = sizeof *state;
+    kvzmq_mirror_state_sized(mirror, state);
+}
 
 /* One line about `failure`; "" where there is none. Borrowed for the life of the mirror. */
 KVZMQ_EXPORT const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror);

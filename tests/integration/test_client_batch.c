@@ -135,7 +135,7 @@ static void batch__of_everything__answers_each_as_its_call_would(void **state)
     kvzmq_t *conn = connect_to(*state, NULL);
     kvzmq_batch_t *batch = kvzmq_batch_new(conn);
     kvzmq_slice_t key = kvzmq_text("k");
-    kvzmq_put_options_t only_new = {.conditional = true};
+    kvzmq_put_options_t only_new = {.size = sizeof only_new, .conditional = true};
     kvzmq_answer_t answer;
     static char tags[8];
     assert_ok(conn, kvzmq_batch_get(batch, NULL, key, &tags[0]));

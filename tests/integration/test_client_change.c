@@ -69,7 +69,7 @@ static void on_change__of_a_managers_put_del_and_of_time__tells_each(void **stat
     kvzmq_t *device = connect_named(*state, "device");
     kvzmq_t *manager = connect_manager(*state);
     assert_ok(device, kvzmq_on_change(device, hear, &heard, NULL));
-    kvzmq_put_options_t brief = {.ttl_ms = 100};
+    kvzmq_put_options_t brief = {.size = sizeof brief, .ttl_ms = 100};
     put_to(manager, "device", "speed", "fast");
     assert_ok(manager, kvzmq_del(manager, "device", kvzmq_text("speed"), NULL, NULL));
     assert_ok(manager, kvzmq_put(manager, "device", kvzmq_text("t"), kvzmq_text("v"), &brief, NULL));

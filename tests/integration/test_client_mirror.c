@@ -94,7 +94,7 @@ static void list__of_a_mirror__pages_in_key_order(void **state)
     wait_for(mirror, seq);
     kvzmq_page_t *page = NULL;
     kvzmq_row_t row;
-    kvzmq_range_t range = {.prefix = kvzmq_text("a/"), .limit = 2};
+    kvzmq_range_t range = {.size = sizeof range, .prefix = kvzmq_text("a/"), .limit = 2};
     assert_int_equal(kvzmq_mirror_list(mirror, NULL, &range, &page), KVZMQ_OK);
     assert_true(kvzmq_page_more(page));
     assert_true(kvzmq_page_seq(page) >= seq);

@@ -88,7 +88,7 @@ static void put__with_if_revision__holds_only_for_that_revision(void **state)
     uint64_t first = 0;
     uint64_t second = 0;
     uint64_t detail = 0;
-    kvzmq_put_options_t only = {.conditional = true, .if_revision = 0};
+    kvzmq_put_options_t only = {.size = sizeof only, .conditional = true, .if_revision = 0};
     assert_ok(conn, kvzmq_put(conn, NULL, key, kvzmq_text("1"), &only, &first));
     assert_status(conn, KVZMQ_FAILED_PRECONDITION,
                   kvzmq_put(conn, NULL, key, kvzmq_text("2"), &only, &second));
@@ -111,7 +111,7 @@ static void entry__with_ttl__tells_what_is_left(void **state)
 {
     kvzmq_t *conn = connect_to(*state, NULL);
     kvzmq_value_t value = {0};
-    kvzmq_put_options_t minute = {.ttl_ms = 60000};
+    kvzmq_put_options_t minute = {.size = sizeof minute, .ttl_ms = 60000};
     uint64_t put = 0;
     uint64_t revision = 0;
     int64_t ttl_ms = 0;
@@ -139,7 +139,7 @@ static void list__page_after_page__gives_each_entry_once_in_order(void **state)
         (void)snprintf(key, sizeof key, "key/%05d", i);
         put_text(conn, key, key + 4);
     }
-    kvzmq_range_t range = {.prefix = kvzmq_text("key/"), .limit = LIMIT};
+    kvzmq_range_t range = {.size = sizeof range, .prefix = kvzmq_text("key/"), .limit = LIMIT};
     kvzmq_page_t *page = NULL;
     kvzmq_row_t row = {0};
     char last[32];
@@ -251,7 +251,8 @@ static void manager__creates_a_claimed_store__which_needs_its_secret(void **stat
 {
     kvzmq_t *manager = connect_manager(*state);
     kvzmq_options_t options = options_for(*state, NULL);
-    kvzmq_put_options_t create = {.create = true, .secret = kvzmq_text("sixteen bytes at least")};
+    kvzmq_put_options_t create = {
+        .size = sizeof create, .create = true, .secret = kvzmq_text("sixteen bytes at least")};
     assert_ok(manager, kvzmq_put(manager, "pump", kvzmq_text("rpm"), kvzmq_text("900"), &create, NULL));
     options.name = "pump";
     kvzmq_t *pump = kvzmq_new(&options);
@@ -270,8 +271,8 @@ static void manager__creates_a_claimed_store__which_needs_its_secret(void **stat
 static void put__options_that_do_not_fit__are_invalid_before_anything_is_sent(void **state)
 {
     kvzmq_t *conn = connect_to(*state, NULL);
-    kvzmq_put_options_t create = {.create = true};
-    kvzmq_put_options_t secret = {.secret = kvzmq_text("sixteen bytes at least")};
+    kvzmq_put_options_t create = {.size = sizeof create, .create = true};
+    kvzmq_put_options_t secret = {.size = sizeof secret, .secret = kvzmq_text("sixteen bytes at least")};
     kvzmq_slice_t hollow = {NULL, 3, false};
     assert_status(conn, KVZMQ_INVALID_ARGUMENT,
                   kvzmq_put(conn, NULL, kvzmq_text("k"), kvzmq_text("v"), &create, NULL));
@@ -294,7 +295,7 @@ static void clients__page_after_page__gives_each_once_in_order(void **state)
     kvzmq_t *manager = connect_manager(*state);
     put_text(lamps[1], "k", "value");
 
-    kvzmq_range_t range = {.prefix = kvzmq_text("lamp."), .limit = 2};
+    kvzmq_range_t range = {.size = sizeof range, .prefix = kvzmq_text("lamp."), .limit = 2};
     kvzmq_page_t *page = NULL;
     kvzmq_client_t client;
     char after[16] = "";

@@ -90,7 +90,7 @@ static void watch__of_one_store__tells_its_changes_as_they_were_made(void **stat
     assert_slice(event.value, "fast");
     assert_slice(event.by, "robot");
     assert_true(event.has_value);
-    assert_int_equal(event.size, 4);
+    assert_int_equal(event.value_size, 4);
     assert_int_equal(event.ttl_ms, -1);
     assert_int_equal(event.revision, event.seq);
     assert_true(event.seq > base);
@@ -323,7 +323,7 @@ static void watch__value_too_large_for_an_event__is_left_out_or_read(void **stat
     free(large);
     kvzmq_event_t event = expect(lean, KVZMQ_EVENT_PUT);
     assert_false(event.has_value);
-    assert_int_equal(event.size, size);
+    assert_int_equal(event.value_size, size);
     event = expect(full, KVZMQ_EVENT_PUT);
     assert_true(event.has_value);
     assert_int_equal(event.value.size, size);

@@ -95,7 +95,7 @@ static kvzmq_status_t store_read(own_t *own)
     fputs("begin\n", own->output);
     while (more && !own->stale) {
         kvzmq_page_t *page = NULL;
-        kvzmq_range_t range = {.after = kvzmq_text(after), .limit = PAGE_ROWS};
+        kvzmq_range_t range = {.size = sizeof range, .after = kvzmq_text(after), .limit = PAGE_ROWS};
         kvzmq_status_t status = kvzmq_list(own->conn, NULL, &range, &page);
         if (status != KVZMQ_OK) {
             own->stale = true;

@@ -104,7 +104,7 @@ static uint64_t store_digest(kvzmq_mirror_t *mirror, const char *store)
     char after[TEXT_MAX] = "";
     bool more = false;
     do {
-        kvzmq_range_t range = {.after = kvzmq_text(after)};
+        kvzmq_range_t range = {.size = sizeof range, .after = kvzmq_text(after)};
         kvzmq_status_t status = kvzmq_mirror_list(mirror, store, &range, &page);
         if (status != KVZMQ_OK)
             program_fail(PROGRAM, store, kvzmq_status_text(status));

@@ -55,8 +55,9 @@ static void get__own_and_managed(void **state)
 static void put__with_and_without_options(void **state)
 {
     (void)state;
-    kvzmq_put_options_t none = {0};
-    kvzmq_put_options_t all = {.ttl_ms = 5,
+    kvzmq_put_options_t none = {.size = sizeof none};
+    kvzmq_put_options_t all = {.size = sizeof all,
+                               .ttl_ms = 5,
                                .conditional = true,
                                .if_revision = 0,
                                .create = true,
@@ -75,7 +76,8 @@ static void put__with_and_without_options(void **state)
 static void ranges__list_has_its_prefix_as_a_param_and_clients_as_an_option(void **state)
 {
     (void)state;
-    kvzmq_range_t range = {.prefix = kvzmq_text("p"), .after = kvzmq_text("q"), .limit = 9};
+    kvzmq_range_t range = {
+        .size = sizeof range, .prefix = kvzmq_text("p"), .after = kvzmq_text("q"), .limit = 9};
     assert_int_equal(request_range(target(NULL), METHOD_LIST, NULL), KVZMQ_OK);
     assert_bytes(BYTES("\x94\x00\x07\xa4list\x92\xa0\x80"));
     assert_int_equal(request_range(target(NULL), METHOD_LIST, &range), KVZMQ_OK);
