@@ -325,7 +325,7 @@ static void pump(fanout_t *fanout)
     double now = seconds_now();
     if (fanout->answers + slowest(fanout) > before)
         fanout->progress = now;
-    if (now - fanout->progress > PATIENCE_MS / 1e3)
+    if ((now - fanout->progress) * 1e3 > (double)PATIENCE_MS)
         fanout_fail("no progress with the %s: the slowest subscriber has %" PRIu64 " events, %" PRIu64
                     " payloads were answered",
                     fanout->manager ? "broker" : "bare publisher", slowest(fanout), fanout->answers);
