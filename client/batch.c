@@ -202,6 +202,7 @@ kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch)
     if (!queue_waits(&conn->queue))
         conn->progress_ms = conn->sent_ms;
     buffer_release(&(*batch)->bytes);
+    buffer_bound(&(*batch)->bytes, LINK_MESSAGE_MAX + 1); /* from now on for a value that is handed out */
     queue_push(&conn->queue, *batch);
     *batch = NULL;
     return KVZMQ_OK;
@@ -243,6 +244,22 @@ static void answer_received(kvzmq_t *conn, kvzmq_batch_t *batch, const batch_req
     }
 }
 
+/* Gives ANSWER a value of its own with a zero behind it: in the payload the next answer stands there. */
+static void own_value(kvzmq_t *conn, buffer_t *bytes, kvzmq_answer_t *answer)
+{
+    if (answer->status != KVZMQ_OK || answer->value.data == NULL)
+        return;
+    buffer_truncate(bytes, 0);
+    buffer_append(bytes, answer->value.data, answer->value.size);
+    buffer_append(bytes, "", 1);
+    answer->value.data = (const char *)bytes->data;
+    if (bytes->failed)
+        answer->status =
+            connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a value of %zu bytes", answer->value.size);
+    if (bytes->failed)
+        answer->value = (kvzmq_slice_t){0};
+}
+
 /* Hands out the oldest batch's next answer, if it is there. */
 static bool queue_answer(kvzmq_t *conn, kvzmq_answer_t *answer)
 {
@@ -255,6 +272,7 @@ static bool queue_answer(kvzmq_t *conn, kvzmq_answer_t *answer)
         answer_failed(conn, request, batch->failure, answer);
     else
         answer_received(conn, batch, request, answer);
+    own_value(conn, &batch->bytes, answer);
     answer->tag = request->tag;
     batch->taken++;
     conn->queue.requests--;

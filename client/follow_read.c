@@ -243,7 +243,7 @@ bool follow_row(follow_t *follow, const kvzmq_row_t *row)
                            .key = row->key,
                            .value = row->value,
                            .has_value = true,
-                           .size = row->value.size,
+                           .value_size = row->value.size,
                            .ttl_ms = row->ttl_ms,
                            .revision = row->revision};
     if (reading->has_cursor && bytes_compare(slice_bytes(row->key), buffer_bytes(&reading->cursor)) <= 0)

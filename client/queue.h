@@ -26,7 +26,7 @@ struct kvzmq_batch {
     kvzmq_t *conn;       /* it was made for; not owned */
     kvzmq_batch_t *next; /* the next younger one in the queue */
     batch_state_t state;
-    buffer_t bytes;            /* the encoded requests, until they are sent */
+    buffer_t bytes;            /* the encoded requests; once they are sent, the value handed out last */
     batch_request_t *requests; /* owned */
     uint32_t count;            /* requests */
     uint32_t capacity;         /* requests that there is memory for */

@@ -534,7 +534,8 @@ typedef struct kvzmq_answer {
     int64_t ttl_ms;        /* entry; -1 = permanent */
     bool has_detail;       /* the error came with a number */
     uint64_t detail;       /* that number, as kvzmq_detail */
-    kvzmq_slice_t result;  /* the whole result, MessagePack bytes; size 0 where there was an error */
+    kvzmq_slice_t result;  /* the whole result, MessagePack bytes without a zero behind them; size 0 where
+                              there was an error */
 } kvzmq_answer_t;
 
 /* Takes the next answer, waiting for it at most TIMEOUT_MS (0 = not at all, -1 = until one is there, which

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from kvtest import REPOSITORY, Broker
+from kvtest import DEFAULT_ACCOUNT, REPOSITORY, Broker
 
 SANITIZE = os.environ.get("KV_SANITIZE", "")
 # A sanitized library needs a sanitized program.
@@ -97,3 +97,42 @@ def test_installed_programs__run_from_any_prefix_that_may_be_moved(prefix, tmp_p
     environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
     assert run(moved / "bin" / program, "--version", env=environment)
     assert f"{moved}/" in run("ldd", moved / "bin" / "kvzmq-cli", env=environment)
+
+
+SIZED = re.compile(r"(typedef struct (kvzmq_\w+) \{\n *size_t size;)(.*?)(\n\} \2_t;)", re.DOTALL)
+
+
+def as_it_is(header):
+    return header
+
+
+def as_older_programs_had_it(header):
+    """Each struct that may grow without its last member."""
+    bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    shorter, count = SIZED.subn(lambda found: found[1] + re.sub(r"[^;]*;\s*\Z", "", found[3]) + found[4], bare)
+    assert count >= 12
+    return shorter
+
+
+def as_newer_programs_will_have_it(header):
+    """Each struct that may grow with members that this library does not know."""
+    longer, count = SIZED.subn(lambda found: found[1] + found[3] + "\n    uint64_t later[3];" + found[4], header)
+    assert count >= 12
+    return "#define LATER\n" + longer
+
+
+@pytest.mark.parametrize("compiler, language", [("cc", "c"), ("c++", "c++")])
+@pytest.mark.parametrize("altered", [as_it_is, as_older_programs_had_it, as_newer_programs_will_have_it])
+def test_program_with_another_versions_header__gets_from_this_library_what_both_know(prefix, tmp_path, altered, compiler,
+                                                                                     language):
+    header = (prefix / "include" / "kvzmq.h").read_text()
+    (tmp_path / "kvzmq.h").write_text(altered(header))
+    library = library_of(prefix)
+    source = REPOSITORY / "tests" / "support" / "sized_program.c"
+    run(compiler, "-x", language, "-Wall", "-Wextra", "-Werror", *FLAGS.split(), "-I", tmp_path, source,
+        "-o", tmp_path / "program", "-L", library.parent, "-lkvzmq")
+    with Broker() as broker:
+        said = run(tmp_path / "program", broker.request_endpoint, *DEFAULT_ACCOUNT,
+                   env=dict(os.environ, LD_LIBRARY_PATH=str(library.parent)))
+    assert said.splitlines() == ["digest set", "row city = Kolkata", "client lamp with 1 keys", "answer Kolkata", "1 change",
+                                 "event entry city of 7 bytes", "mirror of 1 keys, ready"]
