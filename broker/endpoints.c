@@ -81,6 +81,17 @@ bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct
     return false;
 }
 
+bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
+{
+    int listens = 0;
+    socklen_t listens_size = sizeof listens;
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && !listens &&
+           getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           endpoints_contain(real, count, &address);
+}
+
 void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
 {
     /* It may become something else at any time: what is looked at is what is closed. */
@@ -88,13 +99,7 @@ void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
     if (copy < 0 && errno == EBADF)
         return;
     int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one */
-    int listens = 0;
-    socklen_t listens_size = sizeof listens;
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    if (getsockopt(held, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && !listens &&
-        getsockname(held, (struct sockaddr *)&address, &size) == 0 &&
-        endpoints_contain(real, count, &address))
+    if (endpoints_connected(real, count, held))
         shutdown(held, SHUT_RDWR);
     if (copy >= 0)
         close(copy);

@@ -31,6 +31,9 @@ KV_MUST_USE bool endpoints_bind(void *socket, char *const *endpoints, unsigned c
 KV_MUST_USE bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
                                    const struct sockaddr_storage *address);
 
+/* Whether FD is open and is a connection that belongs to one of COUNT endpoints. */
+KV_MUST_USE bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
+
 /* Closes the connection on FD under its peer, if there is one and it belongs to one of COUNT endpoints. FD is
  * libzmq's and may be another connection's by now: a wrong guess only makes an innocent peer reconnect. By
  * any thread. */

@@ -66,7 +66,8 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         zmq_setsockopt(requests->socket, ZMQ_MAXMSGSIZE, &message, sizeof message) != 0 ||
         zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
                        strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
-        !(requests->connections = connections_new(zmq_context, requests->socket))) {
+        !(requests->connections =
+              connections_new(zmq_context, requests->socket, requests->endpoints, settings->request_count))) {
         snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
         request_socket_destroy(&requests, 0);
         return NULL;
@@ -273,7 +274,7 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
 {
     outlet_t *outlet = connection->outlet;
     zmq_msg_t message;
-    if (connection->cut || connection->lost)
+    if (connection->cut || connection->state != CONNECTION_OPEN)
         return true;
     if (!answer_prepare(answer))
         return false;

@@ -8,6 +8,8 @@ with one on standard output:
     {"do": "own", "keys": 1}            every client puts values of its own and reads all of them back
     {"do": "cycle", "count": 100, "width": 1}   so many short sessions, WIDTH of them side by side at any time:
                                         connect, hello, get, put, get, bye; answers their ids, in the order they began
+    {"do": "raw_open", "count": 3, "ping": true}   connects byte by byte (RawPeer), and has a ping answered on each
+    {"do": "raw_send", "data": "00ff"}  sends these bytes on each: the system has them when this is answered
 
 Ends when its standard input does."""
 
@@ -16,9 +18,10 @@ import sys
 
 import zmq
 
-from kvtest import TIMEOUT, Client, RpcError, pack
+from kvtest import TIMEOUT, Client, RawPeer, RpcError, pack
 
 clients = []
+raw_peers = []
 
 
 def op_open(endpoint, count=1, identity=None, first=0):
@@ -123,9 +126,24 @@ def op_cycle(endpoint, count, width=1):
     return {"ids": names}
 
 
+def op_raw_open(endpoint, count=1, ping=False):
+    raw_peers.extend(RawPeer(endpoint) for _ in range(count))
+    for peer in raw_peers if ping else ():
+        peer.send_frame(pack([0, 1, "ping", []]))
+        peer.read_frame()
+    return {"open": len(raw_peers)}
+
+
+def op_raw_send(_, data):
+    for peer in raw_peers:
+        peer.send(bytes.fromhex(data))
+    return {"sent": len(raw_peers)}
+
+
 def main():
     endpoint = sys.argv[1]
-    operations = {"open": op_open, "call": op_call, "post": op_post, "own": op_own, "cycle": op_cycle}
+    operations = {"open": op_open, "call": op_call, "post": op_post, "own": op_own, "cycle": op_cycle,
+                  "raw_open": op_raw_open, "raw_send": op_raw_send}
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(operations[request.pop("do")](endpoint, **request)), flush=True)
