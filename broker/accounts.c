@@ -41,9 +41,16 @@ typedef struct table {
     size_t sets;
 } table_t;
 
+typedef struct account {
+    char *name;
+    char *hash;
+    uint64_t version; /* never used twice */
+} account_t;
+
 struct accounts {
-    credential_t *managers; /* copies, owned; sorted by name */
+    account_t *managers; /* owned, with its texts; sorted by name */
     size_t count;
+    uint64_t last_version;
     table_t pairs;
     table_t addresses;
     unsigned under_way; /* attempts in all, at most ACCOUNTS_UNDER_WAY_MAX */
@@ -128,9 +135,72 @@ static record_t *address_at(accounts_t *accounts, bytes_t peer, int64_t now_ms)
 
 /* ---- The accounts ----------------------------------------------------------------------------- */
 
+static void managers_free(account_t *managers, size_t count)
+{
+    for (size_t i = 0; managers != NULL && i < count; i++) {
+        free(managers[i].name);
+        free(managers[i].hash);
+    }
+    free(managers);
+}
+
 static int account_compare(const void *a, const void *b)
 {
-    return strcmp(((const credential_t *)a)->name, ((const credential_t *)b)->name);
+    return strcmp(((const account_t *)a)->name, ((const account_t *)b)->name);
+}
+
+static const account_t *account_find(const accounts_t *accounts, bytes_t user)
+{
+    size_t low = 0;
+    size_t high = accounts->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const account_t *account = &accounts->managers[middle];
+        int order = bytes_compare(user, bytes_from_text(account->name));
+        if (order == 0)
+            return account;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* Fills ACCOUNT with a copy of CREDENTIAL; one that is there already keeps its version. */
+static bool account_init(accounts_t *accounts, account_t *account, const credential_t *credential)
+{
+    account->name = strdup(credential->name);
+    account->hash = strdup(credential->hash);
+    if (account->name == NULL || account->hash == NULL)
+        return false;
+    const account_t *before = account_find(accounts, bytes_from_text(credential->name));
+    bool same = before != NULL && strcmp(before->hash, credential->hash) == 0;
+    account->version = same ? before->version : ++accounts->last_version;
+    return true;
+}
+
+bool accounts_configure(accounts_t *accounts, const credential_t *managers, unsigned count)
+{
+    account_t *copies = calloc(count > 0 ? count : 1, sizeof *copies);
+    bool done = copies != NULL;
+    for (unsigned i = 0; done && i < count; i++)
+        done = account_init(accounts, &copies[i], &managers[i]);
+    if (!done) {
+        managers_free(copies, count);
+        return false;
+    }
+    qsort(copies, count, sizeof *copies, account_compare);
+    managers_free(accounts->managers, accounts->count);
+    accounts->managers = copies;
+    accounts->count = count;
+    return true;
+}
+
+uint64_t accounts_version(const accounts_t *accounts, bytes_t user)
+{
+    const account_t *account = account_find(accounts, user);
+    return account == NULL ? 0 : account->version;
 }
 
 accounts_t *accounts_new(const credential_t *managers, unsigned count)
@@ -139,23 +209,9 @@ accounts_t *accounts_new(const credential_t *managers, unsigned count)
     if (accounts == NULL)
         return NULL;
     randombytes_buf(accounts->secret, sizeof accounts->secret);
-    accounts->managers = calloc(count > 0 ? count : 1, sizeof *accounts->managers);
-    if (accounts->managers == NULL || !table_init(&accounts->pairs, ACCOUNTS_PAIRS) ||
-        !table_init(&accounts->addresses, ACCOUNTS_ADDRESSES)) {
+    if (!accounts_configure(accounts, managers, count) || !table_init(&accounts->pairs, ACCOUNTS_PAIRS) ||
+        !table_init(&accounts->addresses, ACCOUNTS_ADDRESSES))
         accounts_destroy(&accounts);
-        return NULL;
-    }
-    accounts->count = count;
-    for (unsigned i = 0; i < count; i++) {
-        credential_t *account = &accounts->managers[i];
-        account->name = strdup(managers[i].name);
-        account->hash = strdup(managers[i].hash);
-        if (account->name == NULL || account->hash == NULL) {
-            accounts_destroy(&accounts);
-            return NULL;
-        }
-    }
-    qsort(accounts->managers, accounts->count, sizeof *accounts->managers, account_compare);
     return accounts;
 }
 
@@ -164,11 +220,7 @@ void accounts_destroy(accounts_t **accounts)
     accounts_t *self = *accounts;
     if (self == NULL)
         return;
-    for (size_t i = 0; self->managers != NULL && i < self->count; i++) {
-        free(self->managers[i].name);
-        free(self->managers[i].hash);
-    }
-    free(self->managers);
+    managers_free(self->managers, self->count);
     free(self->pairs.records);
     free(self->addresses.records);
     sodium_memzero(self->secret, sizeof self->secret);
@@ -182,24 +234,6 @@ static void text_write(const char *source, char hash[ACCOUNTS_HASH_SIZE])
     size_t size = strlen(source) + 1;
     assert(size <= ACCOUNTS_HASH_SIZE);
     memcpy(hash, source, size);
-}
-
-static const credential_t *account_find(const accounts_t *accounts, bytes_t user)
-{
-    size_t low = 0;
-    size_t high = accounts->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const credential_t *account = &accounts->managers[middle];
-        int order = bytes_compare(user, bytes_from_text(account->name));
-        if (order == 0)
-            return account;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
 }
 
 /* Writes what to verify against for a user that does not exist: the hash of an account, always of the same
@@ -272,7 +306,7 @@ status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_
     address->touched_ms = now_ms;
     address->until_ms = (address->until_ms > now_ms ? address->until_ms : now_ms) + ADDRESS_FAILURE_MS;
 
-    const credential_t *account = account_find(accounts, user);
+    const account_t *account = account_find(accounts, user);
     if (account != NULL)
         text_write(account->hash, hash);
     else

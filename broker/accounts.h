@@ -35,6 +35,14 @@ enum {
 KV_MUST_USE accounts_t *accounts_new(const credential_t *managers, unsigned count);
 void accounts_destroy(accounts_t **accounts);
 
+/* Puts MANAGERS (copied) in place of those that there are; what is remembered of failures stays. False where
+ * memory is refused: nothing has changed. */
+KV_MUST_USE bool accounts_configure(accounts_t *accounts, const credential_t *managers, unsigned count);
+
+/* A number that stands for the account USER with the hash it has now; it gets another one when the hash
+ * changes, and none that was in use before. 0 = there is no such account. */
+uint64_t accounts_version(const accounts_t *accounts, bytes_t user);
+
 /* Begins an attempt of USER from PEER (an address, or "ipc user UID"). STATUS_OK: *HASH is what to verify the
  * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS
  * until the next attempt is taken. Attempts under way are bounded for each pair, for each address and in all,

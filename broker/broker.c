@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 #include "broker/admission.h"
+#include "broker/config.h"
 #include "broker/event_socket.h"
 #include "broker/hub.h"
 #include "broker/log.h"
@@ -28,14 +29,16 @@ enum {
 };
 
 struct broker {
-    const settings_t *settings;
+    settings_t settings[2]; /* those that hold, and room for those that come */
+    settings_t *live;       /* those that hold */
+    settings_source_t source;
     void *zmq_context;
     admission_t *admission;
     request_socket_t *requests;
     event_socket_t *events;
     verifier_t *verifier;
     hub_t *hub;
-    int signals;         /* signalfd(2) of SIGINT and SIGTERM; -1 */
+    int signals;         /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
     bool admission_more; /* work was left in the last turn */
     bool lost_more;
     bool requests_more;
@@ -130,18 +133,25 @@ static int signals_open(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-broker_t *broker_new(const settings_t *settings, char *problem, size_t problem_size)
+broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *problem, size_t problem_size)
 {
     snprintf(problem, problem_size, "out of memory, threads or file descriptors");
     broker_t *broker = calloc(1, sizeof *broker);
-    if (!broker)
+    if (!broker) {
+        settings_release(taken);
         return NULL;
-    broker->settings = settings;
+    }
+    broker->settings[0] = *taken;
+    *taken = (settings_t){0};
+    broker->live = &broker->settings[0];
+    broker->source = *source;
+    const settings_t *settings = broker->live;
     broker->signals = signals_open();
     broker->zmq_context = zmq_ctx_new();
     if (broker->signals < 0 || !broker->zmq_context ||
@@ -171,6 +181,7 @@ void broker_destroy(broker_t **self)
         zmq_ctx_term(broker->zmq_context);
     if (broker->signals >= 0)
         close(broker->signals);
+    settings_release(broker->live);
     free(broker);
     *self = NULL;
 }
@@ -258,7 +269,7 @@ static long sleep_ms(const broker_t *broker)
     return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
 }
 
-/* Sleeps until something happens, LIMIT_MS at most. Returns whether a signal asks to stop. */
+/* Sleeps until something happens, LIMIT_MS at most. Returns whether a signal came. */
 static bool loop_wait(broker_t *broker, long limit_ms)
 {
     zmq_pollitem_t items[] = {
@@ -280,13 +291,99 @@ static bool loop_wait(broker_t *broker, long limit_ms)
     return items[SIGNALS].revents != 0;
 }
 
-/* The signal that asks to stop is taken; the next one ends the process at once. */
-static void signals_release(broker_t *broker)
+/* ---- Signals ---------------------------------------------------------------------------------- */
+
+enum { DIFFERENCES_LOGGED = 50 }; /* lines about keys of one SIGHUP */
+
+typedef struct differences {
+    unsigned taken; /* keys that hold with another value from now on */
+    unsigned fixed; /* keys that differ and cannot change */
+} differences_t;
+
+static void difference_log(void *context, const char *key, bool fixed)
+{
+    differences_t *differences = context;
+    unsigned *count = fixed ? &differences->fixed : &differences->taken;
+    if (++*count > DIFFERENCES_LOGGED)
+        return;
+    if (fixed)
+        log_warning("SIGHUP: %s differs, which takes a restart: what the broker began with stays", key);
+    else
+        log_info("SIGHUP: %s has changed", key);
+}
+
+/* Reads into NEXT what the broker can go over to. False, and one line in PROBLEM, where something is wrong:
+ * NEXT is empty then. */
+static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
+{
+    snprintf(problem, problem_size, "memory is used up; free some and try again");
+    if (!settings_init(next))
+        return false;
+    bool done = broker->source.read(broker->source.context, next, problem, problem_size);
+    if (done) {
+        config_exchange_fixed(next, broker->live);
+        char text[CONFIG_PROBLEM_SIZE];
+        done = config_check(next, text, sizeof text);
+        if (!done) /* good by itself */
+            snprintf(problem, problem_size, "beside the keys that need a restart, which stay: %s", text);
+        int64_t now_ms = clock_monotonic_ms();
+        if (done && !hub_configure(broker->hub, next, now_ms)) {
+            snprintf(problem, problem_size, "memory is used up; free some and try again");
+            done = false;
+        }
+        if (!done)
+            config_exchange_fixed(next, broker->live);
+    }
+    if (!done)
+        settings_release(next);
+    return done;
+}
+
+/* SIGHUP: reads the settings again and goes over to them, or changes nothing. */
+static void settings_reload(broker_t *broker)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    settings_t *before = broker->live;
+    settings_t *next = &broker->settings[before == &broker->settings[0]];
+    differences_t differences = {0};
+    if (broker->source.read == NULL) {
+        log_info("SIGHUP: the broker was started without --config: there is nothing to read again");
+        return;
+    }
+    if (!settings_read(broker, next, problem, sizeof problem)) {
+        log_error("SIGHUP: nothing changes: %s", problem);
+        return;
+    }
+    request_socket_configure(broker->requests, next);
+    broker->live = next;
+    config_compare(before, next, difference_log, &differences);
+    settings_release(before);
+    log_info("SIGHUP: the configuration was read again; keys that changed: %u, that need a restart: %u",
+             differences.taken, differences.fixed);
+}
+
+/* Takes the signals that came. Returns the one that asks to stop, 0 where none does. */
+static int signals_take(broker_t *broker)
 {
     struct signalfd_siginfo info;
-    ssize_t size = read(broker->signals, &info, sizeof info);
-    const char *name = size == (ssize_t)sizeof info && info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
-    log_info("%s: stopping, waiting for clients; a second signal ends it at once", name);
+    bool reload = false;
+    int stop = 0;
+    while (stop == 0 && read(broker->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reload = true;
+        else
+            stop = (int)info.ssi_signo;
+    }
+    if (reload && stop == 0)
+        settings_reload(broker);
+    return stop;
+}
+
+/* The signal that asks to stop is taken; the next one ends the process at once. */
+static void signals_release(int stop)
+{
+    log_info("%s: stopping, waiting for clients; a second signal ends it at once",
+             stop == SIGINT ? "SIGINT" : "SIGTERM");
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     sigset_t set;
@@ -295,6 +392,8 @@ static void signals_release(broker_t *broker)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
+
+/* ---- The way down ----------------------------------------------------------------------------- */
 
 /* Answers what was received, says goodbye. */
 static void loop_stop(broker_t *broker)
@@ -318,18 +417,18 @@ static void loop_stop(broker_t *broker)
 void broker_run(broker_t *broker)
 {
     log_info("ready");
-    bool stop = false;
-    while (!stop) {
-        stop = loop_wait(broker, POLL_MAX_MS);
+    int stop = 0;
+    for (;;) {
+        bool signalled = loop_wait(broker, POLL_MAX_MS);
         hub_set_clock(broker->hub, clock_monotonic_ms(), clock_unix_ms());
         turn_connections(broker);
-        if (stop)
+        if (signalled && (stop = signals_take(broker)) != 0)
             break;
         turn_requests(broker);
         turn_verified(broker);
         broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
     }
-    signals_release(broker);
+    signals_release(stop);
     loop_stop(broker);
     log_info("Bye");
 }

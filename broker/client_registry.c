@@ -37,27 +37,20 @@ static client_t *client_new(registry_t *registry, bytes_t id)
 
 registry_t *registry_new(engine_t *engine, const settings_t *settings)
 {
+    static const settings_t nothing;
     registry_t *registry = calloc(1, sizeof *registry);
     if (!registry)
         return NULL;
     registry->engine = engine;
-    registry->settings = settings;
+    registry->settings = &nothing;
     uint64_t seed;
     randombytes_buf(&seed, sizeof seed);
     omap_init(&registry->clients, seed);
     registry->numbers = port_ids_new(settings->first_id, settings->last_id);
-    for (unsigned i = 0; registry->numbers && i < settings->name_count; i++) {
-        client_t *client = registry_obtain(registry, bytes_from_text(settings->names[i].name));
-        if (!client) {
-            registry_destroy(&registry);
-            return NULL;
-        }
-        client->claimed = true;
-        client->claim_configured = true;
-        snprintf(client->claim, sizeof client->claim, "%s", settings->names[i].hash);
-    }
-    if (!registry->numbers)
+    if (!registry->numbers || !registry_prepare(registry, settings))
         registry_destroy(&registry);
+    else
+        registry_configure(registry, settings, NULL, NULL);
     return registry;
 }
 
@@ -183,6 +176,61 @@ void registry_review_noted(registry_t *registry)
         client->noted = false;
         registry_review(registry, client);
     }
+}
+
+/* ---- Claims of the configuration -------------------------------------------------------------- */
+
+void registry_abandon(registry_t *registry, const settings_t *settings)
+{
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        client_t *client = registry_find(registry, bytes_from_text(settings->names[i].name));
+        if (client)
+            client_release(registry, client);
+    }
+}
+
+bool registry_prepare(registry_t *registry, const settings_t *settings)
+{
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        if (!registry_obtain(registry, bytes_from_text(settings->names[i].name))) {
+            registry_abandon(registry, settings);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The claim on CLIENT's name stands in the configuration no more. */
+static void claim_leave(registry_t *registry, client_t *client)
+{
+    client->claim_configured = false;
+    client->claimed = client->store != NULL;
+    registry_review(registry, client);
+}
+
+void registry_configure(registry_t *registry, const settings_t *settings, registry_claimed_fn *claimed,
+                        void *context)
+{
+    const settings_t *before = registry->settings;
+    registry->settings = settings;
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        const credential_t *name = &settings->names[i];
+        client_t *client = registry_find(registry, bytes_from_text(name->name));
+        bool same = client->claim_configured && strcmp(client->claim, name->hash) == 0;
+        client->claim_listed = true;
+        client->claim_configured = true;
+        client->claimed = true;
+        snprintf(client->claim, sizeof client->claim, "%s", name->hash);
+        if (!same && claimed)
+            claimed(context, client);
+    }
+    for (unsigned i = 0; i < before->name_count; i++) {
+        client_t *client = registry_find(registry, bytes_from_text(before->names[i].name));
+        if (!client->claim_listed)
+            claim_leave(registry, client);
+    }
+    for (unsigned i = 0; i < settings->name_count; i++)
+        registry_find(registry, bytes_from_text(settings->names[i].name))->claim_listed = false;
 }
 
 uint64_t registry_count(const registry_t *registry)

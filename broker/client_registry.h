@@ -26,6 +26,7 @@ typedef struct client {
     bool noted;                /* stands in that list */
     bool numbered;             /* has a port-mimicking id */
     bool claim_configured;     /* the claim stands in the configuration */
+    bool claim_listed;         /* the same of the settings that come: of use in registry_configure only */
     bool claimed;              /* `claim` holds a secret's hash */
     uint64_t number;           /* of a numbered one */
     uint64_t last_seq;         /* of its newest event; 0 = none since its store began */
@@ -41,6 +42,17 @@ typedef struct client {
 /* Takes in the names that SETTINGS claims. ENGINE and SETTINGS are borrowed for the registry's life. NULL
  * where memory is refused. */
 KV_MUST_USE registry_t *registry_new(engine_t *engine, const settings_t *settings);
+/* The configuration claims CLIENT's name anew, or with another secret: its sessions must end. */
+typedef void registry_claimed_fn(void *context, client_t *client);
+/* Makes room for what SETTINGS claim: registry_configure or registry_abandon must follow. False where memory
+ * is refused; then nothing need follow. */
+KV_MUST_USE bool registry_prepare(registry_t *registry, const settings_t *settings);
+void registry_abandon(registry_t *registry, const settings_t *settings);
+/* Goes over to SETTINGS, borrowed in place of those before; CLAIMED (may be NULL) is called for each client
+ * whose claim is another one now. A claim that is not configured any more goes on like one that a client
+ * made: as long as the client exists. */
+void registry_configure(registry_t *registry, const settings_t *settings, registry_claimed_fn *claimed,
+                        void *context);
 /* Frees all records. Sessions must be gone. */
 void registry_destroy(registry_t **registry);
 

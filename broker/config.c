@@ -19,26 +19,12 @@ enum {
     QUOTE_SIZE = 100 /* bytes of a piece of input quoted in a problem */
 };
 
-typedef struct key key_row_t;
-
-/* How the values of a kind of key are read and shown. */
-typedef struct kind {
+struct kind {
     /* Sets the key (NAME stands in place of the row's NAME) to VALUE, or writes the problem. */
     bool (*assign)(settings_t *settings, const key_row_t *row, const place_t *place, const char *name,
                    const char *value);
     /* Writes the value it has, or a sample of one, as a file would have it. */
     void (*show)(const settings_t *settings, const key_row_t *row, FILE *out);
-} kind_t;
-
-struct key {
-    const char *section;
-    const char *key; /* NAME stands for any name */
-    const kind_t *kind;
-    size_t at;       /* offset in settings_t of the number or of the list */
-    size_t count_at; /* offset in settings_t of the list's count; 0 = no list */
-    uint64_t min;    /* of a number, in the unit it is kept in */
-    uint64_t max;
-    const char *help; /* one line */
 };
 
 /* ---- Places and problems ---------------------------------------------------------------------- */
@@ -216,13 +202,28 @@ static const kind_t endpoints_kind = {endpoints_assign, endpoints_show};
 
 /* ---- Credentials ------------------------------------------------------------------------------ */
 
+/* The place of NAME in the list, which is sorted: of the credential that has it, or where it belongs. */
+static unsigned credential_place(const credential_t *list, unsigned count, const char *name)
+{
+    unsigned low = 0;
+    unsigned high = count;
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (strcmp(list[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* The credential NAME of the list; made, without a hash, where there is none. NULL where memory is refused or
  * the list is full. */
 static credential_t *credential_at(credential_t **list, unsigned *count, const char *name)
 {
-    for (unsigned i = 0; i < *count; i++)
-        if (strcmp((*list)[i].name, name) == 0)
-            return &(*list)[i];
+    unsigned place = credential_place(*list, *count, name);
+    if (place < *count && strcmp((*list)[place].name, name) == 0)
+        return &(*list)[place];
     if (*count == CONFIG_CREDENTIALS_MAX)
         return NULL;
     bool full = (*count & (*count - 1)) == 0; /* capacity is the next power of two */
@@ -236,7 +237,9 @@ static credential_t *credential_at(credential_t **list, unsigned *count, const c
     char *copy = strdup(name);
     if (copy == NULL)
         return NULL;
-    credential_t *credential = &(*list)[(*count)++];
+    credential_t *credential = &(*list)[place];
+    memmove(credential + 1, credential, (*count - place) * sizeof *credential);
+    ++*count;
     *credential = (credential_t){.name = copy};
     return credential;
 }
@@ -334,48 +337,53 @@ static const kind_t name_kind = {name_assign, name_show};
 #define GIB (UINT64_C(1) << 30)
 
 static const key_row_t table[] = {
-    {"listen", "requests", &endpoints_kind, AT(requests), AT(request_count), 0, 0,
+    {"listen", "requests", &endpoints_kind, AT(requests), AT(request_count), 0, 0, true,
      "Where requests are taken: one or more of tcp://HOST:PORT (PORT may be *) and ipc://PATH"},
-    {"listen", "events", &endpoints_kind, AT(events), AT(event_count), 0, 0,
+    {"listen", "events", &endpoints_kind, AT(events), AT(event_count), 0, 0, true,
      "Where managers subscribe to events; in the same form"},
-    {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0,
+    {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0, true,
      "What managers are told instead, where they reach the events by another way (a port mapping, a relay)"},
-    {"session", "timeout", &duration_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000),
+    {"session", "timeout", &duration_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000), false,
      "A session ends after so long without a message: seconds, or a time such as 500ms, 5m, 1h30m"},
-    {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0,
+    {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0, false,
      "An account of managers, with the hash that \"kvbroker hash-password\" prints"},
-    {"names", "NAME", &name_kind, AT(names), AT(name_count), 0, 0,
+    {"names", "NAME", &name_kind, AT(names), AT(name_count), 0, 0, false,
      "A claimed client name, with the hash that \"kvbroker hash-secret\" prints"},
-    {"ids", "first", &count_kind, AT(first_id), 0, 1, 65535,
+    {"ids", "first", &count_kind, AT(first_id), 0, 1, 65535, true,
      "The lowest number given to a client without a name"},
-    {"ids", "last", &count_kind, AT(last_id), 0, 1, 65535,
+    {"ids", "last", &count_kind, AT(last_id), 0, 1, 65535, true,
      "The highest; when all are in use, numbers go on at 65536"},
-    {"events", "keep", &count_kind, AT(events_keep), 0, 1, UINT64_C(1) << 28,
+    {"events", "keep", &count_kind, AT(events_keep), 0, 1, UINT64_C(1) << 28, true,
      "Events that are kept for who missed them"},
-    {"events", "keep_bytes", &size_kind, AT(events_keep_bytes), 0, 1024, 64 * GIB, "Bytes of them"},
-    {"events", "inline", &size_kind, AT(events_inline), 0, 0, GIB,
+    {"events", "keep_bytes", &size_kind, AT(events_keep_bytes), 0, 1024, 64 * GIB, true, "Bytes of them"},
+    {"events", "inline", &size_kind, AT(events_inline), 0, 0, GIB, false,
      "Bytes of a value that an event carries; a longer one is left out"},
-    {"limits", "key", &size_kind, AT(limits.key), 0, 1, LIMIT_KEY_MAX, "Bytes of a key"},
-    {"limits", "value", &size_kind, AT(limits.value), 0, 0, GIB, "Bytes of a value"},
-    {"limits", "message", &size_kind, AT(limits.message), 0, 2048, GIB, "Bytes of a frame, in or out"},
-    {"limits", "batch", &count_kind, AT(limits.batch), 0, 1, 1000000, "Messages in one payload"},
-    {"limits", "clients", &count_kind, AT(limits.clients), 0, 1, 10000000, "Clients at once"},
-    {"limits", "keys_per_client", &count_kind, AT(limits.keys_per_client), 0, 1, UINT64_C(1) << 40,
+    {"limits", "key", &size_kind, AT(limits.key), 0, 1, LIMIT_KEY_MAX, false, "Bytes of a key"},
+    {"limits", "value", &size_kind, AT(limits.value), 0, 0, GIB, false, "Bytes of a value"},
+    {"limits", "message", &size_kind, AT(limits.message), 0, 2048, GIB, true, "Bytes of a frame, in or out"},
+    {"limits", "batch", &count_kind, AT(limits.batch), 0, 1, 1000000, false, "Messages in one payload"},
+    {"limits", "clients", &count_kind, AT(limits.clients), 0, 1, 10000000, false, "Clients at once"},
+    {"limits", "keys_per_client", &count_kind, AT(limits.keys_per_client), 0, 1, UINT64_C(1) << 40, false,
      "Keys in one client's store"},
-    {"limits", "bytes_per_client", &size_kind, AT(limits.bytes_per_client), 0, 1, UINT64_C(1) << 50,
+    {"limits", "bytes_per_client", &size_kind, AT(limits.bytes_per_client), 0, 1, UINT64_C(1) << 50, false,
      "Bytes of keys and values in one client's store"},
-    {"limits", "bytes_total", &size_kind, AT(limits.bytes_total), 0, 1, UINT64_C(1) << 50,
+    {"limits", "bytes_total", &size_kind, AT(limits.bytes_total), 0, 1, UINT64_C(1) << 50, false,
      "Bytes of keys and values in all stores"},
-    {"limits", "outstanding", &size_kind, AT(limits.outstanding), 0, 2048, 64 * GIB,
+    {"limits", "outstanding", &size_kind, AT(limits.outstanding), 0, 2048, 64 * GIB, false,
      "Bytes of answers that a client may leave unread before it is cut off"},
 };
 enum { TABLE_SIZE = sizeof table / sizeof table[0] };
 
 #define ANY_NAME "NAME"
 
-static bool names_any(const key_row_t *row)
+bool config_row_named(const key_row_t *row)
 {
     return strcmp(row->key, ANY_NAME) == 0;
+}
+
+const key_row_t *config_row(unsigned i)
+{
+    return i < TABLE_SIZE ? &table[i] : NULL;
 }
 
 bool config_section_known(const char *path)
@@ -402,7 +410,7 @@ static const key_row_t *row_find(const char *path)
         return NULL;
     for (unsigned i = 0; i < TABLE_SIZE; i++)
         if (bytes_equal(section, bytes_from_text(table[i].section)) &&
-            (names_any(&table[i]) || strcmp(key, table[i].key) == 0))
+            (config_row_named(&table[i]) || strcmp(key, table[i].key) == 0))
             return &table[i];
     return NULL;
 }
@@ -412,7 +420,7 @@ static unsigned row_distance(const key_row_t *row, const char *path)
 {
     const char *key = NULL;
     unsigned edits = edit_distance(section_of(path, &key), bytes_from_text(row->section));
-    if (key != NULL && !names_any(row))
+    if (key != NULL && !config_row_named(row))
         edits += edit_distance(bytes_from_text(key), bytes_from_text(row->key));
     return edits;
 }
@@ -466,6 +474,9 @@ bool config_set(settings_t *settings, const char *assignment, char *problem, siz
     return done;
 }
 
+/* Behind the help of keys that SIGHUP does not change. */
+#define FIXED_NOTE "; a change needs a restart"
+
 void config_help(FILE *out)
 {
     settings_t settings;
@@ -480,7 +491,7 @@ void config_help(FILE *out)
     for (unsigned i = 0; i < TABLE_SIZE; i++) {
         if (i == 0 || strcmp(table[i].section, table[i - 1].section) != 0)
             fprintf(out, "\n#%s\n", table[i].section);
-        fprintf(out, "# %s\n#    %s = \"", table[i].help, table[i].key);
+        fprintf(out, "# %s%s\n#    %s = \"", table[i].help, table[i].fixed ? FIXED_NOTE : "", table[i].key);
         table[i].kind->show(&settings, &table[i], out);
         fputs("\"\n", out);
     }

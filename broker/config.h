@@ -37,6 +37,18 @@ KV_MUST_USE bool config_set(settings_t *settings, const char *assignment, char *
 /* Checks what keys must be to each other; to be called when all are read. */
 KV_MUST_USE bool config_check(const settings_t *settings, char *problem, size_t problem_size);
 
+/* Exchanges, between two settings, every key that cannot change while a broker runs. Done with the settings
+ * that came and those that run, the former become what the broker can go over to; done again, it is undone.
+ */
+void config_exchange_fixed(settings_t *a, settings_t *b);
+
+/* Called for a key (`section/key`, quoted for people) in which two settings differ; FIXED: it is one of those
+ * that cannot change while a broker runs. */
+typedef void config_difference_fn(void *context, const char *key, bool fixed);
+/* Calls FN for each key that differs, in the order of the table. */
+void config_compare(const settings_t *before, const settings_t *after, config_difference_fn *fn,
+                    void *context);
+
 /* Writes the table as a configuration file in which every key stands commented out, with what it is for. */
 void config_help(FILE *out);
 

@@ -5,6 +5,27 @@
 
 #include "broker/config.h"
 
+/* How the values of a kind of key are read and shown. */
+typedef struct kind kind_t;
+
+/* A row of the table of keys: config.c. */
+typedef struct key_row {
+    const char *section;
+    const char *key; /* NAME stands for any name */
+    const kind_t *kind;
+    size_t at;       /* offset in settings_t of the number or of the list */
+    size_t count_at; /* offset in settings_t of the list's count; 0 = no list */
+    uint64_t min;    /* of a number, in the unit it is kept in */
+    uint64_t max;
+    bool fixed;       /* cannot change while a broker runs */
+    const char *help; /* one line */
+} key_row_t;
+
+/* The Ith row of the table; NULL behind the last. */
+const key_row_t *config_row(unsigned i);
+/* Whether it stands for any name: a list of credentials, sorted by name. */
+bool config_row_named(const key_row_t *row);
+
 /* Where a setting comes from, and where its problem goes. */
 typedef struct place {
     const char *name; /* of the file, or "--set KEY"; borrowed */

@@ -27,13 +27,13 @@ struct engine {
 engine_t *engine_new(const engine_options_t *options)
 {
     uint8_t random[16];
-    assert(options->limits->key <= OMAP_KEY_MAX && options->limits->value <= UINT32_MAX);
     if (sodium_init() < 0)
         return NULL;
     engine_t *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
         return NULL;
     engine->options = *options;
+    engine_configure(engine, options->limits);
     expiry_init(&engine->expiry);
     pool_init(&engine->pool);
     randombytes_buf(&engine->seed, sizeof engine->seed);
@@ -41,6 +41,12 @@ engine_t *engine_new(const engine_options_t *options)
     sodium_bin2base64(engine->epoch, sizeof engine->epoch, random, sizeof random,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     return engine;
+}
+
+void engine_configure(engine_t *engine, const limits_t *limits)
+{
+    assert(limits->key <= OMAP_KEY_MAX && limits->value <= UINT32_MAX);
+    engine->options.limits = limits;
 }
 
 /* Puts STORE at the head of *LIST. */

@@ -58,8 +58,8 @@ typedef struct change {
 typedef void change_fn(void *context, const change_t *change);
 
 typedef struct engine_options {
-    const limits_t *limits; /* borrowed for the engine's life: key, value, keys_per_client, bytes_per_client,
-                               bytes_total are enforced here */
+    const limits_t *limits; /* borrowed until others take their place: key, value, keys_per_client,
+                               bytes_per_client, bytes_total are enforced here */
     change_fn *on_change;   /* may be NULL */
     void *context;          /* given to on_change */
 } engine_options_t;
@@ -67,6 +67,8 @@ typedef struct engine_options {
 /* Makes an engine with a new random epoch and seq 0 (the first change gets 1). NULL where memory is refused.
  */
 KV_MUST_USE engine_t *engine_new(const engine_options_t *options);
+/* LIMITS (borrowed) hold from here on. What is there already stays, whatever they say. */
+void engine_configure(engine_t *engine, const limits_t *limits);
 /* Frees the engine and every store that is still open. */
 void engine_destroy(engine_t **engine);
 

@@ -39,7 +39,8 @@ struct event_socket {
     unsigned published;               /* messages since the last look at the room */
     char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
     unsigned endpoint_count;
-    char *const *advertised;   /* what is told instead of the endpoints; borrowed from the settings */
+    char *const
+        *advertised; /* what is told instead of the endpoints; borrowed from the settings, which hand it on */
     unsigned advertised_count; /* 0 = nothing else */
 };
 

@@ -60,7 +60,7 @@ typedef struct lagging {
 enum { HUB_WORK_TURN = 20000 }; /* things looked at in one turn (run_t): some milliseconds */
 
 struct hub {
-    const settings_t *settings; /* borrowed */
+    const settings_t *settings; /* borrowed; see hub_configure */
     const hub_ops_t *ops;       /* borrowed */
     void *context;              /* given to ops */
     int64_t unix_offset_ms;     /* Unix time less monotonic time: see hub_set_clock */
@@ -85,11 +85,19 @@ struct hub {
     stats_t stats;
 };
 
-/* SETTINGS, OPS and CONTEXT are borrowed for the hub's life. The time now is given as monotonic and as Unix
- * time. NULL where memory is refused. */
+/* SETTINGS (until hub_configure), OPS and CONTEXT are borrowed for the hub's life. The time now is given as
+ * monotonic and as Unix time. NULL where memory is refused. */
 KV_MUST_USE hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
                            int64_t unix_ms);
 void hub_destroy(hub_t **hub);
+
+/* Goes over to SETTINGS, which are borrowed in place of those before: nothing refers to those any more.
+ * Limits, times and sizes hold at once, for what comes; a payload under way keeps the bounds that it began
+ * with. Sessions of an account that is gone or has another hash are guests from here on, with the `role`
+ * event and without their tickets. Sessions under a name that is claimed anew, or with another secret, end
+ * (`revoked`). What a hub is made by once (ids, limits/message, events/keep, events/keep_bytes) is to be what
+ * it was. False where memory is refused: nothing has changed. */
+KV_MUST_USE bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms);
 
 /* What Unix time it is. The system's clock may be set, so the loop calls this each turn: events then have its
  * time. A difference of 1 ms, which is how finely the two are read, is none: else one event could seem older

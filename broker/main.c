@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "broker/broker.h"
 #include "broker/config.h"
@@ -110,7 +111,7 @@ enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 static int help_run(const arguments_t *arguments)
 {
     (void)arguments;
-    puts("Usage: kvbroker [OPTION...]            serve until SIGINT or SIGTERM\n"
+    puts("Usage: kvbroker [OPTION...]            serve until SIGINT or SIGTERM; SIGHUP: read FILE again\n"
          "       kvbroker COMMAND [OPTION...]\n"
          "\nOptions:");
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
@@ -179,12 +180,39 @@ static void descriptors_raise(void)
             (uintmax_t)files.rlim_cur);
 }
 
-static int serve(const settings_t *settings)
+/* The settings_source_t of this program. A file that is read again is there to stay: a pipe would hold up the
+ * loop, or be taken for an empty file. */
+static bool settings_read_again(void *context, settings_t *settings, char *problem, size_t problem_size)
+{
+    const arguments_t *arguments = context;
+    struct stat status;
+    if (stat(arguments->config, &status) == 0 && !S_ISREG(status.st_mode)) {
+        snprintf(problem, problem_size, "%s: is not a regular file; only such a one is read again",
+                 arguments->config);
+        return false;
+    }
+    return settings_make(settings, arguments, problem, problem_size);
+}
+
+/* Signals that by default would end the broker, and all that its clients keep in it. */
+static void signals_ignore(void)
+{
+    sigset_t hangup;
+    signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no broker */
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hangup, NULL); /* until broker_run takes it: a reload, not an end */
+}
+
+static int serve(settings_t *settings, arguments_t *arguments)
 {
     char problem[CONFIG_PROBLEM_SIZE];
-    signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no broker */
+    settings_source_t source = {.read = arguments->config == NULL ? NULL : settings_read_again,
+                                .context = arguments};
     descriptors_raise();
-    broker_t *broker = broker_new(settings, problem, sizeof problem);
+    broker_t *broker = broker_new(settings, &source, problem, sizeof problem);
     if (broker == NULL) {
         log_error("%s", problem);
         return EXIT_FAILURE;
@@ -194,10 +222,12 @@ static int serve(const settings_t *settings)
     return EXIT_SUCCESS;
 }
 
-static int broker_command(const arguments_t *arguments)
+static int broker_command(arguments_t *arguments)
 {
     char problem[CONFIG_PROBLEM_SIZE];
     settings_t settings;
+    if (!arguments->check)
+        signals_ignore();
     if (!settings_init(&settings)) {
         fputs("kvbroker: memory is used up; free some and start again\n", stderr);
         return EXIT_FAILURE;
@@ -209,7 +239,7 @@ static int broker_command(const arguments_t *arguments)
     } else if (arguments->check) {
         puts("The configuration is good.");
     } else {
-        status = serve(&settings);
+        status = serve(&settings, arguments);
     }
     settings_release(&settings);
     return status;
@@ -258,7 +288,7 @@ static int command_run(const command_row_t *command, const arguments_t *argument
 }
 
 /* What stands behind the options: a command, or nothing. */
-static int operands_run(int argc, char **argv, const arguments_t *arguments)
+static int operands_run(int argc, char **argv, arguments_t *arguments)
 {
     if (optind == argc)
         return arguments->generate ? usage_fault("--generate needs the command", "hash-secret")

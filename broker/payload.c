@@ -38,7 +38,7 @@ static void run_overflow(session_t *session, uint32_t msgid)
  * bytes left, or known once they were counted. */
 static size_t run_limit(const run_t *run, const limits_t *limits)
 {
-    uint64_t later = limits->batch - run->done;
+    uint64_t later = run->batch - run->done;
     uint64_t left = run->payload.size - run->at;
     if (run->total > 0)
         later = run->total - run->done;
@@ -48,12 +48,12 @@ static size_t run_limit(const run_t *run, const limits_t *limits)
 }
 
 /* Counts the messages that are left, for a limit that is exact. False where that was done before. */
-static bool run_count(run_t *run, const limits_t *limits)
+static bool run_count(run_t *run)
 {
     if (run->total > 0)
         return false;
     bytes_t left = bytes_of(run->payload.data + run->at, run->payload.size - run->at);
-    run->total = run->done + (left.size > 0 ? rpc_count(left, limits->batch) : 0);
+    run->total = run->done + (left.size > 0 ? rpc_count(left, run->batch) : 0);
     return true;
 }
 
@@ -77,7 +77,7 @@ static void request_finish(request_t *request, status_t status, uint32_t msgid, 
         if (!answer->failed)
             return;
         buffer_truncate(answer, before);
-        fits = run_count(run, limits);
+        fits = run_count(run);
         buffer_bound(answer, run_limit(run, limits));
     }
     run_overflow(session, msgid);
@@ -100,7 +100,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
         limit = before + CHANGE_ROOM;
     buffer_bound(&run->answer, limit);
     if (method && method->changes && before + CHANGE_ROOM > run->answer.limit) {
-        run_count(run, limits);
+        run_count(run);
         buffer_bound(&run->answer, run_limit(run, limits));
         if (before + CHANGE_ROOM > run->answer.limit) {
             run_overflow(session, message->msgid);
@@ -114,7 +114,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     request.now_ms = now_ms;
     rpc_write_result(&run->answer, message->msgid);
     status_t status = dispatch(&request, method, message);
-    if (owed && run->answer.failed && session->park == PARK_NONE && run_count(run, limits)) {
+    if (owed && run->answer.failed && session->park == PARK_NONE && run_count(run)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
         buffer_truncate(&run->answer, before);
         buffer_bound(&run->answer, run_limit(run, limits));
@@ -280,7 +280,7 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
         session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
         return NULL;
     }
-    *run = (run_t){.payload = arrival->payload};
+    *run = (run_t){.payload = arrival->payload, .batch = limits->batch};
     buffer_init(&run->answer, limits->message);
     buffer_init(&run->envelope, arrival->envelope.size);
     if (arrival->envelope.size > 0)

@@ -78,6 +78,11 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
     return requests;
 }
 
+void request_socket_configure(request_socket_t *requests, const settings_t *settings)
+{
+    requests->settings = settings;
+}
+
 void request_socket_destroy(request_socket_t **self, int linger_ms)
 {
     request_socket_t *requests = *self;

@@ -12,6 +12,8 @@ typedef struct request_socket request_socket_t;
  * that fails. */
 KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings, char *problem,
                                                  size_t problem_size);
+/* Goes over to SETTINGS, borrowed in place of those before; where it listens and limits/message stay. */
+void request_socket_configure(request_socket_t *requests, const settings_t *settings);
 /* Closes it; what is on its way is given LINGER_MS to leave. */
 void request_socket_destroy(request_socket_t **requests, int linger_ms);
 

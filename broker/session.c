@@ -13,8 +13,13 @@
 static const char *const role_names[ROLE_COUNT] = {[ROLE_GUEST] = "guest", [ROLE_MANAGER] = "manager"};
 
 static const char *const end_names[SESSION_END_COUNT] = {
-    [SESSION_END_BYE] = "bye",   [SESSION_END_LOST] = "lost",           [SESSION_END_TIMEOUT] = "timeout",
-    [SESSION_END_SLOW] = "slow", [SESSION_END_FORGOTTEN] = "forgotten", [SESSION_END_SHUTDOWN] = "shutdown",
+    [SESSION_END_BYE] = "bye",
+    [SESSION_END_LOST] = "lost",
+    [SESSION_END_TIMEOUT] = "timeout",
+    [SESSION_END_SLOW] = "slow",
+    [SESSION_END_FORGOTTEN] = "forgotten",
+    [SESSION_END_REVOKED] = "revoked",
+    [SESSION_END_SHUTDOWN] = "shutdown",
 };
 
 const char *role_text(role_t role)
@@ -173,6 +178,18 @@ session_t *session_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
     hub->stats.sessions_total++;
     session_admit(session, now_ms);
     return session;
+}
+
+bool session_set_role(session_t *session, role_t role)
+{
+    if (session->role == role)
+        return false;
+    session->role = role;
+    if (role == ROLE_GUEST) {
+        free(session->user);
+        session->user = NULL;
+    }
+    return true;
 }
 
 /* ---- End -------------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ typedef enum session_end {
     SESSION_END_TIMEOUT,
     SESSION_END_SLOW,
     SESSION_END_FORGOTTEN,
+    SESSION_END_REVOKED, /* the configuration claims its name anew */
     SESSION_END_SHUTDOWN,
     SESSION_END_COUNT
 } session_end_t;
@@ -47,6 +48,7 @@ typedef struct run {
     size_t at;         /* where the next message begins, in `payload` */
     size_t offset;     /* bytes of the payload before `payload` (cut off when parked), for messages */
     uint64_t done;     /* messages read */
+    uint64_t batch;    /* limits/batch as it was when the payload came */
     buffer_t answer;   /* answers so far */
     buffer_t envelope; /* to send back before the answer; empty for DEALER */
     uint64_t work;     /* done in this turn: things looked at, by requests that look at many */
@@ -103,7 +105,9 @@ typedef struct session {
     bytes_t identity;        /* socket identity, owned */
     char *peer;              /* address of the other end, owned */
     char *user;              /* the account it is a manager by, owned; NULL */
+    uint64_t user_version;   /* accounts_version of it */
     bytes_t about;           /* parked: the account of an `auth`; may hold any characters; owned */
+    uint64_t about_version;  /* accounts_version of it when the `auth` came */
     const ticket_t *ticket;  /* for events, in the hub's table; NULL = none asked for */
     bool watching;           /* changes of its store are pushed to it */
     lag_t lag;               /* in which of hub->lagging it stands */
@@ -137,6 +141,10 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
 /* Keeps what a parked request is about. False where memory is refused. */
 KV_MUST_USE bool session_about_keep(session_t *session, bytes_t name);
 void session_about_release(session_t *session);
+
+/* Makes ROLE the session's role. Returns whether it was another one; then the event and notify_dismiss are
+ * the caller's. */
+bool session_set_role(session_t *session, role_t role);
 
 /* Frees an ended session. */
 void session_destroy(session_t **session);

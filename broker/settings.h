@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a broker is told at its start, whatever it came from (file, command line, a test). Made by config.c.
+/* What a broker is told at its start, and by SIGHUP again, whatever it came from (file, command line, a
+ * test). Made by config.c.
  */
 #ifndef KV_BROKER_SETTINGS_H
 #define KV_BROKER_SETTINGS_H
@@ -25,9 +26,9 @@ typedef struct settings {
     int64_t timeout_ms; /* session/timeout: without a message for so long, a session ends */
     uint64_t first_id;  /* ids/first, ids/last: the port-mimicking range, both included */
     uint64_t last_id;
-    credential_t *managers; /* managers/NAME */
+    credential_t *managers; /* managers/NAME, sorted by name */
     unsigned manager_count;
-    credential_t *names; /* names/NAME */
+    credential_t *names; /* names/NAME, sorted by name */
     unsigned name_count;
     uint64_t events_keep;       /* events/keep: events in the log */
     uint64_t events_keep_bytes; /* events/keep_bytes: bytes of them */

@@ -16,6 +16,7 @@ status_t handle_auth(request_t *request)
     char hash[ACCOUNTS_HASH_SIZE];
     uint64_t wait_ms = 0;
     bytes_t user = request->args.user;
+    session->about_version = accounts_version(hub->accounts, user);
     status_t status =
         accounts_begin(hub->accounts, bytes_from_text(session->peer), user, request->now_ms, hash, &wait_ms);
     if (status != STATUS_OK) {
@@ -53,6 +54,8 @@ status_t auth_finish(request_t *request, bool matched)
     session_t *session = request->session;
     hub_t *hub = request->hub;
     const char *client = session->client ? session->client->id : "(refused)";
+    /* What was verified may be no account any more, or have another password. */
+    matched = matched && session->about_version == accounts_version(hub->accounts, session->about);
     status_t status =
         accounts_end(hub->accounts, bytes_from_text(session->peer), session->about, matched, request->now_ms);
     char quoted[QUOTE_SIZE];
@@ -72,6 +75,7 @@ status_t auth_finish(request_t *request, bool matched)
     log_info("client %s authenticated as %s from %s", session->client->id, quoted, session->peer);
     free(session->user);
     session->user = (char *)(uintptr_t)session->about.data; /* an account's name holds no zero */
+    session->user_version = session->about_version;
     session->about = (bytes_t){0};
     if (!was_manager)
         engine_record(hub->engine, CHANGE_ROLE, session->client, bytes_from_text(role_text(session->role)),

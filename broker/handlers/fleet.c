@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* clients, role, forget, stats: what managers see of the fleet and do to its members. */
-#include <stdlib.h>
-
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/page.h"
 #include "broker/log.h"
@@ -77,16 +75,8 @@ status_t handle_role(request_t *request)
             request, STATUS_FAILED_PRECONDITION,
             "the name is not claimed, so anybody could connect as that manager: claim it first");
     bool changed = false;
-    for (session_t *session = client->sessions; session; session = session->next) {
-        if (session->role == role)
-            continue;
-        changed = true;
-        session->role = role;
-        if (role == ROLE_GUEST) {
-            free(session->user);
-            session->user = NULL;
-        }
-    }
+    for (session_t *session = client->sessions; session; session = session->next)
+        changed |= session_set_role(session, role);
     if (changed) {
         engine_record(request->hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(role)),
                       session_actor(request->session));

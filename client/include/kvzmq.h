@@ -162,7 +162,7 @@ typedef struct kvzmq kvzmq_t; /* a connection to a broker */
 /* What the library tells besides answers. */
 typedef enum kvzmq_notice {
     KVZMQ_NOTICE_BYE = 1,         /* the broker ended the session; text = its reason: "timeout", "shutdown",
-                                     "forgotten", ... */
+                                     "forgotten", "revoked", ... */
     KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
     KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
                                      RECONNECTED); text = the new client id */

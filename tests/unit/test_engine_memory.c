@@ -1,58 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the storage engine where memory is refused. The linker leads its allocations here
- * (CMakeLists.txt). */
+/* Claims about the storage engine where memory is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include <cmocka.h>
 
 #include "broker/engine.h"
+#include "tests/support/refuse_memory.h"
 
-enum { KEYS = 3000, PUTS = 30000, NEVER = -1 };
-
-static int refuse_after = NEVER; /* allocations that are still granted */
-static unsigned refused;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
-
-static bool refuse(void)
-{
-    if (refuse_after == NEVER || refuse_after-- > 0)
-        return false;
-    refuse_after = 0;
-    refused++;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refuse() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refuse() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    return refuse() ? NULL : __real_realloc(block, size);
-}
-
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
-{
-    return refuse() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
-}
+enum { KEYS = 3000, PUTS = 30000 };
 
 static uint64_t scatter(uint64_t n)
 {
@@ -92,7 +50,7 @@ static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put
         const char *limit = "";
         refuse_after = granted;
         status_t status = engine_put(engine, store, put, (actor_t){0}, 0, &revision, &limit);
-        refuse_after = NEVER;
+        refuse_after = REFUSE_NEVER;
         if (status == STATUS_OK)
             return;
         assert_int_equal(status, STATUS_RESOURCE_EXHAUSTED);
@@ -148,7 +106,7 @@ static void del__all_allocations_refused__still_deletes(void **state)
         assert_int_equal(
             engine_del(engine, store, make_key(i, room), REVISION_ANY, (actor_t){0}, 0, &revision),
             STATUS_OK);
-    refuse_after = NEVER;
+    refuse_after = REFUSE_NEVER;
     assert_int_equal(count_walked(engine, store), 0);
     engine_destroy(&engine);
 }
@@ -162,7 +120,7 @@ static void open__memory_refused__is_null(void **state)
     refuse_after = 0;
     assert_null(engine_open(engine, NULL));
     assert_null(engine_new(&(engine_options_t){.limits = &limits}));
-    refuse_after = NEVER;
+    refuse_after = REFUSE_NEVER;
     engine_destroy(&engine);
 }
 

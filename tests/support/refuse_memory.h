@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Allocations that the project's own code makes go through here, and can be refused: the linker leads them
+ * here (tests/unit/CMakeLists.txt). */
+#ifndef KV_TESTS_REFUSE_MEMORY_H
+#define KV_TESTS_REFUSE_MEMORY_H
+
+enum { REFUSE_NEVER = -1 };
+
+extern int refuse_after; /* allocations that are still granted */
+extern unsigned refused; /* those that were not */
+
+#endif
