@@ -9,6 +9,9 @@
 #include <time.h>
 
 #include "common/rpc.h"
+#include "tests/support/chance.h"
+
+enum { SEED = 1 }; /* the same keys in every run: the counts are compared */
 
 double seconds_now(void)
 {
@@ -61,16 +64,12 @@ void workload_write_request(buffer_t *payload, const char *method, uint32_t msgi
 
 void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys)
 {
-    uint64_t random = 88172645463325252u;
+    chance_t chance = chance_from(SEED);
     for (size_t i = 0; i < WORKLOAD_PREPARED; i++) {
         buffer_t *payload = &workload->payloads[i];
         buffer_init(payload, WORKLOAD_PAYLOAD_MAX);
-        for (uint64_t j = 0; j < batch; j++) {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            workload_write_request(payload, method, (uint32_t)j + 1, random % keys);
-        }
+        for (uint64_t j = 0; j < batch; j++)
+            workload_write_request(payload, method, (uint32_t)j + 1, chance_below(&chance, keys));
         assert(!payload->failed);
     }
 }

@@ -6,7 +6,13 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from kvtest import Broker  # noqa: E402  (the path above comes first)
+import chance  # noqa: E402  (the path above comes first)
+from kvtest import Broker  # noqa: E402
+
+
+def pytest_sessionstart(session):
+    """Said before anything can hang: what a test prints itself is shown only when it ends."""
+    session.config.pluginmanager.get_plugin("terminalreporter").write_line(f"KV_SEED={chance.SEED}")
 
 
 @pytest.fixture(scope="module")

@@ -481,6 +481,7 @@ def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, b
 def test_background__ends_at_watch_stop_and_not_before(screen, client):
     enter(screen, "auth adam eve")
     enter(screen, f"watch {client.name}")
+    screen.wait(lambda lines: any("  ready  " in line for line in lines))
     assert any("one already" in line for line in enter(screen, "watch"))
     client.call("put", "a", "1")
     screen.wait(lambda lines: any("-> 1" in line for line in lines))
@@ -498,6 +499,7 @@ def test_background__ends_at_watch_stop_and_not_before(screen, client):
 
 def test_background__own_store__is_told_while_nothing_is_typed(screen, broker):
     enter(screen, "watch --own")
+    screen.wait(lambda lines: any("  ready  " in line for line in lines))
     with broker.manager() as manager:
         screen.press("get ci")
         manager.call("manage", "typist", "put", "city", "Mumbai")

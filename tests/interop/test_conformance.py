@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, pack, real_hash, unpack_all, wait_until
+from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, pack, park, real_hash, slow_hash, unpack_all, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 _serial = itertools.count()
@@ -171,17 +171,15 @@ def test_forget__oneself_in_a_batch__is_answered_and_the_rest_is_dropped(broker,
 
 
 def test_forget__a_client_that_waits_for_auth__ends_it_and_the_broker_goes_on(name):
-    with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.manager() as manager:
+    with Broker(hashes={"slow": slow_hash("eve")}) as broker, broker.manager() as manager:
         with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
             two.call("ping")
-            one.request("ping")
-            one.request("auth", "slow", "eve")
-            one.request("ping")
-            assert one.result(1) == "pong"
+            park(manager, one, ("ping",))
             assert manager.call("forget", name) is True
             assert name not in clients_of(manager)
             assert one.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
-            assert one.silent(0.3)
+            assert two.code("auth", "slow", "wrong") == "UNAUTHENTICATED"  # verified behind it
+            assert one.request("hello") == one.recv_response()[1]  # the first answer that comes
             assert one.call("hello")["role"] == "guest"
         assert manager.call("ping") == "pong"
 
@@ -570,24 +568,27 @@ def test_clients__keys_change_between_pages__who_stays_is_seen_once(broker, mana
 
 
 def test_unproven_session__is_told_nothing_when_time_is_up():
-    with Broker(options={"session/timeout": 1}) as broker:
+    with Broker(options={"session/timeout": 1}) as broker, broker.manager() as manager:
         with broker.client("lamp/1") as owner, broker.client("lamp/2") as other:
             owner.call("hello", {"secret": SECRET})
             other.request("ping")
             other.recv_response()
+            wait_until(lambda: manager.call("stats")["sessions"] == 1, what="the time of both is up")
             assert owner.recv_push()[1:] == ["bye", [{"reason": "timeout"}]]
-            assert other.silent(0.5)
+            assert other.request("ping") == other.recv_response()[1] and not other.pushed
 
 
 def test_req__a_session_of_both_kinds__gets_no_push():
-    with Broker(options={"session/timeout": 1}) as broker, broker.client() as mixed, broker.client() as plain:
+    with (Broker(options={"session/timeout": 1}) as broker, broker.manager() as manager, broker.client() as mixed,
+          broker.client() as plain):
         mixed.send_frames([b"", pack([0, 1, "ping", []])])
         mixed.recv_frames()
         mixed.send_raw(pack([0, 2, "ping", []]))
         mixed.recv_frames()
         plain.call("ping")
+        wait_until(lambda: manager.call("stats")["sessions"] == 1, what="the time of both is up")
         assert plain.recv_push()[1] == "bye"
-        assert mixed.silent(0.3)
+        assert mixed.call("ping") == "pong" and not mixed.pushed
 
 
 # -- what is pushed
@@ -615,7 +616,7 @@ def test_watch__in_a_batch__what_the_session_does_itself_is_not_pushed_what_othe
                          "value": b"\xff", "size": 1, "ttl_ms": None, "revision": revision, "by": name, "user": None}
         one.call("watch", False)
         two.call("put", "k", "w")
-        assert one.call("ping") == "pong" and one.silent(0.1) and not one.pushed
+        assert one.call("ping") == "pong" and not one.pushed
 
 
 def test_watch__what_is_owed_comes_before_the_answers_to_later_payloads(broker, name):

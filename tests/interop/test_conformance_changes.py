@@ -3,14 +3,14 @@
 what of a session ends with it."""
 
 import contextlib
-import random
 import signal
 import subprocess
 import time
 
 import pytest
 
-from kvtest import SANITIZED, TIMEOUT, Broker, binary_of, pack, wait_until
+from chance import seeded
+from kvtest import TIMEOUT, Broker, binary_of, pack, wait_until
 from subscriber import RawSubscriber, Subscriber, check_event, digest_of, subscribed
 
 SECRET = "sixteen bytes or more of a secret"
@@ -67,10 +67,8 @@ def random_lives(broker, manager, chance):
 
 
 def test_prev__over_many_lives_of_names_and_numbers__is_a_chain_that_begins_anew_behind_each_drop():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
     with Broker(options={"ids/first": 40000, "ids/last": 40002}) as broker, broker.manager() as manager:
-        random_lives(broker, manager, random.Random(seed))
+        random_lives(broker, manager, seeded())
         events = since(manager, 0)
         last, lives = {}, {}
         for event in events:
@@ -143,9 +141,7 @@ class OneClient:
 
 
 def test_recipe__for_one_client__is_whole_over_lost_events_and_whole_lives():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     with Broker() as broker, broker.manager() as manager, broker.client("other") as other, broker.client("lamp/1") as lamp:
         follower = OneClient(manager, "lamp", lambda event: chance.random() < 0.3)
         begin = follower.position
@@ -290,6 +286,15 @@ def test_changed__is_the_event_as_it_was_published_and_is_replayed():
 # -- what ends with a session
 
 
+def assert_void(broker, ticket):
+    """Who comes with TICKET is refused, and hears nothing."""
+    with broker.manager() as other:
+        before = other.call("stats")["subscribers_refused_total"]
+        with Subscriber(ticket) as late:
+            wait_until(lambda: other.call("stats")["subscribers_refused_total"] > before, what="it is refused")
+            assert late.silent(0)
+
+
 def test_bye__the_connections_next_session__neither_watches_nor_has_the_ticket(broker):
     with broker.manager("comes-again/1") as client, broker.client("comes-again/2") as other:
         ticket = client.call("events")
@@ -298,10 +303,9 @@ def test_bye__the_connections_next_session__neither_watches_nor_has_the_ticket(b
         assert client.code("events") == "PERMISSION_DENIED"
         other.call("put", "k", "v")
         client.call("auth", "adam", "eve")
-        assert not client.pushed and client.silent(0.1)
         assert client.call("events")["username"] != ticket["username"]
-        with Subscriber(ticket) as late:
-            assert late.silent(1.2)
+        assert not client.pushed
+        assert_void(broker, ticket)
 
 
 def silence_until_timeout(boss):
@@ -313,18 +317,15 @@ def forget(boss):
 
 
 @pytest.mark.parametrize("end", (silence_until_timeout, forget))
-def test_session_that_is_ended__its_event_connections_are_closed_within_a_second__and_its_ticket_is_void(end):
+def test_session_that_is_ended__its_event_connections_are_closed__and_its_ticket_is_void(end):
     with Broker(options={"session/timeout": 2}) as broker, broker.manager() as boss, broker.manager("deputy") as deputy:
         ticket = deputy.call("events")
         with RawSubscriber(ticket) as peer:
             peer.subscribe()
             assert peer.message()[0] == b"/"
             end(boss)
-            begin = time.monotonic()
             assert peer.closed()
-            assert time.monotonic() - begin < (2.0 if SANITIZED else 1.0)
-        with Subscriber(ticket) as late:
-            assert late.silent(1.2)
+        assert_void(broker, ticket)
 
 
 def test_auth_again__right_or_wrong__leaves_the_ticket(broker):
@@ -422,9 +423,7 @@ def random_changes(session, chance):
 
 
 def test_digest__at_its_seq__is_that_of_the_copy_that_replay_makes():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     with Broker() as broker, broker.manager() as manager, broker.client("lamp/1") as one, broker.client("lamp/2") as two:
         copy, position = {}, 0
         one.call("ping")
@@ -470,4 +469,4 @@ def test_subscriptions__taken_back_or_not__count_to_1024():
             assert peer.message()[0] == b"/"
             peer.send_frame(b"\x00/")
             peer.subscribe(b"one more/")
-            assert peer.closed(5.0)
+            assert peer.closed()

@@ -2,9 +2,9 @@
 """Random payloads, right, ill-formed, cut and damaged, against a second reading of PROTOCOL.md section 2: which msgids are
 answered, with which code, and at which byte a payload breaks off. Its decoder is its own: no library may help the broker."""
 
-import random
 import struct
 
+from chance import seeded
 from kvtest import SANITIZED, Broker, check_response, unpack_all
 
 PAYLOADS = 1000 if SANITIZED else 4000
@@ -245,9 +245,7 @@ class Maker:
 
 
 def test_random_payloads__are_answered_as_a_second_reading_of_the_protocol_says():
-    seed = random.randrange(2**32)
-    print("seed", seed)
-    maker = Maker(random.Random(seed))
+    maker = Maker(seeded())
     with Broker() as broker, broker.client() as client:
         for _ in range(PAYLOADS):
             payload = maker.payload()

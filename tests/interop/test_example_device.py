@@ -2,14 +2,13 @@
 """examples/device.c: it does what its configuration says, when it is changed, and after it was away."""
 
 import contextlib
-import os
 import pathlib
-import random
 import signal
 import subprocess
 import threading
 
 import pytest
+from chance import seeded
 from kvtest import TIMEOUT, Broker, RpcError, binary_of, wait_until
 from relay import Relay
 
@@ -201,9 +200,7 @@ class World:
 
 
 def test_device__whatever_happens__obeys_what_its_configuration_is():
-    seed = int(os.environ.get("KV_SEED", random.randrange(2**32)))
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     faults = ["is_cut", "is_stopped", "is_killed", "is_forgotten", "is_killed_and_its_store_emptied", "loses_its_broker"]
     rounds = faults + chance.choices(faults, k=6)
     chance.shuffle(rounds)

@@ -2,7 +2,6 @@
 """What managers do, and how one becomes a manager: auth and its throttling, manage, clients, stats."""
 
 import itertools
-import time
 
 import pytest
 
@@ -90,13 +89,14 @@ def test_auth__requests_behind_it_wait_and_see_the_new_role():
 
 
 def test_auth__an_unknown_user__takes_as_long_as_a_wrong_password():
+    """In time of the processor: what else the machine does is no part of it."""
     with Broker(accounts={}, hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
         took = {"slow": [], "nobody": []}
         for _ in range(5):
             for user, times in took.items():
-                start = time.monotonic()
+                start = broker.processor_time()
                 assert attempt(client, user, "nope").code == "UNAUTHENTICATED"
-                times.append(time.monotonic() - start)
+                times.append(broker.processor_time() - start)
         slow, nobody = sorted(took["slow"])[2], sorted(took["nobody"])[2]
         assert 0.5 < slow / nobody < 2, took
 

@@ -3,11 +3,11 @@
 order in which the checks come (section 2)."""
 
 import itertools
-import os
+import re
 
 import pytest
 
-from kvtest import Broker, RpcError, check_response, pack, unpack_all
+from kvtest import REPOSITORY, Broker, RpcError, check_response, pack, unpack_all
 
 SECRET = "a secret of the owner's"
 NEEDLES = (b"needle-key", b"needle-value")
@@ -182,7 +182,7 @@ class World:
         if kind == "manager":
             return self.broker.manager()
         if kind == "claimed_without_secret":
-            return self.broker.client(f"owner/{os.urandom(8).hex()}")
+            return self.broker.client(f"owner/{self.fresh()}")
         client = self.broker.client()
         if kind == "failed_auth":
             assert client.code("auth", f"nobody-{next(self._serial)}", "wrong") == "UNAUTHENTICATED"
@@ -231,8 +231,21 @@ def test_matrix(world, method, caller, kind):
                 assert check(result), f"{method}{params!r}: {result!r}"
 
 
-def test_matrix__has_every_method_of_the_protocol():
-    assert len(METHODS) == 18  # PROTOCOL.md, the table of section 5
+def methods_of_the_protocol():
+    """{method: who may}, by the table of PROTOCOL.md, section 5."""
+    section = (REPOSITORY / "common" / "PROTOCOL.md").read_text().split("\n## 5 ")[1].split("\n## ")[0]
+    return {method: who for who, method in re.findall(r"^\| ([GM]) \| `(\w+)", section, re.M)}
+
+
+def methods_of_the_broker():
+    """The same, by its own table."""
+    table = (REPOSITORY / "broker" / "methods.def").read_text()
+    return {method: "M" if role == "MANAGER" else "G" for method, role in re.findall(r"^METHOD\((\w+), ROLE_(\w+),", table, re.M)}
+
+
+def test_matrix__has_every_method_of_the_protocol_and_of_the_broker():
+    matrix = {method: row.who for method, row in METHODS.items()}
+    assert methods_of_the_protocol() == matrix == methods_of_the_broker()
 
 
 @pytest.mark.parametrize("caller", CALLERS)

@@ -8,7 +8,6 @@ KV_CHANGES and KV_SEEDS (numbers) make the run longer; KV_SEED repeats one."""
 import contextlib
 import os
 import pathlib
-import random
 import signal
 import tempfile
 import threading
@@ -16,7 +15,8 @@ import time
 
 import pytest
 
-from kvtest import DEFAULT_ACCOUNT, TIMEOUT, Broker, RpcError, binary_of, clients_of, wait_until
+from chance import seeded
+from kvtest import DEFAULT_ACCOUNT, TIMEOUT, Broker, RpcError, binary_of, wait_until
 from relay import Relay
 from subscriber import DATA_KINDS
 from watchers import WatchProcess, checksum
@@ -288,8 +288,8 @@ def list_of(manager, owner):
         return []
 
 
-def one_epoch(broker, owners, chance, changes):
-    """The life of a broker, in which others write and the world disturbs. Returns what happened."""
+def one_epoch(broker, owners, part, changes):
+    """The life of a broker, in which others write and the world disturbs. PART names it. Returns what happened."""
     recorder = Recorder(broker)
     epoch = recorder.manager.call("hello")["epoch"]
     for owner in owners:
@@ -307,8 +307,8 @@ def one_epoch(broker, owners, chance, changes):
         made.start()
         return made
 
-    chaos = thread(disturb, random.Random(chance.random()), stop)
-    writers = thread(change_stores, random.Random(chance.random()), stop, changes)
+    chaos = thread(disturb, seeded(f"{part}: disturbance"), stop)
+    writers = thread(change_stores, seeded(f"{part}: changes"), stop, changes)
     while writers.is_alive():
         recorder.step()
         writers.join(0.05)
@@ -320,9 +320,6 @@ def one_epoch(broker, owners, chance, changes):
 
 @pytest.mark.parametrize("run", range(SEEDS))
 def test_own_store__whatever_happens__is_known_whole(run):
-    seed = int(os.environ.get("KV_SEED", random.randrange(2**32)))
-    print(f"seed {seed}")
-    chance = random.Random(seed)
     with contextlib.ExitStack() as stack:
         truth, owners = {}, []
         for number in range(EPOCHS):
@@ -331,13 +328,14 @@ def test_own_store__whatever_happens__is_known_whole(run):
             broker.start()
             while len(owners) < OWNERS:
                 folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                owners.append(Owner(f"device-{len(owners)}", folder, stack.enter_context(Relay()), chance))
+                name = f"device-{len(owners)}"
+                owners.append(Owner(name, folder, stack.enter_context(Relay()), seeded(f"run {run}: {name}")))
                 owners[-1].start()
                 stack.callback(owners[-1].end)
             for owner in owners:
                 owner.relay.aim(broker.request_endpoint)
                 owner.relay.cut()
-            recorder = one_epoch(broker, owners, chance, CHANGES // EPOCHS)
+            recorder = one_epoch(broker, owners, f"run {run}: broker {number}", CHANGES // EPOCHS)
             truth[recorder.manager.call("hello")["epoch"]] = recorder
             if number == EPOCHS - 1:
                 settle(broker, owners)

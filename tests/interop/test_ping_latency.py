@@ -5,17 +5,14 @@ import time
 
 import zmq
 
-from kvtest import TIMEOUT, Broker, pack, real_hash, unpack_all
+from kvtest import Broker, pack, real_hash, unpack_all, wait_until
 
 CLIENTS = 20
 
 
-def test_ping__while_20_clients_fail_to_log_in__stays_far_below_one_verification():
+def test_ping__while_20_clients_fail_to_log_in__waits_for_no_verification():
+    """A loop that waited for them would answer one ping for each verification, or fewer."""
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as other:
-        start = time.monotonic()
-        assert other.code("auth", "slow", "nope") == "UNAUTHENTICATED"
-        verification = time.monotonic() - start
-
         poller = zmq.Poller()
         guessers = []
         for _ in range(CLIENTS):
@@ -28,8 +25,9 @@ def test_ping__while_20_clients_fail_to_log_in__stays_far_below_one_verification
             guesser.request("auth", f"nobody-{number}", "nope")
 
         failed, times = 0, []
-        deadline = time.monotonic() + CLIENTS * verification + 2 * TIMEOUT
-        while failed < CLIENTS and time.monotonic() < deadline:
+
+        def ping():
+            nonlocal failed
             start = time.monotonic()
             assert other.call("ping") == "pong"
             times.append(time.monotonic() - start)
@@ -37,14 +35,13 @@ def test_ping__while_20_clients_fail_to_log_in__stays_far_below_one_verification
                 (answer,) = unpack_all(ready.recv())
                 assert answer[2][0] == "UNAUTHENTICATED", answer
                 failed += 1
-        assert failed == CLIENTS
+            return failed == CLIENTS
+
+        wait_until(ping, what="all have failed", interval=0)
         times.sort()
-        median, slow, worst = times[len(times) // 2], times[len(times) * 95 // 100], times[-1]
-        print(f"verification {verification * 1000:.1f} ms, ping: {len(times)} times, median {median * 1000:.2f} ms, "
-              f"95 % {slow * 1000:.2f} ms, worst {worst * 1000:.2f} ms")
-        assert len(times) > CLIENTS
-        assert median < verification / 10
-        assert slow < verification / 2
+        print(f"ping: {len(times)} times, median {times[len(times) // 2] * 1000:.2f} ms, "
+              f"95 % {times[len(times) * 95 // 100] * 1000:.2f} ms, worst {times[-1] * 1000:.2f} ms")
+        assert len(times) > 5 * CLIENTS
 
 
 def test_auth__many_waiting__each_is_answered_in_its_own_session():

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MPL-2.0
 """`replay`: its bounds, its pages, and a log so small that it forgets (PROTOCOL.md 5, 6.2)."""
 
-import random
 
 import pytest
 
+from chance import seeded
 from kvtest import Broker, RpcError
 from subscriber import check_event
 
@@ -170,9 +170,7 @@ def test_keep__so_many_events_are_there__and_no_more(keep):
 
 
 def test_keep_bytes__the_latest_events_are_there__whatever_their_sizes():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     keep_bytes = 8192
     with Broker(options={"events/keep_bytes": keep_bytes, "events/inline": 65536}) as broker, broker.manager() as manager:
         put = {}

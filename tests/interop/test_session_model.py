@@ -2,11 +2,11 @@
 """Random requests of several sessions of two names and of a manager, against a plain model of sections 3 to 5: the code
 of every answer, what `clients` says, and that the sequence took exactly the numbers of the events."""
 
-import random
 import subprocess
 
 import pytest
 
+from chance import seeded
 from kvtest import SANITIZED, TIMEOUT, Broker, binary_of, clients_of
 
 STEPS = 500 if SANITIZED else 1500
@@ -167,9 +167,7 @@ def manager_request(chance, text, key):
 
 @pytest.mark.parametrize("configured", ((), ("b",)), ids=("no claim configured", "one claim configured"))
 def test_random_sessions__agree_with_a_model(configured):
-    seed = random.randrange(2**32)
-    print("seed", seed)
-    chance = random.Random(seed)
+    chance = seeded()
     hashes = {name: subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRETS[name] + "\n", text=True,
                                    capture_output=True, timeout=TIMEOUT, check=True).stdout.strip() for name in configured}
     with Broker(names=hashes) as broker, broker.manager() as manager:

@@ -97,7 +97,7 @@ def test_identity__second_live_connection_with_it__gets_no_answer_the_first_goes
             second.request("get", "k")
             for _ in range(20):
                 assert first.call("get", "k") == "v"
-            assert second.silent(0.2)
+            assert second.silent(0.2)  # it never comes: there is nothing to wait for
 
 
 def test_identity__again_after_the_peer_was_killed__is_served(broker, manager, name):
@@ -190,11 +190,13 @@ def test_claim__later_sessions_must_give_the_secret(broker, name):
 def test_claim__wrong_secret__is_answered_after_a_second_that_holds_up_nobody_else(broker, name):
     with broker.client(f"{name}/owner") as owner, broker.client(f"{name}/thief") as thief:
         owner.call("hello", {"secret": SECRET})
-        start = time.monotonic()
+        start, beside = time.monotonic(), 0
         msgids = [thief.request("hello", {"secret": "w" * 16}), thief.request("ping"),
                   thief.request("hello", {"secret": SECRET})]
-        assert owner.call("ping") == "pong"
-        assert time.monotonic() - start < 0.9
+        while thief.silent(0):
+            assert owner.call("ping") == "pong"
+            beside += 1
+        assert beside > 1  # one may have waited with it
         with pytest.raises(RpcError, match="UNAUTHENTICATED"):
             thief.result(msgids[0])
         assert 0.95 <= time.monotonic() - start < TIMEOUT
@@ -296,7 +298,7 @@ def test_timeout__an_idle_session_is_told_and_ends():
         with broker.manager() as manager:
             gone(manager, number)
             disconnected(manager, "quiet")
-        assert req.silent(0.05)  # nothing is pushed where requests come in envelopes
+        assert req.call("get", "k") == "v"  # nothing is pushed where requests come in envelopes: REQ would take it
 
 
 @pytest.mark.parametrize("payload", (pack([0, 1, "ping", []]), pack([2, "ping", []]), b"\xc1"), ids=("request", "notification", "broken"))
@@ -317,18 +319,16 @@ def test_timeout__any_message_keeps_a_session_alive(payload):
 
 
 @pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
-def test_killed_peer__its_session_is_gone_within_a_second(ipc):
-    with Broker(ipc=ipc) as broker, broker.manager() as manager:
+def test_killed_peer__its_session_is_gone(ipc):
+    with Broker(ipc=ipc, options={"session/timeout": 600}) as broker, broker.manager() as manager:
         peer = broker.peer(count=20)
         named = broker.peer(identity="named/1")
         named.do("call", method="put", params=["k", "v"])
         assert len(clients_of(manager)) == 22
         for process in (peer, named):
             process.process.kill()
-        start = time.monotonic()
         wait_until(lambda: not any(client["connected"] for client in clients_of(manager).values()
                                    if client["id"] != whoami(manager)), what="the killed peers are gone")
-        assert time.monotonic() - start < 1.0
         assert set(clients_of(manager)) == {whoami(manager), "named"}
         peer.kill()
         named.kill()

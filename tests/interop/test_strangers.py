@@ -2,10 +2,10 @@
 """Who may not hear of events hears nothing: strangers, the demoted, those whose session is over; and what a ticket's
 holder may do to others (PROTOCOL.md 6.1)."""
 
+import base64
 import contextlib
-import random
+import os
 import resource
-import secrets
 import socket
 import struct
 import threading
@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from chance import seeded
 from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, readable, unpack_all, wait_until
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
 
@@ -21,18 +22,13 @@ MIB = 1 << 20
 SLACK = 100 * MIB if SANITIZED else 6 * MIB
 
 
-def seeded():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    return random.Random(seed)
-
-
 def ticket_with(ticket, username, password):
     return {**ticket, "username": username, "password": password}
 
 
-def token(size):
-    return secrets.token_urlsafe(size)
+def token(chance, size):
+    """Text as tickets are made of."""
+    return base64.urlsafe_b64encode(chance.randbytes(size)).decode()
 
 
 class Opening(RawSubscriber):
@@ -118,7 +114,7 @@ class Opening(RawSubscriber):
 
 def test_strangers__hear_nothing_ever():
     with Broker() as broker, broker.manager() as manager, contextlib.ExitStack() as stack:
-        ticket = manager.call("events")
+        chance, ticket = seeded(), manager.call("events")
         with broker.manager() as gone:
             void = gone.call("events")
             gone.call("bye")
@@ -126,8 +122,8 @@ def test_strangers__hear_nothing_ever():
         user, password = ticket["username"], ticket["password"]
         pairs = [(None, None), ("adam", "eve"), (user, other["password"]),
                  (other["username"], password), (password, user), (user, password[:-1]), (user, password + "x"),
-                 (user[:-1], password), (user, password.swapcase()), (user + "\0", password), (user, token(32)),
-                 (token(16), password), (token(16), token(32)), ("x" * 200, "y" * 200), (void["username"], void["password"])]
+                 (user[:-1], password), (user, password.swapcase()), (user + "\0", password), (user, token(chance, 32)),
+                 (token(chance, 16), password), (token(chance, 16), token(chance, 32)), ("x" * 200, "y" * 200), (void["username"], void["password"])]
         strangers = [stack.enter_context(Subscriber(ticket_with(ticket, *pair), ["", "/"])) for pair in pairs]
         subscriber = stack.enter_context(subscribed(manager))
         lamp = stack.enter_context(broker.client("lamp"))
@@ -153,16 +149,16 @@ def test_strangers__thousands_with_random_credentials__hear_nothing():
         until = time.monotonic() + 5
         tried = 0
         kept = []
-        while tried < 10000 // PART and time.monotonic() < until:
+        while tried < 100 or tried < 10000 // PART and time.monotonic() < until:
             group = []
             for _ in range(100):
-                user = ticket["username"] if chance.random() < 0.3 else token(16)
-                group.append(Opening(ticket_with(ticket, user, token(32)), rude=True))
+                user = ticket["username"] if chance.random() < 0.3 else token(chance, 16)
+                group.append(Opening(ticket_with(ticket, user, token(chance, 32)), rude=True))
             lamp.call("put", "k", "v")
             for peer in group:
                 wait_until(peer.drain, what="it is refused", interval=0.001)
             tried += len(group)
-            kept.append(Opening(ticket_with(ticket, user, token(32)), 1))
+            kept.append(Opening(ticket_with(ticket, user, token(chance, 32)), 1))
             for peer in group:
                 assert not peer.contents()
                 peer.close()
@@ -175,7 +171,7 @@ def test_strangers__thousands_with_random_credentials__hear_nothing():
             assert not peer.contents()
             peer.close()
         print(f"{tried} refused")
-        assert tried >= 100 and manager.call("stats")["subscribers_refused_total"] >= tried
+        assert manager.call("stats")["subscribers_refused_total"] >= tried
 
 
 # -- no manager any more
@@ -203,7 +199,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
 
         def intrude(number):
             peers = []
-            dice = random.Random(number)
+            dice = seeded(f"intruder {number}")
             while not stop.is_set():
                 ticket = current[-1]
                 with contextlib.suppress(OSError):
@@ -296,7 +292,7 @@ def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(
 
 @pytest.mark.parametrize("endpoint", ("tcp://127.0.0.1:*", "tcp://*:*", "ipc://*", "ipc://@kvbroker-test-{}"))
 def test_demotion__cuts_on_every_kind_of_endpoint(endpoint):
-    with Broker(events=[endpoint.format(token(8))]) as broker, broker.manager() as boss, broker.manager() as victim:
+    with Broker(events=[endpoint.format(os.getpid())]) as broker, broker.manager() as boss, broker.manager() as victim:
         name = victim.call("hello")["client"]
         with subscribed(victim) as demoted, subscribed(boss) as witness, broker.client("lamp") as lamp:
             boss.call("role", name, "guest")
@@ -328,13 +324,13 @@ def test_demotion__cuts_where_no_descriptor_is_left():
             assert boss.call("role", name, "guest") == "guest"
             resource.prlimit(own.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
             lamp.call("put", "k", "v")
-            assert quiet.closed(1.0)
+            assert quiet.closed()
             with pytest.raises(ConnectionError):
                 while True:
                     assert b"lamp" not in peer.message()[0]
 
 
-def test_demotion__other_subscribers_are_whole_again_within_a_second():
+def test_demotion__other_subscribers_are_whole_again():
     with Broker() as broker, broker.manager("boss") as boss, broker.client("lamp") as lamp, contextlib.ExitStack() as stack:
         events = []
         watcher = stack.enter_context(contextlib.closing(
@@ -348,13 +344,9 @@ def test_demotion__other_subscribers_are_whole_again_within_a_second():
                     # One that is in the middle of its handshake cannot be told from the victim's.
                     newcomer = stack.enter_context(Subscriber(other.call("events"), [""]))
                     boss.call("role", name, "guest")
-                    begin = time.monotonic()
                     last = lamp.call("put", "k", "v")
-                    while watcher.seq < last:
-                        watcher.step(0.02)
-                    assert time.monotonic() - begin < 1.0
-                    while newcomer.sync(begin + 1.5 - time.monotonic())["seq"] < last - 1:
-                        pass  # it may have had one before the cut
+                    wait_until(lambda: watcher.step() or watcher.seq >= last, what="it is whole", interval=0)
+                    wait_until(lambda: newcomer.sync()["seq"] >= last - 1, what="it hears", interval=0)
                     newcomer.close()
         seqs = [event["seq"] for event in events]
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
@@ -385,7 +377,7 @@ def end_by_loss(session):
 
 
 @pytest.mark.parametrize("end", (end_by_bye, end_by_loss))
-def test_session_end__its_connections_are_closed_within_a_second__and_its_ticket_is_void(end):
+def test_session_end__its_connections_are_closed__and_its_ticket_is_void(end):
     with Broker() as broker, broker.manager() as witness, broker.client("lamp") as lamp, contextlib.ExitStack() as stack:
         session = broker.manager()
         ticket = session.call("events")
@@ -395,11 +387,8 @@ def test_session_end__its_connections_are_closed_within_a_second__and_its_ticket
         midway = [stack.enter_context(Opening(ticket, steps)) for steps in (0, 1)]
         innocent = stack.enter_context(subscribed(witness))
         end(session)
-        begin = time.monotonic()
         assert listening.closed() and idle.closed()
         wait_until(midway[1].drain, what="that in its handshake is closed")
-        took = time.monotonic() - begin
-        assert took < (2.0 if SANITIZED else 1.0), took
         midway[0].say(3)
         late = stack.enter_context(Opening(ticket))
         revision = lamp.call("put", "k", "v")
@@ -456,7 +445,7 @@ def test_subscribers_that_vanish__thousands_of_times(broker):
                         peer.drain()
                     peer.close()
                     done += 1
-                if time.monotonic() > until:
+                if time.monotonic() > until and done >= 100:
                     break
 
         assert_undisturbed(broker, manager, vanish)
@@ -568,7 +557,7 @@ def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
                 with RawSubscriber(ticket) as peer:
                     with contextlib.suppress(OSError):
                         peer.subscribe(b"l" * size)
-                    assert peer.closed(5.0)
+                    assert peer.closed()
 
         assert_undisturbed(broker, manager, subscribe)
 
@@ -585,6 +574,6 @@ def test_subscriptions__1024_are_taken__one_more_cuts(broker):
                 wait_until(lambda: lamp.call("put", "k", "v") and readable(peer.socket), what="an event")
                 assert peer.message()[0] == b"lamp/"
                 peer.subscribe(b"one more")
-                assert peer.closed(5.0)
+                assert peer.closed()
 
         assert_undisturbed(broker, manager, subscribe)

@@ -7,7 +7,7 @@ import time
 import pytest
 import zmq
 
-from kvtest import SANITIZED, Broker, RpcError, outcome, pack, slow_hash, unpack_all, wait_until
+from kvtest import SANITIZED, Broker, RpcError, outcome, pack, park, slow_hash, unique, unpack_all, wait_until
 from subscriber import check_event
 
 
@@ -32,9 +32,9 @@ def out_of_range(client, *params):
 
 
 @pytest.fixture
-def pair(broker, request):
+def pair(broker):
     """Two sessions of one client, and its name. The first watches."""
-    name = f"own-{abs(hash(request.node.name))}"
+    name = unique("own")
     with broker.client(f"{name}/1") as first, broker.client(f"{name}/2") as second:
         second.call("ping")
         first.call("watch", True)
@@ -160,21 +160,11 @@ def test_watch__in_the_same_payload_as_puts__tells_no_own_change(broker):
         assert nothing_pushed(client)
 
 
-def park(manager, client):
-    """Has CLIENT wait for a password that takes long to verify, with more in the same payload behind it. Returns once the
-    broker has it."""
-    before = manager.call("stats")["requests_total"]
-    client.send_raw(b"".join(pack([0, number, method, params]) for number, method, params in (
-        (1, "auth", ["slow", "pass"]), (2, "ping", []), (3, "watch", [True]))))
-    asked = iter(range(1, 10**6))
-    wait_until(lambda: manager.call("stats")["requests_total"] >= before + next(asked) + 1, what="the request is there")
-
-
 def test_parked_session__gets_its_answer_first__then_the_pushes_in_order():
-    with Broker(hashes={"slow": slow_hash("pass")}) as broker, broker.manager() as manager:
+    with Broker(hashes={"slow": slow_hash("eve")}) as broker, broker.manager() as manager:
         with broker.client("lamp/1") as first, broker.client("lamp/2") as second:
             first.call("watch", True)
-            park(manager, first)
+            park(manager, first, ("ping",), ("watch", True))
             # The watch that is asked anew behind the password must not cost what is owed by then.
             revisions = second.batch(*[("put", "k", f"{number}") for number in range(100)])
             assert [outcome(answer) for answer in unpack_all(first.recv_payload())[:2]] == [{"role": "manager"}, "pong"]
@@ -350,7 +340,7 @@ def test_far_behind__more_than_may_be_outstanding__is_told_whole__and_delays_nob
                 two.call("put", "k", f"{number}")
                 changed(one)
                 took.append(time.monotonic() - begin)
-            assert sorted(took)[25] < 0.1, took
+            assert sorted(took)[25] < 0.5, took  # some ms
             late.recv_response()
             assert [changed(late)["seq"] for _ in revisions] == revisions
             assert nothing_pushed(late)
@@ -369,11 +359,11 @@ def test_a_batch_of_own_puts_larger_than_the_log__does_not_end_the_session():
 
 
 def test_a_log_that_overruns_while_a_request_is_parked__ends_the_session():
-    with Broker(hashes={"slow": slow_hash("pass")}, options={"events/keep": 100}) as broker, broker.manager() as manager:
+    with Broker(hashes={"slow": slow_hash("eve")}, options={"events/keep": 100}) as broker, broker.manager() as manager:
         with broker.client("lamp/1") as client, broker.client("lamp/2") as other:
             client.call("watch", True)
             begin = manager.call("stats")["sessions_slow_total"]
-            park(manager, client)
+            park(manager, client, ("ping",), ("watch", True))
             other.batch(*[("put", "k", "v")] * 1000)
             wait_until(lambda: manager.call("stats")["sessions_slow_total"] == begin + 1, what="the end of the session")
             assert other.call("ping") == "pong"

@@ -15,7 +15,7 @@
 #define BROKER_PASSWORD "eve"
 
 enum {
-    BROKER_WAIT_MS = 20000,  /* anything the process is waited for */
+    BROKER_WAIT_MS = 60000,  /* anything the process is waited for */
     BROKER_OPTIONS_MAX = 16, /* options of a process */
     BROKER_PATH_SIZE = 256   /* bytes of a path or an endpoint with its zero */
 };

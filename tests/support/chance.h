@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Chance for randomised tests: numbers that follow from a seed, which is printed and which KV_SEED repeats.
+/* Chance for randomised tests: numbers that follow from a seed, which is printed and which KV_SEED repeats
+ * (chance.py is the same for Python). No test draws from anything else; check_chance.py finds those that do.
  */
 #ifndef KV_TESTS_CHANCE_H
 #define KV_TESTS_CHANCE_H
@@ -24,6 +25,7 @@ static inline uint64_t chance_seed(void)
     uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
                                   : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     printf("KV_SEED=%llu\n", (unsigned long long)seed);
+    (void)fflush(stdout); /* before a crash can lose it */
     return seed;
 }
 

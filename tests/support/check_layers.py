@@ -20,6 +20,8 @@ ALLOWED = {
     "client": {"client", "common"},
     "examples": set(),  # only what is installed
 }
+# The engine knows neither who asks nor how (ARCHITECTURE.md): of the broker it may include these alone.
+ENGINE = {"engine", "store", "expiry", "omap", "omap_inner", "omap_leaf", "omap_node", "omap_warm", "pool"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 UNUSED_HERE = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|atoll|usleep|alloca)\s*\(")
 LICENCE = "/* SPDX-License-Identifier: MPL-2.0 */"
@@ -62,6 +64,10 @@ def check_includes(core, service):
             folder = name.split("/")[0]
             if mark == '"' and folder in ALLOWED and top in ALLOWED and folder not in ALLOWED[top]:
                 finding(path, number, f"{top}/ may not include from {folder}/: {name}")
+            if path.parent.name == "broker" and path.stem in ENGINE and folder == "broker" and pathlib.Path(name).stem not in ENGINE:
+                finding(path, number, f"the engine may not know: {name}")
+            if path.is_relative_to(ROOT / "client/cli") and folder == "client" and not name.startswith("client/cli/"):
+                finding(path, number, f"the tool uses nothing of the library but <kvzmq.h>: {name}")
             if module in core and name.removesuffix(".h") in service:
                 finding(path, number, f"the core may not know a module of the service: {name}")
             if (module in core or top == "common") and re.match(r"(zmq|czmq)", name):

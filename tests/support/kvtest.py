@@ -13,6 +13,7 @@ import collections
 import ctypes
 import ctypes.util
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -36,7 +37,7 @@ SUPPORT = pathlib.Path(__file__).resolve().parent
 
 # Sanitizers make a program several times slower and larger; ctest says whether they are on.
 SANITIZED = bool(os.environ.get("KV_SANITIZE"))
-TIMEOUT = 30.0 if SANITIZED else 15.0  # seconds that anything may take before a test gives up waiting for it
+TIMEOUT = 60.0  # seconds before a test gives up waiting for anything: only a hang takes so long, on a busy machine too
 
 DEFAULT_ACCOUNT = ("adam", "eve")
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:|LeakSanitizer")
@@ -76,6 +77,14 @@ def wait_until(condition, timeout=TIMEOUT, what="the condition", interval=0.01):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come true within {timeout:g} s")
         pause.wait(interval)
+
+
+_serial = itertools.count(1)
+
+
+def unique(prefix):
+    """A client's name that no other test of this process uses."""
+    return f"{prefix}-{next(_serial)}"
 
 
 def readable(source, seconds=0.0):
@@ -301,6 +310,11 @@ class Broker:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
 
+    def processor_time(self):
+        """Seconds of processor time that the process has taken, all its threads together: other programs do not add to it."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -515,7 +529,7 @@ class Peer:
         self.process.stdin.write(json.dumps({"do": operation, **arguments}) + "\n")
         self.process.stdin.flush()
 
-    def answer(self, timeout=8 * TIMEOUT):
+    def answer(self, timeout=2 * TIMEOUT):
         """The answer to what was asked. Fails where the process ends or fails."""
         if not readable(self.process.stdout, timeout):
             raise TimeoutError(f"no answer from the peer process within {timeout:g} s")
@@ -636,6 +650,16 @@ class RawPeer:
         self.close()
 
 
+def park(manager, client, *behind, user="slow", password="eve"):
+    """Has CLIENT wait for a password that takes long to verify (slow_hash), with the requests BEHIND it (method, params…) in
+    the same payload; their msgids are 1, 2, …. Returns once the broker has it."""
+    before = manager.call("stats")["requests_total"]
+    client.send_raw(b"".join(pack([0, msgid, method, list(params)])
+                             for msgid, (method, *params) in enumerate((("auth", user, password), *behind), 1)))
+    asked = itertools.count(2)  # this one, and the questions themselves
+    wait_until(lambda: manager.call("stats")["requests_total"] >= before + next(asked), what="the request is there")
+
+
 def clients_of(manager, prefix=""):
     """Every client that the broker knows, by id: all pages of `clients`."""
     found = {}
@@ -649,3 +673,9 @@ def clients_of(manager, prefix=""):
         if not page["more"]:
             return found
         options["after"] = page["clients"][-1]["id"]
+
+
+def digests_of(manager):
+    """{client: digest} of every store with keys. (Who has none may be gone by the time one asks.)"""
+    return {name: manager.call("manage", name, "digest")["digest"]
+            for name, client in clients_of(manager).items() if client["keys"]}

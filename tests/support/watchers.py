@@ -39,6 +39,7 @@ class WatchProcess:
         return line.split()
 
     def start(self, since=None):
+        self.drop_half_line()
         with self.path.open("ab") as stream:
             self.process = subprocess.Popen(self.command(since), stdin=subprocess.PIPE, stdout=self.output(stream), text=True,
                                             env={**os.environ, "KVZMQ_PASSWORD": self.account[1]})
@@ -50,12 +51,15 @@ class WatchProcess:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def drop_half_line(self):
+        """Takes away what a kill cut off. Not while it runs: it may be writing the rest."""
+        if self.path.exists():
+            os.truncate(self.path, self.path.read_bytes().rfind(b"\n") + 1)
+
     def lines(self):
-        """Its whole lines; what a kill cut off is taken away."""
+        """Its whole lines."""
         data = self.path.read_bytes()
         whole = data[:data.rfind(b"\n") + 1]
-        if whole != data:
-            os.truncate(self.path, len(whole))
         return [line for line in map(self.parse, whole.decode().splitlines()) if line]
 
     def last(self):
@@ -77,7 +81,6 @@ class WatchProcess:
         """Kills it, and begins it again where its stream ended, when BEFORE (a function of that seq) has returned."""
         wait_until(lambda: self.last() is not None, what="its first line")
         self.kill()
-        self.lines()
         seq = self.last()
         if before:
             before(seq)
@@ -85,7 +88,7 @@ class WatchProcess:
 
     def finish(self, seq):
         """Ends it when its stream has SEQ. What it tells then: its counts, and the digests of its copy."""
-        output, _ = self.process.communicate(f"{seq}\n", timeout=8 * TIMEOUT)
+        output, _ = self.process.communicate(f"{seq}\n", timeout=2 * TIMEOUT)
         assert self.process.returncode == 0, self.process.returncode
         return json.loads(output)
 
@@ -130,6 +133,14 @@ class Tool(WatchProcess):
 
     def base(self):
         return [binary_of("kvzmq-cli"), "-s", self.endpoint, "-u", self.account[0], "-o", "json"]
+
+    def start(self, since=None):
+        """Returns when it has connected, which is when it writes: a cut before would end it, as any command of the tool."""
+        self.drop_half_line()
+        begin = self.path.stat().st_size if self.path.exists() else 0
+        super().start(since)
+        wait_until(lambda: self.path.stat().st_size > begin or self.process.poll() is not None, what="that it has connected")
+        assert self.process.poll() is None, f"it ended with {self.process.returncode}"
 
     def output(self, stream):
         return stream

@@ -4,13 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "client/page.h"
 #include "common/limits.h"
 #include "common/rpc.h"
+#include "tests/support/chance.h"
 #include "tests/unit/exact.h"
 
 enum { BODY_MAX = 1 << 20 };
@@ -199,19 +199,18 @@ static size_t walk(kvzmq_page_t *page)
 static void page__of_changed_bytes__is_a_page_or_refused(void **state)
 {
     (void)state;
-    unsigned seed = (unsigned)time(NULL);
+    chance_t chance = chance_from(chance_seed());
     unsigned rounds = getenv("KV_VALGRIND") != NULL ? 2000 : 100000;
     size_t pages = 0;
     buffer_t body;
-    print_message("seed %u\n", seed);
     write_list(&body);
     uint8_t *changed = malloc(body.size);
     assert_non_null(changed);
     for (unsigned round = 0; round < rounds; round++) {
         kvzmq_page_t *page = NULL;
         memcpy(changed, body.data, body.size);
-        for (int i = rand_r(&seed) % 4; i >= 0; i--)
-            changed[(size_t)rand_r(&seed) % body.size] = (uint8_t)rand_r(&seed);
+        for (size_t i = 0, changes = 1 + chance_below(&chance, 4); i < changes; i++)
+            changed[chance_below(&chance, body.size)] = (uint8_t)chance_next(&chance);
         kvzmq_status_t status = page_new(PAGE_LIST, bytes_of(changed, body.size), &page);
         assert_true(status == KVZMQ_OK || status == KVZMQ_PROTOCOL);
         if (status != KVZMQ_OK)

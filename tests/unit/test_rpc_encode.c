@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/rpc.h"
+#include "tests/support/chance.h"
 
 enum { LIMIT = 1 << 20 };
 
@@ -221,12 +222,9 @@ static void writing__of_a_string_beyond_32_bits__fails(void **state)
 static void what_is_written__is_read_equal(void **state)
 {
     buffer_t *buffer = *state;
-    const char *given = getenv("KV_SEED");
-    uint64_t seed = given == NULL ? 20261122 : strtoull(given, NULL, 10);
-    print_message("seed %llu (KV_SEED)\n", (unsigned long long)seed);
+    chance_t chance = chance_from(chance_seed());
     for (int round = 0; round < 100000; round++) {
-        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        uint64_t number = seed >> (seed >> 58);
+        uint64_t number = (chance_next(&chance) << 32 ^ chance_next(&chance)) >> chance_below(&chance, 64);
         int64_t negative = number == 0 ? -1 : -(int64_t)(number >> 1) - 1;
         buffer_truncate(buffer, 0);
         rpc_write_request(buffer, (uint32_t)number, bytes_from_text("put"));

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/utf8.h"
+#include "tests/support/chance.h"
 
 /* Encodes CODE without any check; returns its size. The simplest statement of the format, to compare with. */
 static size_t encode(uint32_t code, uint8_t out[4])
@@ -156,20 +157,16 @@ static void quote__too_long__is_cut_between_characters(void **state)
 static void quote__of_random_bytes__is_always_printable_utf8_that_fits(void **state)
 {
     (void)state;
-    const char *given = getenv("KV_SEED");
-    uint32_t seed = given == NULL ? 20261122 : (uint32_t)strtoul(given, NULL, 10);
-    print_message("seed %u (KV_SEED)\n", seed);
+    chance_t chance = chance_from(chance_seed());
     for (int round = 0; round < 20000; round++) {
         uint8_t input[48];
         size_t size = 0;
-        for (; size < sizeof input - 4; size++) {
-            seed = seed * 1664525 + 1013904223;
-            input[size] = (uint8_t)(seed >> 24);
-        }
-        size_t out_size = 8 + seed % 60;
+        for (size_t end = chance_below(&chance, sizeof input); size < end; size++)
+            input[size] = (uint8_t)chance_next(&chance);
+        size_t out_size = 8 + chance_below(&chance, 60);
         char *out = malloc(out_size);
         assert_non_null(out);
-        (void)utf8_quote(bytes_of(input, seed % size), out, out_size);
+        (void)utf8_quote(bytes_of(input, size), out, out_size);
         bytes_t shown = bytes_from_text(out);
         assert_true(shown.size < out_size);
         assert_true(utf8_valid(shown));

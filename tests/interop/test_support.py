@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What other tests rest on: where their chance comes from, and what they read of processes that still write."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import check_chance
+from chance import seeded
+from kvtest import SUPPORT
+from watchers import WatchProcess
+
+WAYS = {
+    "test_a.py": ["import random", "from random import choice", "import uuid", "import secrets as s", "import hypothesis",
+                  "import os\nname = os.urandom(8)", "name = hash('text')", "import os\nseed = os.environ['KV_SEED']"],
+    "test_a.c": ["int n = rand();", "int n = rand_r (&seed);", "srandom(time(NULL));", "long n = lrand48();",
+                 "getrandom(buffer, 8, 0);", "unsigned seed = (unsigned)time(NULL);", "char *s = getenv(\"KV_SEED\");",
+                 "state ^= state << 13;", "seed = seed * 1664525 + 1013904223;"],
+}
+
+
+def test_chance__every_test_draws_from_the_source_that_KV_SEED_repeats():
+    assert list(check_chance.findings(SUPPORT.parent)) == []
+
+
+@pytest.mark.parametrize("name, text", [(name, text) for name, texts in WAYS.items() for text in texts])
+def test_chance__drawn_in_another_way__is_found(tmp_path, name, text):
+    (tmp_path / name).write_text(text + "\n")
+    (found,) = check_chance.findings(tmp_path)
+    assert found.startswith(f"{tmp_path / name}:{1 + text.count(chr(10))}: ")
+
+
+def drawn(seed, purpose):
+    """What a process with KV_SEED draws, and whether it prints the seed."""
+    code = f"from chance import seeded; print(seeded({purpose!r}).randbytes(8).hex())"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SUPPORT), "KV_SEED": seed},
+                          capture_output=True, text=True, check=True)
+    assert f"KV_SEED={seed}\n" in done.stdout
+    return done.stdout
+
+
+def test_chance__the_same_seed__repeats_in_another_process():
+    assert drawn("7", "a") == drawn("7", "a") != drawn("7", "b")
+    assert drawn("7", "a").splitlines()[1] != drawn("8", "a").splitlines()[1]
+    assert seeded("a").random() == seeded("a").random() != seeded("b").random()
+
+
+WRITER = r"""
+import os, sys
+for number in range(5000):
+    for part in (b"line ", b"%d" % number, b"\n"):
+        os.write(1, part)
+"""
+
+
+class Writer(WatchProcess):
+    """Writes each line in pieces, so that a reader meets half ones."""
+
+    def command(self, since):
+        return [sys.executable, "-c", WRITER]
+
+    def output(self, stream):
+        return stream
+
+
+def test_lines__of_a_process_that_is_writing_them__are_whole_and_none_is_lost(tmp_path):
+    writer = Writer("writer", tmp_path, "", ("", ""))
+    writer.start()
+    read = 0
+    while writer.process.poll() is None:
+        lines = writer.lines()
+        assert lines == [["line", str(number)] for number in range(len(lines))]
+        read += 1
+    assert writer.lines() == [["line", str(number)] for number in range(5000)]
+    assert read > 1
+
+
+def test_start__behind_a_line_that_a_kill_cut_off__takes_it_away(tmp_path):
+    writer = Writer("writer", tmp_path, "", ("", ""))
+    writer.path.write_text("whole 1\nhal")
+    writer.start()
+    writer.process.wait()
+    assert writer.lines()[:2] == [["whole", "1"], ["line", "0"]]
