@@ -168,9 +168,11 @@ static void start_over(follow_t *follow, int64_t now_ms)
 
 bool follow_session(follow_t *follow, uint64_t number, const char *epoch)
 {
-    bool same = number == follow->session && strcmp(epoch, follow->ticket_epoch) == 0;
-    if (!same)
-        follow->phase = PHASE_TICKET; /* the one we have is void */
+    bool same = strcmp(epoch, follow->ticket_epoch) == 0;
+    bool waits = follow->phase == PHASE_LIVE || follow->phase == PHASE_HANDSHAKE;
+    follow->ticket_void = follow->ticket_void || !same || number != follow->session;
+    if (!same || (waits && follow->ticket_void))
+        follow->phase = PHASE_TICKET;
     return same;
 }
 
@@ -180,6 +182,7 @@ void follow_ticket(follow_t *follow, int64_t now_ms, uint64_t number, const char
                    uint64_t oldest)
 {
     follow->session = number;
+    follow->ticket_void = false;
     epoch_copy(follow->ticket_epoch, epoch);
     follow->ticket_seq = seq;
     follow->ticket_oldest = oldest;
@@ -190,7 +193,7 @@ void follow_ticket(follow_t *follow, int64_t now_ms, uint64_t number, const char
 
 static void live_begin(follow_t *follow, int64_t now_ms)
 {
-    follow->phase = PHASE_LIVE;
+    follow->phase = follow->ticket_void ? PHASE_TICKET : PHASE_LIVE;
     follow->target = 0;
     follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
 }

@@ -84,8 +84,11 @@ typedef struct follow_action {
 
 void follow_next(const follow_t *follow, follow_action_t *action);
 
-/* What the request connection's session is now: NUMBER is another with each session. False: the answer that
- * just came is to be dropped, follow_next says how to go on. Not for the answer to FOLLOW_TICKET. */
+/* What the request connection's session is now: NUMBER is another with each session. False: it is another
+ * broker's, so the answer that just came is to be dropped, and follow_next says how to go on. The answer that
+ * another session with the same broker got is good; only the ticket is void then, and a new one is asked for
+ * when events are waited for. (Else a connection that is often cut would never be done with reading.) Not for
+ * the answer to FOLLOW_TICKET. */
 KV_MUST_USE bool follow_session(follow_t *follow, uint64_t number, const char *epoch);
 
 /* What `events` answered, in session NUMBER. Strings are copied. */

@@ -462,6 +462,24 @@ static kvzmq_status_t probe_compare(const kvzmq_mirror_t *mirror, const kvzmq_di
     return KVZMQ_OK;
 }
 
+/* Asks for the digest of STORE, and in which EPOCH it is. If it is not there: *ABSENT, and since which seq.
+ */
+static kvzmq_status_t digest_ask(kvzmq_t *conn, const char *store, kvzmq_digest_t *digest,
+                                 char epoch[sizeof((kvzmq_position_t *)0)->epoch], bool *absent)
+{
+    kvzmq_status_t status = kvzmq_digest(conn, store, digest);
+    const kvzmq_session_t *session = kvzmq_session(conn);
+    *absent = status == KVZMQ_NOT_FOUND;
+    if (status != KVZMQ_OK && !*absent)
+        return status;
+    (void)snprintf(epoch, sizeof((kvzmq_position_t *)0)->epoch, "%s", session->epoch);
+    if (*absent)
+        status = kvzmq_digest(conn, NULL, digest); /* for the seq */
+    if (status == KVZMQ_OK && strcmp(epoch, session->epoch) != 0)
+        return KVZMQ_UNAVAILABLE; /* another broker's, which may have the store */
+    return status;
+}
+
 kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn, const char *store, int timeout_ms,
                                    bool *equal, uint64_t *seq)
 {
@@ -478,13 +496,12 @@ kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn, const 
     if (status != KVZMQ_OK)
         return status;
 
-    status = kvzmq_digest(conn, store, &digest);
-    bool absent = status == KVZMQ_NOT_FOUND;
-    if (absent)
-        status = kvzmq_digest(conn, NULL, &digest); /* for the seq */
+    bool absent = false;
+    char epoch[sizeof mirror->position.epoch] = "";
+    status = digest_ask(conn, store, &digest, epoch, &absent);
 
     (void)pthread_mutex_lock(&mirror->lock);
-    if (status == KVZMQ_OK && strcmp(kvzmq_session(conn)->epoch, mirror->position.epoch) != 0)
+    if (status == KVZMQ_OK && strcmp(epoch, mirror->position.epoch) != 0)
         status = KVZMQ_UNAVAILABLE;
     if (status == KVZMQ_OK)
         status = wait_seq(mirror, digest.seq, deadline);

@@ -145,22 +145,23 @@ int watcher_wait(watcher_t *watcher)
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
 
-/* Reads the value that EVENT left out. False: the broker did not answer. Where it has another value by now,
- * or none, EVENT stays without. */
+/* Reads the value that EVENT left out. False: the broker did not answer. If it has another value by now, or
+ * none, EVENT stays without: a later event is on its way. So it does if another broker answered, as its epoch
+ * says, whose revision may be equal by chance: a RESET is to follow. A new session with the same broker,
+ * which a call begins by itself, is as good as the one before. */
 static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *value)
 {
     uint64_t revision = 0;
-    uint64_t session = kvzmq_reconnects(watcher->conn);
     kvzmq_status_t status =
         kvzmq_entry(watcher->conn, event->client.data, event->key, value, &revision, NULL);
-    if (status != KVZMQ_OK && status != KVZMQ_ABSENT && status != KVZMQ_NOT_FOUND) {
+    bool same_broker = bytes_equal(bytes_of(event->epoch.data, event->epoch.size),
+                                   bytes_from_text(kvzmq_session(watcher->conn)->epoch));
+    if (same_broker && status != KVZMQ_OK && status != KVZMQ_ABSENT && status != KVZMQ_NOT_FOUND) {
         watcher->refused = status;
         return false;
     }
     watcher->kept_ms = clock_monotonic_ms();
-    bool same = status == KVZMQ_OK && revision == event->revision &&
-                session == kvzmq_reconnects(watcher->conn); /* another broker may have it by chance */
-    if (same) {
+    if (same_broker && status == KVZMQ_OK && revision == event->revision) {
         event->value = (kvzmq_slice_t){value->data, value->size, value->binary};
         event->has_value = true;
     }

@@ -333,6 +333,55 @@ static void watch__value_too_large_for_an_event__is_left_out_or_read(void **stat
     kvzmq_destroy(&robot);
 }
 
+/* Puts a large value of LETTERs. Returns its revision. */
+static uint64_t put_large(kvzmq_t *conn, const char *key, int letter)
+{
+    static char large[100000];
+    uint64_t revision = 0;
+    memset(large, letter, sizeof large);
+    assert_ok(conn,
+              kvzmq_put(conn, NULL, kvzmq_text(key), kvzmq_text_of(large, sizeof large), NULL, &revision));
+    return revision;
+}
+
+/* The thread of a watch whose queue is full is at another broker by the time it completes an event. */
+static void watch__value_of_another_broker_with_the_same_revision__is_not_taken(void **state)
+{
+    enum { FILLERS = 60 };
+    broker_process_t *broker = *state;
+    kvzmq_watch_options_t options = watch_options("robot", false);
+    kvzmq_t *robot = connect_named(broker, "robot");
+    for (int i = 0; i < FILLERS; i++)
+        put(robot, "filler", "1");
+    kvzmq_watch_t *seen = watch_new(broker, &options);
+    (void)expect(seen, KVZMQ_EVENT_READY);
+    options.large_values = true;
+    options.queue = 1;
+    kvzmq_watch_t *watch = watch_new(broker, &options);
+    struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+    put(robot, "small", "1"); /* the queue has room for READY only */
+    uint64_t revision = put_large(robot, "k", 'a');
+    while (strcmp(expect(seen, KVZMQ_EVENT_PUT).key.data, "k") != 0)
+        continue;
+    kvzmq_watch_destroy(&seen);
+    kvzmq_destroy(&robot);
+    broker_process_kill(broker);
+    broker_process_restart(broker);
+    broker_process_wait_log(broker, "authenticated as", 3); /* both watches, and the one that came back */
+    robot = connect_named(broker, "robot");
+    uint64_t other;
+    do
+        other = put_large(robot, "k", 'b');
+    while (other < revision);
+    assert_int_equal(other, revision);
+    (void)expect(watch, KVZMQ_EVENT_READY);
+    for (kvzmq_event_t event = next(watch); event.kind != KVZMQ_EVENT_RESET; event = next(watch))
+        assert_false(event.has_value && event.value.size > 0 && event.value.data[0] == 'b');
+    kvzmq_watch_destroy(&watch);
+    kvzmq_destroy(&robot);
+}
+
 static void watch__of_a_client_that_comes_and_goes__tells_its_presence(void **state)
 {
     kvzmq_watch_options_t options = watch_options("robot", false);
@@ -498,6 +547,7 @@ int main(void)
         ON(setup_tcp, watch__application_that_does_not_read__is_whole_when_it_does),
         ON(setup_short_log, watch__log_too_short_for_what_was_missed__resets_and_has_the_state),
         ON(setup_tcp, watch__value_too_large_for_an_event__is_left_out_or_read),
+        ON(setup_ipc, watch__value_of_another_broker_with_the_same_revision__is_not_taken),
         ON(setup_tcp, watch__of_a_client_that_comes_and_goes__tells_its_presence),
         ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),
         cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),

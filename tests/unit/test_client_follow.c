@@ -219,7 +219,7 @@ static void live__new_session__asks_for_a_ticket_and_goes_on(void **state)
     (void)state;
     begin_live(&fixture, &(follow_config_t){0}, 4);
     assert_true(follow_session(fixture.follow, 0, "e"));
-    assert_false(follow_session(fixture.follow, 1, "e"));
+    assert_true(follow_session(fixture.follow, 1, "e"));
     ticket(&fixture, 5, 5, 0);
     sync_at(&fixture, 5, 5);
     (void)assert_wants(&fixture, FOLLOW_REPLAY);
@@ -432,6 +432,40 @@ static void state__rows_that_do_not_come_in_order__are_not_taken(void **state)
     follow_destroy(&fixture.follow);
 }
 
+static void state__new_session_while_it_is_read__keeps_the_page_and_asks_for_a_ticket_at_the_end(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
+    ticket(&fixture, 0, 8, 0);
+    sync_at(&fixture, 0, 8);
+    (void)assert_wants(&fixture, FOLLOW_LIST);
+    assert_true(follow_session(fixture.follow, 1, "e"));
+    follow_listed(fixture.follow, 0, 8, false);
+    (void)assert_wants(&fixture, FOLLOW_ROWS);
+    row(&fixture, "k", 8);
+    assert_told(&fixture, "entry 8 a k");
+    follow_rows_end(fixture.follow, 0);
+    assert_told(&fixture, "ready 8  ");
+    ticket(&fixture, 0, 9, 0);
+    sync_at(&fixture, 0, 9);
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 8);
+    follow_destroy(&fixture.follow);
+}
+
+static void state__another_broker_while_it_is_read__drops_the_page(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
+    ticket(&fixture, 0, 8, 0);
+    sync_at(&fixture, 0, 8);
+    (void)assert_wants(&fixture, FOLLOW_LIST);
+    assert_false(follow_session(fixture.follow, 0, "f"));
+    (void)assert_wants(&fixture, FOLLOW_TICKET);
+    follow_destroy(&fixture.follow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +490,8 @@ int main(void)
         cmocka_unit_test(resumed__before_the_oldest_or_beyond_the_newest__resets),
         cmocka_unit_test(state__page_later_than_the_one_before__brings_that_up_to_date_first),
         cmocka_unit_test(state__rows_that_do_not_come_in_order__are_not_taken),
+        cmocka_unit_test(state__new_session_while_it_is_read__keeps_the_page_and_asks_for_a_ticket_at_the_end),
+        cmocka_unit_test(state__another_broker_while_it_is_read__drops_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

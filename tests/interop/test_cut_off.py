@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A connection that is cut at the same kind of request again and again: what the library asked once more, on a new session
+with the same broker, is as good as the first answer. A mirror ends whole, and reading goes on."""
+
+import collections
+import contextlib
+
+from kvtest import DEFAULT_ACCOUNT, Broker, wait_until
+from relay import Relay
+from watchers import Library
+
+
+class Cutter(Relay):
+    """Cuts a connection in place of passing on every EVERYth payload that asks for METHOD."""
+
+    def __init__(self, endpoint, method, every):
+        self.method, self.every = method, every
+        self.asked = collections.Counter()  # how often each method was
+        self.cuts = 0
+        super().__init__(endpoint)
+
+    def passes(self, data):
+        for method in ("entry", "events", "list"):
+            self.asked[method] += data.count(bytes([0xa0 + len(method)]) + method.encode())  # MessagePack
+        if self.asked[self.method] // self.every == self.cuts:
+            return True
+        self.cuts = self.asked[self.method] // self.every
+        return False
+
+
+@contextlib.contextmanager
+def mirroring(broker, cutter):
+    """A mirror by way of CUTTER that has read, or begins to read, the state. Its `finish` tells what it has at last."""
+    watcher = Library("library", broker.folder, cutter.endpoint, DEFAULT_ACCOUNT)
+    watcher.start()
+    try:
+        wait_until(watcher.last, what="the beginning of the stream")
+        yield watcher
+    finally:
+        watcher.end()
+
+
+def test_mirror__cut_at_every_40th_value_that_it_reads__has_every_value():
+    with Broker(options={"events/inline": 50}) as broker, broker.manager("boss") as manager, broker.client("lamp") as lamp, \
+            Cutter(broker.request_endpoint, "entry", 40) as cutter, mirroring(broker, cutter) as watcher:
+        # Of the watch one, of the mirror two, the last of which ends its reading: what is put from here on comes as events.
+        wait_until(lambda: cutter.asked["events"] >= 3, what="the mirror has read the state")
+        for begin in range(0, 400, 20):
+            lamp.batch(*[("put", f"k{number}", f"{number} " * 40) for number in range(begin, begin + 20)])
+        told = watcher.finish(manager.call("events")["seq"])
+        assert cutter.cuts == cutter.asked["entry"] // 40 >= 10
+        assert told["digests"] == {"lamp": lamp.call("digest")["digest"]}
+
+
+def test_state__cut_at_every_2nd_page__is_read_to_its_end():
+    with Broker() as broker, broker.manager("boss") as manager, broker.client("lamp") as lamp:
+        for begin in range(0, 8000, 1000):
+            lamp.batch(*[("put", f"k{number}", "v") for number in range(begin, begin + 1000)])
+        with Cutter(broker.request_endpoint, "list", 2) as cutter, mirroring(broker, cutter) as watcher:
+            told = watcher.finish(manager.call("events")["seq"])
+            assert cutter.cuts >= 4
+        assert told["digests"] == {"lamp": lamp.call("digest")["digest"]}
