@@ -122,6 +122,24 @@ line_status_t line_split(bytes_t text, line_t *line)
     return status;
 }
 
+size_t line_length(bytes_t text)
+{
+    uint8_t quote = 0; /* the one that is open */
+    for (size_t at = 0; at < text.size; at++) {
+        uint8_t c = text.data[at];
+        bool last = at + 1 == text.size;
+        if (quote == 0 && c == '\n')
+            return at + 1;
+        if (quote != 0 && c == '\\' && !last && (quote == '"' || text.data[at + 1] == '\''))
+            at++;
+        else if (c == quote)
+            quote = 0;
+        else if (quote == 0 && (c == '"' || c == '\''))
+            quote = c;
+    }
+    return text.size;
+}
+
 void line_release(line_t *line)
 {
     if (line->storage != NULL)

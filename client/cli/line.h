@@ -32,6 +32,9 @@ typedef struct line {
  * is to be released; otherwise it is untouched. */
 KV_MUST_USE line_status_t line_split(bytes_t text, line_t *line);
 
+/* The bytes of the first of several lines in TEXT, with its newline: a newline within quotes ends none. */
+size_t line_length(bytes_t text);
+
 /* Frees the words, after wiping them: a line may have held a password. */
 void line_release(line_t *line);
 

@@ -5,13 +5,27 @@
 #include <histedit.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "client/cli/command.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/line.h"
 #include "client/cli/recall.h"
 #include "client/cli/script.h"
+#include "client/cli/typing.h"
 #include "client/cli/watching.h"
+
+/* What a person's session has: libedit's EL_CLIENTDATA. */
+typedef struct shell {
+    typing_t typing; /* first: see typing_init */
+    cli_t *cli;      /* borrowed */
+} shell_t;
+
+static shell_t *shell_of(EditLine *editor)
+{
+    shell_t *shell = NULL;
+    el_get(editor, EL_CLIENTDATA, &shell);
+    return shell;
+}
 
 /* ---- What is watched, above the line that is typed ---------------------------------------------- */
 
@@ -31,6 +45,11 @@ static int cursor_row(EditLine *editor)
     int row = 0;
     int column = PROMPT_COLUMNS;
     for (const wchar_t *at = line->buffer; at < line->cursor; at++) {
+        if (*at == L'\n') { /* in what was pasted */
+            row++;
+            column = 0;
+            continue;
+        }
         int width = wcwidth(*at);
         if (width < 0)
             width = 2; /* a control character, as ^X */
@@ -94,14 +113,14 @@ static void terminal_take(EditLine *editor)
     el_set(editor, EL_PREP_TERM, 0); /* libedit sets nothing that it takes to be set */
     el_set(editor, EL_PREP_TERM, 1);
     el_resize(editor);
+    typing_paste_begin(editor);
     el_set(editor, EL_REFRESH);
 }
 
 /* Reads a byte; shows meanwhile what is watched. Returns what read does, -1 also where Ctrl-C came. */
 static ssize_t key_read(EditLine *editor, char *byte)
 {
-    cli_t *cli = NULL;
-    el_get(editor, EL_CLIENTDATA, &cli);
+    cli_t *cli = shell_of(editor)->cli;
     for (;;) {
         int wait_ms = -1;
         watch_show(editor, cli);
@@ -123,23 +142,14 @@ static ssize_t key_read(EditLine *editor, char *byte)
 /* Gives libedit the next character. Ctrl-C becomes the end of the line, which shell_run then drops. */
 static int shell_key(EditLine *editor, wchar_t *key)
 {
-    mbstate_t state = {0};
-    for (;;) {
-        char byte;
-        ssize_t count = key_read(editor, &byte);
-        if (interrupt_pending()) {
-            fputs("^C", stdout);
-            *key = L'\n';
-            return 1;
-        }
-        if (count <= 0)
-            return (int)count;
-        size_t size = mbrtowc(key, &byte, 1, &state);
-        if (size == (size_t)-1)
-            state = (mbstate_t){0};
-        else if (size != (size_t)-2)
-            return 1;
-    }
+    shell_t *shell = shell_of(editor);
+    int count = typing_character(&shell->typing, editor, key);
+    if (!interrupt_pending())
+        return count;
+    typing_reset(&shell->typing);
+    fputs("^C", stdout);
+    *key = L'\n';
+    return 1;
 }
 
 /* ---- Completion ------------------------------------------------------------------------------- */
@@ -256,17 +266,17 @@ static unsigned char shell_complete(EditLine *editor, int key)
 
 /* ---- The loop --------------------------------------------------------------------------------- */
 
-static EditLine *editor_new(cli_t *cli, recall_t *recall)
+static EditLine *editor_new(shell_t *shell, recall_t *recall)
 {
     EditLine *editor = el_init("kvzmq-cli", stdin, stdout, stderr);
     if (editor == NULL)
         return NULL;
-    el_set(editor, EL_CLIENTDATA, cli);
+    el_set(editor, EL_CLIENTDATA, shell);
     el_set(editor, EL_PROMPT, shell_prompt);
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_SIGNAL, 0);
     el_set(editor, EL_GETCFN, shell_key);
-    /* The narrow form of EL_ADDFN leaks its strings. */
+    typing_init(&shell->typing, editor, key_read);
     el_wset(editor, EL_ADDFN, L"kvzmq-complete", L"Complete a command", shell_complete);
     el_set(editor, EL_BIND, "\t", "kvzmq-complete", NULL);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
@@ -279,7 +289,12 @@ static EditLine *editor_new(cli_t *cli, recall_t *recall)
 static void shell_take_line(cli_t *cli, recall_t *recall, const char *text)
 {
     recall_add(recall, text);
-    (void)script_line(cli, bytes_from_text(text));
+    bytes_t left = bytes_from_text(text);
+    while (left.size > 0 && !cli->ended && !interrupt_pending()) { /* several, where they were pasted */
+        bytes_t line = bytes_of(left.data, line_length(left));
+        left = bytes_of(left.data + line.size, left.size - line.size);
+        (void)script_line(cli, line);
+    }
 }
 
 static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
@@ -288,7 +303,9 @@ static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
         int count;
         interrupt_clear();
         el_set(editor, EL_PREP_TERM, 1); /* before the prompt: else keys pressed at once are echoed twice */
+        typing_paste_begin(editor);
         const char *text = el_gets(editor, &count);
+        typing_paste_end(editor);
         if (interrupt_pending())
             continue;
         if (text == NULL || count <= 0) {
@@ -311,7 +328,8 @@ outcome_t shell_run(cli_t *cli)
     recall_init(&recall, cli->options->history);
     interrupt_catch_terminal();
     outcome_t outcome = OUTCOME_OK;
-    EditLine *editor = editor_new(cli, &recall);
+    shell_t shell = {.cli = cli};
+    EditLine *editor = editor_new(&shell, &recall);
     if (editor == NULL) {
         fputs("kvzmq-cli: this terminal cannot be used; pipe the commands in instead\n", stderr);
         outcome = OUTCOME_FAILED;

@@ -4,6 +4,7 @@
 import os
 import pty
 import re
+import select
 import subprocess
 import time
 
@@ -65,6 +66,19 @@ class Terminal:
 
     def press(self, keys):
         os.write(self.master, keys.encode())
+
+    def press_all(self, keys):
+        """The same for more than a terminal takes at once; reads meanwhile what is shown."""
+        left = keys.encode()
+        ready = select.poll()
+        ready.register(self.master, select.POLLIN | select.POLLOUT)
+        while left:
+            events = dict(ready.poll(TIMEOUT * 1000))
+            assert events, "the program takes no keys"
+            if events[self.master] & select.POLLIN:
+                assert self.read(0), "the program has ended"
+            if events[self.master] & select.POLLOUT:
+                left = left[os.write(self.master, left[:1024]):]
 
     def wait_asleep(self):
         """Waits until the program waits for keys: what it does between showing a question and that is nobody's to see."""

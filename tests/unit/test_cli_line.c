@@ -168,6 +168,28 @@ static void split__as_many_bytes_as_allowed__pass_and_one_more_is_refused(void *
     free(text);
 }
 
+static void length__newline_outside_quotes__ends_the_first_line(void **state)
+{
+    (void)state;
+    assert_int_equal(line_length(W("")), 0);
+    assert_int_equal(line_length(W("get k")), 5);
+    assert_int_equal(line_length(W("get k\nget l")), 6);
+    assert_int_equal(line_length(W("\n\n")), 1);
+    assert_int_equal(line_length(W("put k it\\\nget")), 10); /* a backslash outside quotes is itself */
+}
+
+static void length__newline_within_quotes__ends_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(line_length(W("k \"a\nb\"\nl")), 8);
+    assert_int_equal(line_length(W("k 'a\nb'\nl")), 8);
+    assert_int_equal(line_length(W("k \"a\\\"\n'\"\nl")), 10);
+    assert_int_equal(line_length(W("k 'a\\'\n\"'\nl")), 10);
+    assert_int_equal(line_length(W("k 'a\\\\'\nl")), 9); /* the second backslash and the quote are a quote */
+    assert_int_equal(line_length(W("k \"a\nb\nl")), 8);  /* never closed */
+    assert_int_equal(line_length(W("k \"\\")), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +206,8 @@ int main(void)
         cmocka_unit_test(split__unbalanced_quotes__are_refused),
         cmocka_unit_test(split__as_many_words_as_allowed__pass_and_one_more_is_refused),
         cmocka_unit_test(split__as_many_bytes_as_allowed__pass_and_one_more_is_refused),
+        cmocka_unit_test(length__newline_outside_quotes__ends_the_first_line),
+        cmocka_unit_test(length__newline_within_quotes__ends_nothing),
     };
     return cmocka_run_group_tests_name("cli_line", tests, NULL, NULL);
 }

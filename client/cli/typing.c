@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the way from bytes to what libedit does. libedit takes an escape sequence that it does not know for
+ * its first bytes and letters, and while it searches one that it knows, too. So it never sees any: a key that
+ * does something, by the person's own bindings, by libedit's or by ours, is one character to it. */
+#include "client/cli/typing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/cli/line.h"
+#include "common/buffer.h"
+
+enum {
+    KEY_CHARACTER = 0x80, /* what libedit gets for a key: nobody types this control character */
+    BOUND_MAX = 256       /* bytes of what libedit says of a binding */
+};
+
+/* ---- What a key does -------------------------------------------------------------------------- */
+
+/* SEQUENCE as libedit's bind takes it, where ^ and \ stand for something else. */
+static void sequence_spell(const keys_t *keys, wchar_t out[2 * KEYS_SEQUENCE_MAX + 1])
+{
+    for (size_t i = 0; i < keys->size; i++) {
+        if (keys->bytes[i] == '^' || keys->bytes[i] == '\\')
+            *out++ = L'\\';
+        *out++ = (wchar_t)keys->bytes[i];
+    }
+    *out = L'\0';
+}
+
+/* What libedit has bound to SEQUENCE, by itself or by ~/.editrc: a function's name, or "..." (a text that is
+ * typed). False: nothing. libedit tells it to people only. */
+static bool sequence_bound(EditLine *editor, const wchar_t *sequence, char out[BOUND_MAX])
+{
+    char said[BOUND_MAX] = "";
+    FILE *usual[2] = {NULL, NULL};
+    FILE *stream = fmemopen(said, sizeof said - 1, "w");
+    if (stream == NULL || el_get(editor, EL_GETFP, 1, &usual[0]) != 0 ||
+        el_get(editor, EL_GETFP, 2, &usual[1]) != 0)
+        goto cleanup;
+    el_set(editor, EL_SETFP, 1, stream);
+    el_set(editor, EL_SETFP, 2, stream);
+    el_wset(editor, EL_BIND, sequence, NULL);
+    el_set(editor, EL_SETFP, 1, usual[0]);
+    el_set(editor, EL_SETFP, 2, usual[1]);
+cleanup:
+    if (stream != NULL)
+        fclose(stream);
+    const char *name = strstr(said, "->");
+    const char *end = strchr(said, '\n');
+    if (name == NULL || end == NULL || end < name || end[1] != '\0')
+        return false; /* not bound, or the beginning of several that are */
+    name += strspn(name, "-> \t");
+    (void)snprintf(out, BOUND_MAX, "%.*s", (int)(end - name), name);
+    return true;
+}
+
+/* Makes what KEY_CHARACTER does FUNCTION. */
+static void character_bind(EditLine *editor, const char *function)
+{
+    static const wchar_t character[] = {KEY_CHARACTER, L'\0'};
+    wchar_t name[BOUND_MAX];
+    if (mbstowcs(name, function, BOUND_MAX) == (size_t)-1)
+        return;
+    el_wset(editor, EL_BIND, character, name, NULL);
+    el_wset(editor, EL_BIND, L"-a", character, name, NULL); /* of vi's commands */
+}
+
+/* Makes of the sequence in `keys` what libedit is to get. Returns false where the key does nothing. */
+static bool sequence_take(typing_t *typing, EditLine *editor)
+{
+    keys_t *keys = &typing->keys;
+    wchar_t spelled[2 * KEYS_SEQUENCE_MAX + 1];
+    char bound[BOUND_MAX];
+    if (keys->overrun)
+        return false;
+    sequence_spell(keys, spelled);
+    const char *function = keys_function(bytes_of(keys->bytes, keys->size));
+    if (sequence_bound(editor, spelled, bound))
+        function = bound;
+    if (function == NULL)
+        return false;
+    if (*function == '"')
+        return true; /* libedit reads the sequence, and types the text */
+    character_bind(editor, function);
+    keys->size = 0;
+    return true;
+}
+
+/* ---- Pasted text ------------------------------------------------------------------------------ */
+
+/* Reads what is pasted, up to its end, into TEXT. */
+static bool paste_read(typing_t *typing, EditLine *editor, buffer_t *text)
+{
+    const size_t end_size = strlen(keys_paste_end);
+    for (;;) {
+        char byte;
+        if (typing->read(editor, &byte) <= 0)
+            return false;
+        if (byte == '\r')
+            byte = '\n';
+        if (byte != '\0')
+            buffer_append(text, &byte, 1);
+        if (text->size >= end_size &&
+            memcmp(text->data + text->size - end_size, keys_paste_end, end_size) == 0) {
+            buffer_truncate(text, text->size - end_size);
+            return true;
+        }
+    }
+}
+
+/* Inserts TEXT, without the bytes in it that are no UTF-8. */
+static bool text_insert(EditLine *editor, bytes_t text)
+{
+    wchar_t *wide = calloc(text.size + 1, sizeof *wide);
+    size_t count = 0;
+    mbstate_t state = {0};
+    if (wide == NULL)
+        return false;
+    for (size_t at = 0; at < text.size;) {
+        size_t size = mbrtowc(wide + count, (const char *)text.data + at, text.size - at, &state);
+        bool valid = size != (size_t)-1 && size != (size_t)-2 && size != 0;
+        if (!valid)
+            state = (mbstate_t){0};
+        at += valid ? size : 1;
+        count += valid;
+    }
+    wide[count] = L'\0';
+    bool inserted = count == 0 || el_winsertstr(editor, wide) == 0;
+    free(wide);
+    return inserted;
+}
+
+/* The function KEYS_PASTE. Nothing of what is pasted is a key, and no line of it is carried out before Enter
+ * is pressed, which is why a line break at its end counts for nothing. */
+static unsigned char paste(EditLine *editor, int key)
+{
+    typing_t *typing = NULL;
+    buffer_t text;
+    (void)key;
+    el_get(editor, EL_CLIENTDATA, &typing);
+    buffer_init(&text, LINE_BYTES_MAX);
+    bool taken = paste_read(typing, editor, &text) && !text.failed;
+    while (text.size > 0 && text.data[text.size - 1] == '\n')
+        buffer_truncate(&text, text.size - 1);
+    if (taken)
+        taken = text_insert(editor, buffer_bytes(&text));
+    if (text.size > 0)
+        explicit_bzero(text.data, text.size); /* it may have held a password */
+    buffer_release(&text);
+    return taken ? CC_REFRESH : CC_REFRESH_BEEP;
+}
+
+/* Whether the terminal can do more than go forth: all that can pass over what they do not know. */
+static bool terminal_understands(EditLine *editor)
+{
+    char wanted[] = "cd";
+    const char *clears = NULL;
+    return el_get(editor, EL_GETTC, wanted, &clears) == 0 && clears != NULL && *clears != '\0';
+}
+
+void typing_paste_begin(EditLine *editor)
+{
+    if (terminal_understands(editor))
+        fputs("\033[?2004h", stdout);
+    fflush(stdout);
+}
+
+void typing_paste_end(EditLine *editor)
+{
+    if (terminal_understands(editor))
+        fputs("\033[?2004l", stdout);
+    fflush(stdout);
+}
+
+/* ---- Characters ------------------------------------------------------------------------------- */
+
+void typing_init(typing_t *typing, EditLine *editor, typing_read_fn *read)
+{
+    *typing = (typing_t){.read = read};
+    /* The narrow form of EL_ADDFN leaks its strings. */
+    el_wset(editor, EL_ADDFN, L"" KEYS_PASTE, L"Insert what is pasted", paste);
+}
+
+void typing_reset(typing_t *typing)
+{
+    *typing = (typing_t){.read = typing->read};
+}
+
+/* Reads the next key. Returns what read does; 1 with nothing `ready`: libedit is to get KEY_CHARACTER. */
+static ssize_t key_take(typing_t *typing, EditLine *editor)
+{
+    for (;;) {
+        char byte;
+        ssize_t count = typing->read(editor, &byte);
+        if (count <= 0)
+            return count;
+        keys_step_t step = keys_take(&typing->keys, (uint8_t)byte);
+        if (step == KEYS_MORE || (step == KEYS_SEQUENCE && !sequence_take(typing, editor)))
+            continue;
+        typing->next = 0;
+        typing->ready = typing->keys.size;
+        return 1;
+    }
+}
+
+int typing_character(typing_t *typing, EditLine *editor, wchar_t *character)
+{
+    for (;;) {
+        ssize_t count = typing->next < typing->ready ? 1 : key_take(typing, editor);
+        if (count <= 0)
+            return (int)count;
+        if (typing->ready == 0) {
+            *character = KEY_CHARACTER;
+            return 1;
+        }
+        const char byte = (char)typing->keys.bytes[typing->next++];
+        size_t size = mbrtowc(character, &byte, 1, &typing->state);
+        if (size == (size_t)-1)
+            typing->state = (mbstate_t){0};
+        else if (size != (size_t)-2 && *character != KEY_CHARACTER)
+            return 1;
+    }
+}
