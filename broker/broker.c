@@ -14,6 +14,7 @@
 #include "broker/admission.h"
 #include "broker/config.h"
 #include "broker/event_socket.h"
+#include "broker/hosts.h"
 #include "broker/hub.h"
 #include "broker/log.h"
 #include "broker/request_socket.h"
@@ -139,6 +140,25 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* Binds the sockets to what the settings' endpoints stand for. */
+static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
+{
+    const settings_t *settings = broker->live;
+    void *context = broker->zmq_context;
+    endpoint_list_t requests = {0};
+    endpoint_list_t events = {0};
+    if (hosts_resolve(settings->requests, settings->request_count, "requests", &requests, problem,
+                      problem_size) &&
+        hosts_resolve(settings->events, settings->event_count, "events", &events, problem, problem_size)) {
+        broker->requests = request_socket_new(context, settings, &requests, problem, problem_size);
+        if (broker->requests)
+            broker->events = event_socket_new(context, settings, &events, problem, problem_size);
+    }
+    hosts_release(&requests);
+    hosts_release(&events);
+    return broker->events;
+}
+
 broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *problem, size_t problem_size)
 {
     snprintf(problem, problem_size, "out of memory, threads or file descriptors");
@@ -151,15 +171,12 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     *taken = (settings_t){0};
     broker->live = &broker->settings[0];
     broker->source = *source;
-    const settings_t *settings = broker->live;
     broker->signals = signals_open();
     broker->zmq_context = zmq_ctx_new();
     if (broker->signals < 0 || !broker->zmq_context ||
         !(broker->admission = admission_new(broker->zmq_context)) ||
-        !(broker->requests = request_socket_new(broker->zmq_context, settings, problem, problem_size)) ||
-        !(broker->events = event_socket_new(broker->zmq_context, settings, problem, problem_size)) ||
-        !(broker->verifier = verifier_new()) ||
-        !(broker->hub = hub_new(settings, &broker_ops, broker, clock_monotonic_ms(), clock_unix_ms())))
+        !sockets_open(broker, problem, problem_size) || !(broker->verifier = verifier_new()) ||
+        !(broker->hub = hub_new(broker->live, &broker_ops, broker, clock_monotonic_ms(), clock_unix_ms())))
         broker_destroy(&broker);
     else
         admission_use(broker->admission, broker->hub->tickets);

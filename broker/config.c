@@ -338,7 +338,8 @@ static const kind_t name_kind = {name_assign, name_show};
 
 static const key_row_t table[] = {
     {"listen", "requests", &endpoints_kind, AT(requests), AT(request_count), 0, 0, true,
-     "Where requests are taken: one or more of tcp://HOST:PORT (PORT may be *) and ipc://PATH"},
+     "Where requests are taken: one or more of tcp://HOST:PORT (HOST a name, an address or *; PORT may be *) "
+     "and ipc://PATH"},
     {"listen", "events", &endpoints_kind, AT(events), AT(event_count), 0, 0, true,
      "Where managers subscribe to events; in the same form"},
     {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0, true,

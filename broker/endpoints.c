@@ -21,8 +21,7 @@ bool socket_options_set(void *socket, const socket_option_t *options, size_t cou
     return true;
 }
 
-/* What to do about an endpoint that cannot be bound. */
-static const char *bind_advice(int error)
+const char *endpoint_advice(int error)
 {
     switch (error) {
     case EADDRINUSE:
@@ -47,7 +46,7 @@ bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const 
          */
         const socket_option_t ipv6 = {ZMQ_IPV6, strchr(endpoints[i], '[') != NULL};
         if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoints[i]) != 0) {
-            snprintf(problem, problem_size, "listen/%s: %s: %s", what, endpoints[i], bind_advice(errno));
+            snprintf(problem, problem_size, "listen/%s: %s: %s", what, endpoints[i], endpoint_advice(errno));
             return false;
         }
         size_t size = ENDPOINT_SIZE;

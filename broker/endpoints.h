@@ -21,6 +21,15 @@ KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options
 
 enum { ENDPOINT_SIZE = 288 }; /* bytes of an endpoint's text with its terminating zero */
 
+/* Why an endpoint cannot be bound (errno), and what to do about it. */
+const char *endpoint_advice(int error);
+
+/* Endpoints that a socket can be bound to. */
+typedef struct endpoint_list {
+    char **endpoints;
+    unsigned count;
+} endpoint_list_t;
+
 /* Binds SOCKET to each of COUNT endpoints, logs where it listens for WHAT, with the real port where `*` was
  * asked, and writes that to REAL (COUNT texts). False, and one line in PROBLEM, where one cannot be bound. */
 KV_MUST_USE bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what,

@@ -63,17 +63,17 @@ static bool options_set(void *socket)
                0;
 }
 
-event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, char *problem,
-                                 size_t problem_size)
+event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, const endpoint_list_t *listen,
+                                 char *problem, size_t problem_size)
 {
     event_socket_t *events = calloc(1, sizeof *events);
-    if (!events || !(events->endpoints = calloc(settings->event_count, sizeof *events->endpoints))) {
+    if (!events || !(events->endpoints = calloc(listen->count, sizeof *events->endpoints))) {
         snprintf(problem, problem_size, "out of memory");
         free(events);
         return NULL;
     }
     fd_table_init(&events->subscribers, sizeof(subscriber_t));
-    events->endpoint_count = settings->event_count;
+    events->endpoint_count = listen->count;
     events->advertised = settings->advertised;
     events->advertised_count = settings->advertised_count;
     events->socket = zmq_socket(zmq_context, ZMQ_XPUB);
@@ -83,7 +83,7 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
         event_socket_destroy(&events, 0);
         return NULL;
     }
-    if (!endpoints_bind(events->socket, settings->events, settings->event_count, "events", events->endpoints,
+    if (!endpoints_bind(events->socket, listen->endpoints, listen->count, "events", events->endpoints,
                         problem, problem_size)) {
         event_socket_destroy(&events, 0);
         return NULL;

@@ -12,15 +12,17 @@
 #ifndef KV_BROKER_EVENT_SOCKET_H
 #define KV_BROKER_EVENT_SOCKET_H
 
+#include "broker/endpoints.h"
 #include "broker/settings.h"
 #include "broker/tickets.h"
 #include "common/buffer.h"
 
 typedef struct event_socket event_socket_t;
 
-/* Makes the socket and binds it to the endpoints in SETTINGS (borrowed). NULL, and one line in PROBLEM,
+/* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM,
  * where that fails. */
-KV_MUST_USE event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, char *problem,
+KV_MUST_USE event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings,
+                                             const endpoint_list_t *listen, char *problem,
                                              size_t problem_size);
 /* Closes it; what is on its way is given LINGER_MS to leave. */
 void event_socket_destroy(event_socket_t **events, int linger_ms);

@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "broker/config.h"
 #include "broker/hash_command.h"
+#include "broker/hosts.h"
 #include "broker/log.h"
 #include "common/standard_files.h"
 
@@ -88,7 +89,8 @@ static const option_row_t options[] = {
      NULL},
     {"set", 's', "KEY=VALUE", "set a configuration key, over what FILE says; may be repeated", set_take,
      NULL},
-    {"check-config", 0, NULL, "check the configuration, say whether it is good, and end", check_take, NULL},
+    {"check-config", 0, NULL,
+     "check the configuration as a start would (ports in use apart), say so, and end", check_take, NULL},
     {"help-config", 0, NULL, "print a configuration file with every key, its default and what it is for",
      NULL, help_config_run},
     {"generate", 0, NULL, "with hash-secret: make a random secret; prints it, then its hash", generate_take,
@@ -233,7 +235,8 @@ static int broker_command(arguments_t *arguments)
         return EXIT_FAILURE;
     }
     int status = EXIT_SUCCESS;
-    if (!settings_make(&settings, arguments, problem, sizeof problem)) {
+    if (!settings_make(&settings, arguments, problem, sizeof problem) ||
+        !hosts_check(&settings, problem, sizeof problem)) {
         fprintf(stderr, "%s\n", problem);
         status = EXIT_USAGE;
     } else if (arguments->check) {

@@ -32,11 +32,11 @@ struct request_socket {
     buffer_t envelope;                /* of the arrival at hand; kept for its memory */
 };
 
-request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings, char *problem,
-                                     size_t problem_size)
+request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
+                                     const endpoint_list_t *listen, char *problem, size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
-    if (!requests || !(requests->endpoints = calloc(settings->request_count, sizeof *requests->endpoints))) {
+    if (!requests || !(requests->endpoints = calloc(listen->count, sizeof *requests->endpoints))) {
         snprintf(problem, problem_size, "out of memory");
         free(requests);
         return NULL;
@@ -67,13 +67,13 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
                        strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
         !(requests->connections =
-              connections_new(zmq_context, requests->socket, requests->endpoints, settings->request_count))) {
+              connections_new(zmq_context, requests->socket, requests->endpoints, listen->count))) {
         snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
         request_socket_destroy(&requests, 0);
         return NULL;
     }
-    if (!endpoints_bind(requests->socket, settings->requests, settings->request_count, "requests",
-                        requests->endpoints, problem, problem_size))
+    if (!endpoints_bind(requests->socket, listen->endpoints, listen->count, "requests", requests->endpoints,
+                        problem, problem_size))
         request_socket_destroy(&requests, 0);
     return requests;
 }

@@ -8,9 +8,10 @@
 
 typedef struct request_socket request_socket_t;
 
-/* Makes the socket and binds it to the endpoints in SETTINGS (borrowed). NULL, and one line in PROBLEM, where
+/* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM, where
  * that fails. */
-KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings, char *problem,
+KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
+                                                 const endpoint_list_t *listen, char *problem,
                                                  size_t problem_size);
 /* Goes over to SETTINGS, borrowed in place of those before; where it listens and limits/message stay. */
 void request_socket_configure(request_socket_t *requests, const settings_t *settings);

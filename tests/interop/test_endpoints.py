@@ -2,12 +2,14 @@
 """Where the broker is reached: IPv4, IPv6, both, ipc; and which endpoint for events a manager is told then."""
 
 import contextlib
+import re
 import socket
+import subprocess
 
 import pytest
 import zmq
 
-from kvtest import Broker
+from kvtest import TIMEOUT, Broker, binary_of
 from subscriber import subscribed
 from tool import Tool
 
@@ -66,6 +68,84 @@ def test_demotion__of_a_subscriber_over_ipv6__closes_its_connection():
             with contextlib.suppress(TimeoutError):  # silence: there is not even a sync any more
                 while True:
                     assert subscriber.recv(1.5)[1]["seq"] <= last
+
+
+# -- names of hosts
+
+HOSTS = """127.0.0.1 both partly here localhost
+::1 both
+127.0.0.2 here
+192.0.2.7 away partly
+"""
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A command that runs another one where HOSTS are the names of hosts: with a file of them in a namespace of its own."""
+    folder = tmp_path_factory.mktemp("hosts")
+    (folder / "hosts").write_text(HOSTS)
+    (folder / "nsswitch").write_text("hosts: files\n")
+    mount = (f"mount --bind {folder}/hosts /etc/hosts && mount --bind {folder}/nsswitch /etc/nsswitch.conf && "
+             'exec "$@"')
+    command = ("unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no namespaces here")
+    return command
+
+
+def listening(broker, what):
+    return re.findall(rf"listening for {what} on (\S+)", broker.log())
+
+
+def hosts_of(endpoints):
+    return [endpoint.rsplit(":", 1)[0] for endpoint in endpoints]
+
+
+@needs_ipv6
+def test_a_name__with_addresses_of_both_kinds__is_all_of_them(named):
+    with Broker(requests=["tcp://both:*"], events=["tcp://both:*"], wrapper=named, wait_endpoints=4) as broker:
+        for what in ("requests", "events"):
+            assert hosts_of(listening(broker, what)) == ["tcp://127.0.0.1", "tcp://[::1]"]
+        for endpoint in listening(broker, "requests"):
+            with broker.manager(endpoint=endpoint, sockopt=WIDE) as manager, subscribed(manager) as subscriber:
+                assert manager.call("events")["endpoint"] == listening(broker, "events")[0]
+                last = manager.call("put", "k", "v")
+                subscriber.until(lambda event, last=last: event["seq"] == last)
+
+
+@pytest.mark.parametrize("name, hosts", [
+    ("localhost", ["tcp://127.0.0.1"]), ("partly", ["tcp://127.0.0.1"]), ("here", ["tcp://127.0.0.1", "tcp://127.0.0.2"]),
+    ("lo", ["tcp://127.0.0.1"]), ("127.0.0.1", ["tcp://127.0.0.1"])])
+def test_a_name__is_those_of_its_addresses_that_this_machine_has(named, name, hosts):
+    with Broker(requests=[f"tcp://{name}:*"], wrapper=named, wait_endpoints=len(hosts) + 1) as broker:
+        assert hosts_of(listening(broker, "requests")) == hosts
+        for endpoint in listening(broker, "requests"):
+            with broker.client(endpoint=endpoint) as client:
+                assert client.call("ping") == "pong"
+
+
+@pytest.mark.parametrize("endpoint, problem", [
+    ("tcp://away:*", "this machine has no such address"), ("tcp://192.0.2.7:5000", "this machine has no such address"),
+    ("tcp://[2001:db8::7]:5000", "this machine has no such address"), ("tcp://nobody-knows-it:5000", "no such host"),
+    ("tcp://[localhost]:5000", "no such host"), ("ipc:///no-such-folder/requests", "no such folder"), ("tcp://lo0:5000", "no such host")])
+def test_an_endpoint_that_is_not_here__is_refused_alike_by_the_check_and_by_the_start(named, endpoint, problem):
+    said = []
+    for arguments in (("--check-config",), ()):
+        done = subprocess.run([*named, binary_of("kvbroker"), *arguments, "--set", f"listen/requests={endpoint}", "--set",
+                               "listen/events=tcp://127.0.0.1:*"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        assert (done.returncode, done.stdout) == (2, ""), done
+        said.append(done.stderr)
+    assert said[0] == said[1] and said[0].count("\n") == 1
+    assert said[0].startswith(f"listen/requests: {endpoint}: {problem}"), said[0]
+
+
+def test_a_port_in_use__is_no_fault_of_the_configuration():
+    with Broker() as broker:
+        done = subprocess.run([binary_of("kvbroker"), "--check-config", "--config", str(broker.config), "--set",
+                               f"listen/requests={broker.request_endpoint}"], capture_output=True, timeout=TIMEOUT, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        with broker.client() as client:
+            assert client.call("ping") == "pong"
 
 
 @needs_ipv6

@@ -147,10 +147,11 @@ class Broker:
     options   {"session/timeout": 5, ...}: given as --set on the command line
     ipc       listen on ipc in the temporary folder rather than on tcp
     requests, events   lists of endpoints, instead of one free endpoint
+    wait_endpoints     where names stand for several: how many there must be in all, at least
     """
 
     def __init__(self, accounts=None, names=None, options=None, ipc=False, requests=None, events=None, hashes=None,
-                 binary=None, wrapper=(), arguments=()):
+                 binary=None, wrapper=(), arguments=(), wait_endpoints=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kvtest-"))
         accounts = dict([DEFAULT_ACCOUNT]) if accounts is None else accounts
         self.accounts = accounts
@@ -159,6 +160,7 @@ class Broker:
         if ipc:
             requests = requests or [f"ipc://{self.folder}/requests"]
             events = events or [f"ipc://{self.folder}/events"]
+        self._wait_endpoints = wait_endpoints
         self._requests = requests or ["tcp://127.0.0.1:*"]
         self._events = events or ["tcp://127.0.0.1:*"]
         tree = {"listen": {"requests": ",".join(self._requests), "events": ",".join(self._events)}}
@@ -188,7 +190,7 @@ class Broker:
         self.wait_log(r"(?i)\bready\b", what="the line that says it is ready")
         endpoints = [found for line in self.log_until(r"(?i)\bready\b") for found in ENDPOINT.findall(line)]
         split = len(self._requests)
-        assert len(endpoints) >= split + len(self._events), f"endpoints missing in the log:\n{self.log()}"
+        assert len(endpoints) >= (self._wait_endpoints or split + len(self._events)), f"endpoints missing in the log:\n{self.log()}"
         self.request_endpoints = endpoints[:split]
         self.event_endpoints = endpoints[split:split + len(self._events)]
         return self

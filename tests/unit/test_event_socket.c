@@ -81,7 +81,8 @@ static int setup(void **state)
     fixture.tickets = tickets_new();
     assert_non_null(fixture.tickets);
     fixture.ticket = tickets_issue(fixture.tickets);
-    fixture.events = event_socket_new(fixture.context, &settings, problem, sizeof problem);
+    const endpoint_list_t listen = {settings.events, settings.event_count};
+    fixture.events = event_socket_new(fixture.context, &settings, &listen, problem, sizeof problem);
     assert_non_null(fixture.events);
     admission_use(fixture.admission, fixture.tickets);
     subscriber_connect(&fixture);

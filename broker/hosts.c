@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how the hosts of endpoints are looked up, and whether they are this machine's. Makes no socket that
+ * anybody could reach. */
+#include "broker/hosts.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <libgen.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/number.h"
+
+enum {
+    HOST_SIZE = 256,   /* bytes of a host's text with its terminating zero; config_value.c keeps it shorter */
+    ADDRESS_SIZE = 80, /* of an address in figures, with a scope */
+    ADDRESSES_MAX = 16 /* addresses that a name may stand for; more are left out */
+};
+
+/* An endpoint under work. */
+typedef struct lookup {
+    const char *endpoint;
+    const char *what;
+    char host[HOST_SIZE]; /* as written, without brackets */
+    bool bracketed;
+    const char *port; /* digits or * */
+    endpoint_list_t *list;
+    char *problem;
+    size_t problem_size;
+} lookup_t;
+
+static bool fault(const lookup_t *lookup, const char *text)
+{
+    snprintf(lookup->problem, lookup->problem_size, "listen/%s: %s: %s", lookup->what, lookup->endpoint,
+             text);
+    return false;
+}
+
+static bool list_add(const lookup_t *lookup, const char *endpoint)
+{
+    endpoint_list_t *list = lookup->list;
+    char **grown = realloc(list->endpoints, (list->count + 1) * sizeof *grown);
+    if (grown != NULL)
+        list->endpoints = grown;
+    char *copy = grown == NULL ? NULL : strdup(endpoint);
+    if (copy == NULL)
+        return fault(lookup, "memory is used up; free some and start again");
+    grown[list->count++] = copy;
+    return true;
+}
+
+/* Whether a socket can be bound to ADDRESS: 0, or why not as an errno. A port in use is none of that: it may
+ * be the broker whose configuration is checked. */
+static int address_probe(const struct sockaddr *address, socklen_t size)
+{
+    const int on = 1;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    int error = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, address, size) != 0)
+        error = errno;
+    close(fd);
+    return error == EADDRINUSE ? 0 : error;
+}
+
+/* Adds the endpoint for one address that the host stands for. */
+static bool address_add(const lookup_t *lookup, const struct addrinfo *address)
+{
+    char figures[ADDRESS_SIZE];
+    char endpoint[ENDPOINT_SIZE];
+    if (getnameinfo(address->ai_addr, address->ai_addrlen, figures, sizeof figures, NULL, 0,
+                    NI_NUMERICHOST) != 0)
+        return fault(lookup, "its address cannot be written; choose another one");
+    bool wide = address->ai_family == AF_INET6;
+    snprintf(endpoint, sizeof endpoint, "tcp://%s%s%s:%s", wide ? "[" : "", figures, wide ? "]" : "",
+             lookup->port);
+    for (unsigned i = 0; i < lookup->list->count; i++) /* two names may stand for one address */
+        if (strcmp(lookup->port, "*") != 0 && strcmp(lookup->list->endpoints[i], endpoint) == 0)
+            return true;
+    return list_add(lookup, endpoint);
+}
+
+/* Adds those of FOUND that are of FAMILY and of this machine. *ERROR: why one of them is not. */
+static bool family_add(const lookup_t *lookup, const struct addrinfo *found, int family, int *error)
+{
+    unsigned seen = 0;
+    for (const struct addrinfo *at = found; at != NULL && seen < ADDRESSES_MAX; at = at->ai_next, seen++) {
+        if (at->ai_family != family)
+            continue;
+        int why = address_probe(at->ai_addr, at->ai_addrlen);
+        if (why != 0)
+            *error = why;
+        else if (!address_add(lookup, at))
+            return false;
+    }
+    return true;
+}
+
+/* A host in figures, or by its name. */
+static bool host_add(const lookup_t *lookup)
+{
+    static const struct addrinfo any = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    static const struct addrinfo figures = {
+        .ai_family = AF_INET6, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+    unsigned before = lookup->list->count;
+    int error = EADDRNOTAVAIL;
+    int failure = getaddrinfo(lookup->host, strcmp(lookup->port, "*") == 0 ? "0" : lookup->port,
+                              lookup->bracketed ? &figures : &any, &found);
+    if (failure != 0) {
+        char text[160];
+        snprintf(text, sizeof text, "no such host: %s; check the name, or write an address in figures",
+                 failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
+        return fault(lookup, text);
+    }
+    bool done = family_add(lookup, found, AF_INET, &error) && family_add(lookup, found, AF_INET6, &error);
+    freeaddrinfo(found);
+    if (done && lookup->list->count == before)
+        done = fault(lookup, endpoint_advice(error));
+    return done;
+}
+
+/* A network interface stands for its first IPv4 address. */
+static bool interface_add(const lookup_t *lookup)
+{
+    struct ifaddrs *all = NULL;
+    if (getifaddrs(&all) != 0)
+        return fault(lookup, strerror(errno));
+    const struct ifaddrs *at = all;
+    while (at != NULL && (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET ||
+                          strcmp(at->ifa_name, lookup->host) != 0))
+        at = at->ifa_next;
+    bool done;
+    if (at == NULL) {
+        done = fault(lookup, "the network interface has no IPv4 address; write an address in figures");
+    } else {
+        const struct addrinfo address = {
+            .ai_family = AF_INET, .ai_addr = at->ifa_addr, .ai_addrlen = sizeof(struct sockaddr_in)};
+        done = address_add(lookup, &address);
+    }
+    freeifaddrs(all);
+    return done;
+}
+
+/* Any address of this machine; the port may not be allowed. */
+static bool wildcard_add(const lookup_t *lookup)
+{
+    uint64_t port = 0;
+    if (!number_parse(bytes_from_text(lookup->port), &port))
+        port = 0; /* any that is free */
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int error = address_probe((const struct sockaddr *)&address, sizeof address);
+    return error != 0 ? fault(lookup, endpoint_advice(error)) : list_add(lookup, lookup->endpoint);
+}
+
+static bool tcp_add(lookup_t *lookup, const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    size_t size = (size_t)(colon - address);
+    lookup->port = colon + 1;
+    lookup->bracketed = address[0] == '[';
+    snprintf(lookup->host, sizeof lookup->host, "%.*s", (int)(lookup->bracketed ? size - 2 : size),
+             lookup->bracketed ? address + 1 : address);
+    if (strcmp(lookup->host, "*") == 0)
+        return wildcard_add(lookup);
+    if (!lookup->bracketed && if_nametoindex(lookup->host) != 0)
+        return interface_add(lookup);
+    return host_add(lookup);
+}
+
+/* A path is taken as it is; its folder must be there, and writable. */
+static bool ipc_add(const lookup_t *lookup, const char *path)
+{
+    char copy[ENDPOINT_SIZE];
+    snprintf(copy, sizeof copy, "%s", path);
+    bool abstract = path[0] == '@'; /* no file: unix(7) */
+    if (!abstract && access(dirname(copy), W_OK | X_OK) != 0)
+        return fault(lookup, endpoint_advice(errno));
+    return list_add(lookup, lookup->endpoint);
+}
+
+bool hosts_resolve(char *const *endpoints, unsigned count, const char *what, endpoint_list_t *list,
+                   char *problem, size_t problem_size)
+{
+    static const char tcp[] = "tcp://";
+    static const char ipc[] = "ipc://";
+    *list = (endpoint_list_t){0};
+    bool done = true;
+    for (unsigned i = 0; done && i < count; i++) {
+        lookup_t lookup = {.endpoint = endpoints[i],
+                           .what = what,
+                           .list = list,
+                           .problem = problem,
+                           .problem_size = problem_size};
+        if (strncmp(endpoints[i], tcp, sizeof tcp - 1) == 0)
+            done = tcp_add(&lookup, endpoints[i] + sizeof tcp - 1);
+        else
+            done = ipc_add(&lookup, endpoints[i] + sizeof ipc - 1);
+    }
+    if (!done)
+        hosts_release(list);
+    return done;
+}
+
+void hosts_release(endpoint_list_t *list)
+{
+    for (unsigned i = 0; i < list->count; i++)
+        free(list->endpoints[i]);
+    free(list->endpoints);
+    *list = (endpoint_list_t){0};
+}
+
+bool hosts_check(const settings_t *settings, char *problem, size_t problem_size)
+{
+    endpoint_list_t list;
+    if (!hosts_resolve(settings->requests, settings->request_count, "requests", &list, problem, problem_size))
+        return false;
+    hosts_release(&list);
+    if (!hosts_resolve(settings->events, settings->event_count, "events", &list, problem, problem_size))
+        return false;
+    hosts_release(&list);
+    return true;
+}
