@@ -6,10 +6,11 @@
 
 #include "client/cli/interrupt.h"
 #include "client/cli/watching.h"
-#include "common/utf8.h"
+#include "client/cli/wording.h"
 
 enum {
-    QUOTED_MAX = 64 /* bytes of a typed word that an error shows */
+    MESSAGE_MAX = 1024, /* bytes of an error's text */
+    PREFIX_MAX = 64     /* bytes of what stands before it on standard error */
 };
 
 /* ---- Telling ---------------------------------------------------------------------------------- */
@@ -30,6 +31,20 @@ static const status_row_t status_rows[] = {
     {KVZMQ_PERMISSION_DENIED, OUTCOME_DENIED},
     {KVZMQ_UNAUTHENTICATED, OUTCOME_DENIED},
     {KVZMQ_INTERRUPTED, OUTCOME_INTERRUPTED},
+    {KVZMQ_NOT_FOUND, OUTCOME_NO_CLIENT},
+};
+
+static const char reach[] = " (-s ENDPOINT)";
+
+/* What an outcome is called, for programs. */
+static const struct {
+    outcome_t outcome;
+    const char *code;
+    const char *text;
+} outcome_rows[] = {
+#define OUTCOME(name, code, text) {OUTCOME_##name, #name, text},
+#include "client/cli/outcome.def"
+#undef OUTCOME
 };
 
 /* What a status of the library is to the program. */
@@ -49,6 +64,24 @@ static void tell_line(const cli_t *cli)
         fprintf(stderr, "line %u: ", cli->line);
 }
 
+bool cli_is_alone(const cli_t *cli)
+{
+    return !cli->interactive && cli->line == 0;
+}
+
+/* One line on standard error, and the error to programs. */
+static outcome_t tell(cli_t *cli, outcome_t outcome, const char *code, const char *prefix,
+                      const char *message)
+{
+    fflush(cli->output.stream);
+    tell_line(cli);
+    fprintf(stderr, "%s%s\n", prefix, message);
+    if (cli->output.ops->error != NULL)
+        cli->output.ops->error(&cli->output, code, message);
+    cli->told = true;
+    return outcome;
+}
+
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status)
 {
     return cli_fail_with(cli, status, kvzmq_error(cli->connection));
@@ -56,44 +89,59 @@ outcome_t cli_fail(cli_t *cli, kvzmq_status_t status)
 
 outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error)
 {
-    fflush(cli->output.stream);
+    char message[MESSAGE_MAX];
+    char prefix[PREFIX_MAX];
     if (cli->interactive && status == KVZMQ_INTERRUPTED)
         fputc('\n', stderr); /* the terminal shows ^C on the line */
-    tell_line(cli);
-    fprintf(stderr, "%s: %s", kvzmq_status_text(status), error);
+    wording_of(*error == '\0' ? kvzmq_status_meaning(status) : error, cli_is_alone(cli), message,
+               sizeof message - sizeof reach);
     if (status == KVZMQ_UNREACHABLE)
-        fputs(" (-s ENDPOINT)", stderr);
-    fputc('\n', stderr);
-    return outcome_from_status(status);
+        memcpy(message + strlen(message), reach, sizeof reach);
+    snprintf(prefix, sizeof prefix, "%s: ", kvzmq_status_text(status));
+    return tell(cli, outcome_from_status(status), kvzmq_status_text(status), prefix, message);
 }
 
 outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem)
 {
-    fflush(cli->output.stream);
-    tell_line(cli);
-    fprintf(stderr, "%s: %s\n", what, problem);
-    return OUTCOME_USAGE;
+    char message[MESSAGE_MAX];
+    snprintf(message, sizeof message, "%s: %s", what, problem);
+    return tell(cli, OUTCOME_USAGE, "USAGE", "", message);
 }
 
-outcome_t cli_illegal(cli_t *cli, const char *what, const char *problem)
+outcome_t cli_illegal(cli_t *cli, const char *text, bool more)
 {
-    if (cli->output.ops->failure != NULL)
-        cli->output.ops->failure(&cli->output, "Illegal command");
-    return cli_refuse(cli, what, problem);
+    static const char illegal[] = "Illegal command";
+    char prefix[PREFIX_MAX] = "";
+    if (cli->interactive && cli->output.ops->failure != NULL) {
+        cli->output.ops->failure(&cli->output, illegal);
+        if (!more)
+            return OUTCOME_USAGE;
+    } else {
+        snprintf(prefix, sizeof prefix, "%s: ", illegal);
+    }
+    return tell(cli, OUTCOME_USAGE, "USAGE", prefix, text);
 }
 
-outcome_t cli_unknown(cli_t *cli, bytes_t word)
+outcome_t cli_break(cli_t *cli, const char *problem)
 {
-    char quoted[QUOTED_MAX];
-    utf8_quote(word, quoted, sizeof quoted);
-    if (!cli->interactive || cli->output.ops->failure == NULL)
-        return cli_illegal(cli, quoted, "no such command; kvzmq-cli help shows all");
-    cli->output.ops->failure(&cli->output, "Illegal command");
-    return OUTCOME_USAGE;
+    return tell(cli, OUTCOME_FAILED, "FAILED", "kvzmq-cli: ", problem);
+}
+
+/* An error that has no words of its own, say that Ctrl-C came: for programs all the same. */
+static void tell_untold(cli_t *cli, outcome_t outcome)
+{
+    if (outcome == OUTCOME_OK || outcome == OUTCOME_NO || cli->told || cli->output.ops->error == NULL)
+        return;
+    for (size_t i = 0; i < sizeof outcome_rows / sizeof *outcome_rows; i++) {
+        if (outcome_rows[i].outcome == outcome)
+            cli->output.ops->error(&cli->output, outcome_rows[i].code, outcome_rows[i].text);
+    }
+    cli->told = true;
 }
 
 outcome_t cli_finish(cli_t *cli, outcome_t outcome)
 {
+    tell_untold(cli, outcome);
     if (output_finish(&cli->output))
         return outcome;
     if (interrupt_pending())
@@ -132,19 +180,13 @@ static bool is_interrupted(void *context)
     return interrupt_pending();
 }
 
-static outcome_t get_secret(const options_t *options, password_t *secret)
+/* Gets a password or secret that needs no asking, from FILE or (NULL) from VARIABLE. */
+static outcome_t get_password(cli_t *cli, const char *file, const char *variable, password_t *password)
 {
-    if (options->secret_file != NULL)
-        return password_read_file(secret, options->secret_file);
-    return password_take_variable(secret, "KVZMQ_SECRET");
-}
-
-/* The password that needs no asking. */
-static outcome_t get_password(const options_t *options, password_t *password)
-{
-    if (options->password_file != NULL)
-        return password_read_file(password, options->password_file);
-    return password_take_variable(password, "KVZMQ_PASSWORD");
+    problem_t problem = {""};
+    bool got = file != NULL ? password_read_file(password, file, &problem)
+                            : password_take_variable(password, variable, &problem);
+    return got ? OUTCOME_OK : cli_refuse(cli, "kvzmq-cli", problem.text);
 }
 
 outcome_t cli_password(cli_t *cli, const char *user, password_t *password)
@@ -155,7 +197,16 @@ outcome_t cli_password(cli_t *cli, const char *user, password_t *password)
     }
     char prompt[LIMIT_USER + 32];
     snprintf(prompt, sizeof prompt, "Password of %.*s: ", LIMIT_USER, user);
-    return password_ask(password, prompt);
+    problem_t problem = {""};
+    switch (password_ask(password, prompt, &problem)) {
+    case PASSWORD_GIVEN:
+        return OUTCOME_OK;
+    case PASSWORD_INTERRUPTED:
+        return OUTCOME_INTERRUPTED;
+    case PASSWORD_REFUSED:
+        break;
+    }
+    return cli_refuse(cli, "kvzmq-cli", problem.text);
 }
 
 void cli_connection_options(cli_t *cli, kvzmq_options_t *connection)
@@ -184,15 +235,20 @@ void cli_keep_account(cli_t *cli, const char *user, const char *password)
     (void)snprintf(cli->user_password.text, sizeof cli->user_password.text, "%s", password);
 }
 
-outcome_t cli_init(cli_t *cli, const options_t *options)
+void cli_init(cli_t *cli, const options_t *options)
 {
     *cli = (cli_t){.options = options, .notices = stderr};
     output_init(&cli->output, options->format, stdout);
+}
+
+outcome_t cli_open(cli_t *cli)
+{
+    const options_t *options = cli->options;
     kvzmq_options_t wanted;
     password_t password = {""};
-    outcome_t outcome = get_secret(options, &cli->secret);
+    outcome_t outcome = get_password(cli, options->secret_file, "KVZMQ_SECRET", &cli->secret);
     if (outcome == OUTCOME_OK)
-        outcome = get_password(options, &cli->password);
+        outcome = get_password(cli, options->password_file, "KVZMQ_PASSWORD", &cli->password);
     if (outcome == OUTCOME_OK && options->user != NULL)
         outcome = cli_password(cli, options->user, &password);
     if (outcome != OUTCOME_OK)
@@ -201,10 +257,8 @@ outcome_t cli_init(cli_t *cli, const options_t *options)
         cli_keep_account(cli, options->user, password.text);
     cli_connection_options(cli, &wanted);
     cli->connection = kvzmq_new(&wanted);
-    if (cli->connection == NULL) {
-        fputs("kvzmq-cli: out of memory\n", stderr);
-        outcome = OUTCOME_FAILED;
-    }
+    if (cli->connection == NULL)
+        outcome = cli_break(cli, "out of memory");
 cleanup:
     password_wipe(&password);
     return outcome;

@@ -30,12 +30,16 @@ typedef struct cli {
     bool interactive;          /* a person types */
     bool ended;                /* a command asked to leave */
     bool said_bye;             /* the session was ended by a command */
+    bool told;                 /* why the command failed was told */
     unsigned line;             /* number of the piped line that is carried out; 0: none is */
 } cli_t;
 
-/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. On
- * failure says why on standard error; *CLI is to be released in any case. */
-KV_MUST_USE outcome_t cli_init(cli_t *cli, const options_t *options);
+/* Begins a run with OPTIONS (borrowed): from then on something can be told. *CLI is to be released. */
+void cli_init(cli_t *cli, const options_t *options);
+
+/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. What
+ * goes wrong is told. */
+KV_MUST_USE outcome_t cli_open(cli_t *cli);
 
 /* Says goodbye to the broker, where there is a session that LAST (how the last command ended) leaves usable.
  */
@@ -51,25 +55,30 @@ void cli_keep_account(cli_t *cli, const char *user, const char *password);
 /* The password of USER, for `auth`: as given at the start, else asked for. *PASSWORD is to be wiped. */
 KV_MUST_USE outcome_t cli_password(cli_t *cli, const char *user, password_t *password);
 
-/* Tells on standard error, in one line, what went wrong with the last call, and returns what it is to the
- * program. Not for KVZMQ_OK and KVZMQ_ABSENT. */
+/* Whether the command is the only one of this run: what it makes ends with it. */
+bool cli_is_alone(const cli_t *cli);
+
+/* Tells an error in the format that is in use, and on standard error, in one line: `CODE: MESSAGE` for a
+ * status of the library. Each returns what it is to the program. */
+
+/* What went wrong with the last call. Not for KVZMQ_OK and KVZMQ_ABSENT. */
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status);
 
 /* The same for what another call says of itself: ERROR. */
 outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error);
 
-/* Tells on standard error, in one line, what is wrong with what was typed: WHAT is wrong, and the PROBLEM
- * with it. Returns OUTCOME_USAGE. */
+/* What is wrong with what was given: WHAT, and the PROBLEM with it. Returns OUTCOME_USAGE. */
 outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem);
 
-/* The same behind "Illegal command". */
-outcome_t cli_illegal(cli_t *cli, const char *what, const char *problem);
+/* That what was given is no command, TEXT saying why. A person at a terminal sees "Illegal command" where
+ * answers stand, and TEXT only where it says MORE. Returns OUTCOME_USAGE. */
+outcome_t cli_illegal(cli_t *cli, const char *text, bool more);
 
-/* "Illegal command" for WORD, which is none; a person at a terminal sees nothing more. Returns OUTCOME_USAGE.
- */
-outcome_t cli_unknown(cli_t *cli, bytes_t word);
+/* That the tool itself cannot go on. Returns OUTCOME_FAILED. */
+outcome_t cli_break(cli_t *cli, const char *problem);
 
-/* Hands what a command showed to the system. Returns OUTCOME, or what is wrong where that failed. */
+/* Hands what a command showed to the system; an error that nobody told yet is told in the format. Returns
+ * OUTCOME, or what is wrong where that failed. */
 outcome_t cli_finish(cli_t *cli, outcome_t outcome);
 
 #endif

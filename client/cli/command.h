@@ -5,34 +5,16 @@
 #define KV_CLIENT_CLI_COMMAND_H
 
 #include "client/cli/cli.h"
+#include "client/cli/option.h"
 #include "common/bytes.h"
 #include "common/status.h"
 
 enum { COMMAND_ARGUMENTS_MAX = 4 }; /* arguments that any command but a prefix takes */
 
-/* Options of commands. They stand behind the arguments, so that no value is ever taken for an option. */
-typedef enum command_option {
-    OPT_TTL,
-    OPT_IF_REVISION,
-    OPT_IF_ABSENT,
-    OPT_CREATE,
-    OPT_SECRET_FILE,
-    OPT_LIMIT,
-    OPT_AFTER,
-    OPT_PREFIX,
-    OPT_SINCE,
-    OPT_INITIAL,
-    OPT_EVENTS,
-    OPT_OWN,
-    OPT_COUNT
-} command_option_t;
-
-#define OPT_BIT(option) (1u << (option))
-
 typedef enum command_flag {
     COMMAND_STORE = 1,  /* works on a store: `manage CLIENT` may stand before it */
     COMMAND_LOCAL = 2,  /* no need of a broker */
-    COMMAND_PREFIX = 4, /* its last arguments are a command with its arguments, options and all */
+    COMMAND_PREFIX = 4, /* behind its first argument stands a command, which is run instead */
     COMMAND_SECRET = 8  /* its line may carry a secret: no history keeps it */
 } command_flag_t;
 
@@ -41,13 +23,10 @@ typedef struct command command_t;
 /* One use of a command. Everything is borrowed from the words typed. */
 typedef struct call {
     const command_t *command;
-    const char *client;   /* whose store; NULL: one's own */
-    const bytes_t *words; /* of COMMAND_PREFIX: all behind the command's name */
-    size_t word_count;
+    const char *client; /* whose store; NULL: one's own */
     bytes_t arguments[COMMAND_ARGUMENTS_MAX];
     size_t argument_count;
-    bool helps;                  /* --help: how the command is used is shown, and nothing done */
-    unsigned given;              /* options, as bits */
+    uint64_t given;              /* options of the command, as bits */
     uint64_t numbers[OPT_COUNT]; /* of those that take a number or a time (ms) */
     bytes_t texts[OPT_COUNT];    /* of those that take text */
 } call_t;
@@ -56,10 +35,10 @@ struct command {
     const char *name;
     const char *arguments; /* as help shows them */
     const char *help;
-    outcome_t (*run)(cli_t *cli, const call_t *call);
+    outcome_t (*run)(cli_t *cli, const call_t *call); /* NULL: COMMAND_PREFIX */
     size_t arguments_min;
     size_t arguments_max;
-    unsigned options; /* those it takes, as bits */
+    uint64_t options; /* those it takes, as bits */
     unsigned flags;   /* command_flag_t */
 };
 
@@ -69,22 +48,18 @@ extern const command_t commands[];
 /* Finds the command NAME. NULL where there is none. */
 const command_t *command_find(bytes_t name);
 
-/* Carries out the COUNT (at least 1) WORDS: a command and its arguments. What is wrong is told to the person.
- */
-outcome_t command_run(cli_t *cli, const bytes_t *words, size_t count);
-
-/* The same for CLIENT's store, the words behind `manage CLIENT`. */
-outcome_t command_run_managed(cli_t *cli, const char *client, const bytes_t *words, size_t count);
-
 /* Whether the COUNT WORDS may carry a secret. */
 bool command_is_secret(const bytes_t *words, size_t count);
-
-/* The name of OPTION, with its dashes. Static storage. */
-const char *command_option_name(command_option_t option);
 
 /* Help for all commands, and for one. */
 void command_help_all(FILE *stream);
 void command_help(FILE *stream, const command_t *command);
+
+/* The same as one line: how COMMAND is used. */
+void command_usage(FILE *stream, const command_t *command);
+
+/* The name of COMMAND's argument number INDEX, as its help shows it; size 0 where there is none. */
+bytes_t command_argument_name(const command_t *command, size_t index);
 
 /* ---- For handlers ----------------------------------------------------------------------------- */
 
@@ -110,7 +85,6 @@ outcome_t command_stats(cli_t *cli, const call_t *call);
 outcome_t command_watch(cli_t *cli, const call_t *call);
 outcome_t command_verify(cli_t *cli, const call_t *call);
 outcome_t command_auth(cli_t *cli, const call_t *call);
-outcome_t command_manage(cli_t *cli, const call_t *call);
 outcome_t command_role(cli_t *cli, const call_t *call);
 outcome_t command_forget(cli_t *cli, const call_t *call);
 outcome_t command_hello(cli_t *cli, const call_t *call);

@@ -23,6 +23,15 @@ static outcome_t show_absent(cli_t *cli)
     return OUTCOME_NO;
 }
 
+/* The same for what was to be deleted: there is no value to be blank. */
+static outcome_t show_nothing_deleted(cli_t *cli)
+{
+    if (cli->output.ops->failure == NULL)
+        return show_absent(cli);
+    cli->output.ops->failure(&cli->output, "no such key");
+    return OUTCOME_NO;
+}
+
 static outcome_t show_failure(cli_t *cli, kvzmq_status_t status)
 {
     return status == KVZMQ_ABSENT ? show_absent(cli) : cli_fail(cli, status);
@@ -70,22 +79,26 @@ static cell_t cell_repeated(kvzmq_slice_t value, char *text, size_t text_size)
 static outcome_t take_put_options(cli_t *cli, const call_t *call, kvzmq_put_options_t *options,
                                   password_t *secret)
 {
-    const unsigned conditions = OPT_BIT(OPT_IF_REVISION) | OPT_BIT(OPT_IF_ABSENT);
+    const uint64_t conditions = OPT_BIT(OPT_IF_REVISION) | OPT_BIT(OPT_IF_ABSENT);
     if ((call->given & conditions) == conditions)
         return cli_refuse(cli, "put", "--if-revision and --if-absent exclude each other");
     options->ttl_ms = call->numbers[OPT_TTL];
     options->conditional = (call->given & conditions) != 0;
     options->if_revision = call->numbers[OPT_IF_REVISION];
     options->create = (call->given & OPT_BIT(OPT_CREATE)) != 0;
-    if ((call->given & OPT_BIT(OPT_SECRET_FILE)) == 0)
+    if ((call->given & OPT_BIT(OPT_CLAIM_SECRET_FILE)) == 0)
         return OUTCOME_OK;
+    if (!options->create)
+        return cli_refuse(cli, "put", "--secret-file goes with --create");
     const char *path;
-    outcome_t outcome = call_text(cli, call->texts[OPT_SECRET_FILE], "a file's name", &path);
-    if (outcome == OUTCOME_OK)
-        outcome = password_read_file(secret, path);
-    if (outcome == OUTCOME_OK)
-        options->secret = kvzmq_text(secret->text);
-    return outcome;
+    problem_t problem = {""};
+    outcome_t outcome = call_text(cli, call->texts[OPT_CLAIM_SECRET_FILE], "a file's name", &path);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!password_read_file(secret, path, &problem))
+        return cli_refuse(cli, "put", problem.text);
+    options->secret = kvzmq_text(secret->text);
+    return OUTCOME_OK;
 }
 
 outcome_t command_put(cli_t *cli, const call_t *call)
@@ -111,6 +124,8 @@ outcome_t command_put(cli_t *cli, const call_t *call)
                             cell_repeated(value, text, sizeof text)};
     const cell_t cells[] = {cell_of(CELL_NUMBER, revision)};
     cli->output.ops->told(&cli->output, words, 4, columns, cells, 1);
+    if (cli_is_alone(cli) && call->client == NULL && cli->options->name == NULL)
+        fputs("This store ends with this command: with --name NAME it is kept\n", stderr);
 cleanup:
     password_wipe(&secret);
     return outcome;
@@ -123,8 +138,10 @@ outcome_t command_del(cli_t *cli, const call_t *call)
     uint64_t revision;
     kvzmq_status_t status = kvzmq_del(cli->connection, call->client, slice_of(call->arguments[0]),
                                       conditional ? &call->numbers[OPT_IF_REVISION] : NULL, &revision);
+    if (status == KVZMQ_ABSENT)
+        return show_nothing_deleted(cli);
     if (status != KVZMQ_OK)
-        return show_failure(cli, status);
+        return cli_fail(cli, status);
     const cell_t words[] = {cell_word("Successfully deleted "), cell_text(call->arguments[0])};
     const cell_t cells[] = {cell_of(CELL_NUMBER, revision)};
     cli->output.ops->told(&cli->output, words, 2, columns, cells, 1);

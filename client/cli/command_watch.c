@@ -116,8 +116,10 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
     }
     if (outcome == OUTCOME_OK && !unread)
         outcome = watching_end(watching);
-    if (outcome == OUTCOME_INTERRUPTED)
+    if (outcome == OUTCOME_INTERRUPTED) {
         interrupt_clear(); /* a second Ctrl-C ends what follows */
+        cli->told = true;  /* it is how a watch ends */
+    }
     watching_destroy(&watching);
     if (unread || outcome == OUTCOME_INTERRUPTED)
         session_leave(cli);

@@ -4,12 +4,14 @@
 #include "client/cli/line.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A place in the line that is read, and where the unquoted bytes go. */
 typedef struct cursor {
     bytes_t text;
-    size_t at; /* next byte of `text` */
+    size_t at;    /* next byte of `text` */
+    size_t begin; /* of the character or escape that was taken last in a quoted part */
     uint8_t *out;
 } cursor_t;
 
@@ -31,61 +33,130 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Whether the cursor stands on `xHH`, behind a backslash. */
-static bool at_hex_escape(const cursor_t *cursor)
+/* Takes DIGITS hexadecimal digits. */
+static bool take_hex(cursor_t *cursor, unsigned digits, uint32_t *number)
 {
-    const uint8_t *next = cursor->text.data + cursor->at;
-    return cursor->text.size - cursor->at >= 3 && next[0] == 'x' && hex_digit(next[1]) >= 0 &&
-           hex_digit(next[2]) >= 0;
-}
-
-/* What stands for itself and for a control character behind a backslash. */
-static uint8_t unescape(uint8_t c)
-{
-    static const char names[] = "nrtba";
-    static const char meanings[] = "\n\r\t\b\a";
-    const char *found = c == 0 ? NULL : strchr(names, c);
-    return found == NULL ? c : (uint8_t)meanings[found - names];
-}
-
-static void take_escape(cursor_t *cursor)
-{
-    if (at_hex_escape(cursor)) {
-        const uint8_t *next = cursor->text.data + cursor->at;
-        *cursor->out++ = (uint8_t)(hex_digit(next[1]) * 16 + hex_digit(next[2]));
-        cursor->at += 3;
-    } else {
-        *cursor->out++ = unescape(cursor->text.data[cursor->at++]);
+    uint32_t sum = 0;
+    if (cursor->text.size - cursor->at < digits)
+        return false;
+    for (unsigned i = 0; i < digits; i++) {
+        int digit = hex_digit(cursor->text.data[cursor->at + i]);
+        if (digit < 0)
+            return false;
+        sum = sum * 16 + (uint32_t)digit;
     }
+    cursor->at += digits;
+    *number = sum;
+    return true;
+}
+
+static line_status_t take_byte(cursor_t *cursor)
+{
+    uint32_t number;
+    if (!take_hex(cursor, 2, &number))
+        return LINE_DIGITS;
+    *cursor->out++ = (uint8_t)number;
+    return LINE_OK;
+}
+
+static bool is_high(uint32_t unit)
+{
+    return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low(uint32_t unit)
+{
+    return unit >= 0xdc00 && unit < 0xe000;
+}
+
+static void put_character(cursor_t *cursor, uint32_t code)
+{
+    static const uint8_t leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    unsigned size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (unsigned i = size - 1; i > 0; i--) {
+        cursor->out[i] = (uint8_t)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    cursor->out[0] = (uint8_t)(leads[size] | code);
+    cursor->out += size;
+}
+
+/* Takes a character as JSON writes it, by its UTF-16 units: one above U+FFFF is a pair of them. */
+static line_status_t take_character(cursor_t *cursor)
+{
+    uint32_t code;
+    uint32_t low;
+    if (!take_hex(cursor, 4, &code))
+        return LINE_DIGITS;
+    if (is_low(code))
+        return LINE_SURROGATE;
+    if (is_high(code)) {
+        const uint8_t *next = cursor->text.data + cursor->at;
+        if (cursor->text.size - cursor->at < 2 || next[0] != '\\' || next[1] != 'u')
+            return LINE_SURROGATE;
+        cursor->at += 2;
+        if (!take_hex(cursor, 4, &low))
+            return LINE_DIGITS;
+        if (!is_low(low))
+            return LINE_SURROGATE;
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+    }
+    put_character(cursor, code);
+    return LINE_OK;
+}
+
+/* Takes what stands behind a backslash. An escape that is not known is refused: whoever wrote it meant
+ * something, and its letter alone was hardly that. */
+static line_status_t take_escape(cursor_t *cursor)
+{
+    static const char names[] = "nrtbfa\\/\"'";
+    static const char meanings[] = "\n\r\t\b\f\a\\/\"'";
+    uint8_t c = cursor->text.data[cursor->at++];
+    if (c == 'x')
+        return take_byte(cursor);
+    if (c == 'u')
+        return take_character(cursor);
+    const char *found = c == 0 ? NULL : strchr(names, c);
+    if (found == NULL)
+        return LINE_ESCAPE;
+    *cursor->out++ = (uint8_t)meanings[found - names];
+    return LINE_OK;
 }
 
 /* Takes a quoted part, the cursor behind its opening QUOTE. */
-static bool take_quoted(cursor_t *cursor, uint8_t quote)
+static line_status_t take_quoted(cursor_t *cursor, uint8_t quote)
 {
     while (!at_end(cursor)) {
+        cursor->begin = cursor->at;
         uint8_t c = cursor->text.data[cursor->at++];
-        if (c == quote)
-            return at_end(cursor) || is_space(cursor->text.data[cursor->at]);
+        if (c == quote) {
+            bool closed = at_end(cursor) || is_space(cursor->text.data[cursor->at]);
+            return closed ? LINE_OK : LINE_UNBALANCED;
+        }
         bool escapes =
             c == '\\' && !at_end(cursor) && (quote == '"' || cursor->text.data[cursor->at] == '\'');
+        line_status_t status = LINE_OK;
         if (escapes)
-            take_escape(cursor);
+            status = take_escape(cursor);
         else
             *cursor->out++ = c;
+        if (status != LINE_OK)
+            return status;
     }
-    return false;
+    return LINE_UNBALANCED;
 }
 
-static bool take_word(cursor_t *cursor)
+static line_status_t take_word(cursor_t *cursor)
 {
-    while (!at_end(cursor) && !is_space(cursor->text.data[cursor->at])) {
+    line_status_t status = LINE_OK;
+    while (status == LINE_OK && !at_end(cursor) && !is_space(cursor->text.data[cursor->at])) {
         uint8_t c = cursor->text.data[cursor->at++];
         if (c != '"' && c != '\'')
             *cursor->out++ = c;
-        else if (!take_quoted(cursor, c))
-            return false;
+        else
+            status = take_quoted(cursor, c);
     }
-    return true;
+    return status;
 }
 
 static line_status_t take_words(cursor_t *cursor, line_t *line)
@@ -98,8 +169,9 @@ static line_status_t take_words(cursor_t *cursor, line_t *line)
         if (line->count == LINE_WORDS_MAX)
             return LINE_TOO_LONG;
         uint8_t *begin = cursor->out;
-        if (!take_word(cursor))
-            return LINE_UNBALANCED;
+        line_status_t status = take_word(cursor);
+        if (status != LINE_OK)
+            return status;
         line->words[line->count++] = bytes_of(begin, (size_t)(cursor->out - begin));
         *cursor->out++ = 0;
     }
@@ -107,6 +179,7 @@ static line_status_t take_words(cursor_t *cursor, line_t *line)
 
 line_status_t line_split(bytes_t text, line_t *line)
 {
+    *line = (line_t){.count = 0};
     if (text.size > LINE_BYTES_MAX)
         return LINE_TOO_LONG;
     line_t split = {.storage_size = text.size + LINE_WORDS_MAX};
@@ -115,10 +188,10 @@ line_status_t line_split(bytes_t text, line_t *line)
         return LINE_NO_MEMORY;
     cursor_t cursor = {.text = text, .out = split.storage};
     line_status_t status = take_words(&cursor, &split);
-    if (status == LINE_OK)
-        *line = split;
-    else
+    if (status != LINE_OK)
         line_release(&split);
+    split.fault_at = status == LINE_OK ? 0 : cursor.begin;
+    *line = split;
     return status;
 }
 
@@ -148,13 +221,26 @@ void line_release(line_t *line)
     *line = (line_t){.count = 0};
 }
 
-const char *line_status_text(line_status_t status)
+const char *line_problem(line_status_t status, const line_t *line, char out[LINE_PROBLEM_SIZE])
 {
+    static const char escapes[] =
+        "a backslash begins none of the escapes \\n \\r \\t \\b \\f \\a \\\\ \\/ \\\" "
+        "\\' \\xHH \\uXXXX; write \\\\ for a backslash, or use '...'";
+    static const char surrogate[] =
+        "half a surrogate pair; a character above U+FFFF is written as both, as in \\ud83d\\ude00";
     static const char *const texts[] = {
         [LINE_OK] = "well-formed",
         [LINE_UNBALANCED] = "a quote is not closed, or no space follows the closing one",
+        [LINE_ESCAPE] = escapes,
+        [LINE_DIGITS] = "\\x takes 2 hexadecimal digits, and \\u takes 4",
+        [LINE_SURROGATE] = surrogate,
         [LINE_TOO_LONG] = "too many bytes or words",
         [LINE_NO_MEMORY] = "out of memory",
     };
-    return texts[status];
+    bool placed = status == LINE_ESCAPE || status == LINE_DIGITS || status == LINE_SURROGATE;
+    if (placed)
+        snprintf(out, LINE_PROBLEM_SIZE, "byte %zu: %s", line->fault_at + 1, texts[status]);
+    else
+        snprintf(out, LINE_PROBLEM_SIZE, "%s", texts[status]);
+    return out;
 }

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
 #include "client/cli/interrupt.h"
-#include "client/cli/line.h"
+#include "client/cli/run.h"
 #include "client/cli/script.h"
 #include "client/cli/shell.h"
 #include "common/standard_files.h"
@@ -30,18 +29,36 @@ static outcome_t show_help(void)
     options_help(stdout);
     fputs("\n", stdout);
     command_help_all(stdout);
-    fputs("\n"
-          "Options of a command stand behind its arguments; kvzmq-cli help COMMAND shows them. Piped "
-          "commands stand one\n"
-          "a line, # begins a comment line; words may be quoted: \"a b\", with \\n \\r \\t \\b \\a \\\\ \\\" "
-          "\\xHH inside, or\n"
-          "'a b'. At a terminal, and in tables, control characters in a value are shown escaped. In raw "
-          "output, tables\n"
-          "escape backslash, control characters and bytes that are no UTF-8.\n"
-          "\n"
-          "Exit codes (commands from a pipe: of the first line that failed; after 3, 4 and 130 no further "
-          "line is tried):\n",
-          stdout);
+    fputs(
+        "\n"
+        "Options may stand anywhere; kvzmq-cli help COMMAND shows those of a command. A word that begins "
+        "with - "
+        "and is no\n"
+        "number is an option; -- ends them: what follows are arguments, whatever they look like. At the "
+        "prompt and "
+        "in\n"
+        "pipes the same holds; there -o, --bin and -h are of one command.\n"
+        "\n"
+        "Piped commands stand one a line, # begins a comment line; words may be quoted: \"a b\", with \\n "
+        "\\r "
+        "\\t \\b \\f\n"
+        "\\a \\\\ \\/ \\\" \\' \\xHH \\uXXXX inside, or 'a b'. At a terminal, and in tables, control "
+        "characters in a value are\n"
+        "shown escaped. In raw output, tables escape backslash, control characters and bytes that are no "
+        "UTF-8.\n"
+        "\n"
+        "With -o json a command that fails shows {\"error\": {\"code\", \"message\"}}, and nothing else, on "
+        "standard output;\n"
+        "where rows or changes were shown before, it is the last of them, and the array is not closed. The "
+        "code is "
+        "that of\n"
+        "the protocol or library (PERMISSION_DENIED, UNREACHABLE, ...), or USAGE. An absent key is no error, "
+        "but "
+        "null.\n"
+        "\n"
+        "Exit codes (commands from a pipe: of the first line that failed; after 3, 4 and 130 no further "
+        "line is tried):\n",
+        stdout);
 #define OUTCOME(name, code, text) printf("  %3d  %s\n", code, text);
 #include "client/cli/outcome.def"
 #undef OUTCOME
@@ -50,24 +67,23 @@ static outcome_t show_help(void)
 
 /* Reads standard input to its end into INPUT, which has room for a piece more than INPUT_MAX, and ends it
  * with a zero byte. */
-static outcome_t input_read(buffer_t *input)
+static outcome_t input_read(cli_t *cli, buffer_t *input)
 {
     for (;;) {
+        char problem[PROBLEM_TEXT_MAX];
         if (input->size > INPUT_MAX) {
-            fprintf(stderr, "kvzmq-cli: standard input (-x) is longer than %d bytes\n", INPUT_MAX);
-            return OUTCOME_USAGE;
+            snprintf(problem, sizeof problem, "standard input (-x) is longer than %d bytes", INPUT_MAX);
+            return cli_refuse(cli, "kvzmq-cli", problem);
         }
         uint8_t *room = buffer_reserve(input, INPUT_PIECE);
-        if (room == NULL) {
-            fputs("kvzmq-cli: out of memory\n", stderr);
-            return OUTCOME_FAILED;
-        }
+        if (room == NULL)
+            return cli_break(cli, "out of memory");
         if (interrupt_wait(STDIN_FILENO) == WAIT_INTERRUPT)
             return OUTCOME_INTERRUPTED;
         ssize_t count = read(STDIN_FILENO, room, INPUT_PIECE - 1);
         if (count == -1) {
-            fprintf(stderr, "kvzmq-cli: cannot read standard input: %s\n", strerror(errno));
-            return OUTCOME_FAILED;
+            snprintf(problem, sizeof problem, "cannot read standard input: %s", strerror(errno));
+            return cli_break(cli, problem);
         }
         room[count] = 0;
         if (count == 0)
@@ -76,54 +92,75 @@ static outcome_t input_read(buffer_t *input)
     }
 }
 
-/* Takes a secret word out of the arguments, which every user of the machine can read, into memory of our own
- * that COPY owns. */
-static bool words_hide(char **arguments, bytes_t *words, size_t count, buffer_t *copy)
+/* The words of the arguments, in memory of our own: all users of the machine can read the program's
+ * arguments, of which those that may be secret are wiped. */
+typedef struct arguments {
+    bytes_t *words; /* owned; each is zero-terminated */
+    size_t count;
+    buffer_t copy; /* holds them */
+} arguments_t;
+
+static bool arguments_take(arguments_t *arguments, int argc, char **argv)
 {
-    size_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += words[i].size + 1;
-    buffer_init(copy, sum);
-    if (buffer_reserve(copy, sum) == NULL)
+    size_t size = 0;
+    for (int i = 1; i < argc; i++)
+        size += strlen(argv[i]) + 1;
+    buffer_init(&arguments->copy, size);
+    arguments->count = argc > 1 ? (size_t)argc - 1 : 0;
+    arguments->words = calloc(arguments->count + 1, sizeof *arguments->words);
+    if (arguments->words == NULL || buffer_reserve(&arguments->copy, size) == NULL)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        bytes_t hidden = bytes_of(copy->data + copy->size, words[i].size);
-        buffer_append(copy, words[i].data, words[i].size + 1);
-        explicit_bzero(arguments[i], words[i].size);
-        words[i] = hidden;
+    for (size_t i = 0; i < arguments->count; i++) {
+        bytes_t word = bytes_from_text(argv[i + 1]);
+        arguments->words[i] = bytes_of(arguments->copy.data + arguments->copy.size, word.size);
+        buffer_append(&arguments->copy, word.data, word.size + 1);
+    }
+    for (size_t i = 0; i < arguments->count; i++) {
+        if (command_is_secret(arguments->words, i)) /* behind such a command */
+            explicit_bzero(argv[i + 1], arguments->words[i].size);
     }
     return true;
 }
 
-/* Carries out the command of the arguments. */
-static outcome_t run_arguments(cli_t *cli, const options_t *options)
+static void arguments_release(arguments_t *arguments)
 {
-    if (options->word_count > LINE_WORDS_MAX)
-        return cli_refuse(cli, "kvzmq-cli", "more arguments than any command takes");
-    bytes_t words[LINE_WORDS_MAX];
-    for (size_t i = 0; i < options->word_count; i++)
-        words[i] = bytes_from_text(options->words[i]);
+    if (arguments->copy.data != NULL)
+        explicit_bzero(arguments->copy.data, arguments->copy.size);
+    buffer_release(&arguments->copy);
+    free(arguments->words);
+}
+
+/* Carries out the command of the arguments. */
+static outcome_t run_command(cli_t *cli, call_result_t *result)
+{
     buffer_t input;
-    buffer_t copy;
     buffer_init(&input, INPUT_MAX + INPUT_PIECE);
-    buffer_init(&copy, 0);
     outcome_t outcome = OUTCOME_OK;
-    if (command_is_secret(words, options->word_count) &&
-        !words_hide(options->words, words, options->word_count, &copy)) {
-        fputs("kvzmq-cli: out of memory\n", stderr);
-        outcome = OUTCOME_FAILED;
+    bool called = result->status == CALL_GOOD;
+    if (called && (result->call.command->flags & COMMAND_LOCAL) == 0)
+        outcome = cli_open(cli);
+    if (outcome == OUTCOME_OK && called && cli->options->last_from_input) {
+        outcome = input_read(cli, &input);
+        cli->input = buffer_bytes(&input);
+        cli->has_input = true;
     }
-    if (outcome == OUTCOME_OK && options->last_from_input)
-        outcome = input_read(&input);
-    cli->input = buffer_bytes(&input);
-    cli->has_input = options->last_from_input;
-    if (outcome == OUTCOME_OK)
-        outcome = cli_finish(cli, command_run(cli, words, options->word_count));
-    if (copy.data != NULL)
-        explicit_bzero(copy.data, copy.size);
-    buffer_release(&copy);
+    outcome = outcome == OUTCOME_OK ? run_call(cli, result) : cli_finish(cli, outcome);
     buffer_release(&input);
     return outcome;
+}
+
+/* Commands come from standard input, typed or piped. */
+static outcome_t run_input(cli_t *cli)
+{
+    if (cli->options->last_from_input)
+        return cli_finish(
+            cli, cli_refuse(cli, "kvzmq-cli", "-x needs a command, as in: kvzmq-cli -x put KEY < FILE"));
+    outcome_t outcome = cli_open(cli);
+    if (outcome != OUTCOME_OK)
+        return cli_finish(cli, outcome);
+    if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
+        return shell_run(cli);
+    return script_run(cli, STDIN_FILENO);
 }
 
 /* What is typed and shown is UTF-8, as everything in a store; where the environment names another encoding,
@@ -135,44 +172,38 @@ static void locale_take(void)
         (void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-static outcome_t run(const options_t *options)
+static outcome_t run(cli_t *cli, options_t *options, const arguments_t *arguments)
 {
-    cli_t cli;
-    outcome_t outcome = cli_init(&cli, options);
-    if (outcome != OUTCOME_OK)
-        goto cleanup;
-    if (options->word_count > 0)
-        outcome = run_arguments(&cli, options);
-    else if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
-        outcome = shell_run(&cli);
-    else
-        outcome = script_run(&cli, STDIN_FILENO);
-cleanup:
-    cli_release(&cli, outcome);
-    return outcome;
+    call_result_t result;
+    call_make(arguments->words, arguments->count, CALL_IN_ARGUMENTS, options, &result);
+    cli->output.ops = options->format;
+    if (options->wish == WISH_VERSION)
+        return printf("kvzmq-cli %s\n", kvzmq_version()) < 0 ? OUTCOME_FAILED : cli_finish(cli, OUTCOME_OK);
+    if (result.status == CALL_HELP && result.call.command == NULL)
+        return cli_finish(cli, show_help());
+    return result.status == CALL_NONE ? run_input(cli) : run_command(cli, &result);
 }
 
 int main(int argc, char **argv)
 {
     if (!standard_files_hold())
         return OUTCOME_FAILED;
+    cli_t cli;
     options_t options;
-    outcome_t outcome = options_parse(&options, argc, argv);
-    if (outcome != OUTCOME_OK)
-        return (int)outcome;
-    if (options.last_from_input && options.word_count == 0 && options.wish == WISH_RUN) {
-        fputs("kvzmq-cli: -x needs a command, as in: kvzmq-cli -x put KEY < FILE\n", stderr);
-        return OUTCOME_USAGE;
-    }
+    problem_t problem = {""};
+    arguments_t arguments = {.count = 0};
     interrupt_catch();
     locale_take();
-    switch (options.wish) {
-    case WISH_HELP:
-        return (int)show_help();
-    case WISH_VERSION:
-        return printf("kvzmq-cli %s\n", kvzmq_version()) < 0 ? OUTCOME_FAILED : OUTCOME_OK;
-    case WISH_RUN:
-        break;
-    }
-    return (int)run(&options);
+    bool good = options_init(&options, &problem);
+    cli_init(&cli, &options);
+    outcome_t outcome;
+    if (!good)
+        outcome = cli_refuse(&cli, "KVZMQ_SERVER", problem.text);
+    else if (!arguments_take(&arguments, argc, argv))
+        outcome = cli_break(&cli, "out of memory");
+    else
+        outcome = run(&cli, &options, &arguments);
+    cli_release(&cli, outcome);
+    arguments_release(&arguments);
+    return (int)outcome;
 }

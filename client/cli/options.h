@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the program was told on its command line and in its environment. */
+/* What a run of the program was told, by its options and its environment. */
 #ifndef KV_CLIENT_CLI_OPTIONS_H
 #define KV_CLIENT_CLI_OPTIONS_H
 
-#include "client/cli/outcome.h"
+#include "client/cli/option.h"
 #include "client/cli/output.h"
+#include "client/cli/problem.h"
 #include "common/status.h"
+
+enum { ENDPOINT_MAX = 512 }; /* bytes of an endpoint, with its terminating zero */
 
 typedef enum options_wish { WISH_RUN, WISH_HELP, WISH_VERSION } options_wish_t;
 
-/* Texts are borrowed from the arguments and the environment. */
+/* Texts are borrowed from the words and the environment. */
 typedef struct options {
     options_wish_t wish;
-    const char *endpoint;
+    char endpoint[ENDPOINT_MAX];
     const char *name;          /* NULL: a client by number */
     const char *secret_file;   /* NULL: none */
     const char *user;          /* NULL: a guest */
@@ -22,12 +25,16 @@ typedef struct options {
     int timeout_ms;
     bool last_from_input; /* -x */
     bool binary;          /* --bin */
-    char **words;         /* the command; argv's rest */
-    size_t word_count;
 } options_t;
 
-/* Reads the options up to the command. On failure says why on standard error. */
-KV_MUST_USE outcome_t options_parse(options_t *options, int argc, char **argv);
+/* What holds where nothing is given: the environment, and defaults. */
+bool options_init(options_t *options, problem_t *problem);
+
+/* Takes OPTION, which is not of a command, with its zero-terminated VALUE. */
+bool options_set(options_t *options, option_id_t option, bytes_t value, problem_t *problem);
+
+/* Whether those that were given go together. */
+bool options_check(const options_t *options, problem_t *problem);
 
 /* Writes the options' part of --help. */
 void options_help(FILE *stream);

@@ -76,11 +76,13 @@ typedef struct output_ops {
                  const cell_t *cells, size_t count);
     /* That something failed, in the words of people. NULL: shown on standard error alone. */
     void (*failure)(output_t *output, const char *text);
+    /* That the command failed, to programs: the last that it shows. NULL: standard error alone says so. */
+    void (*error)(output_t *output, const char *code, const char *message);
     /* One thing with several sides. */
     void (*record)(output_t *output, const column_t *columns, const cell_t *cells, size_t count);
     /* Rows: rows_begin, row and rows_break any number of times, rows_end. rows_break says that those so far
-     * may be shown. Rows that stop without rows_end, by rows_abort, are incomplete, and a program can tell.
-     */
+     * may be shown. Rows that stop without rows_end, by rows_abort, are incomplete, and a program can tell;
+     * `error` follows. */
     void (*rows_begin)(output_t *output, const column_t *columns, size_t count);
     void (*row)(output_t *output, const cell_t *cells);
     void (*rows_break)(output_t *output);
@@ -106,6 +108,7 @@ struct output {
     const column_t *columns; /* between rows_begin and rows_end; borrowed */
     size_t column_count;
     size_t row_count; /* rows so far */
+    bool rows_open;   /* they stopped in the middle */
     void *rows;       /* the format's own, between rows_begin and rows_end */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* One JSON value a command, through jansson. Absent is null; bytes that are no text are {"base64": "..."};
- * durations and times are numbers of milliseconds, a digest is 16 hexadecimal digits. */
+/* One JSON value a command, through jansson; {"error": {"code", "message"}} where it failed. Absent is null;
+ * bytes that are no text are {"base64": "..."}; durations and times are numbers of milliseconds, a digest is
+ * 16 hexadecimal digits. */
 #include "client/cli/output.h"
 
 #include <jansson.h>
@@ -102,12 +103,11 @@ static void json_rows_begin(output_t *output, const column_t *columns, size_t co
     output->columns = columns;
     output->column_count = count;
     output->row_count = 0;
-    fputc('[', output->stream);
 }
 
 static void json_row(output_t *output, const cell_t *cells)
 {
-    fputs(output->row_count == 0 ? "\n " : ",\n ", output->stream);
+    fputs(output->row_count == 0 ? "[\n " : ",\n ", output->stream);
     output->row_count++;
     json_show(output, json_from_record(output->columns, cells, output->column_count));
 }
@@ -119,12 +119,22 @@ static void json_rows_break(output_t *output)
 
 static void json_rows_end(output_t *output)
 {
-    fputs(output->row_count == 0 ? "]\n" : "\n]\n", output->stream);
+    fputs(output->row_count == 0 ? "[]\n" : "\n]\n", output->stream);
 }
 
-/* Leaves the array open: what is incomplete must not parse. */
 static void json_rows_abort(output_t *output)
 {
+    output->rows_open = output->row_count > 0;
+}
+
+/* Behind rows that were shown already it is the last of them, and the array stays open: what is incomplete
+ * must not parse. */
+static void json_error(output_t *output, const char *code, const char *message)
+{
+    if (output->rows_open)
+        fputs(",\n ", output->stream);
+    output->rows_open = false;
+    json_show(output, json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message));
     fputc('\n', output->stream);
 }
 
@@ -133,6 +143,7 @@ const output_ops_t output_json = {
     .help = "one JSON value a command; absent is null, bytes are {\"base64\": ...}",
     .value = json_value,
     .told = json_told,
+    .error = json_error,
     .record = json_record,
     .rows_begin = json_rows_begin,
     .row = json_row,

@@ -9,52 +9,68 @@
 #include <stdlib.h>
 #include <string.h>
 
-static outcome_t password_check(password_t *password)
+#include "common/utf8.h"
+
+static bool password_check(password_t *password, problem_t *problem)
 {
     if (strlen(password->text) <= LIMIT_PASSWORD)
-        return OUTCOME_OK;
-    fprintf(stderr, "kvzmq-cli: a password has at most %d bytes\n", LIMIT_PASSWORD);
+        return true;
     password_wipe(password);
-    return OUTCOME_USAGE;
+    return problem_set(problem, "a password has at most %d bytes", LIMIT_PASSWORD);
 }
 
-outcome_t password_ask(password_t *password, const char *prompt)
+password_answer_t password_ask(password_t *password, const char *prompt, problem_t *problem)
 {
     if (readpassphrase(prompt, password->text, sizeof password->text, RPP_ECHO_OFF | RPP_REQUIRE_TTY) != NULL)
-        return password_check(password);
+        return password_check(password, problem) ? PASSWORD_GIVEN : PASSWORD_REFUSED;
     if (errno == EINTR)
-        return OUTCOME_INTERRUPTED;
-    fputs("kvzmq-cli: no terminal to ask for the password; use --password-file FILE or KVZMQ_PASSWORD\n",
-          stderr);
-    return OUTCOME_USAGE;
+        return PASSWORD_INTERRUPTED;
+    problem_set(problem, "no terminal to ask for the password; use --password-file FILE or KVZMQ_PASSWORD");
+    return PASSWORD_REFUSED;
 }
 
-outcome_t password_read_file(password_t *password, const char *path)
+/* Reads up to a newline, or as much as there is room for, into PASSWORD. */
+static bool line_read(FILE *file, password_t *password, problem_t *problem)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        fprintf(stderr, "kvzmq-cli: cannot read %s: %s\n", path, strerror(errno));
-        return OUTCOME_USAGE;
-    }
-    setvbuf(file, NULL, _IONBF, 0);
-    bool read = fgets(password->text, sizeof password->text, file) != NULL;
-    fclose(file);
-    if (!read) {
-        fprintf(stderr, "kvzmq-cli: %s is empty; its first line is to be the password or secret\n", path);
-        return OUTCOME_USAGE;
-    }
-    password->text[strcspn(password->text, "\r\n")] = '\0';
-    return password_check(password);
+    size_t size = 0;
+    int byte = 0;
+    while (size + 1 < sizeof password->text && (byte = getc(file)) != EOF && byte != '\n')
+        password->text[size++] = (char)byte;
+    password->text[size] = '\0';
+    if (byte == EOF && ferror(file) != 0)
+        return problem_set(problem, "%s", strerror(errno));
+    if (size > 0 && password->text[size - 1] == '\r')
+        password->text[--size] = '\0';
+    if (strlen(password->text) != size)
+        return problem_set(problem, "its first line has a zero byte");
+    return size > 0 || problem_set(problem, "its first line is empty, and should be the password or secret");
 }
 
-outcome_t password_take_variable(password_t *password, const char *name)
+bool password_read_file(password_t *password, const char *path, problem_t *problem)
+{
+    char quoted[PROBLEM_WORD_MAX];
+    problem_t why = {""};
+    utf8_quote(bytes_from_text(path), quoted, sizeof quoted);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return problem_set(problem, "cannot read %s: %s", quoted, strerror(errno));
+    setvbuf(file, NULL, _IONBF, 0);
+    bool read = line_read(file, password, &why);
+    fclose(file);
+    if (read)
+        return password_check(password, problem);
+    password_wipe(password);
+    return problem_set(problem, "no password or secret in %s: %s", quoted, why.text);
+}
+
+bool password_take_variable(password_t *password, const char *name, problem_t *problem)
 {
     char *value = getenv(name);
     snprintf(password->text, sizeof password->text, "%s", value == NULL ? "" : value);
     if (value != NULL)
         explicit_bzero(value, strlen(value)); /* the system goes on showing the process's first environment */
     unsetenv(name);
-    return password_check(password);
+    return password_check(password, problem);
 }
 
 void password_wipe(password_t *password)

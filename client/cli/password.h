@@ -4,7 +4,7 @@
 #ifndef KV_CLIENT_CLI_PASSWORD_H
 #define KV_CLIENT_CLI_PASSWORD_H
 
-#include "client/cli/outcome.h"
+#include "client/cli/problem.h"
 #include "common/limits.h"
 #include "common/status.h"
 
@@ -13,15 +13,16 @@ typedef struct password {
     char text[LIMIT_PASSWORD + 2]; /* room for one byte more than is allowed, so that too long is noticed */
 } password_t;
 
-/* Asks for it at the terminal (/dev/tty), without echo. On failure says why on standard error. */
-KV_MUST_USE outcome_t password_ask(password_t *password, const char *prompt);
+typedef enum password_answer { PASSWORD_GIVEN, PASSWORD_INTERRUPTED, PASSWORD_REFUSED } password_answer_t;
 
-/* Reads the first line of the file PATH, without its newline. On failure says why on standard error. */
-KV_MUST_USE outcome_t password_read_file(password_t *password, const char *path);
+/* Asks for it at the terminal (/dev/tty), without echo. PASSWORD_REFUSED: *PROBLEM says why. */
+KV_MUST_USE password_answer_t password_ask(password_t *password, const char *prompt, problem_t *problem);
 
-/* Takes the environment variable NAME out of the environment; empty where it is not set. On failure says why
- * on standard error. */
-KV_MUST_USE outcome_t password_take_variable(password_t *password, const char *name);
+/* Reads the first line of the file PATH, without its newline. */
+KV_MUST_USE bool password_read_file(password_t *password, const char *path, problem_t *problem);
+
+/* Takes the environment variable NAME out of the environment; empty where it is not set. */
+KV_MUST_USE bool password_take_variable(password_t *password, const char *name, problem_t *problem);
 
 void password_wipe(password_t *password);
 

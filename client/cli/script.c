@@ -6,23 +6,38 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/line.h"
+#include "client/cli/run.h"
 
 enum {
     READER_SIZE = 65536 /* bytes read at once */
 };
 
+/* Whether nothing but a comment stands in the line. */
+static bool is_comment(bytes_t text)
+{
+    size_t at = 0;
+    if (text.data == NULL)
+        return false;
+    while (at < text.size && (text.data[at] == ' ' || text.data[at] == '\t'))
+        at++;
+    return at < text.size && text.data[at] == '#';
+}
+
 outcome_t script_line(cli_t *cli, bytes_t text)
 {
+    if (is_comment(text))
+        return OUTCOME_OK;
     line_t line;
     line_status_t status = line_split(text, &line);
-    if (status != LINE_OK)
-        return cli_finish(cli, cli_illegal(cli, "the line", line_status_text(status)));
-    outcome_t outcome = line.count == 0 ? OUTCOME_OK : command_run(cli, line.words, line.count);
+    if (status != LINE_OK) {
+        char problem[LINE_PROBLEM_SIZE];
+        return cli_finish(cli, cli_illegal(cli, line_problem(status, &line, problem), true));
+    }
+    outcome_t outcome = run_line(cli, line.words, line.count);
     line_release(&line);
-    return cli_finish(cli, outcome);
+    return outcome;
 }
 
 /* What was read of a file, and where in it the next line begins. */
@@ -72,9 +87,7 @@ static bool ends_run(outcome_t outcome)
 static outcome_t script_take_line(cli_t *cli, const buffer_t *line)
 {
     if (line->failed)
-        return cli_refuse(cli, "the line", line_status_text(LINE_TOO_LONG));
-    if (line->size > 0 && line->data[0] == '#')
-        return OUTCOME_OK;
+        return cli_finish(cli, cli_refuse(cli, "the line", "it is too long"));
     return script_line(cli, buffer_bytes(line));
 }
 
@@ -99,8 +112,9 @@ outcome_t script_run(cli_t *cli, int file)
     if (interrupt_pending() || outcome == OUTCOME_INTERRUPTED)
         return OUTCOME_INTERRUPTED;
     if (reader.error != 0) {
-        fprintf(stderr, "kvzmq-cli: cannot read the commands: %s\n", strerror(reader.error));
-        first = OUTCOME_FAILED;
+        char problem[PROBLEM_TEXT_MAX];
+        snprintf(problem, sizeof problem, "cannot read the commands: %s", strerror(reader.error));
+        first = cli_finish(cli, cli_break(cli, problem));
     }
     return first;
 }

@@ -183,7 +183,7 @@ static void choices_add_options(choices_t *choices, const command_t *command)
 {
     for (int i = 0; i < OPT_COUNT; i++) {
         if ((command->options & OPT_BIT(i)) != 0)
-            choices_add(choices, command_option_name((command_option_t)i));
+            choices_add(choices, option_name((option_id_t)i));
     }
 }
 

@@ -18,8 +18,9 @@ enum {
 };
 
 struct watching {
-    cli_t *cli;           /* borrowed */
-    kvzmq_watch_t *watch; /* owned; NULL: one's own store is watched */
+    cli_t *cli;                 /* borrowed */
+    const output_ops_t *format; /* of its lines: the command's that began it */
+    kvzmq_watch_t *watch;       /* owned; NULL: one's own store is watched */
     event_teller_t teller;
     buffer_t prefix;           /* of keys, where the library does not look at it */
     bool ready;                /* the state was told: changes count */
@@ -44,7 +45,7 @@ static bool lines_open(watching_t *watching)
     watching->lines = open_memstream(&watching->text, &watching->size);
     if (watching->lines == NULL)
         return false;
-    output_init(&watching->output, watching->cli->output.ops, watching->lines);
+    output_init(&watching->output, watching->format, watching->lines);
     return true;
 }
 
@@ -226,6 +227,7 @@ outcome_t watching_begin(cli_t *cli, const watching_options_t *options, watching
     if (made == NULL)
         return cli_fail(cli, KVZMQ_NO_MEMORY);
     made->cli = cli;
+    made->format = cli->output.ops;
     buffer_init(&made->prefix, LINE_BYTES_MAX);
     made->limited = options->limited;
     made->left = options->count;

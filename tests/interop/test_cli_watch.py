@@ -563,7 +563,7 @@ def test_verify__all_stores__are_equal(tool, broker, client):
 
 def test_verify__client_that_is_none__says_so(tool):
     done = tool.run(*MANAGER, "verify", "nosuch", **ACCOUNT)
-    assert done.returncode == 6 and done.stderr.startswith(b"NOT_FOUND: ")
+    assert done.returncode == 7 and done.stderr.startswith(b"NOT_FOUND: ")
 
 
 class Liar:

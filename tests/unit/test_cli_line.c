@@ -65,7 +65,7 @@ static void split__double_quotes__keep_spaces_and_know_escapes(void **state)
 {
     (void)state;
     CHECK_WORDS("\"a b\"", W("a b"));
-    CHECK_WORDS("\"\\n\\r\\t\\b\\a\\\\\\\"\\q\"", W("\n\r\t\b\a\\\"q"));
+    CHECK_WORDS("\"\\n\\r\\t\\b\\f\\a\\\\\\/\\\"\\'\"", W("\n\r\t\b\f\a\\/\"'"));
     CHECK_WORDS("\"'\"", W("'"));
 }
 
@@ -85,11 +85,60 @@ static void split__hex_escapes__make_any_byte(void **state)
     check_words(bytes_of(text, at), &expected, 1);
 }
 
-static void split__incomplete_hex_escape__stands_for_its_characters(void **state)
+/* Checks that TEXT is refused with STATUS, for an escape that begins at byte AT. */
+static void check_escape_refused(const char *text, line_status_t status, size_t at)
+{
+    line_t line;
+    char problem[LINE_PROBLEM_SIZE];
+    char place[32];
+    assert_int_equal(line_split(bytes_from_text(text), &line), status);
+    assert_int_equal(line.count, 0);
+    assert_int_equal(line.fault_at, at);
+    (void)snprintf(place, sizeof place, "byte %zu: ", at + 1);
+    assert_memory_equal(line_problem(status, &line, problem), place, strlen(place));
+}
+
+static void split__unicode_escapes__are_characters(void **state)
 {
     (void)state;
-    CHECK_WORDS("\"\\xZZ\"", W("xZZ"));
-    CHECK_WORDS("\"\\x4\"", W("x4"));
+    CHECK_WORDS("\"\\u001b]0\"", W("\x1b]0"));
+    CHECK_WORDS("\"\\u0000\\u007f\\u0080\\u07ff\\u0800\\uffff\"",
+                W("\0\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"));
+    CHECK_WORDS("\"\\u00E9\\u00e9x\"", W("\xc3\xa9\xc3\xa9x"));
+    CHECK_WORDS("\"\\ud83d\\ude00\\uD800\\uDC00\\uDBFF\\uDFFF\"",
+                W("\xf0\x9f\x98\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"));
+}
+
+static void split__half_a_surrogate_pair__is_refused(void **state)
+{
+    (void)state;
+    check_escape_refused("\"\\ud83d\"", LINE_SURROGATE, 1);
+    check_escape_refused("\"\\ude00\\ud83d\"", LINE_SURROGATE, 1);
+    check_escape_refused("\"a\\ud83d\\u0041\"", LINE_SURROGATE, 2);
+    check_escape_refused("\"a\\ud83d\\n\"", LINE_SURROGATE, 2);
+    check_escape_refused("\"a\\ud83d", LINE_SURROGATE, 2);
+    check_escape_refused("\"\\ud83d\\ude0\"", LINE_DIGITS, 1);
+}
+
+static void split__escape_that_lacks_digits__is_refused(void **state)
+{
+    (void)state;
+    check_escape_refused("put k \"\\xZZ\"", LINE_DIGITS, 7);
+    check_escape_refused("\"\\x4\"", LINE_DIGITS, 1);
+    check_escape_refused("\"\\x", LINE_DIGITS, 1);
+    check_escape_refused("\"\\u12g4\"", LINE_DIGITS, 1);
+    check_escape_refused("\"\\u123\"", LINE_DIGITS, 1);
+    check_escape_refused("\"\\u", LINE_DIGITS, 1);
+}
+
+static void split__every_other_escape__is_refused(void **state)
+{
+    (void)state;
+    for (unsigned c = 1; c < 256; c++) {
+        const char text[] = {'"', 'a', '\\', (char)c, '"', '\0'};
+        if (strchr("nrtbfa\\/\"'xu", (int)c) == NULL)
+            check_escape_refused(text, LINE_ESCAPE, 2);
+    }
 }
 
 static void split__single_quotes__know_only_the_quote_as_escape(void **state)
@@ -198,7 +247,10 @@ int main(void)
         cmocka_unit_test(split__empty_quotes__are_an_empty_word),
         cmocka_unit_test(split__double_quotes__keep_spaces_and_know_escapes),
         cmocka_unit_test(split__hex_escapes__make_any_byte),
-        cmocka_unit_test(split__incomplete_hex_escape__stands_for_its_characters),
+        cmocka_unit_test(split__unicode_escapes__are_characters),
+        cmocka_unit_test(split__half_a_surrogate_pair__is_refused),
+        cmocka_unit_test(split__escape_that_lacks_digits__is_refused),
+        cmocka_unit_test(split__every_other_escape__is_refused),
         cmocka_unit_test(split__single_quotes__know_only_the_quote_as_escape),
         cmocka_unit_test(split__quote_inside_a_word__continues_it),
         cmocka_unit_test(split__backslash_outside_quotes__is_itself),

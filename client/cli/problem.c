@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a problem is written: the first one stays. */
+#include "client/cli/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool problem_set(problem_t *problem, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (problem->text[0] == '\0')
+        (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    return false;
+}

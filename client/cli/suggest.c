@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns what other tools' commands are called here, and how far a typing error goes. */
+#include "client/cli/suggest.h"
+
+#include <ctype.h>
+
+#include "common/edit_distance.h"
+
+enum {
+    SHORT_WORD = 4,  /* letters: up to here two edits make any word of another */
+    SHORT_EDITS = 1, /* allowed in a short word, and in a longer one */
+    LONG_EDITS = 2
+};
+
+static const struct {
+    const char *word;
+    const char *command;
+} synonyms[] = {
+    {"set", "put"},    {"write", "put"},       {"delete", "del"},  {"rm", "del"},
+    {"remove", "del"}, {"unset", "del"},       {"read", "get"},    {"ls", "list"},
+    {"keys", "list"},  {"scan", "list"},       {"login", "auth"},  {"users", "clients"},
+    {"info", "stats"}, {"whoami", "hello"},    {"sub", "watch"},   {"monitor", "watch"},
+    {"ttl", "entry"},  {"subscribe", "watch"}, {"kick", "forget"}, {"?", "help"},
+};
+
+const command_t *suggest_command(bytes_t word)
+{
+    char letters[EDIT_TEXT_MAX];
+    if (word.size > sizeof letters)
+        return NULL;
+    for (size_t i = 0; i < word.size; i++)
+        letters[i] = (char)tolower(word.data[i]);
+    bytes_t lower = bytes_of(letters, word.size);
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
+        if (bytes_equal(lower, bytes_from_text(synonyms[i].word)))
+            return command_find(bytes_from_text(synonyms[i].command));
+    }
+    const command_t *closest = NULL;
+    unsigned least = (word.size <= SHORT_WORD ? SHORT_EDITS : LONG_EDITS) + 1;
+    for (const command_t *command = commands; command->name != NULL; command++) {
+        unsigned edits = edit_distance(lower, bytes_from_text(command->name));
+        if (edits < least) {
+            least = edits;
+            closest = command;
+        }
+    }
+    return closest;
+}
