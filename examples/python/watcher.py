@@ -10,16 +10,19 @@ import zmq
 class Watcher:
     def __init__(self, endpoint, user, password):
         self.endpoint, self.account = endpoint, (user, password)
-        self.epoch, self.seq = None, None  # how far changes were seen; None: the stores are to be read
+        self.epoch, self.seq, self.msgid = None, None, 0  # how far changes were seen; None: the stores are to be read
 
     def call(self, method, *params):
-        self.requests.send(msgpack.packb([0, 1, method, params]))
+        self.msgid += 1
+        self.requests.send(msgpack.packb([0, self.msgid, method, params]))
         while self.requests.poll(3000):
-            kind, *answer = msgpack.unpackb(self.requests.recv())
-            if kind == 1 and answer[1] and answer[1][0] != "NOT_FOUND":
-                raise {"UNAUTHENTICATED": SystemExit, "OUT_OF_RANGE": LookupError}.get(answer[1][0], ConnectionError)(answer[1][1])
-            if kind == 1:  # else it is a notification
-                return answer[2] or {"entries": [], "more": False}  # of a client that has just left
+            kind, msgid, *answer = msgpack.unpackb(self.requests.recv())
+            if kind != 1 or msgid != self.msgid:
+                continue  # a notification, or an answer that came too late
+            error, result = answer
+            if error and error[0] != "NOT_FOUND":
+                raise {"UNAUTHENTICATED": SystemExit, "OUT_OF_RANGE": LookupError}.get(error[0], ConnectionError)(error[1])
+            return result or {"entries": [], "more": False}  # of a client that has just left
         raise ConnectionError("no answer")
 
     def items(self, name, *request):

@@ -1,82 +1,112 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Every command block of README.md, run as it stands there but for where the build and the broker are."""
+"""README.md, typed from its first to its last command in a fresh home and a fresh checkout, at two terminals."""
 
-import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
-from kvtest import REPOSITORY, TIMEOUT, binary_of
+import pytest
+
+from kvtest import REPOSITORY, TIMEOUT, Broker, binary_of, wait_until
+from network import Network
+from terminal import Terminal
+from walkthrough import ENVIRONMENT, Person, blocks_of, same_shape, type_commands, type_session
 
 README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
+BUILD = os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1]
+SANITIZE = os.environ.get("KV_SANITIZE", "")
 
-# Up to the broker's start; then its clients; what stands there is not changed.
-START = "kvbroker --config kvbroker.conf &\n"
-AWAIT = "for i in $(seq 100); do kvzmq-cli ping >/dev/null 2>&1 && break; kill -0 $!; done\n"
-
-
-def blocks(language):
-    return [text for kind, text in BLOCKS if kind == language]
-
-
-def script(folder):
-    """The shell blocks behind the two commands, as one script on a broker of its own."""
-    build = pathlib.Path(binary_of("kvbroker")).parents[1]
-    text = "".join(blocks("sh")[2:])
-    text = re.sub(r"(\$PWD/)?build/release", lambda _: str(build), text)
-    endpoints = f'listen\\n    requests = "ipc://{folder}/requests"\\n    events = "ipc://{folder}/events"\\n'
-    assert START in text
-    return text.replace(START, f"printf '{endpoints}' >>kvbroker.conf\n{START}{AWAIT}")
-
-
-def python_block(folder):
-    (program,) = blocks("python")
-    assert len([line for line in program.splitlines() if line.strip()]) == 15
-    return program.replace("tcp://127.0.0.1:5000", f"ipc://{folder}/requests")
-
-
-def same_shape(text):
-    """TEXT without what differs from run to run: times, numbers, and the epoch."""
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  \d+", "TIME  SEQ", re.sub(r"epoch \S+", "EPOCH", text))
-    return re.sub(r"by \d{5} ", "by NUMBER ", text)
+# Stands for cmake: nothing is built anew, but only what was asked for is then there. Installs what is under test. The tool
+# gets a time limit that a busy machine does not reach.
+CMAKE = f"""#!{sys.executable}
+import os, pathlib, sys
+here, there = pathlib.Path("build/release"), pathlib.Path({str(BUILD)!r})
+programs = {{"kvbroker": "bin", "kvzmq-cli": "bin", "device": "examples"}}
+arguments = sys.argv[1:]
+if arguments == ["--preset", "release"]:
+    here.mkdir(parents=True, exist_ok=True)
+elif arguments[:3] == ["--build", "--preset", "release"] and here.exists():
+    targets = arguments[4:] if arguments[3:4] == ["--target"] else programs
+    for target in targets:
+        program = here / programs[target] / target
+        program.parent.mkdir(exist_ok=True)
+        limit = "--timeout 60" if target == "kvzmq-cli" else ""
+        program.write_text(f'#!/bin/sh\\nexec {{there / programs[target] / target}} {{limit}} "$@"\\n')
+        program.chmod(0o755)
+elif arguments[:2] == ["--install", str(here)] and here.exists():
+    os.execv("/usr/bin/cmake", ["/usr/bin/cmake", "--install", str(there), *arguments[2:]])
+else:
+    sys.exit(f"cmake {{arguments}}: not expected")
+"""
 
 
-def test_first_commands__are_quickstart_and_run():
-    """Both have tests of their own; CI runs the second."""
-    first, second = blocks("sh")[:2]
-    assert [block.split()[0] for block in (first, second)] == ["examples/quickstart", "tests/run"]
+@pytest.fixture
+def checkout(tmp_path):
+    """What one has after cloning the repository: nothing is built."""
+    return pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
+        "build", ".git", ".cache", "__pycache__", "corpus")))
+
+
+@pytest.fixture
+def people(tmp_path, checkout):
+    """Two people at terminals with a shell, in the checkout, in one network."""
+    home, tools = tmp_path / "home", tmp_path / "tools"
+    home.mkdir()
+    tools.mkdir()
+    (tools / "cmake").write_text(CMAKE)
+    (tools / "cmake").chmod(0o755)
+    environment = {**ENVIRONMENT, "HOME": str(home), "PATH": f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin",
+                   "PYTHONDONTWRITEBYTECODE": "1"}
+    if SANITIZE:
+        environment["CFLAGS"] = f"-fsanitize={SANITIZE}"
+    with Network() as network:
+        shell = [*network.inside, "env", f"--chdir={checkout}", "bash", "--norc", "--noprofile", "-i"]
+        with Terminal(shell, environment) as one, Terminal(shell, environment) as two:
+            yield Person(one), Person(two)
+
+
+def settle_in(home):
+    """What a person waits for, as it takes no time: the broker's log says that what was typed has happened."""
+    log = home / "kvbroker.log"
+
+    def settle(line):
+        if line.endswith(" &"):
+            wait_until(lambda: log.exists() and log.read_text().endswith(" ready\n"), what="the broker is ready")
+
+    return settle
+
+
+def type_all(blocks, people, checkout, settle):
+    """Types the blocks of the document. A terminal that is named in the text before a block is that of those behind it too."""
+    terminal, shown = 0, None
+    for block in blocks:
+        if named := re.search(r"\b(first|second) terminal\b", block.before):
+            terminal = ["first", "second"].index(named[1])
+        if block.text == "tests/run\n":
+            continue  # this is it
+        if block.kind == "sh":
+            shown = type_commands(people[terminal], block.text, settle)
+        elif block.kind == "console":
+            assert same_shape(shown) == same_shape(block.text)
+        elif block.kind == "text":
+            type_session(people, block.text)
+        else:
+            (checkout / re.search(r"[Ss]ave this as `([\w.]+)`", block.before)[1]).write_text(block.text)
+
+
+def test_every_command__typed_in_order__does_what_the_text_says(people, checkout, tmp_path):
+    blocks = blocks_of(README)
+    assert len(blocks) > 25
+    type_all(blocks, people, checkout, settle_in(tmp_path / "home"))
+    left = subprocess.run(["pgrep", "-f", f"^{checkout}"], capture_output=True, text=True, check=False).stdout
+    assert left == "", "a process is left"
+
+
+def test_test_command__is_what_ci_runs():
     assert "tests/run" in (REPOSITORY / ".ci" / "run").read_text()
-
-
-def test_shell_and_python_blocks__do_what_they_say(tmp_path):
-    program = tmp_path / "client.py"
-    program.write_text(python_block(tmp_path))
-    everything = script(tmp_path) + f"{sys.executable} {program}\nkill $!\nwait $!\n"
-    environment = dict(os.environ, KVZMQ_SERVER=f"ipc://{tmp_path}/requests")
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", everything], cwd=tmp_path, env=environment, capture_output=True,
-                          text=True, timeout=4 * TIMEOUT)
-    assert done.returncode == 0, everything + done.stdout + done.stderr
-    out = done.stdout
-    (shown,) = blocks("console")
-    assert same_shape(shown) in same_shape(out), (shown, out)
-    shown = ["Successfully set city as Kolkata\nKolkata\n", "Successfully set city as Mumbai\n", "lamp", "\nMumbai\n", "\n1000\n",
-             '"Mumbai"\n', "  ready  ", "  connect  by ", "entry  blob", '"client": "lamp"', "  ready  ",
-             "equal", "250\n", "[['interval_ms', '250',"]
-    for text in shown:
-        assert text in out, (text, out)
-        out = out[out.index(text) + len(text) - 1:]
-
-
-def test_interactive_session__is_the_one_that_is_tested_on_terminals():
-    (session,) = blocks("text")
-    tested = (REPOSITORY / "tests" / "interop" / "test_required_session.py").read_text()
-    typed = re.findall(r"> (\S.*?)(?:  |$)", session, re.M)
-    assert len(typed) == 8
-    for command in typed:
-        assert json.dumps(command) in tested, command
 
 
 def test_configuration_table__names_keys_that_exist():
@@ -86,3 +116,48 @@ def test_configuration_table__names_keys_that_exist():
     for key in keys:
         section, name = key.split("/")
         assert re.search(rf"^#{section}\n(#.*\n)*#    {name} = ", help_text, re.M), key
+
+
+# ---- The Python program, in what happens to programs
+
+
+def python_program(endpoint, then=""):
+    """The README's program at another broker, and code behind it."""
+    (program,) = [block.text for block in blocks_of(README) if block.kind == "python"]
+    assert program.count("tcp://127.0.0.1:5000") == 1
+    return [sys.executable, "-c", program.replace("tcp://127.0.0.1:5000", endpoint) + then]
+
+
+def test_python_program__after_its_session_has_timed_out__gets_the_right_answers():
+    then = """
+assert socket.poll(60000), "no bye came"
+call("put", "a", "1")
+assert [call("get", "a"), call("get", "interval_ms"), call("ping")] == ["1", "250", "pong"]
+"""
+    with Broker(options={"session/timeout": 1}) as broker:
+        done = subprocess.run(python_program(broker.request_endpoint, then), capture_output=True, text=True, check=False,
+                              timeout=4 * TIMEOUT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_program__twice_at_once__both_are_answered():
+    with Broker() as broker:
+        with subprocess.Popen(python_program(broker.request_endpoint, "input()\n"), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as first:
+            assert first.stdout.readline() == "250\n"
+            second = subprocess.run(python_program(broker.request_endpoint), capture_output=True, text=True, check=False,
+                                    timeout=2 * TIMEOUT)
+            first.communicate("\n", timeout=TIMEOUT)
+    assert second.returncode == 0 and second.stdout == "250\ninterval_ms = 250\n", second.stderr
+
+
+def test_python_program__a_broker_that_does_not_answer__says_so_and_ends(tmp_path):
+    program = [word.replace("poll(5000)", "poll(50)") for word in python_program(f"ipc://{tmp_path}/nobody")]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=TIMEOUT)
+    assert done.returncode == 1 and "TimeoutError: no answer to put" in done.stderr
+
+
+def test_examples__that_choose_an_identity__draw_its_instance():
+    texts = [README, *(path.read_text() for path in (REPOSITORY / "examples").rglob("*") if path.is_file())]
+    chosen = [line for text in texts for line in text.splitlines() if re.search(r"\brouting_id\s*=|\bROUTING_ID\b", line)]
+    assert chosen and all("urandom" in line for line in chosen), chosen
