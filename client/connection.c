@@ -24,12 +24,7 @@ kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
     }
     buffer_init(&conn->request, LINK_MESSAGE_MAX);
     buffer_init(&conn->session_request, CONNECTION_SESSION_REQUEST_MAX);
-    conn->context = conn->options.given.zmq_context;
-    if (conn->context == NULL) {
-        conn->context = zmq_ctx_new();
-        conn->owns_context = true;
-    }
-    if (conn->context == NULL)
+    if (!context_init(&conn->context, conn->options.given.zmq_context))
         kvzmq_destroy(&conn);
     return conn;
 }
@@ -40,10 +35,11 @@ void kvzmq_destroy(kvzmq_t **conn)
     *conn = NULL;
     if (gone == NULL)
         return;
+    if (context_foreign(&gone->context))
+        link_abandon(&gone->link);
     link_destroy(&gone->link);
     queue_release(&gone->queue);
-    if (gone->owns_context && gone->context != NULL)
-        (void)zmq_ctx_term(gone->context);
+    context_release(&gone->context);
     buffer_release(&gone->request);
     buffer_release(&gone->session_request);
     options_release(&gone->options);
@@ -77,6 +73,11 @@ const char *kvzmq_endpoint(const kvzmq_t *conn)
     return conn->options.given.endpoint;
 }
 
+void *connection_context(const kvzmq_t *conn)
+{
+    return conn->context.zmq;
+}
+
 size_t kvzmq_in_flight(const kvzmq_t *conn)
 {
     return conn->queue.requests;
@@ -84,7 +85,14 @@ size_t kvzmq_in_flight(const kvzmq_t *conn)
 
 int kvzmq_fd(const kvzmq_t *conn)
 {
-    return conn->link == NULL ? -1 : link_fd(conn->link);
+    return conn->link == NULL || context_foreign(&conn->context) ? -1 : link_fd(conn->link);
+}
+
+/* In the child of a fork: the session is the parent's, which goes on with it. Here there will be another. */
+static void forget_parent(kvzmq_t *conn)
+{
+    link_abandon(&conn->link);
+    connection_drop(conn, KVZMQ_UNREACHABLE);
 }
 
 kvzmq_status_t connection_begin(kvzmq_t *conn, int limit_ms, int64_t *deadline)
@@ -94,6 +102,8 @@ kvzmq_status_t connection_begin(kvzmq_t *conn, int limit_ms, int64_t *deadline)
     conn->limit_ms = limit_ms;
     if (deadline != NULL)
         *deadline = clock_monotonic_ms() + limit_ms;
+    if (context_foreign(&conn->context))
+        forget_parent(conn);
     if (conn->options.problem != NULL)
         return connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "%s", conn->options.problem);
     return KVZMQ_OK;

@@ -4,6 +4,7 @@
 #ifndef KV_CLIENT_CONNECTION_H
 #define KV_CLIENT_CONNECTION_H
 
+#include "client/context.h"
 #include "client/options.h"
 #include "client/queue.h"
 #include "common/rpc.h"
@@ -26,8 +27,7 @@ typedef struct changes {
 
 struct kvzmq {
     options_t options;
-    void *context; /* libzmq's */
-    bool owns_context;
+    context_t context;       /* libzmq's */
     link_t *link;            /* NULL = not connected */
     bool live;               /* the broker knows our session: hello was answered, no bye since */
     bool ended;              /* the broker said bye for good: the link is of no use any more */
@@ -59,6 +59,9 @@ static inline void answer_release(answer_t *answer)
 {
     payload_release(&answer->payload);
 }
+
+/* libzmq's context of a connection that was live once, for sockets that are closed before it is destroyed. */
+void *connection_context(const kvzmq_t *conn);
 
 /* Begins a public call: forgets the last error and starts the time limit, which *DEADLINE is the end of (may
  * be NULL). KVZMQ_INVALID_ARGUMENT where the options are not valid. */

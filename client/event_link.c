@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/system.h"
 #include "common/limits.h"
 
 struct event_link {
@@ -66,8 +67,10 @@ kvzmq_status_t event_link_new(void *context, const event_link_options_t *options
         return KVZMQ_PROTOCOL;
     (void)snprintf(endpoint, sizeof endpoint, "%.*s", (int)options->endpoint.size, options->endpoint.data);
     event_link_t *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (made == NULL || !system_descriptors_free(EVENT_LINK_DESCRIPTORS)) {
+        free(made);
         return KVZMQ_NO_MEMORY;
+    }
     made->socket = zmq_socket(context, ZMQ_SUB);
     bool ready =
         made->socket != NULL && link_address_family(made->socket, endpoint) && prepare(made->socket, options);

@@ -7,7 +7,10 @@
 #include "client/include/kvzmq.h"
 #include "client/link.h"
 
-enum { EVENT_LINK_ENDPOINT_MAX = 287 }; /* bytes of an endpoint */
+enum {
+    EVENT_LINK_ENDPOINT_MAX = 287, /* bytes of an endpoint */
+    EVENT_LINK_DESCRIPTORS = 2     /* that it opens: the socket and the connection */
+};
 
 typedef struct event_link event_link_t;
 

@@ -7,11 +7,20 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/system.h"
+
+enum { MONITOR_FRAME = 6 }; /* bytes of an event's first frame */
 
 struct link {
     void *socket;       /* the DEALER */
     void *monitor;      /* PAIR, reads the DEALER's events */
     link_state_t state; /* as far as the monitor was read */
+    bool begun;         /* there was an event */
+    int fd;             /* the connection's descriptor, libzmq's; -1 = none */
+    struct stat file;   /* what is behind it */
 };
 
 /* What an event of the monitor makes of a link that is connecting and of one that is up. An event that is not
@@ -56,24 +65,27 @@ static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
 }
 
 /* Each socket's monitor needs an address of its own in the context: the socket's place in memory is one, as
- * nothing else has it while the socket lives. */
+ * nothing else has it while the socket lives. The reader is made first: a monitor that has none can never be
+ * stopped, as its last event waits to be read. */
 static bool monitor_open(void *context, link_t *link)
 {
     char address[64];
     (void)snprintf(address, sizeof address, "inproc://kvzmq-monitor-%p", link->socket);
-    if (zmq_socket_monitor(link->socket, address, ZMQ_EVENT_ALL) != 0)
-        return false;
     link->monitor = zmq_socket(context, ZMQ_PAIR);
     return link->monitor != NULL && set_int(link->monitor, ZMQ_LINGER, 0) &&
+           zmq_socket_monitor(link->socket, address, ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED) == 0 &&
            zmq_connect(link->monitor, address) == 0;
 }
 
-status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers, link_t **link)
+/* With signals blocked: a signal would make any of libzmq's calls here fail with EINTR, half done. */
+static status_t open_link(void *context, const char *endpoint, bytes_t identity, unsigned answers,
+                          link_t **link)
 {
     status_t status = STATUS_RESOURCE_EXHAUSTED;
     link_t *made = calloc(1, sizeof *made);
     if (made == NULL)
         goto cleanup;
+    made->fd = -1;
     made->socket = zmq_socket(context, ZMQ_DEALER);
     if (made->socket == NULL || !socket_prepare(made->socket, identity, answers) ||
         !link_address_family(made->socket, endpoint) || !monitor_open(context, made))
@@ -91,19 +103,54 @@ cleanup:
     return status;
 }
 
+status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers, link_t **link)
+{
+    sigset_t before;
+    system_signals_block(&before);
+    status_t status = open_link(context, endpoint, identity, answers, link);
+    system_signals_restore(&before);
+    return status;
+}
+
 void link_destroy(link_t **link)
 {
     link_t *gone = *link;
+    sigset_t before;
     *link = NULL;
     if (gone == NULL)
         return;
+    system_signals_block(&before);
     if (gone->socket != NULL) {
         (void)zmq_socket_monitor(gone->socket, NULL, 0);
         (void)zmq_close(gone->socket);
     }
     if (gone->monitor != NULL)
         (void)zmq_close(gone->monitor);
+    system_signals_restore(&before);
     free(gone);
+}
+
+/* Notes which descriptor the connection has: an event that says it was opened carries it. */
+static void note_descriptor(link_t *link, uint16_t event, uint32_t number)
+{
+    if (event == ZMQ_EVENT_CONNECTED && fstat((int)number, &link->file) == 0)
+        link->fd = (int)number;
+    else if (event == ZMQ_EVENT_DISCONNECTED || event == ZMQ_EVENT_CLOSED)
+        link->fd = -1;
+}
+
+void link_abandon(link_t **link)
+{
+    link_t *gone = *link;
+    struct stat file;
+    *link = NULL;
+    if (gone == NULL)
+        return;
+    /* The number may be another file's by now: libzmq tells later than it closes. */
+    if (gone->fd >= 0 && fstat(gone->fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
+        file.st_dev == gone->file.st_dev && file.st_ino == gone->file.st_ino)
+        (void)close(gone->fd);
+    system_abandon(gone);
 }
 
 static void apply(link_t *link, uint16_t event)
@@ -117,18 +164,36 @@ static void apply(link_t *link, uint16_t event)
         }
 }
 
+static int monitor_read(link_t *link, uint8_t frame[MONITOR_FRAME])
+{
+    int size;
+    do
+        size = zmq_recv(link->monitor, frame, MONITOR_FRAME, ZMQ_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    return size;
+}
+
 /* A monitor's message: a frame with the event's number (16 bits) and value (32 bits), and one with the
  * address (zmq_socket_monitor(3)). */
 link_state_t link_state(link_t *link)
 {
-    uint8_t frame[6];
-    while (zmq_recv(link->monitor, frame, sizeof frame, ZMQ_DONTWAIT) == (int)sizeof frame) {
+    uint8_t frame[MONITOR_FRAME];
+    while (monitor_read(link, frame) == (int)sizeof frame) {
         uint16_t event;
+        uint32_t number;
         memcpy(&event, frame, sizeof event);
+        memcpy(&number, frame + sizeof event, sizeof number);
+        link->begun = true;
+        note_descriptor(link, event, number);
         apply(link, event);
-        (void)zmq_recv(link->monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+        (void)monitor_read(link, frame);
     }
     return link->state;
+}
+
+bool link_stillborn(const link_t *link)
+{
+    return !link->begun;
 }
 
 static long poll_ms(int64_t timeout_ms)

@@ -17,7 +17,8 @@ enum {
        full. */
     LINK_KEEPALIVE_S = 10,     /* a TCP keepalive probe to a silent peer, and between probes */
     LINK_KEEPALIVE_PROBES = 3, /* without an answer to so many, the connection is given up */
-    LINK_PUSHES = 64           /* messages beyond the expected answers that wait to be read */
+    LINK_PUSHES = 64,          /* messages beyond the expected answers that wait to be read */
+    LINK_DESCRIPTORS = 4       /* that a link opens: the socket, two ends of its monitor, the connection */
 };
 
 typedef struct link link_t;
@@ -32,8 +33,9 @@ typedef enum link_state {
 } link_state_t;
 
 /* Begins to connect a socket with the routing id IDENTITY (size 0 = none). ANSWERS is how many unread answers
- * there can be. Returns STATUS_INVALID_ARGUMENT where ZeroMQ does not take ENDPOINT,
- * STATUS_RESOURCE_EXHAUSTED where memory or descriptors are refused. */
+ * there can be. CONTEXT is libzmq's, which is ready for LINK_DESCRIPTORS (context_prepare). Returns
+ * STATUS_INVALID_ARGUMENT where ZeroMQ does not take ENDPOINT, STATUS_RESOURCE_EXHAUSTED where memory or
+ * descriptors are refused. */
 KV_MUST_USE status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers,
                               link_t **link);
 /* Has SOCKET take ENDPOINT where it is an IPv6 address, in brackets. (Not a host's name: ZeroMQ tries one of
@@ -42,10 +44,16 @@ KV_MUST_USE bool link_address_family(void *socket, const char *endpoint);
 
 /* Closes the connection at once; what was not sent yet is dropped. */
 void link_destroy(link_t **link);
+/* Lets go of a link that a parent process made, in a child of it. Closes this process's copy of the
+ * connection, which the parent goes on with. Nothing else may be done with such a link: libzmq would wait for
+ * threads that are not here. */
+void link_abandon(link_t **link);
 
 /* Reads what the monitor has to tell and returns the state. A link that has just been lost may still have
  * messages to receive. */
 link_state_t link_state(link_t *link);
+/* Whether libzmq has not even begun: it could not open a descriptor. Of a link that is still connecting. */
+bool link_stillborn(const link_t *link);
 
 /* Waits until there may be a message or news of the state, TIMEOUT_MS at most. Returns false where a signal
  * handler ended the wait. */

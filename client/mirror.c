@@ -9,6 +9,7 @@
 #include "client/mirror_store.h"
 #include "client/page.h"
 #include "client/sized.h"
+#include "client/system.h"
 #include "client/watcher.h"
 #include "common/clock.h"
 #include "common/limits.h"
@@ -205,12 +206,22 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
     return made;
 }
 
+/* Whether a parent process's thread keeps the mirror. Its lock may be held, its copy half changed. */
+static bool is_foreign(const kvzmq_mirror_t *mirror)
+{
+    return mirror->watcher != NULL && watcher_foreign(mirror->watcher);
+}
+
 void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
 {
     kvzmq_mirror_t *gone = *mirror;
     *mirror = NULL;
     if (gone == NULL)
         return;
+    if (is_foreign(gone)) {
+        system_abandon(gone);
+        return;
+    }
     watcher_destroy(&gone->watcher);
     mirror_store_destroy(&gone->store);
     (void)pthread_cond_destroy(&gone->changed);
@@ -225,6 +236,11 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
 
 void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state)
 {
+    if (is_foreign(mirror)) {
+        kvzmq_mirror_state_t ended = {.failure = KVZMQ_FAILED_PRECONDITION};
+        sized_give(state, &ended, sizeof ended);
+        return;
+    }
     (void)pthread_mutex_lock(&mirror->lock);
     kvzmq_mirror_state_t own = {.ready = mirror->ready,
                                 .connected = mirror->connected,
@@ -238,6 +254,8 @@ void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *stat
 
 const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
 {
+    if (is_foreign(mirror))
+        return "the mirror belongs to the process that made it: make one in the child of a fork anew";
     (void)pthread_mutex_lock(&mirror->lock); /* what is written once is not written again */
     const char *error = mirror->error;
     (void)pthread_mutex_unlock(&mirror->lock);
@@ -266,6 +284,8 @@ static int64_t deadline_of(int timeout_ms)
 
 kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq, int timeout_ms)
 {
+    if (is_foreign(mirror))
+        return KVZMQ_FAILED_PRECONDITION;
     (void)pthread_mutex_lock(&mirror->lock);
     kvzmq_status_t status = wait_seq(mirror, seq, deadline_of(timeout_ms));
     (void)pthread_mutex_unlock(&mirror->lock);
@@ -283,6 +303,8 @@ static bool store_choose(const kvzmq_mirror_t *mirror, const char **store)
 /* Begins a reading call: with KVZMQ_OK the lock is held. */
 static kvzmq_status_t begin(kvzmq_mirror_t *mirror)
 {
+    if (is_foreign(mirror))
+        return KVZMQ_FAILED_PRECONDITION;
     (void)pthread_mutex_lock(&mirror->lock);
     kvzmq_status_t status = mirror->failure;
     if (status == KVZMQ_OK && !mirror->ready)
@@ -486,7 +508,7 @@ kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn, const 
     int64_t deadline = deadline_of(timeout_ms);
     kvzmq_digest_t digest = {0};
     bool same = false;
-    if (mirror->prefix.size > 0)
+    if (mirror->prefix.size > 0 || is_foreign(mirror))
         return KVZMQ_FAILED_PRECONDITION;
     if (!store_choose(mirror, &store))
         return KVZMQ_INVALID_ARGUMENT;

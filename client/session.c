@@ -3,10 +3,10 @@
 #include "client/session.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "client/changes.h"
 #include "client/result.h"
+#include "client/system.h"
 #include "common/clock.h"
 #include "common/limits.h"
 
@@ -24,13 +24,21 @@ static bool make_identity(const kvzmq_options_t *options, char out[LIMIT_ROUTING
     if (options->name == NULL)
         return true;
     uint8_t instance[INSTANCE_BYTES];
-    if (getrandom(instance, sizeof instance, 0) != (ssize_t)sizeof instance)
+    if (!system_random(instance, sizeof instance))
         return false;
     int length = snprintf(out, LIMIT_ROUTING_ID + 1, "%s/", options->name);
     for (size_t i = 0; i < sizeof instance; i++)
         length += snprintf(out + length, (size_t)(LIMIT_ROUTING_ID + 1 - length), "%02x", instance[i]);
     *size = (size_t)length;
     return true;
+}
+
+static kvzmq_status_t no_descriptors(kvzmq_t *conn)
+{
+    return connection_fail(conn, KVZMQ_NO_MEMORY,
+                           "no memory, threads or descriptors for a connection to %s: raise the process's "
+                           "limits (ulimit -n)",
+                           conn->options.given.endpoint);
 }
 
 /* Begins one attempt to connect. */
@@ -41,16 +49,21 @@ static kvzmq_status_t link_begin(kvzmq_t *conn)
     size_t size;
     if (!make_identity(options, identity, &size))
         return connection_fail(conn, KVZMQ_NO_MEMORY, "the system gives no random bytes");
-    status_t status =
-        link_new(conn->context, options->endpoint, bytes_of(identity, size), options->batches, &conn->link);
+    status_t status = context_prepare(&conn->context, LINK_DESCRIPTORS);
+    if (status == STATUS_FAILED_PRECONDITION)
+        return connection_fail(conn, KVZMQ_FAILED_PRECONDITION,
+                               "the options' zmq_context was made before a fork, and does not work in the "
+                               "child: make a new context and connection there");
+    if (status == STATUS_OK) {
+        status = link_new(conn->context.zmq, options->endpoint, bytes_of(identity, size), options->batches,
+                          &conn->link);
+        context_used(&conn->context, status != STATUS_RESOURCE_EXHAUSTED);
+    }
     if (status == STATUS_INVALID_ARGUMENT)
         return connection_fail(conn, KVZMQ_INVALID_ARGUMENT,
                                "%s is not an endpoint: write tcp://HOST:PORT or ipc://PATH",
                                options->endpoint);
-    if (status != STATUS_OK)
-        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory or descriptors for a connection to %s",
-                               options->endpoint);
-    return KVZMQ_OK;
+    return status == STATUS_OK ? KVZMQ_OK : no_descriptors(conn);
 }
 
 /* Waits until the attempt has come to something, until DEADLINE at most. */
@@ -100,11 +113,28 @@ static int64_t longer(int64_t pause_ms)
 
 static kvzmq_status_t pause_before_attempt(kvzmq_t *conn, int64_t pause_ms, int64_t deadline)
 {
-    int64_t left_ms = deadline - clock_monotonic_ms();
-    if (!link_pause(pause_ms < left_ms ? pause_ms : left_ms) && connection_interrupted(conn))
-        return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
-                               conn->options.given.endpoint);
+    int64_t until_ms = clock_monotonic_ms() + pause_ms;
+    if (until_ms > deadline)
+        until_ms = deadline;
+    for (int64_t left_ms = pause_ms; left_ms > 0; left_ms = until_ms - clock_monotonic_ms())
+        if (!link_pause(left_ms) && connection_interrupted(conn))
+            return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
+                                   conn->options.given.endpoint);
     return KVZMQ_OK;
+}
+
+/* One attempt to connect. KVZMQ_OK: *STATE is how far it came; where it is not LINK_UP, there is no link. */
+static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, link_state_t *state)
+{
+    kvzmq_status_t status = link_begin(conn);
+    if (status == KVZMQ_OK)
+        status = link_settle(conn, deadline, state);
+    if (status == KVZMQ_OK && *state == LINK_UP)
+        return KVZMQ_OK;
+    if (status == KVZMQ_OK && link_stillborn(conn->link) && !system_descriptors_free(1))
+        status = no_descriptors(conn);
+    connection_drop(conn, KVZMQ_UNREACHABLE);
+    return status;
 }
 
 /* Connects: one attempt after the other until DEADLINE, each with a socket of its own. */
@@ -112,19 +142,15 @@ static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
 {
     for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
         link_state_t state = LINK_CONNECTING;
-        kvzmq_status_t status = link_begin(conn);
-        if (status == KVZMQ_OK)
-            status = link_settle(conn, deadline, &state);
-        if (status == KVZMQ_OK && state == LINK_UP)
-            return KVZMQ_OK;
-        connection_drop(conn, KVZMQ_UNREACHABLE);
+        kvzmq_status_t status = link_attempt(conn, deadline, &state);
+        if (status != KVZMQ_OK || state == LINK_UP)
+            return status;
+        if (!conn->options.given.connect_once)
+            status = pause_before_attempt(conn, pause_ms, deadline);
         if (status != KVZMQ_OK)
             return status;
         if (conn->options.given.connect_once || clock_monotonic_ms() >= deadline)
             return link_failure(conn, state);
-        status = pause_before_attempt(conn, pause_ms, deadline);
-        if (status != KVZMQ_OK)
-            return status;
     }
 }
 

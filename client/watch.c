@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/sized.h"
+#include "client/system.h"
 #include "client/watcher.h"
 #include "common/clock.h"
 
@@ -177,12 +178,29 @@ kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_wa
     return made;
 }
 
+/* Whether a parent process's thread has the watch. Its lock may be held, its queue half changed. */
+static bool is_foreign(const kvzmq_watch_t *watch)
+{
+    return watch->watcher != NULL && watcher_foreign(watch->watcher);
+}
+
+/* In the child of a fork: leaves all as it is, but for the descriptor, of which this is a copy. */
+static void abandon(kvzmq_watch_t *watch)
+{
+    (void)close(watch->fd);
+    system_abandon(watch);
+}
+
 void kvzmq_watch_destroy(kvzmq_watch_t **watch)
 {
     kvzmq_watch_t *gone = *watch;
     *watch = NULL;
     if (gone == NULL)
         return;
+    if (is_foreign(gone)) {
+        abandon(gone);
+        return;
+    }
     (void)pthread_mutex_lock(&gone->lock);
     gone->closing = true;
     (void)pthread_cond_broadcast(&gone->room);
@@ -229,6 +247,8 @@ kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms, kvzm
 {
     if (!sized_is_set(event))
         return KVZMQ_INVALID_ARGUMENT;
+    if (is_foreign(watch))
+        return KVZMQ_FAILED_PRECONDITION;
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
     for (;;) {
         kvzmq_status_t status = pop(watch);
@@ -248,18 +268,20 @@ kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms, kvzm
 
 const char *kvzmq_watch_error(const kvzmq_watch_t *watch)
 {
+    if (is_foreign(watch))
+        return "the watch belongs to the process that made it: make one in the child of a fork anew";
     return watch->error;
 }
 
 int kvzmq_watch_fd(const kvzmq_watch_t *watch)
 {
-    return watch->fd;
+    return is_foreign(watch) ? -1 : watch->fd;
 }
 
 void kvzmq_watch_counts_sized(kvzmq_watch_t *watch, kvzmq_watch_counts_t *counts)
 {
     kvzmq_watch_counts_t own = {0};
-    if (watch->watcher != NULL)
+    if (watch->watcher != NULL && !is_foreign(watch))
         watcher_counts(watch->watcher, &own);
     sized_give(counts, &own, sizeof own);
 }

@@ -7,17 +7,17 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <zmq.h>
 
+#include "client/connection.h"
 #include "client/event_link.h"
 #include "client/follow_request.h"
 #include "client/sized.h"
+#include "client/system.h"
 #include "common/clock.h"
 #include "common/rpc.h"
 #include "common/utf8.h"
@@ -32,10 +32,9 @@ enum {
 struct watcher {
     watcher_config_t config;     /* its pointers into the caller's memory are not used after watcher_new */
     pthread_t thread;            /* runs `run` */
+    unsigned process;            /* that the thread is in: system_process */
     atomic_bool stop;            /* the thread is to end */
     int wake;                    /* eventfd, readable when `stop` is set */
-    void *zmq;                   /* libzmq's context */
-    bool owns_zmq;               /* it is not the application's */
     kvzmq_t *conn;               /* for requests */
     event_link_t *events;        /* NULL = none yet */
     follow_t *follow;            /* what to do */
@@ -217,7 +216,7 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
                                     .password = ticket.password,
                                     .client = action->client,
                                     .receive_hwm = watcher->config.receive_hwm};
-    status = event_link_new(watcher->zmq, &options, &watcher->events);
+    status = event_link_new(connection_context(watcher->conn), &options, &watcher->events);
     if (status != KVZMQ_OK) {
         (void)snprintf(text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %.100s",
                        quote(ticket.endpoint, endpoint, sizeof endpoint),
@@ -449,27 +448,13 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Starts the thread with every signal blocked: signals are the application's, whose threads wait for them. */
-static bool thread_start(watcher_t *watcher)
-{
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
-        return false;
-    bool started = pthread_create(&watcher->thread, NULL, run, watcher) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 /* The connection's options for a thread: no call-backs, which are the application's threads'; and no attempts
  * to connect without end, as follow.h says when to try again. */
-static kvzmq_t *connection_new(void *zmq, const kvzmq_options_t *given, const char *problem)
+static kvzmq_t *connection_new(const kvzmq_options_t *given, const char *problem)
 {
     if (problem != NULL)
         return kvzmq_new(given); /* which says so with each call */
     kvzmq_options_t options = *given;
-    options.zmq_context = zmq;
     options.connect_once = true;
     options.notice = NULL;
     options.interrupted = NULL;
@@ -481,12 +466,15 @@ static void watcher_free(watcher_t *watcher)
     event_link_destroy(&watcher->events);
     kvzmq_destroy(&watcher->conn);
     follow_destroy(&watcher->follow);
-    if (watcher->owns_zmq && watcher->zmq != NULL)
-        (void)zmq_ctx_term(watcher->zmq);
     if (watcher->wake >= 0)
         (void)close(watcher->wake);
     (void)pthread_mutex_destroy(&watcher->counts_lock);
     free(watcher);
+}
+
+bool watcher_foreign(const watcher_t *watcher)
+{
+    return watcher->process != system_process();
 }
 
 bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
@@ -499,18 +487,15 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     kvzmq_options_init(&given);
     const char *problem =
         config->connection != NULL ? sized_take(&given, sizeof given, config->connection) : NULL;
-    bool shared = given.zmq_context != NULL;
     (void)pthread_mutex_init(&made->counts_lock, NULL);
     made->config = *config;
+    made->process = system_process();
     made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     made->anonymous = given.user == NULL;
-    made->owns_zmq = !shared;
-    made->zmq = shared ? given.zmq_context : zmq_ctx_new();
-    if (made->zmq != NULL)
-        made->conn = connection_new(made->zmq, problem == NULL ? &given : config->connection, problem);
+    made->conn = connection_new(problem == NULL ? &given : config->connection, problem);
     made->follow = follow_new(&config->follow, tell, made);
     bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL;
-    if (whole && thread_start(made))
+    if (whole && system_thread_start(&made->thread, run, made))
         return true;
     watcher_free(made);
     *watcher = NULL;
@@ -529,6 +514,11 @@ void watcher_destroy(watcher_t **watcher)
     watcher_t *gone = *watcher;
     if (gone == NULL)
         return;
+    if (watcher_foreign(gone)) { /* its thread is not here, and may have left anything half done */
+        system_abandon(gone);
+        *watcher = NULL;
+        return;
+    }
     watcher_stop(gone);
     (void)pthread_join(gone->thread, NULL);
     *watcher = NULL; /* `tell` has used it up to here */

@@ -18,22 +18,23 @@ static void signal_handle(int signal_number)
         terminal_changed = 1;
 }
 
-static void signal_catch(int signal_number)
+static void signal_catch(int signal_number, int flags)
 {
-    struct sigaction action = {.sa_handler = signal_handle};
+    struct sigaction action = {.sa_handler = signal_handle, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
     sigaction(signal_number, &action, NULL);
 }
 
 void interrupt_catch(void)
 {
-    signal_catch(SIGINT);
+    signal_catch(SIGINT, 0);
 }
 
 void interrupt_catch_terminal(void)
 {
-    signal_catch(SIGWINCH);
-    signal_catch(SIGCONT);
+    /* A terminal that was resized must not make a write fail that waits for it; ppoll returns anyway. */
+    signal_catch(SIGWINCH, SA_RESTART);
+    signal_catch(SIGCONT, SA_RESTART);
 }
 
 bool interrupt_pending(void)

@@ -81,6 +81,8 @@ static outcome_t input_read(cli_t *cli, buffer_t *input)
         if (interrupt_wait(STDIN_FILENO) == WAIT_INTERRUPT)
             return OUTCOME_INTERRUPTED;
         ssize_t count = read(STDIN_FILENO, room, INPUT_PIECE - 1);
+        if (count == -1 && errno == EINTR)
+            continue;
         if (count == -1) {
             snprintf(problem, sizeof problem, "cannot read standard input: %s", strerror(errno));
             return cli_break(cli, problem);

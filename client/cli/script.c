@@ -52,9 +52,12 @@ typedef struct reader {
 /* Reads more. Returns false at the end, on an error, and where Ctrl-C came. */
 static bool reader_fill(reader_t *reader)
 {
-    if (interrupt_wait(reader->file) == WAIT_INTERRUPT)
-        return false;
-    ssize_t count = read(reader->file, reader->bytes, sizeof reader->bytes);
+    ssize_t count;
+    do {
+        if (interrupt_wait(reader->file) == WAIT_INTERRUPT)
+            return false;
+        count = read(reader->file, reader->bytes, sizeof reader->bytes);
+    } while (count == -1 && errno == EINTR);
     if (count == -1)
         reader->error = errno;
     reader->at = 0;

@@ -15,6 +15,18 @@
  * belong to whoever holds them and no longer need the connection. A watch and a mirror have a thread of their
  * own: a watch is read by one thread at a time, a mirror by any.
  *
+ * Signals. A signal never makes a call fail, whatever its handler's flags: a call that waits goes on waiting,
+ * unless the option `interrupted` says that it shall end. The library's threads block all signals.
+ *
+ * Forks. A connection that was made before fork() or daemon() may be used and destroyed in the child, where
+ * it begins a session of its own (KVZMQ_NOTICE_RECONNECTED; a client without a name is a new client there);
+ * what was in flight is answered as after a broken connection. The parent's session is not touched, and ends
+ * with the parent. With a zmq_context of the application's, which cannot cross a fork, each call in the child
+ * is KVZMQ_FAILED_PRECONDITION. So it is for a watch and a mirror: in the child destroy them, or make others.
+ *
+ * Descriptors. Where the process has too few left, or may not have more threads, calls return KVZMQ_NO_MEMORY
+ * at once, and work again when there are. A connection takes 9 descriptors, in a shared zmq_context 4.
+ *
  * Time. Units are milliseconds (_ms). Every call that talks to the broker returns within its time limit.
  *
  * Sessions. The broker ends a session that sends nothing for `timeout_ms` (60 s by default, see
@@ -100,7 +112,7 @@ KVZMQ_EXPORT const char *kvzmq_version(void);
     X(OUTCOME_UNKNOWN, 35, "a write was sent and not answered: it may or may not have been carried out")     \
     X(INTERRUPTED, 36, "`interrupted` said so while waiting; a write may have been carried out")             \
     X(BUSY, 37, "as many batches are in flight as the options allow: kvzmq_poll first")                      \
-    X(NO_MEMORY, 38, "memory was refused")                                                                   \
+    X(NO_MEMORY, 38, "memory, descriptors or threads are refused")                                           \
     X(PROTOCOL, 39, "an answer is not what the protocol says: not a kvbroker, or a newer protocol")          \
     X(OTHER, 40, "an error code that this library does not know; kvzmq_error has it")
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the library has to know of the system before it calls libzmq, which aborts the program when
+ * descriptors run out, calls a signal an error, and does not survive a fork. Knows nothing of connections. */
+#ifndef KV_CLIENT_SYSTEM_H
+#define KV_CLIENT_SYSTEM_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/status.h"
+
+enum { SYSTEM_DESCRIPTORS_MAX = 32 }; /* that can be asked for at once */
+
+/* Whether the process can open COUNT more descriptors now. Another thread may take them in between. */
+KV_MUST_USE bool system_descriptors_free(unsigned count);
+
+/* Blocks every signal in this thread; *BEFORE is for system_signals_restore. For calls that do not wait: a
+ * call that waits must let signals through. */
+void system_signals_block(sigset_t *before);
+void system_signals_restore(const sigset_t *before);
+
+/* Starts a thread with every signal blocked: signals are the application's, whose threads wait for them.
+ * False where the system refuses it. */
+KV_MUST_USE bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
+
+/* Fills OUT with random bytes. False where the system has none. */
+KV_MUST_USE bool system_random(void *out, size_t size);
+
+/* A number that is another one in each child of a fork. What was made under another number belongs to a
+ * parent process: its threads do not exist here and its locks may be held for ever. */
+unsigned system_process(void);
+
+/* Remembers MEMORY that belongs to a parent process: it cannot be freed here, as the parent's threads may
+ * have been in the middle of changing it, and leak checkers should still see it. */
+void system_abandon(void *memory);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What a test looks at and changes of its own process: threads, descriptors, an interval timer, children. */
+#ifndef KV_TESTS_OWN_PROCESS_H
+#define KV_TESTS_OWN_PROCESS_H
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Entries of a folder of /proc/self. */
+static inline unsigned own_entries(const char *path)
+{
+    unsigned count = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        abort();
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        count += entry->d_name[0] != '.';
+    (void)closedir(folder);
+    return count;
+}
+
+static inline unsigned own_threads(void)
+{
+    return own_entries("/proc/self/task");
+}
+
+/* The one that reads the folder is not counted. */
+static inline unsigned own_descriptors(void)
+{
+    return own_entries("/proc/self/fd") - 1;
+}
+
+static atomic_uint own_alarm_count; /* how often the handler ran */
+
+static inline void own_on_alarm(int number)
+{
+    (void)number;
+    atomic_fetch_add(&own_alarm_count, 1);
+}
+
+/* SIGALRM every INTERVAL_US, with a handler that makes system calls return EINTR, until own_alarms_end. */
+static inline void own_alarms_begin(long interval_us, struct sigaction *before)
+{
+    struct sigaction action = {.sa_handler = own_on_alarm};
+    struct itimerval each = {.it_value.tv_usec = interval_us, .it_interval.tv_usec = interval_us};
+    atomic_store(&own_alarm_count, 0);
+    if (sigaction(SIGALRM, &action, before) != 0 || setitimer(ITIMER_REAL, &each, NULL) != 0)
+        abort();
+}
+
+static inline void own_alarms_end(const struct sigaction *before)
+{
+    struct itimerval none = {0};
+    if (setitimer(ITIMER_REAL, &none, NULL) != 0 || sigaction(SIGALRM, before, NULL) != 0)
+        abort();
+}
+
+#endif
