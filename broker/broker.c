@@ -339,7 +339,7 @@ static bool settings_read(broker_t *broker, settings_t *next, char *problem, siz
     bool done = broker->source.read(broker->source.context, next, problem, problem_size);
     if (done) {
         config_exchange_fixed(next, broker->live);
-        char text[CONFIG_PROBLEM_SIZE];
+        char text[CONFIG_PROBLEM_SIZE - 64]; /* the words before it need the rest */
         done = config_check(next, text, sizeof text);
         if (!done) /* good by itself */
             snprintf(problem, problem_size, "beside the keys that need a restart, which stay: %s", text);
