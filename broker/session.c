@@ -10,6 +10,8 @@
 #include "common/name.h"
 #include "common/utf8.h"
 
+enum { QUOTE_SIZE = 64 }; /* bytes of a quoted socket identity in the log */
+
 static const char *const role_names[ROLE_COUNT] = {[ROLE_GUEST] = "guest", [ROLE_MANAGER] = "manager"};
 
 static const char *const end_names[SESSION_END_COUNT] = {
@@ -118,6 +120,21 @@ static status_t session_join(session_t *session, client_t *client, int64_t now_m
     return STATUS_OK;
 }
 
+bool session_misnamed(const session_t *session)
+{
+    bytes_t identity = session->identity;
+    bytes_t name;
+    return identity.size > 0 && identity.data[0] != 0 && !name_from_identity(identity, &name);
+}
+
+/* An identity that is no valid name does not stop anybody, and is easily overlooked. */
+static void misnamed_log(const session_t *session)
+{
+    char quoted[QUOTE_SIZE];
+    log_warning("client %s from %s has a number because its socket identity \"%s\" is no valid name",
+                session->client->id, session->peer, utf8_quote(session->identity, quoted, sizeof quoted));
+}
+
 void session_admit(session_t *session, int64_t now_ms)
 {
     registry_t *registry = session->hub->registry;
@@ -140,6 +157,8 @@ void session_admit(session_t *session, int64_t now_ms)
         client_list_add(&client->unproven, session);
     } else if (session_join(session, client, now_ms) != STATUS_OK) {
         registry_review(registry, client);
+    } else if (session_misnamed(session)) {
+        misnamed_log(session);
     }
 }
 

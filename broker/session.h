@@ -124,6 +124,8 @@ KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arri
 /* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
  * while its name is claimed), or was refused for limits/clients, which do not hold for a manager. */
 void session_admit(session_t *session, int64_t now_ms);
+/* Whether its socket identity was meant to name a client, as far as one can tell, and is no valid name. */
+bool session_misnamed(const session_t *session);
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
 {

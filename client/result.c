@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "common/utf8.h"
+
 #define FIELDS(table) (table), sizeof(table) / sizeof *(table)
 
 static bool take_slice(const rpc_value_t *value, kvzmq_slice_t *slice)
@@ -171,6 +173,22 @@ static bool copy_text(kvzmq_slice_t text, char *out, size_t out_size)
     return true;
 }
 
+/* Writes a text for people: one line without control characters, cut where it does not fit. */
+static void write_note(kvzmq_slice_t text, char *out, size_t out_size)
+{
+    bytes_t note = bytes_of(text.data, text.size);
+    bool plain = text.size < out_size && utf8_valid(note);
+    for (size_t i = 0; plain && i < note.size; i++)
+        plain = note.data[i] >= 0x20 && note.data[i] != 0x7f;
+    if (!plain) {
+        (void)utf8_quote(note, out, out_size);
+        return;
+    }
+    if (note.size > 0)
+        memcpy(out, note.data, note.size);
+    out[note.size] = '\0';
+}
+
 bool result_hello(bytes_t body, kvzmq_session_t *session)
 {
     static const field_t texts[] = {
@@ -200,6 +218,9 @@ bool result_hello(bytes_t body, kvzmq_session_t *session)
         !copy_text(hello.broker, read.broker, sizeof read.broker) ||
         !copy_text(hello.epoch, read.epoch, sizeof read.epoch))
         return false;
+    kvzmq_slice_t note = {0};
+    if (read_text(body, 0, "note", &note)) /* a broker that is older has none */
+        write_note(note, read.note, sizeof read.note);
     read.size = sizeof read;
     *session = read;
     return true;

@@ -186,6 +186,8 @@ static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
     conn->authenticated = false;
     conn->changes.armed = false;
     conn->sessions++;
+    if (conn->session.note[0] != '\0')
+        notify(conn, KVZMQ_NOTICE_NOTE, conn->session.note);
     if (conn->sessions == 1)
         return;
     notify(conn, KVZMQ_NOTICE_RECONNECTED, conn->session.client);

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* hello, ping, bye: a session and who it is. */
+#include <stdio.h>
+
 #include "broker/handlers/handlers.h"
 #include "broker/secret.h"
+#include "common/utf8.h"
 
-enum { WRONG_SECRET_DELAY_MS = 1000 }; /* PROTOCOL.md section 3 */
+enum {
+    WRONG_SECRET_DELAY_MS = 1000, /* PROTOCOL.md section 3 */
+    QUOTE_SIZE = 48,              /* bytes of a quoted socket identity in a note */
+    NOTE_SIZE = 251 /* of a note with its terminating zero: it fits beside the rest of `hello`, see
+                       CHANGE_ROOM in payload.c */
+};
 
 /* A secret for a name that nobody has claimed: claims it. */
 static status_t name_claim(request_t *request)
@@ -46,6 +54,23 @@ static status_t secret_check(request_t *request)
     return STATUS_OK;
 }
 
+/* What there is to be said to people about the session, as `note`. */
+static void note_write(request_t *request)
+{
+    char quoted[QUOTE_SIZE];
+    char text[NOTE_SIZE];
+    if (!session_misnamed(request->session)) {
+        rpc_write_nil(request->answer);
+        return;
+    }
+    snprintf(
+        text, sizeof text,
+        "the socket identity \"%s\" is no valid name, so this client has a number and its store ends with "
+        "it; a name is of 1 to %d printable ASCII characters, no blank or /, not digits alone",
+        utf8_quote(request->session->identity, quoted, sizeof quoted), (int)LIMIT_NAME);
+    rpc_write_text(request->answer, text);
+}
+
 status_t handle_hello(request_t *request)
 {
     status_t status = secret_check(request);
@@ -54,7 +79,7 @@ status_t handle_hello(request_t *request)
     const settings_t *settings = request->hub->settings;
     const limits_t *limits = &settings->limits;
     buffer_t *answer = request->answer;
-    rpc_write_map(answer, 7);
+    rpc_write_map(answer, 8);
     rpc_write_text(answer, "client");
     rpc_write_str(answer, client_id(request->client));
     rpc_write_text(answer, "role");
@@ -77,6 +102,8 @@ status_t handle_hello(request_t *request)
     rpc_write_uint(answer, limits->batch);
     rpc_write_text(answer, "message");
     rpc_write_uint(answer, limits->message);
+    rpc_write_text(answer, "note");
+    note_write(request);
     return STATUS_OK;
 }
 

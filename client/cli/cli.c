@@ -163,6 +163,7 @@ static const notice_row_t notice_rows[] = {
     {KVZMQ_NOTICE_RECONNECTED, "Connected again as client %s, in a new session\n"},
     {KVZMQ_NOTICE_NEW_CLIENT, "This is a new client, %s, with an empty store\n"},
     {KVZMQ_NOTICE_NEW_EPOCH, "The broker was started anew, with empty stores (epoch %s)\n"},
+    {KVZMQ_NOTICE_NOTE, "The broker says: %s\n"},
 };
 
 static void tell_notice(void *context, kvzmq_notice_t notice, const char *text)

@@ -97,6 +97,7 @@ outcome_t command_hello(cli_t *cli, const call_t *call)
         {"limit_value", "longest value (bytes)", FIT_LEFT},
         {"limit_batch", "requests in a batch", FIT_LEFT},
         {"limit_message", "longest message (bytes)", FIT_LEFT},
+        {"note", "note", FIT_LEFT},
     };
     (void)call;
     kvzmq_status_t status = kvzmq_hello(cli->connection);
@@ -114,6 +115,7 @@ outcome_t command_hello(cli_t *cli, const call_t *call)
         cell_of(CELL_NUMBER, session->limit_value),
         cell_of(CELL_NUMBER, session->limit_batch),
         cell_of(CELL_NUMBER, session->limit_message),
+        session->note[0] != '\0' ? cell_word(session->note) : cell_nil(),
     };
     cli->output.ops->record(&cli->output, columns, cells, sizeof cells / sizeof *cells);
     return OUTCOME_OK;

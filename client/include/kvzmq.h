@@ -178,8 +178,10 @@ typedef enum kvzmq_notice {
     KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
     KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
                                      RECONNECTED); text = the new client id */
-    KVZMQ_NOTICE_NEW_EPOCH = 4 /* the broker was started anew: all its stores were empty then, revisions count
-                                  from 1 again (after RECONNECTED); text = the new epoch */
+    KVZMQ_NOTICE_NEW_EPOCH = 4,   /* the broker was started anew: all its stores were empty then, revisions
+                                     count   from 1 again (after RECONNECTED); text = the new epoch */
+    KVZMQ_NOTICE_NOTE = 5 /* the broker has something to say about a session that is new; text = `note` of
+                             kvzmq_session */
 } kvzmq_notice_t;
 
 /* Called from within a call on the connection, in its thread. TEXT is borrowed until it returns. It must not
@@ -278,6 +280,7 @@ typedef struct kvzmq_session {
     uint64_t limit_value; /* bytes of a value */
     uint64_t limit_batch; /* requests in a batch */
     uint64_t limit_message; /* bytes of a batch, and of its answers */
+    char note[256];         /* what the broker has to say about the session, for people; "" = nothing */
 } kvzmq_session_t;
 
 /* Borrowed for the life of the connection; a later call may change it. NULL before the first session. */

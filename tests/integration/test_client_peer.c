@@ -199,6 +199,42 @@ static void hello__of_another_protocol_version__is_told(void **state)
     end(conn, &fake);
 }
 
+#define HELLO_WITH(note)                                                                                     \
+    "\x88\xa6"                                                                                               \
+    "client\xa5"                                                                                             \
+    "40000\xa4role\xa5guest\xa8protocol\x01\xa6"                                                             \
+    "broker\xa1"                                                                                             \
+    "b\xa5"                                                                                                  \
+    "epoch\xa1"                                                                                              \
+    "e\xaatimeout_ms\xcd\xff\xff\xa6limits\x84\xa3key\x01\xa5value\x01\xa5"                                  \
+    "batch\x01\xa7message\xcd\xff\xff\xa4note" note
+
+static void hello__with_a_note__is_kept_and_noticed_once_a_session(void **state)
+{
+    (void)state;
+    static const fake_step_t steps[] = {
+        {"hello", FAKE_RESULT, BYTES(HELLO_WITH("\xb2no \"name\" \\ at all"))},
+        {"hello", FAKE_RESULT,
+         BYTES(HELLO_WITH("\xa9"
+                          "a\x1b\nb\x7f"
+                          "cdef"))},
+        {"hello", FAKE_RESULT, BYTES(HELLO_WITH("\xc0"))},
+    };
+    fake_broker_t fake;
+    notices_t notices;
+    kvzmq_t *conn = conn_to_fake(&fake, steps, COUNT(steps), &notices);
+    assert_ok(conn, kvzmq_connect(conn));
+    assert_string_equal(kvzmq_session(conn)->note, "no \"name\" \\ at all");
+    assert_int_equal(notices.count[KVZMQ_NOTICE_NOTE], 1);
+    assert_string_equal(notices.text[KVZMQ_NOTICE_NOTE], "no \"name\" \\ at all");
+    assert_ok(conn, kvzmq_hello(conn));
+    assert_string_equal(kvzmq_session(conn)->note, "a\\x1b\\nb\\x7fcdef");
+    assert_ok(conn, kvzmq_hello(conn));
+    assert_string_equal(kvzmq_session(conn)->note, "");
+    assert_int_equal(notices.count[KVZMQ_NOTICE_NOTE], 1);
+    end(conn, &fake);
+}
+
 static void error__with_an_unknown_code__is_other_and_its_text_is_made_safe(void **state)
 {
     (void)state;
@@ -360,6 +396,7 @@ int main(void)
         cmocka_unit_test(answer__not_of_the_protocol__is_told_and_the_next_call_reconnects),
         cmocka_unit_test(result__of_another_type__is_told_and_the_connection_stays),
         cmocka_unit_test(hello__of_another_protocol_version__is_told),
+        cmocka_unit_test(hello__with_a_note__is_kept_and_noticed_once_a_session),
         cmocka_unit_test(error__with_an_unknown_code__is_other_and_its_text_is_made_safe),
         cmocka_unit_test(error__about_a_whole_payload__answers_the_call),
         cmocka_unit_test(batch__answered_as_a_whole__gives_that_error_to_each),

@@ -200,8 +200,28 @@ def test_manage_put_create__name_and_secret__make_a_claimed_store(tool, name, tm
 def test_hello_ping_bye__text_and_json(tool, name):
     hello = json.loads(tool.run("-n", name, "-o", "json", "hello").stdout)
     assert (hello["client"], hello["role"], hello["protocol"]) == (name, "guest", 1)
+    assert hello["note"] is None
     assert text(tool.run("ping")) == "pong\n"
     assert text(tool.run("bye")) == "Bye\n"
+
+
+def test_note__of_the_broker__is_on_standard_error_and_in_hello(broker, tmp_path):
+    """The tool asks for valid names alone; so its requests go through a socket that has another one."""
+    front = context().socket(zmq.ROUTER)
+    endpoint = f"ipc://{tmp_path}/front"
+    front.bind(endpoint)
+    try:
+        with broker.client("my lamp") as behind:
+            process = Tool(endpoint, tmp_path).start("-o", "json", "hello")
+            for _ in range(3):  # hello, hello, bye
+                forward_one(front, behind)
+            shown, told = process.communicate(timeout=TIMEOUT)
+    finally:
+        front.close(0)
+    assert process.returncode == 0
+    said = told.decode()
+    assert said.startswith('The broker says: the socket identity "my lamp" is no valid name') and said.count("\n") == 1, said
+    assert json.loads(shown)["note"] == said.removeprefix("The broker says: ").rstrip("\n")
 
 
 def test_auth__texts__as_required_and_in_json_as_data(tool):

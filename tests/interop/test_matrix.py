@@ -24,7 +24,7 @@ class Method:
 
 
 def is_hello(result):
-    return (set(result) == {"client", "role", "protocol", "broker", "epoch", "timeout_ms", "limits"}
+    return (set(result) == {"client", "role", "protocol", "broker", "epoch", "timeout_ms", "limits", "note"} and result["note"] is None
             and result["protocol"] == 1 and result["broker"].startswith("kvbroker ")
             and result["timeout_ms"] == 60000
             and result["limits"] == {"key": 1024, "value": 1048576, "batch": 4096, "message": 8388608})

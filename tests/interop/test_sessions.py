@@ -79,6 +79,32 @@ def test_identity__without_a_valid_name__is_a_numbered_client(broker, identity):
         assert whoami(client) != identity.decode("latin-1")
 
 
+@pytest.mark.parametrize("identity, quoted", (
+    (b"my lamp", "my lamp"), ("gr\u00f6\u00dfe".encode(), "gr\u00f6\u00dfe"), (b"48106", "48106"), (b"48106/1", "48106/1"),
+    (b"/instance", "/instance"), (b"lamp\n", "lamp\\n"), (b"a\xff\x1b[2J", "a\\xff\\x1b[2J"), (b'a "b"', 'a \\"b\\"'),
+    (b"n" * 255, "n" * 44 + "..."), (b"\xff" * 255, "\\xff" * 11 + "..."), (b"\x01" + 254 * b"\0", None)), ids=repr)
+def test_identity__that_is_no_name__is_noted_in_hello_and_logged(broker, identity, quoted):
+    since = len(broker.lines)
+    with broker.client(identity) as client:
+        hello = client.call("hello")
+        assert hello["note"].startswith('the socket identity "') and len(hello["note"].encode()) <= 250
+        assert hello["note"].endswith("not digits alone")
+        line = broker.wait_log(f"client {hello['client']} from 127.0.0.1 has a number", since=since)
+        assert " warning " in line and line.endswith('is no valid name') and len(line) < 250 and line.isprintable()
+        if quoted:
+            assert f'"{quoted}"' in hello["note"]
+        assert client.call("hello", {})["note"] == hello["note"]
+    assert len([line for line in broker.lines[since:] if "no valid name" in line]) == 1
+
+
+@pytest.mark.parametrize("identity", (None, b"lamp", b"lamp/1", b"lamp/\xff \0"))
+def test_identity__that_is_a_name_or_none__is_not_noted(broker, identity):
+    since = len(broker.lines)
+    with broker.client(identity) as client:
+        assert client.call("hello")["note"] is None
+    assert not [line for line in broker.lines[since:] if "no valid name" in line]
+
+
 @pytest.mark.parametrize("name_of_signs", ("!", "~", "a.b:c@d", "123x", "-"))
 def test_name__any_printable_ascii__is_valid(broker, name_of_signs):
     with broker.client(name_of_signs) as client:

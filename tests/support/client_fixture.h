@@ -34,8 +34,8 @@ static inline void check_status(const kvzmq_t *conn, kvzmq_status_t wanted, kvzm
 
 /* How often each notice was given, and the text of the newest. */
 typedef struct notices {
-    unsigned count[KVZMQ_NOTICE_NEW_EPOCH + 1];
-    char text[KVZMQ_NOTICE_NEW_EPOCH + 1][300];
+    unsigned count[KVZMQ_NOTICE_NOTE + 1];
+    char text[KVZMQ_NOTICE_NOTE + 1][300];
 } notices_t;
 
 static inline void note(void *context, kvzmq_notice_t notice, const char *text)

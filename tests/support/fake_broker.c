@@ -42,7 +42,7 @@ static void *bind_router(fake_broker_t *fake)
 static void write_hello(buffer_t *out, uint32_t msgid)
 {
     rpc_write_result(out, msgid);
-    rpc_write_map(out, 7);
+    rpc_write_map(out, 8);
     rpc_write_text(out, "client");
     rpc_write_text(out, "lamp");
     rpc_write_text(out, "role");
@@ -65,6 +65,8 @@ static void write_hello(buffer_t *out, uint32_t msgid)
     rpc_write_uint(out, 4096);
     rpc_write_text(out, "message");
     rpc_write_uint(out, 8388608);
+    rpc_write_text(out, "note");
+    rpc_write_nil(out);
 }
 
 static void write_raw(buffer_t *out, const fake_step_t *step, uint32_t msgid)

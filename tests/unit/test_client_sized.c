@@ -123,7 +123,7 @@ static void structs__each__begins_with_its_size_and_ends_without_padding(void **
     assert_int_equal(offsetof(type, last) + sizeof(((type *)0)->last), sizeof(type));                        \
     assert_true(sizeof(type) <= SIZED_MAX)
     ENDS_WITH(kvzmq_options_t, context);
-    ENDS_WITH(kvzmq_session_t, limit_message);
+    ENDS_WITH(kvzmq_session_t, note);
     ENDS_WITH(kvzmq_put_options_t, secret);
     ENDS_WITH(kvzmq_digest_t, keys);
     ENDS_WITH(kvzmq_range_t, limit);
