@@ -17,15 +17,20 @@ enum {
 
 /* ---- What a key does -------------------------------------------------------------------------- */
 
-/* SEQUENCE as libedit's bind takes it, where ^ and \ stand for something else. */
-static void sequence_spell(const keys_t *keys, wchar_t out[2 * KEYS_SEQUENCE_MAX + 1])
+/* The sequence in `keys` as libedit's bind takes it, where ^ and \ stand for something else. False: no key
+ * sends it, as there is more in it than numbers. */
+static bool sequence_spell(const keys_t *keys, wchar_t out[2 * KEYS_SEQUENCE_MAX + 1])
 {
     for (size_t i = 0; i < keys->size; i++) {
-        if (keys->bytes[i] == '^' || keys->bytes[i] == '\\')
+        uint8_t c = keys->bytes[i];
+        if (c >= 0x20 && c < 0x40 && strchr("0123456789;$", c) == NULL)
+            return false;
+        if (c == '^' || c == '\\')
             *out++ = L'\\';
-        *out++ = (wchar_t)keys->bytes[i];
+        *out++ = (wchar_t)c;
     }
     *out = L'\0';
+    return true;
 }
 
 /* What libedit has bound to SEQUENCE, by itself or by ~/.editrc: a function's name, or "..." (a text that is
@@ -72,9 +77,8 @@ static bool sequence_take(typing_t *typing, EditLine *editor)
     keys_t *keys = &typing->keys;
     wchar_t spelled[2 * KEYS_SEQUENCE_MAX + 1];
     char bound[BOUND_MAX];
-    if (keys->overrun)
+    if (keys->overrun || !sequence_spell(keys, spelled))
         return false;
-    sequence_spell(keys, spelled);
     const char *function = keys_function(bytes_of(keys->bytes, keys->size));
     if (sequence_bound(editor, spelled, bound))
         function = bound;
