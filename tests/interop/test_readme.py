@@ -75,6 +75,8 @@ def settle_in(home):
     def settle(line):
         if line.endswith(" &"):
             wait_until(lambda: log.exists() and log.read_text().endswith(" ready\n"), what="the broker is ready")
+        if line.startswith("kill -HUP"):
+            wait_until(lambda: "SIGHUP: the configuration was read again" in log.read_text(), what="SIGHUP took effect")
 
     return settle
 
