@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What the documents name is there: commands and their options, files, presets, and the example of the C header."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from kvtest import REPOSITORY, TIMEOUT, Broker, binary_of
+
+DOCUMENTS = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "common/PROTOCOL.md", "examples/kvbroker.conf"]
+FOLDERS = ("broker/", "client/", "common/", "tests/", "examples/")
+HEADER = REPOSITORY / "client" / "include" / "kvzmq.h"
+
+
+def quoted():
+    """What the documents quote as code, with where it stands."""
+    for name in DOCUMENTS:
+        text = (REPOSITORY / name).read_text()
+        for found in re.finditer(r"`([^`\n]+)`|\"(kv[^\"\n]+)\"", text):
+            yield f"{name}:{text.count(chr(10), 0, found.start()) + 1}", found[1] or found[2]
+
+
+def help_of(program, *arguments):
+    return subprocess.run([binary_of(program), *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def helps():
+    """Program -> the text that names its options and commands, those of the tool's commands included."""
+    tool = help_of("kvzmq-cli", "--help")
+    commands = re.findall(r"^  ([a-z]+) ", tool[tool.index("\nCommands:"):], re.M)
+    assert len(commands) > 15
+    tool += "".join(help_of("kvzmq-cli", "help", command) for command in commands)
+    return {"kvzmq-cli": tool, "kvbroker": help_of("kvbroker", "--help")}
+
+
+def test_commands__that_are_quoted__exist_with_their_options(helps):
+    commands = [(where, shlex.split(text)) for where, text in quoted() if re.match(r"(kvbroker|kvzmq-cli) [a-z-]", text)]
+    assert len(commands) > 10
+    for where, (program, *words) in commands:
+        for word in words:
+            if word.startswith("-") and word != "--":
+                name = word.split("=")[0]
+                assert re.search(rf"(^|[\s,\[]){re.escape(name)}\b", helps[program], re.M), f"{where}: {name}"
+        if re.fullmatch(r"[a-z][a-z-]*", words[0]):
+            assert re.search(rf"^  {words[0]} ", helps[program], re.M), f"{where}: {words[0]}"
+
+
+def test_files__that_are_named__exist():
+    names = [(where, word) for where, text in quoted() if where.split(":")[0] != "common/PROTOCOL.md"
+             for word in text.split()[:1] if word.startswith(FOLDERS)]
+    assert len(names) > 30
+    for where, name in names:
+        assert (REPOSITORY / name).exists(), f"{where}: {name}"
+
+
+def test_modules__that_the_layout_names__exist():
+    """The tables of the broker's files in ARCHITECTURE.md."""
+    layout = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    table = layout[layout.index("| file | owns |"):layout.index("## The loop")]
+    names = [name for cell in re.findall(r"^\| (`[^|]*) \|", table, re.M) for name in re.findall(r"`([^`]+)`", cell)]
+    assert len(names) > 20
+    for name in names:
+        pattern = name if name.endswith(("/", ".def")) else f"{name}.[ch]"
+        assert any([*(REPOSITORY / folder).glob(pattern)] for folder in ("broker", "common")), name
+
+
+def test_presets__that_are_named__exist():
+    presets = {preset["name"] for preset in json.loads((REPOSITORY / "CMakePresets.json").read_text())["configurePresets"]}
+    named = [(where, name) for where, text in quoted() for name in re.findall(r"--preset (\S+)|build/([\w-]+)", text)
+             for name in name if name and not name.startswith(("bin", "installed"))]
+    assert named
+    for where, name in named:
+        assert name in presets, f"{where}: {name}"
+
+
+def test_header__its_first_example__compiles_and_runs(tmp_path):
+    """The lines of code in the header's head, as a program."""
+    head = HEADER.read_text().split(" * Threads.")[0]
+    code = re.findall(r"^ \*     (.*)$", head, re.M)
+    assert len(code) > 5
+    flags = ["-fsanitize=" + os.environ["KV_SANITIZE"]] if os.environ.get("KV_SANITIZE") else []
+    library = os.path.join(os.environ["KV_BUILD_DIR"], "lib")
+    with Broker() as broker:
+        text = "\n".join(["#include <kvzmq.h>", "#include <stdio.h>", "int main(void)", "{", *code, "    return 0;", "}", ""])
+        source = tmp_path / "example.c"
+        source.write_text(text.replace("tcp://127.0.0.1:5000", broker.request_endpoint))
+        for command in (["cc", "-Wall", "-Wextra", "-Werror", *flags, f"-I{HEADER.parent}", "-o", tmp_path / "example", source,
+                         f"-L{library}", f"-Wl,-rpath,{library}", "-lkvzmq"], [tmp_path / "example"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
+            assert done.returncode == 0 and done.stderr == "", done.stderr
+        broker.wait_log(r"client 32768 disconnected")
