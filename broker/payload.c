@@ -286,7 +286,7 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
     if (arrival->envelope.size > 0)
         buffer_append(&run->envelope, arrival->envelope.data, arrival->envelope.size);
     session->hub->stats.payloads_total++;
-    const char *fault = arrival->fault;
+    const char *fault = arrival->fault ? arrival->fault : rpc_foreign(arrival->payload);
     char text[96];
     if (!fault && rpc_count_exceeds(arrival->payload, limits->batch)) {
         snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",

@@ -75,6 +75,10 @@ typedef struct rpc_message {
                                            what is inside it (`span`) */
 } rpc_message_t;
 
+/* What PAYLOAD plainly is in place of messages, PROTOCOL.md section 2, *Text by mistake*: an error's text for
+ * people, static storage. NULL: it is nothing of that kind, and is to be read. */
+const char *rpc_foreign(bytes_t payload);
+
 typedef enum rpc_step {
     RPC_STEP_MESSAGE, /* *message is filled in */
     RPC_STEP_END,     /* the payload is used up */

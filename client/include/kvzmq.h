@@ -179,7 +179,7 @@ typedef enum kvzmq_notice {
     KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
                                      RECONNECTED); text = the new client id */
     KVZMQ_NOTICE_NEW_EPOCH = 4,   /* the broker was started anew: all its stores were empty then, revisions
-                                     count   from 1 again (after RECONNECTED); text = the new epoch */
+                                     count from 1 again (after RECONNECTED); text = the new epoch */
     KVZMQ_NOTICE_NOTE = 5 /* the broker has something to say about a session that is new; text = `note` of
                              kvzmq_session */
 } kvzmq_notice_t;

@@ -140,6 +140,8 @@ def expected_code(message):
 
 def expected(payload):
     """(msgid, code) of each answer, and the byte of the break or None."""
+    if len(payload) > 1 and is_utf8(payload) and not any(byte < 32 and byte not in b"\t\n\r" for byte in payload):
+        return [(0, "INVALID_ARGUMENT")], None  # text by mistake
     answers, reader = [], Reader(payload)
     while reader.at < len(payload) or not payload:
         try:

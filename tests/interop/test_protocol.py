@@ -204,6 +204,26 @@ def test_ill_formed__notification__gets_nothing(client, message):
     assert client.exchange(payload + ping(6)) == [[1, 6, None, "pong"]]
 
 
+@pytest.mark.parametrize("payload, what", (
+    (b'{"method":"ping"}', "JSON"), (b'[0, 1, "ping", []]', "JSON"), ('{"größe": 3}'.encode(), "JSON"),
+    (b'{"key": "' + b"x" * 10000 + b'"}', "JSON"), (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP"),
+    (b"POST /put HTTP/1.1\r\n\r\n{}", "HTTP"), (b"Hello", "text"), (b"put city Kolkata\n", "text")), ids=repr)
+def test_text_by_mistake__is_one_error_that_says_so_and_what_is_expected(client, payload, what):
+    answers = client.exchange(payload)
+    assert errors(answers) == [(0, "INVALID_ARGUMENT")]
+    assert answers[0][2][1] == f"this is {what}, not MessagePack; expected is an array: [0, msgid, method, params]"
+    client.send_frames([b"r", b"", payload])
+    assert client.recv_frames() == [b"r", b"", pack(answers[0])]
+    assert client.exchange(ping(6)) == [[1, 6, None, "pong"]]
+
+
+@pytest.mark.parametrize("before", (b'{"method":"ping"}', b"GET / HTTP/1.1\r\n\r\n", "ärger".encode()), ids=repr)
+def test_text__with_a_message_in_it__is_read_as_before(client, before):
+    for payload in (before + ping(6), ping(6) + before, before + pack([2, "ping", []]) + ping(6)):
+        answers = client.exchange(payload)
+        assert len(answers) > 2 and all(answer[:2] == [1, 0] for answer in answers if answer[3] != "pong")
+
+
 def test_depth__8_is_well_formed_9_is_not(client):
     # The message is the first level, its params the second: an unknown method tells "well-formed" from "ill-formed".
     assert errors(client.exchange(pack([0, 5, "nonsense", nested(7)]))) == [(5, "UNIMPLEMENTED")]

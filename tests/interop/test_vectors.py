@@ -153,6 +153,27 @@ def test_to_client__is_read_and_written_as_it_means(vector):
     check(vector, lambda item: is_response(item) or is_notification(item), 1)
 
 
+def plainly(payload):
+    """What PROTOCOL.md section 2, *Text by mistake*, takes PAYLOAD for; None where that is nothing."""
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return None
+    if len(payload) < 2 or any(ord(c) < 32 and c not in "\t\n\r" for c in text):
+        return None
+    text = text.lstrip(" \t\n\r")
+    methods = ("GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "HTTP/")
+    return "JSON" if text.startswith(("{", "[")) else "HTTP" if text.startswith(methods) else "text"
+
+
+@pytest.mark.parametrize("vector", load("foreign.json"))
+def test_foreign__is_what_it_is_said_to_be(vector):
+    payload = bytes.fromhex(vector["hex"])
+    assert plainly(payload) == vector["is"]
+    values, _ = unpack(payload)
+    assert vector["is"] is None or not any(is_request(item) or is_notification(item) for item in values)
+
+
 def test_every_method_of_the_protocol__has_a_vector():
     protocol = (VECTORS.parents[1] / "common" / "PROTOCOL.md").read_text(encoding="utf-8")
     rows = [line.split("|") for line in protocol.splitlines() if line.startswith(("| G |", "| M |"))]

@@ -316,6 +316,29 @@ static void check_file(const char *name, read_fn *read)
     json_decref(vectors);
 }
 
+static void foreign__is_what_it_is_said_to_be(void **state)
+{
+    (void)state;
+    json_t *vectors = json_load_file(KV_VECTORS "/foreign.json", 0, NULL);
+    assert_non_null(vectors);
+    size_t i;
+    const json_t *vector;
+    json_array_foreach(vectors, i, vector)
+    {
+        buffer_t payload;
+        buffer_init(&payload, PAYLOAD_MAX);
+        print_message("%s\n", tagged(vector, "name"));
+        append_hex(&payload, tagged(vector, "hex"));
+        const char *problem = rpc_foreign(buffer_bytes(&payload));
+        const json_t *is = json_object_get(vector, "is");
+        assert_int_equal(problem == NULL, json_is_null(is));
+        if (problem != NULL)
+            assert_memory_equal(problem + strlen("this is "), json_string_value(is), json_string_length(is));
+        buffer_release(&payload);
+    }
+    json_decref(vectors);
+}
+
 static void to_broker__is_read_and_written_as_it_means(void **state)
 {
     (void)state;
@@ -337,6 +360,7 @@ static void to_client__is_read_and_written_as_it_means(void **state)
 int main(void)
 {
     const struct CMUnitTest claims[] = {
+        cmocka_unit_test(foreign__is_what_it_is_said_to_be),
         cmocka_unit_test(to_broker__is_read_and_written_as_it_means),
         cmocka_unit_test(to_broker_odd__is_read_as_it_means),
         cmocka_unit_test(to_client__is_read_and_written_as_it_means),
