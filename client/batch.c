@@ -334,5 +334,14 @@ kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer, kvzmq_page_t **pa
 {
     if (answer->result.size == 0)
         return KVZMQ_PROTOCOL;
-    return page_new(PAGE_LIST, bytes_of(answer->result.data, answer->result.size), page);
+    static const kvzmq_range_t whole = {0}; /* which part was asked for, the application knows */
+    kvzmq_page_t *made;
+    kvzmq_status_t status = page_new(PAGE_LIST, bytes_of(answer->result.data, answer->result.size), &made);
+    if (status == KVZMQ_OK && !page_is_of_range(made, &whole)) {
+        kvzmq_page_destroy(&made);
+        return KVZMQ_PROTOCOL;
+    }
+    if (status == KVZMQ_OK)
+        *page = made;
+    return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The synchronous calls: a request is sent, repeated where that is allowed, and its result read. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "client/answer.h"
@@ -257,15 +258,25 @@ kvzmq_status_t kvzmq_ping(kvzmq_t *conn)
     return status == KVZMQ_OK ? call_end(&call, result_value(call.answer.reply.body, &pong)) : status;
 }
 
-/* Ends a call whose result is a page. */
-static kvzmq_status_t end_page(call_t *call, page_kind_t kind, kvzmq_page_t **page)
+/* Ends a call whose result is a page; of RANGE, if that is not NULL. */
+static kvzmq_status_t end_page(call_t *call, page_kind_t kind, const kvzmq_range_t *range,
+                               kvzmq_page_t **page)
 {
-    kvzmq_status_t status = page_new(kind, call->answer.reply.body, page);
+    kvzmq_page_t *made;
+    kvzmq_status_t status = page_new(kind, call->answer.reply.body, &made);
     answer_release(&call->answer);
     if (status == KVZMQ_PROTOCOL)
         return connection_garbled(call->conn, call->method);
     if (status != KVZMQ_OK)
         return connection_fail(call->conn, status, "no memory for a page");
+    if (range != NULL && !page_is_of_range(made, range)) {
+        kvzmq_page_destroy(&made);
+        return connection_fail(
+            call->conn, KVZMQ_PROTOCOL,
+            "%s answered %s with a page that is not the next one in order: a fault of the broker",
+            call->conn->options.given.endpoint, call->method);
+    }
+    *page = made;
     return KVZMQ_OK;
 }
 
@@ -276,7 +287,12 @@ static kvzmq_status_t read_range(kvzmq_t *conn, method_t method, const char *cli
     kvzmq_status_t status = call_begin(&call, conn, method, client);
     if (status == KVZMQ_OK)
         status = call_finish(&call, request_range(call.target, method, range));
-    return status == KVZMQ_OK ? end_page(&call, kind, page) : status;
+    if (status != KVZMQ_OK)
+        return status;
+    kvzmq_range_t own = {0}; /* RANGE as this library has it; request_range took it */
+    const char *problem = range != NULL ? sized_take(&own, sizeof own, range) : NULL;
+    assert(problem == NULL);
+    return end_page(&call, kind, &own, page);
 }
 
 kvzmq_status_t kvzmq_list(kvzmq_t *conn, const char *client, const kvzmq_range_t *range, kvzmq_page_t **page)
@@ -295,7 +311,7 @@ kvzmq_status_t kvzmq_stats(kvzmq_t *conn, kvzmq_page_t **page)
     kvzmq_status_t status = call_begin(&call, conn, METHOD_STATS, NULL);
     if (status == KVZMQ_OK)
         status = call_finish(&call, request_plain(call.target, METHOD_STATS));
-    return status == KVZMQ_OK ? end_page(&call, PAGE_STATS, page) : status;
+    return status == KVZMQ_OK ? end_page(&call, PAGE_STATS, NULL, page) : status;
 }
 
 /* role and forget: what they answer says nothing that the caller does not know. */

@@ -176,6 +176,29 @@ cleanup:
     return status;
 }
 
+/* What the rows of a page are sorted by. */
+static bytes_t name_of_row(const kvzmq_page_t *page, size_t index)
+{
+    const void *row = (const char *)page->rows + index * kinds[page->kind].row_size;
+    kvzmq_slice_t name =
+        page->kind == PAGE_LIST ? ((const kvzmq_row_t *)row)->key : ((const kvzmq_client_t *)row)->id;
+    return bytes_of(name.data, name.size);
+}
+
+bool page_is_of_range(const kvzmq_page_t *page, const kvzmq_range_t *range)
+{
+    bytes_t prefix = bytes_of(range->prefix.data, range->prefix.size);
+    bytes_t after = bytes_of(range->after.data, range->after.size);
+    for (size_t i = 0; i < page->count; i++) {
+        bytes_t name = name_of_row(page, i);
+        if (bytes_compare(name, after) <= 0 || !bytes_starts_with(name, prefix))
+            return false;
+        after = name;
+    }
+    bool within = range->limit == 0 || page->count <= range->limit;
+    return within && (page->count > 0 || !page->more);
+}
+
 void kvzmq_page_destroy(kvzmq_page_t **page)
 {
     kvzmq_page_t *gone = *page;

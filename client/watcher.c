@@ -246,12 +246,6 @@ static void step_now(watcher_t *watcher, const follow_action_t *action)
     kvzmq_value_release(&result);
 }
 
-/* Whether what is behind PAGE, if anything, can be asked for: else it would be asked for for ever. */
-static bool page_goes_on(const kvzmq_page_t *page)
-{
-    return !kvzmq_page_more(page) || kvzmq_page_count(page) > 0;
-}
-
 static void step_clients(watcher_t *watcher, const follow_action_t *action)
 {
     kvzmq_range_t range = {.size = sizeof range, .after = action->after};
@@ -262,7 +256,7 @@ static void step_clients(watcher_t *watcher, const follow_action_t *action)
         fail_call(watcher, status);
         return;
     }
-    bool taken = page_goes_on(page);
+    bool taken = true;
     if (session_holds(watcher)) {
         while (taken && kvzmq_page_next_client(page, &client))
             taken = follow_client(watcher->follow, client.id, client.keys);
@@ -285,8 +279,6 @@ static void step_list(watcher_t *watcher, const follow_action_t *action)
         return;
     else if (status == KVZMQ_NOT_FOUND)
         follow_list_absent(watcher->follow);
-    else if (!page_goes_on(watcher->page))
-        fail(watcher, KVZMQ_PROTOCOL, "list does not go on, although there is more: a fault of the broker");
     else
         follow_listed(watcher->follow, clock_monotonic_ms(), kvzmq_page_seq(watcher->page),
                       kvzmq_page_more(watcher->page));

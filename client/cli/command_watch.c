@@ -234,7 +234,8 @@ static kvzmq_status_t stores_check(check_t *check)
             if (status == KVZMQ_NOT_FOUND)
                 status = KVZMQ_OK; /* it has left since */
         }
-        more = kvzmq_page_more(page);
+        /* Without rows `range.after` would still borrow from the page before, which is gone. */
+        more = kvzmq_page_more(page) && kvzmq_page_count(page) > 0;
     }
     kvzmq_page_destroy(&shown);
     return status;

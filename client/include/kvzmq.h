@@ -412,7 +412,8 @@ typedef struct kvzmq_row {
     int64_t ttl_ms;    /* what is left, -1 = permanent */
 } kvzmq_row_t;
 
-/* Lists entries in byte order of the keys. RANGE may be NULL. *PAGE is owned by the caller. */
+/* Lists entries in byte order of the keys. RANGE may be NULL. *PAGE is owned by the caller. A page that is not
+ * the next one in order is KVZMQ_PROTOCOL: asking page by page comes to an end with any broker. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_list(kvzmq_t *conn, const char *client,
                                                       const kvzmq_range_t *range, kvzmq_page_t **page);
 /* The next row of a list; false at its end, and for a page of another kind. ROW's slices are borrowed from
@@ -566,8 +567,8 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeou
     return kvzmq_poll_sized(conn, timeout_ms, answer);
 }
 
-/* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL where the answer is no list's.
- * KVZMQ_NO_MEMORY. */
+/* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL where the answer is no list's, or its rows
+ * are not in order. KVZMQ_NO_MEMORY. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer,
                                                              kvzmq_page_t **page);
 

@@ -45,7 +45,9 @@ def lie_about(method, result, chance):
 
 
 class Liar:
-    def __init__(self, chance):
+    """Its lies are drawn from CHANCE, while `lies` is set. A Liar of a test's own has another `answer`."""
+
+    def __init__(self, chance=None):
         self.chance = chance
         self.lies = False
         self.told = 0  # lies
@@ -99,7 +101,9 @@ class Liar:
             ready = dict(poller.poll(50))
             for identity, socket in list(self.behind.items()):
                 if socket in ready:
-                    self.front.send_multipart([identity, self._answer(identity, socket.recv())])
+                    payload = socket.recv()
+                    methods = [self.asked.pop((identity, message[1]), None) for message in unpack_all(payload) if message[0] == 1]
+                    self.front.send_multipart([identity, self.answer(methods, payload)])
             if self.front in ready:
                 self._ask(*self.front.recv_multipart())
 
@@ -115,9 +119,9 @@ class Liar:
                 self.asked[identity, message[1]] = message[2] if message[2] != "manage" else message[3][1]
         self.behind[identity].send(payload)
 
-    def _answer(self, identity, payload):
+    def answer(self, methods, payload):
+        """What is said in place of PAYLOAD, whose responses are to METHODS (None = it is not known)."""
         messages = unpack_all(payload)
-        methods = [self.asked.pop((identity, message[1]), None) for message in messages if message[0] == 1]
         garbles = self.lies and methods and methods[0] not in (None, "auth") and messages[0][2] is None
         if not garbles or self.chance.random() > 0.1:
             return payload

@@ -224,6 +224,73 @@ static void page__of_changed_bytes__is_a_page_or_refused(void **state)
     buffer_release(&body);
 }
 
+/* Whether a page of KEYS, one character each, with MORE behind it is the next one of RANGE. */
+static bool is_of(const char *keys, bool more, const kvzmq_range_t *range)
+{
+    buffer_t body;
+    kvzmq_page_t *page = NULL;
+    buffer_init(&body, BODY_MAX);
+    write_list_head(&body, (uint32_t)strlen(keys), more);
+    for (const char *key = keys; *key != '\0'; key++)
+        write_row(&body, bytes_of(key, 1), bytes_from_text("v"), false, 1);
+    assert_int_equal(page_new(PAGE_LIST, buffer_bytes(&body), &page), KVZMQ_OK);
+    buffer_release(&body);
+    bool is = page_is_of_range(page, range);
+    kvzmq_page_destroy(&page);
+    return is;
+}
+
+static void page__of_a_range__has_rows_in_order_within_it_and_some_if_there_is_more(void **state)
+{
+    (void)state;
+    kvzmq_range_t range = {.size = sizeof range};
+    assert_true(is_of("", false, &range));
+    assert_false(is_of("", true, &range));
+    assert_true(is_of("abd", true, &range));
+    assert_false(is_of("aab", true, &range));
+    assert_false(is_of("ba", false, &range));
+    range.after = kvzmq_text("b");
+    assert_true(is_of("cd", true, &range));
+    assert_false(is_of("bc", true, &range));
+    assert_false(is_of("ac", false, &range));
+    range.after = kvzmq_text("");
+    range.prefix = kvzmq_text("a");
+    assert_true(is_of("a", false, &range));
+    assert_false(is_of("ab", false, &range));
+    range.prefix = kvzmq_text("");
+    range.limit = 2;
+    assert_true(is_of("ab", true, &range));
+    assert_false(is_of("abc", true, &range));
+}
+
+static void page__of_clients_without_an_id__is_of_no_range(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"id",       "role",     "peer",    "connected", "claimed",
+                                         "sessions", "since_ms", "idle_ms", "keys",      "bytes"};
+    const kvzmq_range_t range = {.size = sizeof range};
+    buffer_t body;
+    kvzmq_page_t *page = NULL;
+    buffer_init(&body, BODY_MAX);
+    rpc_write_map(&body, 2);
+    rpc_write_text(&body, "more");
+    rpc_write_bool(&body, false);
+    rpc_write_text(&body, "clients");
+    rpc_write_array(&body, 1);
+    rpc_write_map(&body, sizeof fields / sizeof *fields);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        rpc_write_text(&body, fields[i]);
+        if (i == 3 || i == 4)
+            rpc_write_bool(&body, false);
+        else
+            rpc_write_nil(&body);
+    }
+    assert_int_equal(page_new(PAGE_CLIENTS, buffer_bytes(&body), &page), KVZMQ_OK);
+    assert_false(page_is_of_range(page, &range));
+    kvzmq_page_destroy(&page);
+    buffer_release(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +302,8 @@ int main(void)
         cmocka_unit_test(page__that_declares_rows_it_has_not__allocates_none),
         cmocka_unit_test(page__of_a_row_without_a_key__is_refused),
         cmocka_unit_test(page__of_changed_bytes__is_a_page_or_refused),
+        cmocka_unit_test(page__of_a_range__has_rows_in_order_within_it_and_some_if_there_is_more),
+        cmocka_unit_test(page__of_clients_without_an_id__is_of_no_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
