@@ -10,13 +10,15 @@
 #include "broker/accounts.h"
 #include "broker/config_table.h"
 #include "broker/config_value.h"
+#include "broker/ipc_file.h"
 #include "broker/secret.h"
 #include "common/edit_distance.h"
 #include "common/name.h"
 #include "common/utf8.h"
 
 enum {
-    QUOTE_SIZE = 100 /* bytes of a piece of input quoted in a problem */
+    QUOTE_SIZE = 100,       /* bytes of a piece of input quoted in a problem */
+    IPC_MODE_DEFAULT = 0600 /* the broker's own user alone */
 };
 
 struct kind {
@@ -112,6 +114,8 @@ static bool number_assign(settings_t *settings, const key_row_t *row, const plac
 NUMBER_KIND(count_kind, value_number, number_text);
 NUMBER_KIND(size_kind, value_size, value_size_text);
 NUMBER_KIND(duration_kind, value_duration, value_duration_text);
+NUMBER_KIND(mode_kind, value_mode, value_mode_text);
+NUMBER_KIND(group_kind, value_group, value_group_text);
 
 /* ---- Lists of endpoints ----------------------------------------------------------------------- */
 
@@ -344,6 +348,10 @@ static const key_row_t table[] = {
      "Where managers subscribe to events; in the same form"},
     {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0, true,
      "What managers are told instead, where they reach the events by another way (a port mapping, a relay)"},
+    {"listen", "ipc_mode", &mode_kind, AT(ipc_mode), 0, 0, 0777, true,
+     "Who may connect to an ipc path: the mode of its socket file, of which w lets connect"},
+    {"listen", "ipc_group", &group_kind, AT(ipc_group), 0, 0, IPC_GROUP_OWN, true,
+     "The group of that file, by name or number; nothing: the broker's own"},
     {"session", "timeout", &duration_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000), false,
      "A session ends after so long without a message: seconds, or a time such as 500ms, 5m, 1h30m"},
     {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0, false,
@@ -504,7 +512,9 @@ void config_help(FILE *out)
 bool settings_init(settings_t *settings)
 {
     char problem[CONFIG_PROBLEM_SIZE];
-    *settings = (settings_t){.timeout_ms = 60000,
+    *settings = (settings_t){.ipc_mode = IPC_MODE_DEFAULT,
+                             .ipc_group = IPC_GROUP_OWN,
+                             .timeout_ms = 60000,
                              .first_id = 32768,
                              .last_id = 60999,
                              .events_keep = 65536,

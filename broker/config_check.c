@@ -34,7 +34,10 @@ static bool endpoints_check(const settings_t *settings, const place_t *place)
 /* Whether one can connect to ENDPOINT, which may stand for several to bind to. */
 static bool endpoint_definite(const char *endpoint)
 {
-    return endpoint[strlen(endpoint) - 1] != '*' && strncmp(endpoint, "tcp://*:", 8) != 0 &&
+    static const char relative[] = "ipc://"; /* and then neither / nor @: a path from somebody's folder */
+    bool nowhere = strncmp(endpoint, relative, sizeof relative - 1) == 0 &&
+                   strchr("/@", endpoint[sizeof relative - 1]) == NULL;
+    return !nowhere && endpoint[strlen(endpoint) - 1] != '*' && strncmp(endpoint, "tcp://*:", 8) != 0 &&
            strncmp(endpoint, "tcp://0.0.0.0:", 14) != 0 && strncmp(endpoint, "tcp://[::]:", 11) != 0;
 }
 
@@ -42,8 +45,10 @@ static bool advertised_check(const settings_t *settings, const place_t *place)
 {
     for (unsigned i = 0; i < settings->advertised_count; i++)
         if (!endpoint_definite(settings->advertised[i]))
-            return place_fault(place, "nobody can connect to %s of listen/advertise; write a host and a port",
-                               settings->advertised[i]);
+            return place_fault(
+                place,
+                "nobody can connect to %s of listen/advertise; write a host and a port, or a whole path",
+                settings->advertised[i]);
     return true;
 }
 

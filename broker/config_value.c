@@ -2,15 +2,18 @@
 /* Owns the forms of configuration values. Strict: what is not wholly understood is refused. */
 #include "broker/config_value.h"
 
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/un.h>
 
+#include "broker/ipc_file.h"
 #include "common/duration.h"
 #include "common/number.h"
 
 enum {
     PORT_MAX = 65535,
+    MODE_DIGITS = 3,
     HOST_MAX = 253 /* bytes of a host name, RFC 1035 */
 };
 
@@ -50,6 +53,32 @@ complaint_t value_size(const char *text, uint64_t *bytes)
 complaint_t value_duration(const char *text, uint64_t *ms)
 {
     return duration_parse(bytes_from_text(text), ms) ? NULL : "is not " DURATION_EXPECTED "; write one";
+}
+
+complaint_t value_mode(const char *text, uint64_t *mode)
+{
+    const char *digits = strlen(text) > MODE_DIGITS && text[0] == '0' ? text + 1 : text;
+    if (strlen(digits) != MODE_DIGITS || strspn(digits, "01234567") != MODE_DIGITS)
+        return "is not a file's mode; write three octal digits, such as 660";
+    *mode = (uint64_t)(digits[0] - '0') << 6 | (uint64_t)(digits[1] - '0') << 3 | (uint64_t)(digits[2] - '0');
+    return NULL;
+}
+
+complaint_t value_group(const char *text, uint64_t *group)
+{
+    uint64_t number = IPC_GROUP_OWN;
+    if (text[0] == '\0' || number_parse(bytes_from_text(text), &number)) {
+        if (text[0] != '\0' && number >= (gid_t)-1)
+            return "is above every group's number; write a group's name";
+        *group = number;
+        return NULL;
+    }
+    const struct group *found = getgrnam(text);
+    if (found == NULL)
+        return "is not a group of this system; write the name or the number of one (\"getent group\" lists "
+               "them)";
+    *group = found->gr_gid;
+    return NULL;
 }
 
 static complaint_t tcp_check(const char *address)
@@ -107,6 +136,20 @@ const char *value_size_text(uint64_t bytes, char out[VALUE_TEXT_SIZE])
         unit++;
     }
     snprintf(out, VALUE_TEXT_SIZE, "%" PRIu64 "%s", bytes >> units[unit].shift, units[unit].text);
+    return out;
+}
+
+const char *value_mode_text(uint64_t mode, char out[VALUE_TEXT_SIZE])
+{
+    snprintf(out, VALUE_TEXT_SIZE, "%04" PRIo64, mode);
+    return out;
+}
+
+const char *value_group_text(uint64_t group, char out[VALUE_TEXT_SIZE])
+{
+    out[0] = '\0';
+    if (group != IPC_GROUP_OWN)
+        snprintf(out, VALUE_TEXT_SIZE, "%" PRIu64, group);
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -30,29 +31,100 @@ const char *endpoint_advice(int error)
     case ENODEV:
         return "this machine has no such address: choose one that it has";
     case EACCES:
-        return "permission denied: choose a port above 1023, or a folder that may be written";
+        return "permission denied: choose a port above 1023, or a path in a folder that may be written";
+    case EPERM:
+        return "its file cannot be given to listen/ipc_group: choose a group that the broker's user is in";
     case ENOENT:
+    case ENOTDIR:
         return "no such folder: make it, or choose another path";
+    case ENOTSOCK:
+        return "what is there is no socket, and is left as it is: choose another path, or move it away";
+    case ENAMETOOLONG:
+        return "its whole path is longer than the 107 bytes of a socket's: choose a shorter one";
     default:
         return zmq_strerror(error);
     }
 }
 
-bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what,
-                    char (*real)[ENDPOINT_SIZE], char *problem, size_t problem_size)
+bool listening_init(listening_t *listening, const char *what, unsigned count, const settings_t *settings)
 {
-    for (unsigned i = 0; i < count; i++) {
-        /* Only where an IPv6 address stands in brackets: with it, libzmq shows IPv4 ones as ::ffff:127.0.0.1.
-         */
-        const socket_option_t ipv6 = {ZMQ_IPV6, strchr(endpoints[i], '[') != NULL};
-        if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoints[i]) != 0) {
-            snprintf(problem, problem_size, "listen/%s: %s: %s", what, endpoints[i], endpoint_advice(errno));
+    *listening = (listening_t){.what = what, .count = count};
+    listening->access = (ipc_access_t){settings->ipc_mode, settings->ipc_group};
+    listening->real = calloc(count, sizeof *listening->real);
+    listening->files = calloc(count, sizeof *listening->files);
+    return listening->real && listening->files;
+}
+
+void listening_release(listening_t *listening)
+{
+    for (unsigned i = 0; listening->files && i < listening->count; i++)
+        ipc_file_destroy(&listening->files[i]);
+    free(listening->files);
+    free(listening->real);
+    *listening = (listening_t){0};
+}
+
+/* The path in the file system that an endpoint names. NULL for tcp, for a name in the abstract namespace
+ * (unix(7)) and where libzmq is to choose a path of its own. */
+static const char *endpoint_path(const char *endpoint)
+{
+    static const char scheme[] = "ipc://";
+    if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    const char *path = endpoint + sizeof scheme - 1;
+    return path[0] == '@' || strcmp(path, "*") == 0 ? NULL : path;
+}
+
+/* Binds SOCKET to the Ith endpoint, an ipc path: libzmq takes the listening socket over. False, with errno
+ * set, if that fails. */
+static bool path_bind(void *socket, listening_t *listening, unsigned i, const char *path)
+{
+    char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    int backlog = 0;
+    size_t size = sizeof backlog;
+    int fd = -1;
+    if (zmq_getsockopt(socket, ZMQ_BACKLOG, &backlog, &size) != 0 ||
+        !ipc_path_absolute(path, absolute, sizeof absolute) ||
+        !(listening->files[i] = ipc_file_new(absolute, &listening->access, backlog, &fd)))
+        return false;
+    snprintf(listening->real[i], ENDPOINT_SIZE, "ipc://%s", absolute);
+    const socket_option_t use = {ZMQ_USE_FD, fd};
+    const socket_option_t own = {ZMQ_USE_FD, -1};
+    bool bound = socket_options_set(socket, &use, 1) && zmq_bind(socket, listening->real[i]) == 0;
+    int error = errno;
+    if (!bound)
+        close(fd);
+    bound &= socket_options_set(socket, &own, 1);
+    errno = error;
+    return bound;
+}
+
+static bool address_bind(void *socket, listening_t *listening, unsigned i, const char *endpoint)
+{
+    /* Only where an IPv6 address stands in brackets: with it, libzmq shows IPv4 ones as ::ffff:127.0.0.1. */
+    const socket_option_t ipv6 = {ZMQ_IPV6, strchr(endpoint, '[') != NULL};
+    if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoint) != 0)
+        return false;
+    size_t size = ENDPOINT_SIZE;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, listening->real[i], &size) != 0)
+        snprintf(listening->real[i], ENDPOINT_SIZE, "%s", endpoint);
+    return true;
+}
+
+bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, char *problem,
+                    size_t problem_size)
+{
+    for (unsigned i = 0; i < listening->count; i++) {
+        const char *endpoint = wanted[i];
+        const char *path = endpoint_path(endpoint);
+        bool bound =
+            path ? path_bind(socket, listening, i, path) : address_bind(socket, listening, i, endpoint);
+        if (!bound) {
+            snprintf(problem, problem_size, "listen/%s: %s: %s", listening->what, endpoint,
+                     endpoint_advice(errno));
             return false;
         }
-        size_t size = ENDPOINT_SIZE;
-        if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, real[i], &size) != 0)
-            snprintf(real[i], ENDPOINT_SIZE, "%s", endpoints[i]);
-        log_info("listening for %s on %s", what, real[i]);
+        log_info("listening for %s on %s", listening->what, listening->real[i]);
     }
     return true;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "broker/ipc_file.h"
+#include "broker/settings.h"
 #include "common/status.h"
 
 enum { SOCKET_HANDSHAKE_MS = 5000 }; /* a peer that has not introduced itself by then is closed */
@@ -30,10 +32,25 @@ typedef struct endpoint_list {
     unsigned count;
 } endpoint_list_t;
 
-/* Binds SOCKET to each of COUNT endpoints, logs where it listens for WHAT, with the real port where `*` was
- * asked, and writes that to REAL (COUNT texts). False, and one line in PROBLEM, where one cannot be bound. */
-KV_MUST_USE bool endpoints_bind(void *socket, char *const *endpoints, unsigned count, const char *what,
-                                char (*real)[ENDPOINT_SIZE], char *problem, size_t problem_size);
+/* Where a socket listens. */
+typedef struct listening {
+    const char *what;            /* "requests" or "events", for messages */
+    unsigned count;              /* of endpoints */
+    ipc_access_t access;         /* who may connect to an ipc path */
+    char (*real)[ENDPOINT_SIZE]; /* endpoints with real ports and whole paths; owned */
+    ipc_file_t **files;          /* those of ipc paths; NULL for the others; owned */
+} listening_t;
+
+/* Makes room for COUNT endpoints. False if memory is refused; release it all the same. */
+KV_MUST_USE bool listening_init(listening_t *listening, const char *what, unsigned count,
+                                const settings_t *settings);
+/* Lets go of the paths: before the socket is closed, or after. */
+void listening_release(listening_t *listening);
+
+/* Binds SOCKET to each endpoint of WANTED, as many as there is room for, and logs where it listens. False,
+ * and one line in PROBLEM, if one cannot be bound. */
+KV_MUST_USE bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, char *problem,
+                                size_t problem_size);
 
 /* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the same port, or the
  * same path. What getsockname(2) did not write of ADDRESS is zero. */

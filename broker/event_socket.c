@@ -33,12 +33,11 @@ struct event_socket {
     void *socket;
     monitor_t monitor;
     event_guard_t *guard;
-    fd_table_t subscribers;           /* subscriber_t */
-    size_t open;                      /* connections */
-    uint64_t drains;                  /* so far */
-    unsigned published;               /* messages since the last look at the room */
-    char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
-    unsigned endpoint_count;
+    fd_table_t subscribers; /* subscriber_t */
+    size_t open;            /* connections */
+    uint64_t drains;        /* so far */
+    unsigned published;     /* messages since the last look at the room */
+    listening_t listening;
     char *const
         *advertised; /* what is told instead of the endpoints; borrowed from the settings, which hand it on */
     unsigned advertised_count; /* 0 = nothing else */
@@ -67,13 +66,13 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
                                  char *problem, size_t problem_size)
 {
     event_socket_t *events = calloc(1, sizeof *events);
-    if (!events || !(events->endpoints = calloc(listen->count, sizeof *events->endpoints))) {
+    if (events)
+        fd_table_init(&events->subscribers, sizeof(subscriber_t));
+    if (!events || !listening_init(&events->listening, "events", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
-        free(events);
+        event_socket_destroy(&events, 0);
         return NULL;
     }
-    fd_table_init(&events->subscribers, sizeof(subscriber_t));
-    events->endpoint_count = listen->count;
     events->advertised = settings->advertised;
     events->advertised_count = settings->advertised_count;
     events->socket = zmq_socket(zmq_context, ZMQ_XPUB);
@@ -83,12 +82,11 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
         event_socket_destroy(&events, 0);
         return NULL;
     }
-    if (!endpoints_bind(events->socket, listen->endpoints, listen->count, "events", events->endpoints,
-                        problem, problem_size)) {
+    if (!endpoints_bind(events->socket, &events->listening, listen->endpoints, problem, problem_size)) {
         event_socket_destroy(&events, 0);
         return NULL;
     }
-    events->guard = event_guard_new(events->endpoints, events->endpoint_count);
+    events->guard = event_guard_new(events->listening.real, events->listening.count);
     if (!events->guard) {
         snprintf(problem, problem_size, "the event socket cannot be guarded: out of memory or threads");
         event_socket_destroy(&events, 0);
@@ -108,7 +106,7 @@ void event_socket_destroy(event_socket_t **self, int linger_ms)
         zmq_close(events->socket);
     }
     fd_table_release(&events->subscribers);
-    free(events->endpoints);
+    listening_release(&events->listening);
     free(events);
     *self = NULL;
 }
@@ -165,7 +163,7 @@ static void monitor_drain(event_socket_t *events)
 static void connection_shut(event_socket_t *events, subscriber_t *subscriber, int fd)
 {
     if (!subscriber->cut)
-        endpoints_shut(events->endpoints, events->endpoint_count, fd);
+        endpoints_shut(events->listening.real, events->listening.count, fd);
     subscriber->cut = true;
 }
 
@@ -264,7 +262,7 @@ static const char *endpoint_told(const event_socket_t *events, unsigned i)
 {
     if (events->advertised_count > 0)
         return i < events->advertised_count ? events->advertised[i] : NULL;
-    return i < events->endpoint_count ? events->endpoints[i] : NULL;
+    return i < events->listening.count ? events->listening.real[i] : NULL;
 }
 
 void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size)

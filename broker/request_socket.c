@@ -28,17 +28,17 @@ struct request_socket {
     void *socket;
     const settings_t *settings;
     connections_t *connections;
-    char (*endpoints)[ENDPOINT_SIZE]; /* where it listens, with real ports */
-    buffer_t envelope;                /* of the arrival at hand; kept for its memory */
+    listening_t listening;
+    buffer_t envelope; /* of the arrival at hand; kept for its memory */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
                                      const endpoint_list_t *listen, char *problem, size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
-    if (!requests || !(requests->endpoints = calloc(listen->count, sizeof *requests->endpoints))) {
+    if (!requests || !listening_init(&requests->listening, "requests", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
-        free(requests);
+        request_socket_destroy(&requests, 0);
         return NULL;
     }
     requests->settings = settings;
@@ -67,13 +67,12 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
                        strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
         !(requests->connections =
-              connections_new(zmq_context, requests->socket, requests->endpoints, listen->count))) {
+              connections_new(zmq_context, requests->socket, requests->listening.real, listen->count))) {
         snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
         request_socket_destroy(&requests, 0);
         return NULL;
     }
-    if (!endpoints_bind(requests->socket, listen->endpoints, listen->count, "requests", requests->endpoints,
-                        problem, problem_size))
+    if (!endpoints_bind(requests->socket, &requests->listening, listen->endpoints, problem, problem_size))
         request_socket_destroy(&requests, 0);
     return requests;
 }
@@ -95,7 +94,7 @@ void request_socket_destroy(request_socket_t **self, int linger_ms)
         zmq_close(requests->socket);
     }
     buffer_release(&requests->envelope);
-    free(requests->endpoints);
+    listening_release(&requests->listening);
     free(requests);
     *self = NULL;
 }

@@ -23,6 +23,8 @@ typedef struct settings {
     unsigned event_count;
     char **advertised; /* listen/advertise: endpoints that managers are told instead of events; often none */
     unsigned advertised_count;
+    uint64_t ipc_mode; /* listen/ipc_mode, listen/ipc_group: as in ipc_access_t */
+    uint64_t ipc_group;
     int64_t timeout_ms; /* session/timeout: without a message for so long, a session ends */
     uint64_t first_id;  /* ids/first, ids/last: the port-mimicking range, both included */
     uint64_t last_id;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "broker/config.h"
+#include "broker/ipc_file.h"
 
 #define HASH                                                                                                 \
     "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -57,6 +58,8 @@ static void defaults__as_documented(void **state)
     assert_string_equal(settings->requests[0], "tcp://127.0.0.1:5000");
     assert_int_equal(settings->event_count, 1);
     assert_string_equal(settings->events[0], "tcp://127.0.0.1:5001");
+    assert_int_equal(settings->ipc_mode, 0600);
+    assert_int_equal(settings->ipc_group, IPC_GROUP_OWN);
     assert_int_equal(settings->timeout_ms, 60000);
     assert_int_equal(settings->first_id, 32768);
     assert_int_equal(settings->last_id, 60999);
@@ -219,6 +222,27 @@ static void set__value_at_its_bound__is_taken_and_one_past_refused(void **state)
     }
 }
 
+static void set__ipc_mode_and_group__are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t mode;
+    } modes[] = {{"0660", 0660}, {"660", 0660}, {"0777", 0777}, {"000", 0}, {"060", 060}};
+    fixture_t *fixture = *state;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "listen/ipc_mode=%s", modes[i].text);
+        must_set(fixture, text);
+        assert_int_equal(fixture->settings.ipc_mode, modes[i].mode);
+    }
+    must_set(fixture, "listen/ipc_group=root");
+    assert_int_equal(fixture->settings.ipc_group, 0);
+    must_set(fixture, "listen/ipc_group=");
+    assert_int_equal(fixture->settings.ipc_group, IPC_GROUP_OWN);
+    must_set(fixture, "listen/ipc_group=4294967294");
+    assert_int_equal(fixture->settings.ipc_group, UINT32_MAX - 1);
+}
+
 /* ---- Bad ---------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -297,6 +321,14 @@ static const struct {
     {"listen/requests = tcp://a:http\n", "f:1: listen/requests: \"tcp://a:http\" has no valid port"},
     {"listen/requests = tcp://::1:5000\n",
      "f:1: listen/requests: \"tcp://::1:5000\" has a colon in its host"},
+    {"listen/ipc_mode = 66\n", "f:1: listen/ipc_mode: \"66\" is not a file's mode"},
+    {"listen/ipc_mode = 0888\n", "f:1: listen/ipc_mode: \"0888\" is not a file's mode"},
+    {"listen/ipc_mode = 1777\n", "f:1: listen/ipc_mode: \"1777\" is not a file's mode"},
+    {"listen/ipc_mode = 00660\n", "f:1: listen/ipc_mode: \"00660\" is not a file's mode"},
+    {"listen/ipc_mode = rw\n", "f:1: listen/ipc_mode: \"rw\" is not a file's mode"},
+    {"listen/ipc_group = no-such-group\n", "f:1: listen/ipc_group: \"no-such-group\" is not a group"},
+    {"listen/ipc_group = 4294967295\n", "f:1: listen/ipc_group: \"4294967295\" is above every"},
+    {"listen/ipc_group = 18446744073709551615\n", "f:1: listen/ipc_group: \"18446744073709551615\" is above"},
     {"listen/requests = ipc://\n", "f:1: listen/requests: \"ipc://\" names no path"},
     {"listen/requests = \" , \"\n", "f:1: listen/requests names no endpoint"},
     {"listen/requests = \"tcp://a:1, b\"\n", "f:1: listen/requests: \"b\" has a transport"},
@@ -410,7 +442,8 @@ static void check__keys_that_do_not_agree__is_refused_with_both_names(void **sta
         {{"listen/events=tcp://127.0.0.1:5000"}, "tcp://127.0.0.1:5000", "listen"},
         {{"listen/requests=ipc://a,ipc://a"}, "ipc://a", "listen"},
         {{"listen/advertise=tcp://127.0.0.1:*"}, "tcp://127.0.0.1:*", "listen/advertise"},
-        {{"listen/advertise=ipc://a,tcp://0.0.0.0:1"}, "tcp://0.0.0.0:1", "listen/advertise"},
+        {{"listen/advertise=ipc:///a,tcp://0.0.0.0:1"}, "tcp://0.0.0.0:1", "listen/advertise"},
+        {{"listen/advertise=ipc://run/a"}, "ipc://run/a", "listen/advertise"},
         {{"listen/advertise=tcp://*:1"}, "tcp://*:1", "listen/advertise"},
         {{"listen/advertise=tcp://[::]:1"}, "tcp://[::]:1", "listen/advertise"},
     };
@@ -493,6 +526,7 @@ int main(void)
         TEST(file__line_of_the_longest_length__is_taken),
         TEST(set__over_a_file__replaces_it),
         TEST(set__names_that_a_file_cannot_hold__are_taken),
+        TEST(set__ipc_mode_and_group__are_read),
         TEST(set__value_at_its_bound__is_taken_and_one_past_refused),
         TEST(file__broken__gives_its_line_and_the_reason),
         TEST(file__zero_byte__is_refused),

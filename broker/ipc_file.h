@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The socket file of an ipc endpoint. A path belongs to one broker at a time: it holds a lock on the file
+ * PATH.lock beside it. What stands at the path is replaced only if it is a socket on which nobody listens.
+ * libzmq does none of this: it deletes whatever is there, and listens before a mode could be set. */
+#ifndef KV_BROKER_IPC_FILE_H
+#define KV_BROKER_IPC_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/status.h"
+
+#define IPC_GROUP_OWN UINT64_MAX /* ipc_access_t.group: that of the process */
+
+/* Who may connect: whoever may write to the file. */
+typedef struct ipc_access {
+    uint64_t mode;  /* permissions, chmod(2) */
+    uint64_t group; /* a number, chown(2), or IPC_GROUP_OWN */
+} ipc_access_t;
+
+typedef struct ipc_file ipc_file_t;
+
+/* Writes the path as it is from every folder to ABSOLUTE. False, with errno set, if that cannot be told, or
+ * is too long for a socket (ENAMETOOLONG). */
+KV_MUST_USE bool ipc_path_absolute(const char *path, char *absolute, size_t size);
+
+/* Makes a socket that listens at PATH, for BACKLOG connections that wait, and writes its descriptor, owned by
+ * the caller, to *FD. NULL, with errno set, if that fails, and nothing was changed then: EADDRINUSE if
+ * somebody listens there, or starts to; ENOTSOCK if something else stands there. */
+KV_MUST_USE ipc_file_t *ipc_file_new(const char *path, const ipc_access_t *access, int backlog, int *fd);
+
+/* Takes the file away, unless it is another one by now, and lets go of the path. Before the socket is closed,
+ * or after. */
+void ipc_file_destroy(ipc_file_t **file);
+
+#endif
