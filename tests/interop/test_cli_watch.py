@@ -10,7 +10,7 @@ import threading
 import msgpack
 import pytest
 import zmq
-from kvtest import TIMEOUT, Broker, context, pack, wait_until
+from kvtest import TIMEOUT, Broker, context, pack, unique, wait_until
 from screen import Screen
 from tool import Tool
 
@@ -65,9 +65,9 @@ def tool(broker, tmp_path):
 
 
 @pytest.fixture
-def client(broker, request):
-    """A client whose name is the test's own, so that tests do not meet."""
-    name = re.sub(r"\W", "-", request.node.name)[:60] + "-store"
+def client(broker):
+    """A client whose name no other test has."""
+    name = unique("store")
     with broker.client(name + "/wire") as made:
         made.name = name
         made.call("ping")

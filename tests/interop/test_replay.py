@@ -65,7 +65,7 @@ def test_after__from_oldest_to_now__else_out_of_range_with_oldest(filled):
 
 
 @pytest.mark.parametrize("params", [(), (None,), ("0",), (-1,), (True,), (0, {"limit": 0}), (0, {"limit": 10001}),
-                                    (0, {"limit": -1}), (0, {"epoch": 1}), (0, {"client": None}), (0, {"after": 0}),
+                                    (0, {"limit": -1}), (0, {"epoch": 1}), (0, {"after": 0}),
                                     (0, {"prefix": ""}), (0, {}, 0)], ids=repr)
 def test_params__that_are_wrong__are_invalid(filled, params):
     assert filled.code("replay", *params) == "INVALID_ARGUMENT"

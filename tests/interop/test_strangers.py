@@ -15,7 +15,7 @@ import pytest
 import zmq
 
 from chance import seeded
-from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, readable, unpack_all, wait_until
+from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, readable, unique, unpack_all, wait_until
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
 
 PART = 10 if SANITIZED else 1
@@ -407,7 +407,8 @@ def assert_undisturbed(broker, manager, act):
     """ACT must not cost another subscriber an event, nor, done again, the broker memory. It leaves MANAGER alone, whose
     session is kept meanwhile."""
     unread = {zmq.RCVHWM: 0}  # it reads at the end
-    with broker.client("witness") as witness, subscribed(manager, ["witness/"], sockopt=unread) as subscriber:
+    name = unique("witness")
+    with broker.client(name) as witness, subscribed(manager, [f"{name}/"], sockopt=unread) as subscriber:
         stop = threading.Event()
         seqs = [witness.call("put", "k", "v")]
 

@@ -180,6 +180,7 @@ class Broker:
         self._ended = False
         self._reader = None
         self._clients = []
+        self._identities = collections.Counter()
         self.request_endpoints = []
         self.event_endpoints = []
 
@@ -322,7 +323,15 @@ class Broker:
 
     # -- clients
 
-    def client(self, identity=None, **keywords):
+    def client(self, identity=None, exact=False, **keywords):
+        """A client. An IDENTITY that an earlier one had, which may be closed, gets another instance, unless EXACT: ZeroMQ lets
+        go of a connection in its own time, and never answers a second one that came with its socket identity before that."""
+        if identity is not None and not exact:
+            self._identities[identity] += 1
+            again = self._identities[identity]
+            if again > 1:
+                suffix = f"+{again}" if "/" in str(identity) else f"/{again}"
+                identity += suffix.encode() if isinstance(identity, bytes) else suffix
         client = Client(keywords.pop("endpoint", self.request_endpoint), identity, process=self.process, **keywords)
         self._clients.append(client)
         return client
