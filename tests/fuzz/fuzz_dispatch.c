@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Any sequence of payloads, time, lost connections, verified passwords and full outboxes, played to a hub.
+/* Any sequence of payloads, time, lost connections, verified passwords, full outboxes and other settings, played to a hub.
  * Claims, after each step: every request was answered once and in order, unless its session ended; nothing is
  * sent to a session that ended; lists, counts and sums agree with each other; the sequence only grows.
  *
@@ -330,7 +330,7 @@ static void write_payload(world_t *world, buffer_t *to)
 static void owe(owed_t *owed, bytes_t payload, const char *fault)
 {
     owed->count = 0;
-    if (fault || rpc_count(payload, BATCH) > BATCH) {
+    if (fault || rpc_foreign(payload) || rpc_count(payload, BATCH) > BATCH) {
         owed->msgids[owed->count++] = 0;
         return;
     }
@@ -421,6 +421,13 @@ static void step_time(world_t *world)
     CHECK(hub_next_due(world->hub) > world->now_ms);
 }
 
+static void step_configure(world_t *world)
+{
+    const settings_t *settings = &world->variants[take(world) % VARIANTS];
+    CHECK(hub_configure(world->hub, settings, world->now_ms));
+    CHECK(world->hub->settings == settings);
+}
+
 static void step(world_t *world)
 {
     uint8_t choice = take(world);
@@ -446,6 +453,9 @@ static void step(world_t *world)
         break;
     case 8:
         world->verify_fails = choice % 2 != 0;
+        break;
+    case 31:
+        step_configure(world);
         break;
     default:
         step_receive(world, connection);
@@ -486,6 +496,35 @@ static void settings_make(settings_t *settings, credential_t *manager, credentia
     };
 }
 
+/* Settings that a broker could go over to from SETTINGS: other accounts, claims, times and sizes. */
+static void variants_make(settings_t variants[VARIANTS], const settings_t *settings)
+{
+    static char other_secret[SECRET_HASH_SIZE];
+    static char user[] = "adam";
+    static char argon[] =
+        "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    static char ann[] = "ann";
+    static char conf[] = "conf";
+    static credential_t rehashed[] = {{user, argon}};
+    static credential_t reclaimed[] = {{ann, other_secret}, {conf, other_secret}};
+    if (!other_secret[0])
+        secret_hash(bytes_from_text(secrets[1]), other_secret);
+    for (int i = 0; i < VARIANTS; i++)
+        variants[i] = *settings;
+    variants[1].manager_count = 0;
+    variants[1].name_count = 0;
+    variants[1].timeout_ms = 1000;
+    variants[2].managers = rehashed;
+    variants[2].names = reclaimed;
+    variants[2].name_count = 2;
+    variants[3].names = reclaimed; /* ann alone */
+    variants[3].events_inline = 0;
+    variants[3].limits.value = 8;
+    variants[3].limits.key = 2;
+    variants[3].limits.keys_per_client = 1;
+    variants[3].limits.bytes_total = 1;
+}
+
 static void world_end(world_t *world, bool stop)
 {
     for (int i = 0; i < CONNECTIONS; i++)
@@ -510,6 +549,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settings_make(&settings, &manager, &name);
     world_t *world = calloc(1, sizeof *world);
     CHECK(world);
+    variants_make(world->variants, &settings);
     world->data = data;
     world->size = size;
     world->now_ms = 1000000;

@@ -138,6 +138,8 @@ static void check_message(bytes_t payload, const rpc_message_t *message, size_t 
     check_inside(payload, message->method);
     for (uint32_t i = 0; i < message->value_count; i++)
         check_value(payload, &message->values[i]);
+    if (message->kind != RPC_ILL_FORMED || !message->answered || message->msgid != 0)
+        CHECK(rpc_foreign(payload) == NULL); /* what is plainly text holds no message, not even a near one */
     if (message->kind == RPC_ILL_FORMED) {
         CHECK(message->problem != NULL && message->value_count == 0);
         return;

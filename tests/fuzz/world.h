@@ -10,7 +10,8 @@ enum {
     PAYLOADS_MAX = 1100, /* of one connection that are not answered; above LIMIT_WAITING_PAYLOADS */
     MESSAGES_MAX = 24,   /* of one payload; above limits/batch */
     TICKETS_MAX = 16,
-    CLIENTS = 5
+    CLIENTS = 5,
+    VARIANTS = 4 /* settings that a hub may be given */
 };
 
 /* A payload that was handed to the hub: the msgids that its answers must have. */
@@ -45,6 +46,7 @@ typedef struct world {
     bool verify_fails;
     uint64_t tickets[TICKETS_MAX]; /* passwords that are to be verified */
     unsigned ticket_count;
+    settings_t variants[VARIANTS]; /* the first are those it began with */
     struct connection connections[CONNECTIONS];
 } world_t;
 

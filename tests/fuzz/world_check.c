@@ -52,6 +52,8 @@ static void check_sessions(const world_t *world)
         CHECK(session->park != PARK_NONE || session->waiting_count == 0);
         CHECK((session->about.data != NULL) == (session->park == PARK_VERIFY));
         CHECK(session->role == ROLE_GUEST || session_admitted(session));
+        CHECK(!session->user ||
+              accounts_version(hub->accounts, bytes_from_text(session->user)) == session->user_version);
         CHECK(!session->ticket || session->role == ROLE_MANAGER);
         CHECK(!session->watching || session_admitted(session));
         parked += session->park != PARK_NONE;
@@ -106,8 +108,20 @@ static void check_clients(const hub_t *hub)
     CHECK(keys == engine_keys(hub->engine) && bytes == engine_bytes(hub->engine));
 }
 
+/* What the settings claim is claimed, with their secret. */
+static void check_claims(const hub_t *hub)
+{
+    const settings_t *settings = hub->settings;
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        const client_t *client = registry_find(hub->registry, bytes_from_text(settings->names[i].name));
+        CHECK(client && client->claim_configured && client->claimed && !client->claim_listed);
+        CHECK(strcmp(client->claim, settings->names[i].hash) == 0);
+    }
+}
+
 void world_check(const world_t *world)
 {
+    check_claims(world->hub);
     check_sessions(world);
     check_clients(world->hub);
 }
