@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -159,6 +160,14 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     return broker->events;
 }
 
+/* libzmq numbers peers without a socket identity from a start that rand(3) gives, and never seeds that: the
+ * numbers would be the same in every process, and a peer that claims the next one as its identity ends the
+ * broker. Before the first socket is made. */
+static void routing_ids_scatter(void)
+{
+    srand(randombytes_random());
+}
+
 broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *problem, size_t problem_size)
 {
     snprintf(problem, problem_size, "out of memory, threads or file descriptors");
@@ -172,6 +181,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     broker->live = &broker->settings[0];
     broker->source = *source;
     broker->signals = signals_open();
+    routing_ids_scatter();
     broker->zmq_context = zmq_ctx_new();
     if (broker->signals < 0 || !broker->zmq_context ||
         !(broker->admission = admission_new(broker->zmq_context)) ||

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """Faults of the surroundings, and peers that no ZeroMQ library is: the broker stays, and serves the others."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -216,6 +218,24 @@ def test_zmtp_pings__that_are_sent_without_reading__are_bounded(broker):
     before = broker.rss()  # what libzmq keeps for so many is there now, and must be enough
     flood_with_pings(broker)
     assert broker.rss() - before < (64 << 20 if SANITIZED else 8 << 20)
+
+
+def unseeded_routing_ids(count=8):
+    """What libzmq would give to its first peer without an identity, if nobody seeded rand(3): by which calls of it a socket
+    begins depends on how many sockets were made before."""
+    libc = ctypes.CDLL(None)
+    libc.srand(1)  # what C says of a program that never calls it
+    numbers = [libc.rand() for _ in range(count + 1)]
+    return [b"\0" + struct.pack(">I", (low | high << 31) & 0xffffffff) for low, high in zip(numbers, numbers[1:])]
+
+
+def test_identity__that_libzmq_would_give_to_its_next_peer__is_not_known_beforehand():
+    """Whoever claims it ends the process: with constant numbers anybody could."""
+    with Broker() as broker, contextlib.ExitStack() as claims:
+        for identity in unseeded_routing_ids():
+            claims.enter_context(RawPeer(broker.request_endpoint, identity)).send_frame(pack([0, 1, "ping", []]))
+        with broker.client() as nameless:
+            assert nameless.call("ping") == "pong"
 
 
 # -- storms
