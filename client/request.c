@@ -5,6 +5,7 @@
 #include "client/sized.h"
 #include "common/limits.h"
 #include "common/rpc.h"
+#include "common/utf8.h"
 
 static const struct {
     const char *name;
@@ -90,13 +91,24 @@ kvzmq_status_t request_hello(request_target_t target, kvzmq_slice_t secret)
     return end(target, start);
 }
 
+/* A text that is no UTF-8 goes as bytes: a password may be any, and of all else the broker says what it is
+ * of. */
+static void write_any(buffer_t *buffer, const char *text)
+{
+    bytes_t bytes = bytes_from_text(text);
+    if (utf8_valid(bytes))
+        rpc_write_str(buffer, bytes);
+    else
+        rpc_write_bin(buffer, bytes);
+}
+
 kvzmq_status_t request_texts(request_target_t target, method_t method, const char *first, const char *second)
 {
     size_t start = target.buffer->size;
     begin(target, methods[method].name, second != NULL ? 2 : 1);
-    rpc_write_text(target.buffer, first);
+    write_any(target.buffer, first);
     if (second != NULL)
-        rpc_write_text(target.buffer, second);
+        write_any(target.buffer, second);
     return end(target, start);
 }
 

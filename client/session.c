@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "client/changes.h"
+#include "client/refusal.h"
 #include "client/result.h"
 #include "client/system.h"
 #include "common/clock.h"
@@ -85,6 +86,9 @@ static kvzmq_status_t link_failure(kvzmq_t *conn, link_state_t state)
 {
     const char *endpoint = conn->options.given.endpoint;
     long long limit_ms = (long long)conn->limit_ms;
+    const char *refusal = state == LINK_REFUSED ? refusal_of_path(endpoint) : NULL;
+    if (refusal != NULL)
+        return connection_fail(conn, KVZMQ_UNREACHABLE, "cannot reach %s: %s", endpoint, refusal);
     switch (state) {
     case LINK_CONNECTING:
         return connection_fail(conn, KVZMQ_UNREACHABLE,

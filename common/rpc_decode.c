@@ -7,9 +7,13 @@
 /* The parts of a message are read by functions that return NULL, or a problem for people. Where the bytes
  * stop being MessagePack any problem does: `refuse` finds out by itself where that is. */
 static const char BROKEN[] = "the message is not whole";
-static const char UNSENDABLE[] =
-    "a message holds no floats, no ext types, and no str that is not valid UTF-8 (send "
-    "numbers as integers, bytes as bin)";
+
+/* Why a value of FORM is not taken. */
+__attribute__((cold, noinline)) static const char *refuse_value(unsigned form)
+{
+    return form == FORM_STR ? "a str is not valid UTF-8: send bytes as bin"
+                            : "a message holds no floats and no ext types: send numbers as integers";
+}
 
 /* An array or a map inside the params while what it holds is read. */
 typedef struct nest {
@@ -44,7 +48,7 @@ __attribute__((noinline)) static const uint8_t *read_nested(const uint8_t *p, co
         rpc_value_t *value = seen < RPC_VALUES_MAX ? &message->values[seen] : &beyond;
         token_value(&token, value);
         if (value->type == RPC_OTHER) {
-            message->problem = UNSENDABLE;
+            message->problem = refuse_value(token.form);
             return NULL;
         }
         if (token.form >= FORM_ARRAY) {
@@ -93,7 +97,7 @@ RPC_FAST const char *read_params(const uint8_t **at, const uint8_t *end, rpc_mes
         }
         token_value(&token, value);
         if (value->type == RPC_OTHER)
-            return UNSENDABLE;
+            return refuse_value(token.form);
     }
     message->value_count = seen;
     *at = p;

@@ -21,10 +21,10 @@ class Tool:
     def command(self, arguments):
         return [binary_of("kvzmq-cli"), *arguments]
 
-    def run(self, *arguments, typed=b"", **environment):
+    def run(self, *arguments, typed=b"", preexec_fn=None, **environment):
         """Runs it to its end, TYPED (bytes) on its standard input. The result has returncode, stdout, stderr (bytes)."""
         return subprocess.run(self.command(arguments), input=typed, capture_output=True, timeout=2 * TIMEOUT,
-                              env={**self.environment, **environment})
+                              env={**self.environment, **environment}, preexec_fn=preexec_fn)
 
     def start(self, *arguments, **environment):
         return subprocess.Popen(self.command(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
