@@ -299,6 +299,8 @@ static kvzmq_status_t wait_answer(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t 
     pop_finished(conn);
     if (queue_answer(conn, answer))
         return KVZMQ_OK;
+    if (conn->queue.oldest == NULL && conn->link != NULL)
+        poll_link(conn); /* for what the broker pushes, and to see that it is gone */
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
     while (conn->queue.oldest != NULL) {
         poll_link(conn);

@@ -168,11 +168,31 @@ static const notice_row_t notice_rows[] = {
 
 static void tell_notice(void *context, kvzmq_notice_t notice, const char *text)
 {
-    const cli_t *cli = context;
+    cli_t *cli = context;
     for (size_t i = 0; i < sizeof notice_rows / sizeof *notice_rows; i++) {
         if (notice_rows[i].notice == notice)
             fprintf(cli->notices, notice_rows[i].format, text);
     }
+    if (notice == KVZMQ_NOTICE_BYE)
+        cli->gone = true;
+    if (notice != KVZMQ_NOTICE_RECONNECTED)
+        return;
+    if (cli->promoted && cli->options->user == NULL)
+        fputs("It is a guest's again: auth USER makes it a manager's\n", cli->notices);
+    cli->gone = false;
+    cli->promoted = false;
+}
+
+void cli_tell_lost(cli_t *cli, FILE *stream)
+{
+    const kvzmq_session_t *session = kvzmq_session(cli->connection);
+    bool role = cli->promoted && cli->options->user == NULL;
+    bool store = cli->options->name == NULL && session != NULL;
+    if (store)
+        fprintf(stream, "With it went the store of client %s", session->client);
+    if (role)
+        fprintf(stream, "%s the role of %s", store ? ", and" : "With it went", cli->user);
+    fprintf(stream, "%s next command connects again\n", store || role ? "; the" : "The");
 }
 
 static bool is_interrupted(void *context)

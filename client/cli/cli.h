@@ -30,6 +30,8 @@ typedef struct cli {
     bool interactive;          /* a person types */
     bool ended;                /* a command asked to leave */
     bool said_bye;             /* the session was ended by a command */
+    bool promoted;             /* it is a manager's by a typed `auth`, which no new session repeats */
+    bool gone;                 /* the broker has ended it, and there is no other yet */
     bool told;                 /* why the command failed was told */
     unsigned line;             /* number of the piped line that is carried out; 0: none is */
 } cli_t;
@@ -44,6 +46,9 @@ KV_MUST_USE outcome_t cli_open(cli_t *cli);
 /* Says goodbye to the broker, where there is a session that LAST (how the last command ended) leaves usable.
  */
 void cli_release(cli_t *cli, outcome_t last);
+
+/* Tells on STREAM what went with a session that is lost. */
+void cli_tell_lost(cli_t *cli, FILE *stream);
 
 /* What a connection beside the session's needs to be the same client, with the same account. *CONNECTION
  * borrows from CLI. */

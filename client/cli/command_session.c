@@ -35,8 +35,10 @@ outcome_t command_auth(cli_t *cli, const call_t *call)
     if (word == NULL)
         word = password.text;
     kvzmq_status_t status = kvzmq_auth(cli->connection, user, word);
-    if (status == KVZMQ_OK)
+    if (status == KVZMQ_OK) {
         cli_keep_account(cli, user, word);
+        cli->promoted = true;
+    }
     password_wipe(&password);
     if (status != KVZMQ_OK)
         return show_refused(cli, status);

@@ -201,7 +201,7 @@ static kvzmq_status_t store_check(check_t *check, const char *store)
                                      &seq);
         if (status != KVZMQ_UNAVAILABLE || clock_monotonic_ms() >= until_ms || interrupt_pending())
             break;
-        (void)interrupt_wait_two(-1, -1, RETRY_MS);
+        interrupt_pause(RETRY_MS);
     }
     if (status != KVZMQ_OK)
         return status;

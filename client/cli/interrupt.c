@@ -49,11 +49,19 @@ void interrupt_clear(void)
 
 interrupt_wait_t interrupt_wait(int file)
 {
-    return interrupt_wait_two(file, -1, -1);
+    return interrupt_wait_files(&file, 1, -1);
 }
 
-interrupt_wait_t interrupt_wait_two(int file, int other, int timeout_ms)
+void interrupt_pause(int timeout_ms)
 {
+    (void)interrupt_wait_files(NULL, 0, timeout_ms);
+}
+
+interrupt_wait_t interrupt_wait_files(const int *files, size_t count, int timeout_ms)
+{
+    struct pollfd wanted[INTERRUPT_FILES_MAX] = {{.fd = -1}};
+    for (size_t i = 0; i < count && i < INTERRUPT_FILES_MAX; i++)
+        wanted[i] = (struct pollfd){.fd = files[i], .events = POLLIN};
     sigset_t caught;
     sigset_t before;
     sigemptyset(&caught);
@@ -62,11 +70,10 @@ interrupt_wait_t interrupt_wait_two(int file, int other, int timeout_ms)
     sigaddset(&caught, SIGCONT);
     sigprocmask(SIG_BLOCK, &caught, &before);
     struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
-    struct pollfd wanted[] = {{.fd = file, .events = POLLIN}, {.fd = other, .events = POLLIN}};
     bool failed = false; /* then read will tell */
     while (!interrupted && !terminal_changed) {
         /* The signals come through here, and nowhere else in this function. */
-        int ready = ppoll(wanted, 2, timeout_ms < 0 ? NULL : &limit, &before);
+        int ready = ppoll(wanted, count, timeout_ms < 0 ? NULL : &limit, &before);
         failed = ready == -1 && errno != EINTR;
         if (failed || ready != -1)
             break;

@@ -5,6 +5,9 @@
 #define KV_CLIENT_CLI_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+enum { INTERRUPT_FILES_MAX = 3 };
 
 /* From now on SIGINT ends no process but what waits: system calls return EINTR, and interrupt_pending is
  * true. */
@@ -30,8 +33,11 @@ typedef enum interrupt_wait {
  * comes: a check before a plain read would leave a gap between the two. */
 interrupt_wait_t interrupt_wait(int file);
 
-/* The same for two descriptors, the first of which comes first, and at most TIMEOUT_MS (-1 = for ever). A
- * descriptor of -1 is none. */
-interrupt_wait_t interrupt_wait_two(int file, int other, int timeout_ms);
+/* The same for COUNT descriptors (at most INTERRUPT_FILES_MAX; -1 is none), the first of which comes first,
+ * and at most TIMEOUT_MS (-1 = for ever). */
+interrupt_wait_t interrupt_wait_files(const int *files, size_t count, int timeout_ms);
+
+/* Waits for TIMEOUT_MS, or for one of these signals. */
+void interrupt_pause(int timeout_ms);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/keeping.h"
 #include "client/cli/line.h"
 #include "client/cli/recall.h"
 #include "client/cli/script.h"
@@ -18,6 +19,7 @@
 typedef struct shell {
     typing_t typing; /* first: see typing_init */
     cli_t *cli;      /* borrowed */
+    keeping_t keeping;
 } shell_t;
 
 static shell_t *shell_of(EditLine *editor)
@@ -117,15 +119,61 @@ static void terminal_take(EditLine *editor)
     el_set(editor, EL_REFRESH);
 }
 
-/* Reads a byte; shows meanwhile what is watched. Returns what read does, -1 also where Ctrl-C came. */
+/* Whether a watch keeps the session and tells of it. */
+static bool watch_keeps(const cli_t *cli)
+{
+    return cli->watching != NULL && watching_is_own(cli->watching);
+}
+
+/* Looks after the session, and tells above the line that is typed what there is to tell. */
+static void session_show(EditLine *editor, shell_t *shell)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return;
+    keeping_look(&shell->keeping, stream);
+    (void)fclose(stream);
+    if (size > 0) {
+        line_clear(editor);
+        fflush(stdout);
+        (void)fwrite(text, 1, size, stderr);
+        el_set(editor, EL_REFRESH);
+    }
+    free(text);
+}
+
+static int sooner_ms(int a_ms, int b_ms)
+{
+    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+/* Shows what there is to show, and waits for the next key, or for more of that. */
+static interrupt_wait_t key_wait(EditLine *editor, shell_t *shell)
+{
+    cli_t *cli = shell->cli;
+    int watch_ms = -1;
+    int keep_ms = -1;
+    watch_show(editor, cli);
+    bool keeps = !watch_keeps(cli);
+    if (keeps)
+        session_show(editor, shell);
+    const int files[] = {
+        STDIN_FILENO,
+        cli->watching == NULL ? -1 : watching_wait(cli->watching, &watch_ms),
+        keeps ? keeping_wait(&shell->keeping, &keep_ms) : -1,
+    };
+    return interrupt_wait_files(files, sizeof files / sizeof *files, sooner_ms(watch_ms, keep_ms));
+}
+
+/* Reads a byte; what was typed already comes first. Returns what read does, -1 also where Ctrl-C came. */
 static ssize_t key_read(EditLine *editor, char *byte)
 {
-    cli_t *cli = shell_of(editor)->cli;
+    static const int file = STDIN_FILENO;
+    interrupt_wait_t waited = interrupt_wait_files(&file, 1, 0);
     for (;;) {
-        int wait_ms = -1;
-        watch_show(editor, cli);
-        int watched = cli->watching == NULL ? -1 : watching_wait(cli->watching, &wait_ms);
-        switch (interrupt_wait_two(STDIN_FILENO, watched, wait_ms)) {
+        switch (waited) {
         case WAIT_TERMINAL:
             terminal_take(editor);
             break;
@@ -136,6 +184,7 @@ static ssize_t key_read(EditLine *editor, char *byte)
         case WAIT_READABLE:
             return read(STDIN_FILENO, byte, 1);
         }
+        waited = key_wait(editor, shell_of(editor));
     }
 }
 
@@ -329,6 +378,7 @@ outcome_t shell_run(cli_t *cli)
     interrupt_catch_terminal();
     outcome_t outcome = OUTCOME_OK;
     shell_t shell = {.cli = cli};
+    keeping_init(&shell.keeping, cli);
     EditLine *editor = editor_new(&shell, &recall);
     if (editor == NULL) {
         fputs("kvzmq-cli: this terminal cannot be used; pipe the commands in instead\n", stderr);

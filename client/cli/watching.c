@@ -159,7 +159,7 @@ static void own_listen(watching_t *watching, int timeout_ms)
 {
     int64_t wait_ms = watching->lost ? watching->again_ms - clock_monotonic_ms() : 0;
     if (wait_ms > 0 && timeout_ms > 0)
-        (void)interrupt_wait_two(-1, -1, (int)wait_ms);
+        interrupt_pause((int)wait_ms);
     if (wait_ms > 0 && (timeout_ms == 0 || interrupt_pending()))
         return;
     if (watching->cli->interactive)
@@ -259,6 +259,11 @@ void watching_destroy(watching_t **watching)
     buffer_release(&gone->prefix);
     free(gone);
     *watching = NULL;
+}
+
+bool watching_is_own(const watching_t *watching)
+{
+    return watching->watch == NULL;
 }
 
 bool watching_take(watching_t *watching, int timeout_ms)

@@ -558,7 +558,8 @@ typedef struct kvzmq_answer {
  * call_ms bounds).
  *   KVZMQ_OK       *ANSWER is filled in; kvzmq_error and kvzmq_detail are those of the answer
  *   KVZMQ_TIMEOUT  none came in time
- *   KVZMQ_ABSENT   none is to come: nothing is in flight */
+ *   KVZMQ_ABSENT   none is to come: nothing is in flight. What the broker pushes is taken all the same (see
+ *                  kvzmq_notice_t), and a connection that broke is closed: kvzmq_fd is -1 then */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_poll_sized(kvzmq_t *conn, int timeout_ms,
                                                             kvzmq_answer_t *answer);
 KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)

@@ -10,11 +10,9 @@ import termios
 
 import pytest
 import zmq
-from kvtest import Broker, context, wait_until
-from terminal import INTERRUPT, TAB, UP, status_of
+from kvtest import context, wait_until
+from terminal import INTERRUPT, KILL_LINE, TAB, UP, status_of
 from tool import Tool, forward_one
-
-KILL_LINE = "\x15"
 
 
 @pytest.fixture
@@ -366,13 +364,3 @@ def test_list__long_values__are_cut_to_the_line_and_keys_are_not(tool, broker):
         heading, row = running.type("list")
         assert heading.split() == ["KEY", "VALUE", "REVISION", "TTL"]
         assert re.fullmatch(key + r" v{1,20} +\d+ +-", row) and len(row) <= 80
-
-
-def test_session__ended_by_the_broker__is_told_with_the_new_client(tmp_path):
-    with Broker(options={"session/timeout": 1}) as broker:
-        with Tool(broker.request_endpoint, tmp_path).terminal() as running:
-            running.prompt()
-            running.type("put city Kolkata")
-            broker.wait_log(r"timeout")
-            shown = running.type("get city")
-            assert shown[-1] == "<blank>" and any("new client" in line for line in shown), shown

@@ -11,7 +11,7 @@ import time
 from kvtest import TIMEOUT, readable, wait_until
 
 PROMPT = "> "
-ENTER, TAB, INTERRUPT, END, UP = "\n", "\t", "\x03", "\x04", "\x1b[A"
+ENTER, TAB, INTERRUPT, END, UP, KILL_LINE = "\n", "\t", "\x03", "\x04", "\x1b[A", "\x15"
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\a")
 
 

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MPL-2.0
+"""kvzmq-cli's session while it waits at the prompt: it is kept, and when it is lost all the same that is told at once."""
+
+import os
+import re
+import signal
+
+import pytest
+import zmq
+from kvtest import Broker, context, wait_until
+from terminal import KILL_LINE, status_of
+from tool import Tool, forward_one
+
+
+@pytest.fixture
+def brief():
+    """A broker that ends a session after a second of silence."""
+    with Broker(options={"session/timeout": 1}) as running:
+        yield running
+
+
+def at_prompt(broker, folder, *arguments):
+    running = Tool(broker.request_endpoint, folder).terminal(*arguments)
+    running.client = running.prompt()[0].split(" ")[-1]
+    return running
+
+
+def wait_out(broker):
+    """Waits until a session that began just now, and has been silent since, was ended for that."""
+    with broker.client() as silent:
+        number = silent.call("hello")["client"]
+        broker.wait_log(rf"\b{number}\b.*timeout")
+
+
+@pytest.mark.parametrize("half", ["", "get ci"])
+def test_session__while_the_prompt_waits__is_kept(brief, tmp_path, half):
+    with at_prompt(brief, tmp_path) as running:
+        running.type("put city Kolkata")
+        running.type("auth adam eve")
+        running.press(half)
+        wait_out(brief)
+        wait_out(brief)
+        running.press(KILL_LINE)
+        assert running.type("get city") == ["Kolkata"]
+        assert running.type(f"manage {running.client} get city") == ["Kolkata"]
+
+
+def test_session__beside_a_watch_of_all_stores__is_kept(brief, tmp_path):
+    with at_prompt(brief, tmp_path) as running:
+        running.type("put city Kolkata")
+        running.type("auth adam eve")
+        running.type("watch nobody")
+        wait_out(brief)
+        running.press("get city\n")
+        running.wait("^Kolkata\n")
+        assert "new client" not in running.seen
+
+
+def test_session__tool_stopped_for_longer_than_that__says_at_once_what_went_with_it(brief, tmp_path):
+    with at_prompt(brief, tmp_path) as running:
+        running.type("auth adam eve")
+        running.press("put half")
+        running.wait("put half$")
+        os.kill(running.process.pid, signal.SIGSTOP)
+        wait_until(lambda: status_of(running.process.pid, "State") == "T")
+        brief.wait_log(rf"\b{running.client}\b.*timeout")
+        os.kill(running.process.pid, signal.SIGCONT)
+        # As it goes on it may find the broker's goodbye, or ask first: then a new session is what it tells of.
+        running.wait("The broker ended the session: timeout\n(With it went the store of client "
+                     f"{running.client}, and the role of adam; the next command connects again|"
+                     "Connected again as client .*\nIt is a guest's again: auth USER makes it a manager's\n.*)\n")
+        running.wait(r"^> put half\Z")
+
+
+@pytest.mark.parametrize("arguments, typed, lost", [
+    ((), ["auth adam eve"], "With it went the store of client {client}, and the role of adam; the next command connects again"),
+    ((), [], "With it went the store of client {client}; the next command connects again"),
+    (("-n", "lamp"), ["auth adam eve"], "With it went the role of adam; the next command connects again"),
+    (("-n", "lamp"), [], "The next command connects again"),
+])
+def test_broker__killed_while_a_line_is_half_typed__is_told_at_once_and_the_line_stays(tmp_path, arguments, typed, lost):
+    with Broker(requests=[f"ipc://{tmp_path}/r"]) as first:
+        running = at_prompt(first, tmp_path, *arguments)
+        for line in typed:
+            running.type(line)
+        running.press("put ha")
+        running.wait("put ha$")
+        first.process.kill()
+        running.wait(re.escape(f"The connection to ipc://{tmp_path}/r is lost: has the broker ended?\n" +
+                               lost.format(client=running.client)) + r"\n> put ha\Z")
+        first.process.wait()
+        first.process.returncode = 0  # it was meant to
+    with running, Broker(requests=[f"ipc://{tmp_path}/r"]):
+        running.press("ppy 1\n")
+        shown = running.prompt()
+        assert shown[-1] == "Successfully set happy as 1" and any("Connected again" in line for line in shown), shown
+        assert any("guest's again" in line for line in shown) == bool(typed), shown
+        assert any("This is a new client" in line for line in shown) == (not arguments), shown
+        assert running.type("get happy") == ["1"]
+
+
+def test_broker__stops__is_told_at_once(tmp_path):
+    with Broker() as broker:
+        running = at_prompt(broker, tmp_path)
+        running.press("put ha")
+        running.wait("put ha$")
+    with running:
+        # The connection may break before its goodbye is read.
+        running.wait("(The broker ended the session: shutdown|The connection to .* is lost: has the broker ended[?])\nWith it went the store of client "
+                     rf"{running.client}; the next command connects again\n> put ha\Z")
+        running.press(KILL_LINE)
+        assert any(line.startswith("UNREACHABLE: ") for line in running.type("get k"))
+        assert running.type("help get")[0] == "Usage: get KEY"
+        assert running.seen.count("With it went") == 1
+
+
+def test_broker__that_does_not_answer_the_sign_of_life__does_not_hold_up_what_is_typed(brief, tmp_path):
+    front = context().socket(zmq.ROUTER)
+    with front, brief.client() as behind:
+        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
+        with Tool(endpoint, tmp_path).terminal("-t", "60") as running:
+            forward_one(front, behind)  # hello
+            running.prompt()
+            assert front.poll(15000), "it gave no sign of life"
+            running.press("get city")
+            running.wait("get city$")
+
+
+def test_broker__that_does_not_answer_the_sign_of_life_in_time__is_told(brief, tmp_path):
+    front = context().socket(zmq.ROUTER)
+    with front, brief.client() as behind:
+        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
+        with Tool(endpoint, tmp_path).terminal("-t", "0.5", "-n", "lamp") as running:
+            forward_one(front, behind)  # hello
+            running.prompt()
+            running.press("get city")
+            running.wait(rf"The connection to {endpoint} is lost: the broker does not answer\nThe next command connects again\n> get city\Z")
