@@ -540,7 +540,7 @@ class Peer:
         self.process.stdin.write(json.dumps({"do": operation, **arguments}) + "\n")
         self.process.stdin.flush()
 
-    def answer(self, timeout=2 * TIMEOUT):
+    def answer(self, timeout=3 * TIMEOUT):
         """The answer to what was asked. Fails where the process ends or fails."""
         if not readable(self.process.stdout, timeout):
             raise TimeoutError(f"no answer from the peer process within {timeout:g} s")
