@@ -29,6 +29,7 @@ typedef struct arguments {
     unsigned set_count;
     bool check;    /* --check-config */
     bool generate; /* --generate */
+    bool help;     /* --help */
 } arguments_t;
 
 typedef struct option_row {
@@ -44,7 +45,8 @@ typedef struct command_row {
     const char *name;
     const char *help;
     int (*run)(const arguments_t *arguments);
-    bool generates; /* --generate is for it */
+    bool generates;    /* --generate is for it */
+    const char *about; /* lines of its --help */
 } command_row_t;
 
 static void config_take(arguments_t *arguments, const char *value)
@@ -69,7 +71,12 @@ static void generate_take(arguments_t *arguments, const char *value)
     arguments->generate = true;
 }
 
-static int help_run(const arguments_t *arguments);
+static void help_take(arguments_t *arguments, const char *value)
+{
+    (void)value;
+    arguments->help = true;
+}
+
 static int version_run(const arguments_t *arguments);
 static int help_config_run(const arguments_t *arguments);
 
@@ -95,7 +102,7 @@ static const option_row_t options[] = {
      NULL, help_config_run},
     {"generate", 0, NULL, "with hash-secret: make a random secret; prints it, then its hash", generate_take,
      NULL},
-    {"help", 'h', NULL, "show this help", NULL, help_run},
+    {"help", 'h', NULL, "show this help; behind a command, how that is used", help_take, NULL},
     {"version", 'V', NULL, "show the version", NULL, version_run},
 };
 enum {
@@ -105,14 +112,39 @@ enum {
 
 static const command_row_t commands[] = {
     {"hash-password", "read a password (typed twice, or a line piped in), print its hash for managers/NAME",
-     hash_password_command, false},
-    {"hash-secret", "the same for the secret of a client's name, for names/NAME", hash_secret_command, true},
+     hash_password_command, false,
+     "The configuration holds the hash (argon2id) and never the password, so a password cannot be looked up "
+     "there,\n"
+     "only changed:\n"
+     "  1. kvbroker hash-password                      asks for the new password, prints its hash\n"
+     "  2. in the configuration, section managers:     NAME = \"HASH\", in quotes, in place of the old one\n"
+     "  3. kvbroker --config FILE --check-config       says whether the file is good\n"
+     "  4. kill -HUP PID                               the broker reads FILE again\n"
+     "From then on the old password is refused, and sessions that logged in with it are guests. The same way "
+     "makes\n"
+     "an account, and removes one whose line is deleted. Nothing else that runs is disturbed.\n"},
+    {"hash-secret", "the same for the secret of a client's name, for names/NAME", hash_secret_command, true,
+     "The configuration holds the hash (blake2b) and never the secret. To claim a name, or to change its "
+     "secret:\n"
+     "  1. kvbroker hash-secret --generate             makes a secret, prints it and then its hash;\n"
+     "                                                 without --generate it asks for a secret, 16 to 256 "
+     "bytes\n"
+     "  2. in the configuration, section names:        NAME = \"HASH\", in quotes\n"
+     "  3. kvbroker --config FILE --check-config       says whether the file is good\n"
+     "  4. kill -HUP PID                               the broker reads FILE again\n"
+     "The client gives the secret with kvzmq-cli --secret-file FILE, or in KVZMQ_SECRET.\n"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
-static int help_run(const arguments_t *arguments)
+static int command_help(const command_row_t *command)
 {
-    (void)arguments;
+    printf("Usage: kvbroker %s%s\n%s.\n\n%s", command->name, command->generates ? " [--generate]" : "",
+           command->help, command->about);
+    return EXIT_SUCCESS;
+}
+
+static int help_run(void)
+{
     puts("Usage: kvbroker [OPTION...]            serve until SIGINT or SIGTERM; SIGHUP: read FILE again\n"
          "       kvbroker COMMAND [OPTION...]\n"
          "\nOptions:");
@@ -283,6 +315,8 @@ static const option_row_t *option_find(int code)
 
 static int command_run(const command_row_t *command, const arguments_t *arguments)
 {
+    if (arguments->help)
+        return command_help(command);
     if (arguments->config != NULL || arguments->set_count > 0 || arguments->check)
         return usage_fault("options of the configuration are not for", command->name);
     if (arguments->generate && !command->generates)
@@ -293,6 +327,8 @@ static int command_run(const command_row_t *command, const arguments_t *argument
 /* What stands behind the options: a command, or nothing. */
 static int operands_run(int argc, char **argv, arguments_t *arguments)
 {
+    if (optind == argc && arguments->help)
+        return help_run();
     if (optind == argc)
         return arguments->generate ? usage_fault("--generate needs the command", "hash-secret")
                                    : broker_command(arguments);

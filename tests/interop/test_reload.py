@@ -11,6 +11,7 @@ import pytest
 
 from kvtest import TIMEOUT, Broker, Client, RpcError, binary_of, cheap_hash, pack, slow_hash, wait_until, zpl
 from subscriber import Subscriber, subscribed
+from tool import Tool
 
 SECRET, OTHER_SECRET = "a secret of sixteen", "another of sixteen"
 DONE = r"SIGHUP: (the configuration was read again|nothing changes|the broker was started without)"
@@ -242,6 +243,31 @@ def test_an_account__that_is_void__its_sessions_are_guests_at_once(after):
             with Subscriber(ticket) as late, pytest.raises(TimeoutError):
                 late.recv(1.5)
         assert code_of_auth(broker, "ruth", "naomi") == "UNAUTHENTICATED"
+
+
+def test_a_password__changed_by_the_steps_of_the_help__is_the_only_one_that_is_taken(tmp_path):
+    """As a person does it: hash-password, the new hash in the file in place of the old one, --check-config, SIGHUP."""
+    def hashed(password):
+        return subprocess.run([binary_of("kvbroker"), "hash-password"], input=password + "\n", capture_output=True, text=True,
+                              timeout=TIMEOUT, check=True).stdout.strip()
+
+    old = hashed("eve")
+    with Broker(hashes={"adam": old}) as broker:
+        tool = Tool(broker.request_endpoint, tmp_path)
+        with tool.start() as logged_in:
+            logged_in.stdin.write(b"auth adam eve\n")
+            logged_in.stdin.flush()
+            assert logged_in.stdout.readline() == b"Authentication success\n"
+            text = broker.config.read_text()
+            assert text.count(old) == 1
+            broker.config.write_text(text.replace(old, hashed("better")))
+            assert subprocess.run([binary_of("kvbroker"), "--config", broker.config, "--check-config"], timeout=TIMEOUT,
+                                  check=False).returncode == 0
+            was_taken(hup(broker), 1)
+            shown, told = logged_in.communicate(b"clients\n", timeout=TIMEOUT)
+            assert shown == b"" and b"PERMISSION_DENIED" in told and logged_in.returncode == 5
+        assert tool.run("-u", "adam", "clients", KVZMQ_PASSWORD="eve").returncode == 5
+        assert tool.run("-u", "adam", "clients", KVZMQ_PASSWORD="better").returncode == 0
 
 
 def test_accounts__that_are_as_before__keep_their_sessions_roles_and_tickets():

@@ -327,6 +327,17 @@ def test_help__lists_every_option_and_command():
     assert all(len(line) <= 110 for line in text.splitlines())
 
 
+@pytest.mark.parametrize("command", ["hash-password", "hash-secret"])
+def test_help__of_a_command__says_the_way_and_reads_nothing(command):
+    for arguments in ([command, "--help"], ["-h", command]):
+        done = kvbroker(*arguments)
+        text = done.stdout.decode()
+        assert done.returncode == 0 and text.startswith(f"Usage: kvbroker {command}")
+        for step in (f"1. kvbroker {command}", "2. in the configuration", "--check-config", "kill -HUP PID"):
+            assert step in text
+        assert all(len(line) <= 110 for line in text.splitlines())
+
+
 def test_version__is_the_project_s():
     version = re.search(r"project\(kvbroker VERSION ([0-9.]+)", (kvtest.REPOSITORY / "CMakeLists.txt").read_text())
     assert kvbroker("--version").stdout.decode() == f"kvbroker {version.group(1)}\n"
