@@ -33,14 +33,15 @@ struct kind {
 
 bool place_fault(const place_t *place, const char *format, ...)
 {
-    int begin = place->line > 0 ? snprintf(place->problem, place->size, "%s:%u: ", place->name, place->line)
-                                : snprintf(place->problem, place->size, "%s: ", place->name);
-    if (begin < 0 || (size_t)begin >= place->size)
-        return false;
+    char text[CONFIG_PROBLEM_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(place->problem + begin, place->size - (size_t)begin, format, arguments);
+    utf8_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (place->line > 0)
+        utf8_format(place->problem, place->size, "%s:%u: %s", place->name, place->line, text);
+    else
+        utf8_format(place->problem, place->size, "%s: %s", place->name, text);
     return false;
 }
 

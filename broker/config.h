@@ -3,7 +3,7 @@
  * settings; what they mean is others' business.
  *
  * Every problem is one line: where (FILE:LINE, or --set KEY), what is wrong, and what to do about it. A
- * problem never quotes a hash. */
+ * problem never quotes a hash. PROBLEM_SIZE is 8 at least. */
 #ifndef KV_BROKER_CONFIG_H
 #define KV_BROKER_CONFIG_H
 

@@ -38,7 +38,7 @@ status_t request_fail(request_t *request, status_t status, const char *format, .
 {
     va_list list;
     va_start(list, format);
-    vsnprintf(request->problem, sizeof request->problem, format, list);
+    utf8_vformat(request->problem, sizeof request->problem, format, list);
     va_end(list);
     return status;
 }

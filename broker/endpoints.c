@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 #include "broker/log.h"
+#include "common/utf8.h"
 
 bool socket_options_set(void *socket, const socket_option_t *options, size_t count)
 {
@@ -120,8 +121,8 @@ bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, c
         bool bound =
             path ? path_bind(socket, listening, i, path) : address_bind(socket, listening, i, endpoint);
         if (!bound) {
-            snprintf(problem, problem_size, "listen/%s: %s: %s", listening->what, endpoint,
-                     endpoint_advice(errno));
+            utf8_format(problem, problem_size, "listen/%s: %s: %s", listening->what, endpoint,
+                        endpoint_advice(errno));
             return false;
         }
         log_info("listening for %s on %s", listening->what, listening->real[i]);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/number.h"
+#include "common/utf8.h"
 
 enum {
     HOST_SIZE = 256,   /* bytes of a host's text with its terminating zero; config_value.c keeps it shorter */
@@ -36,8 +37,8 @@ typedef struct lookup {
 
 static bool fault(const lookup_t *lookup, const char *text)
 {
-    snprintf(lookup->problem, lookup->problem_size, "listen/%s: %s: %s", lookup->what, lookup->endpoint,
-             text);
+    utf8_format(lookup->problem, lookup->problem_size, "listen/%s: %s: %s", lookup->what, lookup->endpoint,
+                text);
     return false;
 }
 

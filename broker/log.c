@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/utf8.h"
 
 enum {
     LINE_SIZE = 2000, /* bytes of a line, its line break included */
@@ -56,13 +58,8 @@ void log_line(log_level_t level, const char *format, ...)
     size_t begin = line_begin(line, sizeof line, level);
     va_list arguments;
     va_start(arguments, format);
-    int wanted = vsnprintf(line + begin, sizeof line - begin, format, arguments);
+    size_t text = strlen(utf8_vformat(line + begin, sizeof line - begin, format, arguments));
     va_end(arguments);
-    size_t room = sizeof line - begin - 1;
-    size_t text = wanted < 0 ? 0 : (size_t)wanted < room ? (size_t)wanted : room;
-    for (size_t at = begin; at < begin + text; at++)
-        if (line[at] == '\n' || line[at] == '\r')
-            line[at] = ' ';
     line[begin + text] = '\n';
 
     if (!writable(atomic_load(&lost) > 0)) {

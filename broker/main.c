@@ -16,6 +16,7 @@
 #include "broker/hosts.h"
 #include "broker/log.h"
 #include "common/standard_files.h"
+#include "common/utf8.h"
 
 enum {
     EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
@@ -179,7 +180,9 @@ static int help_config_run(const arguments_t *arguments)
 
 static int usage_fault(const char *what, const char *which)
 {
-    fprintf(stderr, "kvbroker: %s %s; \"kvbroker --help\" lists what there is\n", what, which);
+    char text[CONFIG_PROBLEM_SIZE];
+    utf8_format(text, sizeof text, "kvbroker: %s %s; \"kvbroker --help\" lists what there is", what, which);
+    fprintf(stderr, "%s\n", text);
     return EXIT_USAGE;
 }
 
@@ -221,8 +224,8 @@ static bool settings_read_again(void *context, settings_t *settings, char *probl
     const arguments_t *arguments = context;
     struct stat status;
     if (stat(arguments->config, &status) == 0 && !S_ISREG(status.st_mode)) {
-        snprintf(problem, problem_size, "%s: is not a regular file; only such a one is read again",
-                 arguments->config);
+        utf8_format(problem, problem_size, "%s: is not a regular file; only such a one is read again",
+                    arguments->config);
         return false;
     }
     return settings_make(settings, arguments, problem, problem_size);

@@ -19,7 +19,7 @@ static status_t problem_set(char problem[PARAM_PROBLEM_SIZE], const char *format
 {
     va_list list;
     va_start(list, format);
-    vsnprintf(problem, PARAM_PROBLEM_SIZE, format, list);
+    utf8_vformat(problem, PARAM_PROBLEM_SIZE, format, list);
     va_end(list);
     return STATUS_INVALID_ARGUMENT;
 }

@@ -13,6 +13,8 @@
 #include "common/clock.h"
 #include "common/utf8.h"
 
+enum { CODE_SIZE = 64 }; /* bytes of an error code that is not known, as it is shown */
+
 kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
 {
     kvzmq_t *conn = calloc(1, sizeof *conn);
@@ -113,41 +115,20 @@ kvzmq_status_t connection_fail(kvzmq_t *conn, kvzmq_status_t status, const char 
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(conn->error, sizeof conn->error, format, arguments);
+    (void)utf8_vformat(conn->error, sizeof conn->error, format, arguments);
     va_end(arguments);
     return status;
-}
-
-/* Appends what a broker sent to the error text: on one line and without control characters, but with its
- * quotes as they are. */
-static void append_foreign(kvzmq_t *conn, bytes_t text)
-{
-    size_t at = 0;
-    size_t used = strlen(conn->error);
-    while (at < text.size && used + 8 < sizeof conn->error) {
-        size_t start = at;
-        while (at < text.size && text.data[at] != '"' && text.data[at] != '\\')
-            at++;
-        (void)utf8_quote(bytes_of(text.data + start, at - start), conn->error + used,
-                         sizeof conn->error - used);
-        used += strlen(conn->error + used);
-        if (at < text.size && used + 8 < sizeof conn->error) {
-            conn->error[used++] = (char)text.data[at++];
-            conn->error[used] = '\0';
-        }
-    }
 }
 
 kvzmq_status_t connection_refused(kvzmq_t *conn, const rpc_reply_t *reply)
 {
     status_t status = STATUS_OK;
     bool known = status_from_text(reply->code, &status) && status != STATUS_OK;
-    conn->error[0] = '\0';
-    if (!known) {
-        append_foreign(conn, reply->code);
-        append_foreign(conn, bytes_from_text(": "));
-    }
-    append_foreign(conn, reply->text);
+    char code[CODE_SIZE];
+    char text[CONNECTION_ERROR_SIZE];
+    (void)utf8_line(reply->code, code, sizeof code);
+    (void)utf8_line(reply->text, text, sizeof text);
+    (void)utf8_format(conn->error, sizeof conn->error, "%s%s%s", known ? "" : code, known ? "" : ": ", text);
     conn->has_detail = reply->has_detail;
     conn->detail = reply->detail;
     return known ? (kvzmq_status_t)status : KVZMQ_OTHER;

@@ -163,30 +163,15 @@ typedef struct hello {
     bytes_t limits;
 } hello_t;
 
-/* Copies TEXT with a zero behind it. A zero byte within would cut it, and is none of a broker's. */
+/* Copies TEXT with a zero behind it. What is not plain text, a zero byte or what steers a terminal, is none
+ * of a broker's. */
 static bool copy_text(kvzmq_slice_t text, char *out, size_t out_size)
 {
-    if (text.size == 0 || text.size >= out_size || memchr(text.data, 0, text.size) != NULL)
+    bytes_t bytes = bytes_of(text.data, text.size);
+    if (text.size == 0 || text.size >= out_size)
         return false;
-    memcpy(out, text.data, text.size);
-    out[text.size] = '\0';
-    return true;
-}
-
-/* Writes a text for people: one line without control characters, cut where it does not fit. */
-static void write_note(kvzmq_slice_t text, char *out, size_t out_size)
-{
-    bytes_t note = bytes_of(text.data, text.size);
-    bool plain = text.size < out_size && utf8_valid(note);
-    for (size_t i = 0; plain && i < note.size; i++)
-        plain = note.data[i] >= 0x20 && note.data[i] != 0x7f;
-    if (!plain) {
-        (void)utf8_quote(note, out, out_size);
-        return;
-    }
-    if (note.size > 0)
-        memcpy(out, note.data, note.size);
-    out[note.size] = '\0';
+    (void)utf8_line(bytes, out, out_size);
+    return bytes_equal(bytes, bytes_from_text(out));
 }
 
 bool result_hello(bytes_t body, kvzmq_session_t *session)
@@ -220,7 +205,7 @@ bool result_hello(bytes_t body, kvzmq_session_t *session)
         return false;
     kvzmq_slice_t note = {0};
     if (read_text(body, 0, "note", &note)) /* a broker that is older has none */
-        write_note(note, read.note, sizeof read.note);
+        (void)utf8_line(bytes_of(note.data, note.size), read.note, sizeof read.note);
     read.size = sizeof read;
     *session = read;
     return true;

@@ -218,9 +218,10 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
                                     .receive_hwm = watcher->config.receive_hwm};
     status = event_link_new(connection_context(watcher->conn), &options, &watcher->events);
     if (status != KVZMQ_OK) {
-        (void)snprintf(text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %.100s",
-                       quote(ticket.endpoint, endpoint, sizeof endpoint),
-                       quote(ticket.mechanism, mechanism, sizeof mechanism), kvzmq_endpoint(watcher->conn));
+        (void)utf8_format(text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %s",
+                          quote(ticket.endpoint, endpoint, sizeof endpoint),
+                          quote(ticket.mechanism, mechanism, sizeof mechanism),
+                          kvzmq_endpoint(watcher->conn));
         fail(watcher, status, text);
         goto cleanup;
     }

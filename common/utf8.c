@@ -93,20 +93,23 @@ static bool is_hidden(uint32_t code)
 
 enum { PIECE_SIZE = 16 }; /* of an escape or a character, with a terminating zero */
 
-/* Writes how the first character (or stray byte) of TEXT is shown into PIECE; returns how many bytes of TEXT
- * that is. */
-static size_t show_character(bytes_t text, char piece[PIECE_SIZE])
+/* What is escaped by a letter: a character, then its letter. QUOTES go on with SHORT. */
+static const char QUOTES[] = "\"\"''\\\\\aa\bb\tt\nn\vv\ff\rr";
+static const char *const SHORT = QUOTES + 6;
+
+/* Writes how the first character (or stray byte) of TEXT is shown into PIECE, with the ESCAPES (QUOTES or
+ * SHORT); returns how many bytes of TEXT that is. */
+static size_t show_character(bytes_t text, const char *escapes, char piece[PIECE_SIZE])
 {
-    static const char SHORT[] = "\aa\bb\tt\nn\vv\ff\rr\"\"''\\\\"; /* a character, then its letter */
     size_t size = character_size(text);
     if (size == 0) {
         (void)snprintf(piece, PIECE_SIZE, "\\x%02x", text.data[0]);
         return 1;
     }
     uint32_t code = code_point(text.data, size);
-    for (size_t i = 0; i + 1 < sizeof SHORT; i += 2) {
-        if (code == (uint8_t)SHORT[i]) {
-            (void)snprintf(piece, PIECE_SIZE, "\\%c", SHORT[i + 1]);
+    for (const char *escape = escapes; *escape != '\0'; escape += 2) {
+        if (code == (uint8_t)*escape) {
+            (void)snprintf(piece, PIECE_SIZE, "\\%c", escape[1]);
             return size;
         }
     }
@@ -121,7 +124,7 @@ static size_t show_character(bytes_t text, char piece[PIECE_SIZE])
     return size;
 }
 
-const char *utf8_quote(bytes_t input, char *out, size_t out_size)
+static const char *show(bytes_t input, const char *escapes, char *out, size_t out_size)
 {
     static const char CUT[] = "...";
     assert(out_size >= 8);
@@ -129,7 +132,7 @@ const char *utf8_quote(bytes_t input, char *out, size_t out_size)
     size_t cut_at = 0; /* the last place between characters where CUT still fits */
     for (size_t at = 0; at < input.size;) {
         char piece[PIECE_SIZE];
-        at += show_character(bytes_of(input.data + at, input.size - at), piece);
+        at += show_character(bytes_of(input.data + at, input.size - at), escapes, piece);
         size_t length = strlen(piece);
         if (used + length >= out_size) {
             memcpy(out + cut_at, CUT, sizeof CUT);
@@ -141,5 +144,33 @@ const char *utf8_quote(bytes_t input, char *out, size_t out_size)
             cut_at = used;
     }
     out[used] = '\0';
+    return out;
+}
+
+const char *utf8_quote(bytes_t input, char *out, size_t out_size)
+{
+    return show(input, QUOTES, out, out_size);
+}
+
+const char *utf8_line(bytes_t input, char *out, size_t out_size)
+{
+    return show(input, SHORT, out, out_size);
+}
+
+const char *utf8_vformat(char *out, size_t out_size, const char *format, va_list arguments)
+{
+    char text[UTF8_FORMAT_MAX + 8]; /* longer than OUT: a character that is cut here is cut there too */
+    assert(out_size <= UTF8_FORMAT_MAX);
+    int wanted = vsnprintf(text, sizeof text, format, arguments);
+    size_t size = wanted < 0 ? 0 : (size_t)wanted < sizeof text ? (size_t)wanted : sizeof text - 1;
+    return utf8_line(bytes_of(text, size), out, out_size);
+}
+
+const char *utf8_format(char *out, size_t out_size, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)utf8_vformat(out, out_size, format, arguments);
+    va_end(arguments);
     return out;
 }

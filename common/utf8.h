@@ -3,6 +3,8 @@
 #ifndef KV_COMMON_UTF8_H
 #define KV_COMMON_UTF8_H
 
+#include <stdarg.h>
+
 #include "common/buffer.h"
 
 #define UTF8_HIGH_BITS UINT64_C(0x8080808080808080) /* set in a byte that is not ASCII */
@@ -47,5 +49,19 @@ KV_MUST_USE static inline bool utf8_valid(bytes_t text)
  * \x1b), and cut with "..." where it does not fit. Never cuts inside a character: the result is valid UTF-8.
  * Returns OUT. */
 const char *utf8_quote(bytes_t input, char *out, size_t out_size);
+
+/* The same, but quotes and backslashes stay: for what is a whole line, and has parts that were quoted. */
+const char *utf8_line(bytes_t input, char *out, size_t out_size);
+
+enum { UTF8_FORMAT_MAX = 2048 }; /* bytes that utf8_format writes at most */
+
+/* Every text for people that is put together of parts is made by these: errors, log lines, what the tool
+ * says. They format as vsnprintf does and show the result as utf8_line: one line of valid UTF-8 without
+ * control characters, whatever the parts hold (endpoints, options, paths, what a peer sent). OUT_SIZE: 8 to
+ * UTF8_FORMAT_MAX. Return OUT. */
+const char *utf8_vformat(char *out, size_t out_size, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+const char *utf8_format(char *out, size_t out_size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

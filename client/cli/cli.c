@@ -7,6 +7,7 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/watching.h"
 #include "client/cli/wording.h"
+#include "common/utf8.h"
 
 enum {
     MESSAGE_MAX = 1024, /* bytes of an error's text */
@@ -73,11 +74,13 @@ bool cli_is_alone(const cli_t *cli)
 static outcome_t tell(cli_t *cli, outcome_t outcome, const char *code, const char *prefix,
                       const char *message)
 {
+    char text[MESSAGE_MAX];
+    utf8_line(bytes_from_text(message), text, sizeof text);
     fflush(cli->output.stream);
     tell_line(cli);
-    fprintf(stderr, "%s%s\n", prefix, message);
+    fprintf(stderr, "%s%s\n", prefix, text);
     if (cli->output.ops->error != NULL)
-        cli->output.ops->error(&cli->output, code, message);
+        cli->output.ops->error(&cli->output, code, text);
     cli->told = true;
     return outcome;
 }
@@ -169,9 +172,11 @@ static const notice_row_t notice_rows[] = {
 static void tell_notice(void *context, kvzmq_notice_t notice, const char *text)
 {
     cli_t *cli = context;
+    char shown[MESSAGE_MAX];
     for (size_t i = 0; i < sizeof notice_rows / sizeof *notice_rows; i++) {
         if (notice_rows[i].notice == notice)
-            fprintf(cli->notices, notice_rows[i].format, text);
+            fprintf(cli->notices, notice_rows[i].format,
+                    utf8_line(bytes_from_text(text), shown, sizeof shown));
     }
     if (notice == KVZMQ_NOTICE_BYE)
         cli->gone = true;

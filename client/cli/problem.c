@@ -3,14 +3,15 @@
 #include "client/cli/problem.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+
+#include "common/utf8.h"
 
 bool problem_set(problem_t *problem, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     if (problem->text[0] == '\0')
-        (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
+        (void)utf8_vformat(problem->text, sizeof problem->text, format, arguments);
     va_end(arguments);
     return false;
 }

@@ -14,6 +14,7 @@
 #include "client/cli/script.h"
 #include "client/cli/typing.h"
 #include "client/cli/watching.h"
+#include "common/utf8.h"
 
 /* What a person's session has: libedit's EL_CLIENTDATA. */
 typedef struct shell {
@@ -365,13 +366,17 @@ static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
     }
 }
 
+enum { ENDPOINT_SHOWN = 256 }; /* bytes */
+
 outcome_t shell_run(cli_t *cli)
 {
     kvzmq_status_t status = kvzmq_connect(cli->connection);
     if (status != KVZMQ_OK)
         return cli_fail(cli, status);
     cli->interactive = true;
-    printf("Connected to %s as client %s\n", kvzmq_endpoint(cli->connection),
+    char endpoint[ENDPOINT_SHOWN];
+    printf("Connected to %s as client %s\n",
+           utf8_line(bytes_from_text(kvzmq_endpoint(cli->connection)), endpoint, sizeof endpoint),
            kvzmq_session(cli->connection)->client);
     recall_t recall;
     recall_init(&recall, cli->options->history);

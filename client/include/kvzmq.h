@@ -744,7 +744,8 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watc
     return kvzmq_watch_next_sized(watch, timeout_ms, event);
 }
 
-/* One line for people about the last status of kvzmq_watch_next that was final; "" before. */
+/* One line for people about the last status of kvzmq_watch_next that was final, as kvzmq_error's; "" before.
+ */
 KVZMQ_EXPORT const char *kvzmq_watch_error(const kvzmq_watch_t *watch);
 
 /* A descriptor that is readable while kvzmq_watch_next(watch, 0, ...) would return something else than

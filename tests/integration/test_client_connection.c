@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "common/clock.h"
+#include "common/utf8.h"
 
 enum { SLACK_MS = 5000 }; /* how much later than its limit a call may return on a busy machine */
 
@@ -130,6 +131,43 @@ static void connect__what_is_no_endpoint__is_invalid(void **state)
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
         kvzmq_t *conn = conn_to(endpoints[i], 60000, true);
         assert_status(conn, KVZMQ_INVALID_ARGUMENT, kvzmq_connect(conn));
+        kvzmq_destroy(&conn);
+    }
+}
+
+/* Asserts that TEXT is what every error text is promised to be. */
+static void assert_plain_line(const char *text)
+{
+    assert_true(strlen(text) > 0);
+    assert_true(utf8_valid(bytes_from_text(text)));
+    for (const char *at = text; *at != '\0'; at++)
+        assert_true((unsigned char)*at >= 0x20 && *at != 0x7f);
+}
+
+static void error__endpoint_of_any_bytes__is_one_line_of_utf8(void **state)
+{
+    (void)state;
+    char long_one[700] = "ipc:///";
+    memset(long_one + 7, 0xc3, sizeof long_one - 8); /* half a character, again and again */
+    const char *const endpoints[] = {
+        "a\nb",  "tcp://\x1b[31m:1", "ipc:///nowhere/\n\x1b]0;\xff\x07", "ipc:///\xe2\x80", "udp://\x7f\t",
+        long_one};
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
+        kvzmq_t *conn = conn_to(endpoints[i], 200, true);
+        assert_int_not_equal(kvzmq_connect(conn), KVZMQ_OK);
+        assert_plain_line(kvzmq_error(conn));
+        assert_int_not_equal(kvzmq_ping(conn), KVZMQ_OK);
+        assert_plain_line(kvzmq_error(conn));
+        kvzmq_options_t options;
+        kvzmq_options_init(&options);
+        options.endpoint = endpoints[i];
+        kvzmq_watch_t *watch = kvzmq_watch_new(&options, NULL);
+        kvzmq_event_t event;
+        kvzmq_status_t status = kvzmq_watch_next(watch, -1, &event);
+        if (status == KVZMQ_OK)
+            assert_int_equal(event.kind, KVZMQ_EVENT_LOST);
+        assert_plain_line(status == KVZMQ_OK ? event.value.data : kvzmq_watch_error(watch));
+        kvzmq_watch_destroy(&watch);
         kvzmq_destroy(&conn);
     }
 }
@@ -511,6 +549,7 @@ int main(void)
         cmocka_unit_test(connect__interrupted__returns_when_told_to),
         cmocka_unit_test(connect__ipc_path_that_is_not_there__is_unreachable),
         cmocka_unit_test(connect__what_is_no_endpoint__is_invalid),
+        cmocka_unit_test(error__endpoint_of_any_bytes__is_one_line_of_utf8),
         cmocka_unit_test(options__not_valid__is_told_by_every_call),
         cmocka_unit_test(options__not_initialised__is_invalid),
         cmocka_unit_test_setup_teardown(connect__says_who_one_is, setup_tcp, teardown),

@@ -60,10 +60,10 @@ static void line__each_level__has_time_level_and_text(void **state)
     matches(output_read(*state), TIME "error   gone\n$");
 }
 
-static void line__breaks_in_the_text__become_spaces(void **state)
+static void line__what_would_break_or_steer_it__is_escaped(void **state)
 {
-    log_info("a\nb\r\nc");
-    matches(output_read(*state), TIME "info    a b  c\n$");
+    log_info("a\nb\r\n%s \"q\"", "\x1b[31m\xff");
+    matches(output_read(*state), TIME "info    a\\\\nb\\\\r\\\\n\\\\x1b\\[31m\\\\xff \"q\"\n$");
 }
 
 static void line__empty__is_still_a_line(void **state)
@@ -166,7 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(line__each_level__has_time_level_and_text),
-        TEST(line__breaks_in_the_text__become_spaces),
+        TEST(line__what_would_break_or_steer_it__is_escaped),
         TEST(line__empty__is_still_a_line),
         TEST(line__too_long__is_cut_to_its_bound),
         TEST(lines__of_several_threads__do_not_mix),

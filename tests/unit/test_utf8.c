@@ -176,6 +176,37 @@ static void quote__of_random_bytes__is_always_printable_utf8_that_fits(void **st
     }
 }
 
+static void line__of_parts__keeps_quotes_and_escapes_the_rest(void **state)
+{
+    (void)state;
+    char out[64];
+    assert_string_equal(utf8_line(bytes_from_text("a \"b\" 'c' \\n\n\xff"), out, sizeof out),
+                        "a \"b\" 'c' \\n\\n\\xff");
+    assert_string_equal(utf8_format(out, sizeof out, "%s: %d", "tcp://a\n\x1b[31m", 7),
+                        "tcp://a\\n\\x1b[31m: 7");
+}
+
+static void format__too_long__is_cut_between_characters_and_says_so(void **state)
+{
+    (void)state;
+    char parts[UTF8_FORMAT_MAX + 100];
+    char out[UTF8_FORMAT_MAX];
+    for (size_t shift = 0; shift < 4; shift++) {
+        memset(parts, 'x', shift);
+        for (size_t at = shift; at + 4 < sizeof parts; at += 4)
+            memcpy(parts + at, "\xf0\x9f\x98\x80", 5);
+        for (size_t size = 8; size <= sizeof out; size = size < 40 ? size + 1 : size * 2 - 1) {
+            (void)utf8_format(out, size, "%s", parts);
+            bytes_t shown = bytes_from_text(out);
+            assert_true(utf8_valid(shown));
+            assert_in_range(shown.size, size - 1 - 7, size - 1);
+            assert_string_equal(out + shown.size - 3, "...");
+        }
+        (void)utf8_format(out, sizeof out, "%s", parts);
+        assert_true(utf8_valid(bytes_from_text(out)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest claims[] = {
@@ -189,6 +220,8 @@ int main(void)
         cmocka_unit_test(quote__what_hides_or_turns_a_line__is_escaped),
         cmocka_unit_test(quote__too_long__is_cut_between_characters),
         cmocka_unit_test(quote__of_random_bytes__is_always_printable_utf8_that_fits),
+        cmocka_unit_test(line__of_parts__keeps_quotes_and_escapes_the_rest),
+        cmocka_unit_test(format__too_long__is_cut_between_characters_and_says_so),
     };
     return cmocka_run_group_tests(claims, NULL, NULL);
 }
