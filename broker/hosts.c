@@ -12,8 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "broker/ipc_file.h"
 #include "common/number.h"
 #include "common/utf8.h"
 
@@ -175,14 +178,21 @@ static bool tcp_add(lookup_t *lookup, const char *address)
     return host_add(lookup);
 }
 
-/* A path is taken as it is; its folder must be there, and writable. */
+/* A path is taken as it is. Its folder must be there and writable, and nothing at it but a socket. */
 static bool ipc_add(const lookup_t *lookup, const char *path)
 {
-    char copy[ENDPOINT_SIZE];
-    snprintf(copy, sizeof copy, "%s", path);
-    bool abstract = path[0] == '@'; /* no file: unix(7) */
-    if (!abstract && access(dirname(copy), W_OK | X_OK) != 0)
+    char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    char folder[sizeof absolute];
+    struct stat there;
+    if (path[0] == '@' || strcmp(path, "*") == 0) /* no file (unix(7)), or one that libzmq chooses */
+        return list_add(lookup, lookup->endpoint);
+    if (!ipc_path_absolute(path, absolute, sizeof absolute))
         return fault(lookup, endpoint_advice(errno));
+    snprintf(folder, sizeof folder, "%s", absolute);
+    if (access(dirname(folder), W_OK | X_OK) != 0)
+        return fault(lookup, endpoint_advice(errno));
+    if (lstat(absolute, &there) == 0 && !S_ISSOCK(there.st_mode))
+        return fault(lookup, endpoint_advice(ENOTSOCK));
     return list_add(lookup, lookup->endpoint);
 }
 

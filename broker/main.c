@@ -238,6 +238,7 @@ static void signals_ignore(void)
     signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no broker */
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN); /* it would stop it where it logs to a terminal in the background (tostop) */
     sigemptyset(&hangup);
     sigaddset(&hangup, SIGHUP);
     sigprocmask(SIG_BLOCK, &hangup, NULL); /* until broker_run takes it: a reload, not an end */

@@ -127,7 +127,8 @@ def test_a_name__is_those_of_its_addresses_that_this_machine_has(named, name, ho
 @pytest.mark.parametrize("endpoint, problem", [
     ("tcp://away:*", "this machine has no such address"), ("tcp://192.0.2.7:5000", "this machine has no such address"),
     ("tcp://[2001:db8::7]:5000", "this machine has no such address"), ("tcp://nobody-knows-it:5000", "no such host"),
-    ("tcp://[localhost]:5000", "no such host"), ("ipc:///no-such-folder/requests", "no such folder"), ("tcp://lo0:5000", "no such host")])
+    ("tcp://[localhost]:5000", "no such host"), ("ipc:///no-such-folder/requests", "no such folder"),
+    ("ipc:///etc/hosts", "what is there is no socket"), ("ipc:///etc", "what is there is no socket"), ("tcp://lo0:5000", "no such host")])
 def test_an_endpoint_that_is_not_here__is_refused_alike_by_the_check_and_by_the_start(named, endpoint, problem):
     said = []
     for arguments in (("--check-config",), ()):

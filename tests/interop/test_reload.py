@@ -394,17 +394,18 @@ def test_stop__right_behind_a_hangup__still_stops():
         broker.wait_exit(0)
 
 
-def test_a_broker_in_the_background__survives_its_terminal(tmp_path):
+@pytest.mark.parametrize("shell_options", ("", "set -m; stty tostop; "), ids=("of its shell's jobs", "a job that may not write"))
+def test_a_broker_in_the_background__survives_its_terminal(tmp_path, shell_options):
     endpoint = f"ipc://{tmp_path}/r"
     pid_file = tmp_path / "pid"
-    command = (f"{binary_of('kvbroker')} --set listen/requests={endpoint} --set listen/events=ipc://{tmp_path}/e & "
-               f"echo $! > {pid_file}; wait")
+    command = (f"{shell_options}{binary_of('kvbroker')} --set listen/requests={endpoint} --set listen/events=ipc://{tmp_path}/e & "
+               f"echo $! > {pid_file}; read nothing")
     shell, terminal = pty.fork()
     if shell == 0:
         os.execv("/bin/sh", ["sh", "-c", command])
     try:
         with Client(endpoint, "lamp") as lamp:
-            lamp.call("put", "k", "v")
+            lamp.call("put", "k", "v")  # the broker has written to the terminal by then
             broker = int(pid_file.read_text())
             os.close(terminal)  # the terminal hangs up: SIGHUP to all that are in its foreground
             os.waitpid(shell, 0)
