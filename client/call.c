@@ -77,7 +77,8 @@ static bool refused_by_new_session(const call_t *call)
  * connecting is what failed: that is tried as often as the options say. */
 static bool may_repeat(const call_t *call, bool sent)
 {
-    bool allowed = sent ? !call->writes : !call->conn->options.given.connect_once;
+    const kvzmq_t *conn = call->conn;
+    bool allowed = sent ? !call->writes : !conn->options.given.connect_once && !conn->hopeless;
     return allowed && clock_monotonic_ms() < call->deadline;
 }
 

@@ -32,6 +32,7 @@ struct kvzmq {
     bool live;               /* the broker knows our session: hello was answered, no bye since */
     bool ended;              /* the broker said bye for good: the link is of no use any more */
     bool garbled;            /* something came that is not of the protocol: likewise */
+    bool hopeless;           /* the last attempt to connect failed for what another will not better */
     bool authenticated;      /* the session has the options' account */
     kvzmq_session_t session; /* what the newest hello said */
     uint64_t sessions;       /* begun so far */

@@ -49,8 +49,7 @@ static bool prepare(void *socket, const event_link_options_t *options)
            set_bytes(socket, ZMQ_PLAIN_PASSWORD, options->password) && subscribe(socket, options->client);
 }
 
-/* A broker's answer must not reach what is inside of the application (inproc). */
-static bool is_endpoint(kvzmq_slice_t endpoint)
+bool event_link_endpoint(kvzmq_slice_t endpoint)
 {
     bytes_t text = bytes_of(endpoint.data, endpoint.size);
     return endpoint.size <= EVENT_LINK_ENDPOINT_MAX && (bytes_starts_with(text, bytes_from_text("tcp://")) ||
@@ -59,22 +58,18 @@ static bool is_endpoint(kvzmq_slice_t endpoint)
 
 kvzmq_status_t event_link_new(void *context, const event_link_options_t *options, event_link_t **link)
 {
-    char endpoint[EVENT_LINK_ENDPOINT_MAX + 1];
     bytes_t mechanism = bytes_of(options->mechanism.data, options->mechanism.size);
     if (!bytes_equal(mechanism, bytes_from_text("PLAIN")))
         return KVZMQ_UNIMPLEMENTED;
-    if (!is_endpoint(options->endpoint))
-        return KVZMQ_PROTOCOL;
-    (void)snprintf(endpoint, sizeof endpoint, "%.*s", (int)options->endpoint.size, options->endpoint.data);
     event_link_t *made = calloc(1, sizeof *made);
     if (made == NULL || !system_descriptors_free(EVENT_LINK_DESCRIPTORS)) {
         free(made);
         return KVZMQ_NO_MEMORY;
     }
     made->socket = zmq_socket(context, ZMQ_SUB);
-    bool ready =
-        made->socket != NULL && link_address_family(made->socket, endpoint) && prepare(made->socket, options);
-    if (!ready || zmq_connect(made->socket, endpoint) != 0) {
+    bool ready = made->socket != NULL && link_address_family(made->socket, options->endpoint) &&
+                 prepare(made->socket, options);
+    if (!ready || zmq_connect(made->socket, options->endpoint) != 0) {
         event_link_destroy(&made);
         return ready ? KVZMQ_PROTOCOL : KVZMQ_NO_MEMORY;
     }

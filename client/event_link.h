@@ -16,13 +16,17 @@ typedef struct event_link event_link_t;
 
 /* Borrowed until event_link_new returns. */
 typedef struct event_link_options {
-    kvzmq_slice_t endpoint;
+    const char *endpoint;    /* numeric (resolve.h), of event_link_endpoint's kind */
     kvzmq_slice_t mechanism; /* "PLAIN" */
     kvzmq_slice_t username;
     kvzmq_slice_t password;
     const char *client; /* whose events; NULL = all */
     int receive_hwm;    /* ZMQ_RCVHWM; 0 = ZeroMQ's default */
 } event_link_options_t;
+
+/* Whether ENDPOINT is of a kind to connect to. A broker's answer must not reach what is inside of the
+ * application (inproc). */
+KV_MUST_USE bool event_link_endpoint(kvzmq_slice_t endpoint);
 
 /* KVZMQ_UNIMPLEMENTED: another mechanism than PLAIN. KVZMQ_PROTOCOL: not an endpoint. KVZMQ_NO_MEMORY. */
 KV_MUST_USE kvzmq_status_t event_link_new(void *context, const event_link_options_t *options,

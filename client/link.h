@@ -33,13 +33,12 @@ typedef enum link_state {
 } link_state_t;
 
 /* Begins to connect a socket with the routing id IDENTITY (size 0 = none). ANSWERS is how many unread answers
- * there can be. CONTEXT is libzmq's, which is ready for LINK_DESCRIPTORS (context_prepare). Returns
- * STATUS_INVALID_ARGUMENT where ZeroMQ does not take ENDPOINT, STATUS_RESOURCE_EXHAUSTED where memory or
- * descriptors are refused. */
+ * there can be. ENDPOINT is numeric (resolve.h). CONTEXT is libzmq's, which is ready for LINK_DESCRIPTORS
+ * (context_prepare). Returns STATUS_INVALID_ARGUMENT where ZeroMQ does not take ENDPOINT,
+ * STATUS_RESOURCE_EXHAUSTED where memory or descriptors are refused. */
 KV_MUST_USE status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers,
                               link_t **link);
-/* Has SOCKET take ENDPOINT where it is an IPv6 address, in brackets. (Not a host's name: ZeroMQ tries one of
- * its addresses only, and that would often be the IPv6 one of a broker that listens on IPv4.) */
+/* Has SOCKET take ENDPOINT where it is an IPv6 address, in brackets. It is no host's name (resolve.h). */
 KV_MUST_USE bool link_address_family(void *socket, const char *endpoint);
 
 /* Closes the connection at once; what was not sent yet is dropped. */

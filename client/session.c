@@ -6,6 +6,7 @@
 
 #include "client/changes.h"
 #include "client/refusal.h"
+#include "client/resolve.h"
 #include "client/result.h"
 #include "client/system.h"
 #include "common/clock.h"
@@ -42,8 +43,22 @@ static kvzmq_status_t no_descriptors(kvzmq_t *conn)
                            conn->options.given.endpoint);
 }
 
-/* Begins one attempt to connect. */
-static kvzmq_status_t link_begin(kvzmq_t *conn)
+/* What became of finding the address to connect to. *AGAIN: another attempt may do better. */
+static kvzmq_status_t resolve_failure(kvzmq_t *conn, resolve_status_t resolved, bool *again)
+{
+    static const kvzmq_status_t statuses[] = {[RESOLVE_INVALID] = KVZMQ_INVALID_ARGUMENT,
+                                              [RESOLVE_INTERRUPTED] = KVZMQ_INTERRUPTED,
+                                              [RESOLVE_NO_MEMORY] = KVZMQ_NO_MEMORY,
+                                              [RESOLVE_UNREACHED] = KVZMQ_UNREACHABLE};
+    bool listed = (size_t)resolved < sizeof statuses / sizeof statuses[0] && statuses[resolved] != KVZMQ_OK;
+    *again = resolved == RESOLVE_FAILED || resolved == RESOLVE_REFUSED;
+    conn->hopeless = resolved == RESOLVE_UNKNOWN;
+    return connection_fail(conn, listed ? statuses[resolved] : KVZMQ_UNREACHABLE, "cannot connect to %s: %s",
+                           conn->options.given.endpoint, resolve_status_text(resolved));
+}
+
+/* Begins to connect to ENDPOINT, which is numeric. */
+static kvzmq_status_t link_begin(kvzmq_t *conn, const char *endpoint)
 {
     const kvzmq_options_t *options = &conn->options.given;
     char identity[LIMIT_ROUTING_ID + 1];
@@ -56,8 +71,8 @@ static kvzmq_status_t link_begin(kvzmq_t *conn)
                                "the options' zmq_context was made before a fork, and does not work in the "
                                "child: make a new context and connection there");
     if (status == STATUS_OK) {
-        status = link_new(conn->context.zmq, options->endpoint, bytes_of(identity, size), options->batches,
-                          &conn->link);
+        status =
+            link_new(conn->context.zmq, endpoint, bytes_of(identity, size), options->batches, &conn->link);
         context_used(&conn->context, status != STATUS_RESOURCE_EXHAUSTED);
     }
     if (status == STATUS_INVALID_ARGUMENT)
@@ -117,26 +132,39 @@ static int64_t longer(int64_t pause_ms)
 
 static kvzmq_status_t pause_before_attempt(kvzmq_t *conn, int64_t pause_ms, int64_t deadline)
 {
-    int64_t until_ms = clock_monotonic_ms() + pause_ms;
-    if (until_ms > deadline)
-        until_ms = deadline;
-    for (int64_t left_ms = pause_ms; left_ms > 0; left_ms = until_ms - clock_monotonic_ms())
-        if (!link_pause(left_ms) && connection_interrupted(conn))
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t until_ms = now_ms + pause_ms < deadline ? now_ms + pause_ms : deadline;
+    for (; now_ms < until_ms; now_ms = clock_monotonic_ms())
+        if (!link_pause(until_ms - now_ms) && connection_interrupted(conn))
             return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while connecting to %s",
                                    conn->options.given.endpoint);
     return KVZMQ_OK;
 }
 
-/* One attempt to connect. KVZMQ_OK: *STATE is how far it came; where it is not LINK_UP, there is no link. */
-static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, link_state_t *state)
+/* One attempt to connect. Where it fails there is no link, and *AGAIN is whether another one may do better.
+ */
+static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, bool *again)
 {
-    kvzmq_status_t status = link_begin(conn);
+    const kvzmq_options_t *options = &conn->options.given;
+    const resolve_wait_t wait = {
+        .deadline = deadline, .wake = -1, .interrupted = options->interrupted, .context = options->context};
+    char numeric[RESOLVE_ENDPOINT_MAX + 1];
+    link_state_t state = LINK_CONNECTING;
+    *again = false;
+    conn->hopeless = false;
+    resolve_status_t resolved = resolve_endpoint(options->endpoint, &wait, numeric);
+    if (resolved != RESOLVE_DONE)
+        return resolve_failure(conn, resolved, again);
+    kvzmq_status_t status = link_begin(conn, numeric);
     if (status == KVZMQ_OK)
-        status = link_settle(conn, deadline, state);
-    if (status == KVZMQ_OK && *state == LINK_UP)
+        status = link_settle(conn, deadline, &state);
+    if (status == KVZMQ_OK && state == LINK_UP)
         return KVZMQ_OK;
-    if (status == KVZMQ_OK && link_stillborn(conn->link) && !system_descriptors_free(1))
-        status = no_descriptors(conn);
+    if (status == KVZMQ_OK) {
+        bool refused = link_stillborn(conn->link) && !system_descriptors_free(1);
+        *again = !refused;
+        status = refused ? no_descriptors(conn) : link_failure(conn, state);
+    }
     connection_drop(conn, KVZMQ_UNREACHABLE);
     return status;
 }
@@ -145,16 +173,13 @@ static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, link_state_t
 static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
 {
     for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
-        link_state_t state = LINK_CONNECTING;
-        kvzmq_status_t status = link_attempt(conn, deadline, &state);
-        if (status != KVZMQ_OK || state == LINK_UP)
+        bool again;
+        kvzmq_status_t status = link_attempt(conn, deadline, &again);
+        if (status == KVZMQ_OK || !again || conn->options.given.connect_once)
             return status;
-        if (!conn->options.given.connect_once)
-            status = pause_before_attempt(conn, pause_ms, deadline);
-        if (status != KVZMQ_OK)
-            return status;
-        if (conn->options.given.connect_once || clock_monotonic_ms() >= deadline)
-            return link_failure(conn, state);
+        kvzmq_status_t paused = pause_before_attempt(conn, pause_ms, deadline);
+        if (paused != KVZMQ_OK || clock_monotonic_ms() >= deadline)
+            return paused != KVZMQ_OK ? paused : status;
     }
 }
 
@@ -261,7 +286,7 @@ static kvzmq_status_t session_open(kvzmq_t *conn, int64_t deadline)
         kvzmq_status_t status = conn->link == NULL ? link_up(conn, deadline) : KVZMQ_OK;
         if (status == KVZMQ_OK && (!conn->live || session_doubtful(conn)))
             status = session_hello(conn, deadline);
-        if (status != KVZMQ_UNREACHABLE || conn->options.given.connect_once ||
+        if (status != KVZMQ_UNREACHABLE || conn->options.given.connect_once || conn->hopeless ||
             clock_monotonic_ms() >= deadline)
             return status;
         status = pause_before_attempt(conn, pause_ms, deadline);

@@ -16,6 +16,7 @@
 #include "client/connection.h"
 #include "client/event_link.h"
 #include "client/follow_request.h"
+#include "client/resolve.h"
 #include "client/sized.h"
 #include "client/system.h"
 #include "common/clock.h"
@@ -194,11 +195,38 @@ static const char *quote(kvzmq_slice_t foreign, char *out, size_t out_size)
     return utf8_quote(bytes_of(foreign.data, foreign.size), out, out_size);
 }
 
+/* Connects to the event endpoint of TICKET. PROBLEM says why it fails. */
+static kvzmq_status_t events_connect(watcher_t *watcher, const ticket_t *ticket, const char *client,
+                                     const char **problem)
+{
+    const resolve_wait_t wait = {.deadline = clock_monotonic_ms() + watcher->conn->options.given.call_ms,
+                                 .wake = watcher->wake};
+    char endpoint[RESOLVE_ENDPOINT_MAX + 1];
+    char numeric[RESOLVE_ENDPOINT_MAX + 1];
+    *problem = "it is not an endpoint, or not a mechanism of this library";
+    if (!event_link_endpoint(ticket->endpoint))
+        return KVZMQ_PROTOCOL;
+    (void)snprintf(endpoint, sizeof endpoint, "%.*s", (int)ticket->endpoint.size, ticket->endpoint.data);
+    resolve_status_t resolved = resolve_endpoint(endpoint, &wait, numeric);
+    if (resolved != RESOLVE_DONE) {
+        *problem = resolve_status_text(resolved);
+        return resolved == RESOLVE_NO_MEMORY ? KVZMQ_NO_MEMORY : KVZMQ_UNREACHABLE;
+    }
+    event_link_options_t options = {.endpoint = numeric,
+                                    .mechanism = ticket->mechanism,
+                                    .username = ticket->username,
+                                    .password = ticket->password,
+                                    .client = client,
+                                    .receive_hwm = watcher->config.receive_hwm};
+    return event_link_new(connection_context(watcher->conn), &options, &watcher->events);
+}
+
 static void step_ticket(watcher_t *watcher, const follow_action_t *action)
 {
     kvzmq_value_t result = {0};
     ticket_t ticket;
-    char text[300];
+    const char *problem;
+    char text[400];
     char endpoint[128];
     char mechanism[32];
     event_link_destroy(&watcher->events);
@@ -210,22 +238,16 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
         goto cleanup;
     }
     watcher->kept_ms = clock_monotonic_ms();
-    event_link_options_t options = {.endpoint = ticket.endpoint,
-                                    .mechanism = ticket.mechanism,
-                                    .username = ticket.username,
-                                    .password = ticket.password,
-                                    .client = action->client,
-                                    .receive_hwm = watcher->config.receive_hwm};
-    status = event_link_new(connection_context(watcher->conn), &options, &watcher->events);
+    status = events_connect(watcher, &ticket, action->client, &problem);
     if (status != KVZMQ_OK) {
-        (void)utf8_format(text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %s",
-                          quote(ticket.endpoint, endpoint, sizeof endpoint),
-                          quote(ticket.mechanism, mechanism, sizeof mechanism),
-                          kvzmq_endpoint(watcher->conn));
+        (void)utf8_format(
+            text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %s: %s",
+            quote(ticket.endpoint, endpoint, sizeof endpoint),
+            quote(ticket.mechanism, mechanism, sizeof mechanism), kvzmq_endpoint(watcher->conn), problem);
         fail(watcher, status, text);
         goto cleanup;
     }
-    follow_ticket(watcher->follow, watcher->kept_ms, kvzmq_reconnects(watcher->conn),
+    follow_ticket(watcher->follow, clock_monotonic_ms(), kvzmq_reconnects(watcher->conn),
                   kvzmq_session(watcher->conn)->epoch, ticket.seq, ticket.oldest);
 
 cleanup:

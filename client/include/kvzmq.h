@@ -27,6 +27,12 @@
  * Descriptors. Where the process has too few left, or may not have more threads, calls return KVZMQ_NO_MEMORY
  * at once, and work again when there are. A connection takes 9 descriptors, in a shared zmq_context 4.
  *
+ * Names. A host in an endpoint is a name or an address, IPv4 or IPv6, that with or without brackets. Of a
+ * name's addresses, all of them are tried in the order that the system gives, each for its part of the time
+ * limit. A name that does not exist is KVZMQ_UNREACHABLE at once; while name servers do not answer, attempts
+ * go on until the time limit. A lookup that is still under way then goes on in a thread of its own, of which
+ * there are 16 at most; so the library stays loaded once it is.
+ *
  * Time. Units are milliseconds (_ms). Every call that talks to the broker returns within its time limit.
  *
  * Sessions. The broker ends a session that sends nothing for `timeout_ms` (60 s by default, see
