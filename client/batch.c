@@ -178,9 +178,8 @@ static void pop_finished(kvzmq_t *conn)
         queue_pop(&conn->queue);
 }
 
-kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch)
+static kvzmq_status_t batch_send(kvzmq_t *conn, kvzmq_batch_t **batch)
 {
-    kvzmq_t *conn = (*batch)->conn;
     int64_t deadline;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
     if (status != KVZMQ_OK)
@@ -206,6 +205,15 @@ kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch)
     queue_push(&conn->queue, *batch);
     *batch = NULL;
     return KVZMQ_OK;
+}
+
+kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch)
+{
+    kvzmq_t *conn = (*batch)->conn;
+    connection_enter(conn);
+    kvzmq_status_t status = batch_send(conn, batch);
+    connection_leave(conn);
+    return status;
 }
 
 /* The answer to a request that got none, because of WHY. */
@@ -325,8 +333,11 @@ kvzmq_status_t kvzmq_poll_sized(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *a
     if (status == KVZMQ_OK && !sized_is_set(answer))
         return connection_fail(conn, KVZMQ_INVALID_ARGUMENT,
                                "poll: the size of the answer's struct is not set");
-    if (status == KVZMQ_OK)
-        status = wait_answer(conn, timeout_ms, &own);
+    if (status != KVZMQ_OK)
+        return status;
+    connection_enter(conn);
+    status = wait_answer(conn, timeout_ms, &own);
+    connection_leave(conn);
     if (status == KVZMQ_OK)
         sized_give(answer, &own, sizeof own);
     return status;

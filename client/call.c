@@ -100,7 +100,7 @@ static kvzmq_status_t outcome_unknown(const call_t *call, kvzmq_status_t why)
 
 /* Carries the call out. REQUEST is how putting the request together went. On KVZMQ_OK the caller releases the
  * answer. */
-static kvzmq_status_t call_finish(call_t *call, kvzmq_status_t request)
+static kvzmq_status_t carry_out(call_t *call, kvzmq_status_t request)
 {
     kvzmq_t *conn = call->conn;
     if (request == KVZMQ_INVALID_ARGUMENT)
@@ -123,6 +123,14 @@ static kvzmq_status_t call_finish(call_t *call, kvzmq_status_t request)
         return status;
     status = connection_refused(conn, &call->answer.reply);
     answer_release(&call->answer);
+    return status;
+}
+
+static kvzmq_status_t call_finish(call_t *call, kvzmq_status_t request)
+{
+    connection_enter(call->conn);
+    kvzmq_status_t status = carry_out(call, request);
+    connection_leave(call->conn);
     return status;
 }
 

@@ -140,8 +140,8 @@ static kvzmq_status_t disarm(kvzmq_t *conn, int64_t deadline)
     return known ? ask_watch(conn, false, NULL, deadline, &seq) : KVZMQ_OK;
 }
 
-kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
-                               const kvzmq_position_t *after)
+static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
+                          const kvzmq_position_t *after)
 {
     int64_t deadline;
     changes_t *changes = &conn->changes;
@@ -174,6 +174,15 @@ kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *co
     return status;
 }
 
+kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
+                               const kvzmq_position_t *after)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = arm(conn, changed, context, after);
+    connection_leave(conn);
+    return status;
+}
+
 bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position)
 {
     if (conn->changes.placed)
@@ -187,7 +196,7 @@ static int64_t keep_ms(const kvzmq_t *conn)
     return conn->sent_ms + (int64_t)(conn->session.timeout_ms / 3);
 }
 
-kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms)
+static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
 {
     int64_t begun_ms = clock_monotonic_ms();
     int64_t until_ms = timeout_ms < 0 ? INT64_MAX : begun_ms + timeout_ms;
@@ -212,4 +221,12 @@ kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms)
             return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while waiting for %s",
                                    conn->options.given.endpoint);
     }
+}
+
+kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = listen_for(conn, timeout_ms);
+    connection_leave(conn);
+    return status;
 }

@@ -10,6 +10,7 @@
 
 #include "client/changes.h"
 #include "client/result.h"
+#include "client/system.h"
 #include "common/clock.h"
 #include "common/utf8.h"
 
@@ -31,6 +32,14 @@ kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
     return conn;
 }
 
+/* In the child of a fork: what the parent's threads use is left alone. */
+static void leave_to_parent(kvzmq_t *conn)
+{
+    link_abandon(&conn->link);
+    system_abandon(conn->keeper);
+    conn->keeper = NULL;
+}
+
 void kvzmq_destroy(kvzmq_t **conn)
 {
     kvzmq_t *gone = *conn;
@@ -38,7 +47,8 @@ void kvzmq_destroy(kvzmq_t **conn)
     if (gone == NULL)
         return;
     if (context_foreign(&gone->context))
-        link_abandon(&gone->link);
+        leave_to_parent(gone);
+    keeper_destroy(&gone->keeper);
     link_destroy(&gone->link);
     queue_release(&gone->queue);
     context_release(&gone->context);
@@ -87,14 +97,38 @@ size_t kvzmq_in_flight(const kvzmq_t *conn)
 
 int kvzmq_fd(const kvzmq_t *conn)
 {
-    return conn->link == NULL || context_foreign(&conn->context) ? -1 : link_fd(conn->link);
+    if (conn->link == NULL || context_foreign(&conn->context))
+        return -1;
+    if (conn->keeper == NULL)
+        return link_fd(conn->link);
+    keeper_lock(conn->keeper);
+    int fd = keeper_fd(conn->keeper, link_fd(conn->link));
+    if (link_readable(conn->link))
+        keeper_nudge(conn->keeper);
+    keeper_unlock(conn->keeper);
+    return fd;
 }
 
 /* In the child of a fork: the session is the parent's, which goes on with it. Here there will be another. */
 static void forget_parent(kvzmq_t *conn)
 {
-    link_abandon(&conn->link);
+    leave_to_parent(conn);
     connection_drop(conn, KVZMQ_UNREACHABLE);
+}
+
+void connection_enter(kvzmq_t *conn)
+{
+    if (context_foreign(&conn->context))
+        forget_parent(conn);
+    if (conn->depth++ == 0 && conn->keeper != NULL)
+        keeper_lock(conn->keeper);
+}
+
+/* Where the keeper came into being since connection_enter, it was with its lock held. */
+void connection_leave(kvzmq_t *conn)
+{
+    if (--conn->depth == 0 && conn->keeper != NULL)
+        keeper_unlock(conn->keeper);
 }
 
 kvzmq_status_t connection_begin(kvzmq_t *conn, int limit_ms, int64_t *deadline)

@@ -5,6 +5,7 @@
 #define KV_CLIENT_CONNECTION_H
 
 #include "client/context.h"
+#include "client/keeper.h"
 #include "client/options.h"
 #include "client/queue.h"
 #include "common/rpc.h"
@@ -34,6 +35,8 @@ struct kvzmq {
     bool garbled;            /* something came that is not of the protocol: likewise */
     bool hopeless;           /* the last attempt to connect failed for what another will not better */
     bool authenticated;      /* the session has the options' account */
+    keeper_t *keeper;        /* keeps the session between calls; NULL = not wanted, or none yet */
+    unsigned depth;          /* calls that hold its lock, one within the other */
     kvzmq_session_t session; /* what the newest hello said */
     uint64_t sessions;       /* begun so far */
     int64_t sent_ms;         /* when the newest message was sent, monotonic */
@@ -63,6 +66,11 @@ static inline void answer_release(answer_t *answer)
 
 /* libzmq's context of a connection that was live once, for sockets that are closed before it is destroyed. */
 void *connection_context(const kvzmq_t *conn);
+
+/* A public call that uses the link, or what the keeper reads, does so between the two, whatever comes of it:
+ * the keeper waits then. One may stand within another. */
+void connection_enter(kvzmq_t *conn);
+void connection_leave(kvzmq_t *conn);
 
 /* Begins a public call: forgets the last error and starts the time limit, which *DEADLINE is the end of (may
  * be NULL). KVZMQ_INVALID_ARGUMENT where the options are not valid. */

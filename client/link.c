@@ -259,3 +259,14 @@ int link_fd(link_t *link)
     size_t size = sizeof fd;
     return zmq_getsockopt(link->socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
 }
+
+bool link_readable(link_t *link)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    int failed;
+    do
+        failed = zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &size);
+    while (failed != 0 && errno == EINTR);
+    return failed == 0 && (events & ZMQ_POLLIN) != 0;
+}

@@ -91,6 +91,9 @@ static inline void payload_move(payload_t *to, payload_t *from)
  * several frames is no answer of a broker's and is dropped. */
 KV_MUST_USE bool link_receive(link_t *link, payload_t *payload);
 
+/* Whether there is something to receive. Like any other use of a socket it may take the edge of link_fd. */
+bool link_readable(link_t *link);
+
 /* ZeroMQ's descriptor for an event loop. */
 int link_fd(link_t *link);
 

@@ -167,17 +167,6 @@ static void mirror_ended(void *context, kvzmq_status_t status, const char *text)
 
 /* ---- Making and ending --------------------------------------------------------------------------- */
 
-static bool locks_init(kvzmq_mirror_t *mirror)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&mirror->changed, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return made && pthread_mutex_init(&mirror->lock, NULL) == 0;
-}
-
 kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *client, kvzmq_slice_t prefix)
 {
     kvzmq_mirror_t *made = calloc(1, sizeof *made);
@@ -195,8 +184,8 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
     buffer_init(&made->prefix, LIMIT_KEY_MAX);
     if (problem == NULL)
         buffer_append(&made->prefix, prefix.data, prefix.size);
-    bool whole = locks_init(made) && made->store != NULL && !made->prefix.failed &&
-                 (client == NULL || made->client != NULL);
+    bool whole = system_locks_init(&made->lock, &made->changed) && made->store != NULL &&
+                 !made->prefix.failed && (client == NULL || made->client != NULL);
     if (whole && problem != NULL)
         mirror_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)
@@ -224,8 +213,7 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
     }
     watcher_destroy(&gone->watcher);
     mirror_store_destroy(&gone->store);
-    (void)pthread_cond_destroy(&gone->changed);
-    (void)pthread_mutex_destroy(&gone->lock);
+    system_locks_destroy(&gone->lock, &gone->changed);
     free(gone->probe.notes);
     buffer_release(&gone->prefix);
     free(gone->client);

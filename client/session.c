@@ -15,7 +15,8 @@
 enum {
     INSTANCE_BYTES = 16, /* random bytes that tell the connections under one name apart */
     PAUSE_FIRST_MS = 20, /* after a refused attempt to connect; doubled each time */
-    PAUSE_MAX_MS = 500
+    PAUSE_MAX_MS = 500,
+    KEEP_PARTS = 3 /* of a session's time: in each the keeper sees to a sign of life */
 };
 
 /* The socket identity: `NAME/` and random hexadecimal digits, or none for a client by number. Writes it into
@@ -208,6 +209,36 @@ bool session_by_number(const char *client)
     return strspn(client, "0123456789") == strlen(client);
 }
 
+/* A session that sent nothing for most of its time may be over before a request arrives, which would then
+ * begin another one, another client's perhaps. Hello finds out. */
+static bool session_doubtful(const kvzmq_t *conn)
+{
+    int64_t idle_ms = clock_monotonic_ms() - conn->sent_ms;
+    return conn->session.timeout_ms > 0 && (uint64_t)idle_ms >= conn->session.timeout_ms / 10 * 9;
+}
+
+/* In the keeper's thread: a sign of life for a session that has been silent for a third of its time. A
+ * notification, which has no answer: whatever comes is the application's to take, in its next call. */
+static int64_t session_keep(void *context)
+{
+    static const uint8_t ping[] = "\x93\x02\xa4ping\x90";
+    kvzmq_t *conn = context;
+    if (!conn->live || conn->link == NULL || conn->session.timeout_ms == 0 || session_doubtful(conn) ||
+        link_state(conn->link) != LINK_UP)
+        return INT64_MAX;
+    int64_t part_ms = (int64_t)(conn->session.timeout_ms / KEEP_PARTS);
+    int64_t due_ms = conn->sent_ms + part_ms;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < due_ms)
+        return due_ms;
+    if (link_send(conn->link, bytes_of(ping, sizeof ping - 1)) != STATUS_OK)
+        return INT64_MAX;
+    conn->sent_ms = now_ms;
+    if (link_readable(conn->link))
+        keeper_nudge(conn->keeper);
+    return now_ms + part_ms;
+}
+
 /* Notes what hello said. BEFORE is what the one before it said. */
 static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
 {
@@ -253,17 +284,12 @@ static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
             conn, KVZMQ_PROTOCOL, "%s speaks version %llu of the protocol, this library %d",
             conn->options.given.endpoint, (unsigned long long)said.protocol, (int)RPC_PROTOCOL_VERSION);
     conn->session = said;
+    if (conn->options.given.keep_alive && conn->keeper == NULL &&
+        !keeper_new(session_keep, conn, &conn->keeper))
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory or thread to keep the session alive");
     if (!conn->live)
         session_began(conn, &before);
     return KVZMQ_OK;
-}
-
-/* A session that sent nothing for most of its time may be over before a request arrives, which would then
- * begin another one, another client's perhaps. Hello finds out. */
-static bool session_doubtful(const kvzmq_t *conn)
-{
-    int64_t idle_ms = clock_monotonic_ms() - conn->sent_ms;
-    return conn->session.timeout_ms > 0 && (uint64_t)idle_ms >= conn->session.timeout_ms / 10 * 9;
 }
 
 /* Drops a link that is of no use any more. */
@@ -349,7 +375,7 @@ kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline)
     return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
 }
 
-kvzmq_status_t kvzmq_connect(kvzmq_t *conn)
+static kvzmq_status_t connect_session(kvzmq_t *conn)
 {
     int64_t deadline;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.connect_ms, &deadline);
@@ -363,7 +389,15 @@ kvzmq_status_t kvzmq_connect(kvzmq_t *conn)
     return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
 }
 
-kvzmq_status_t kvzmq_hello(kvzmq_t *conn)
+kvzmq_status_t kvzmq_connect(kvzmq_t *conn)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = connect_session(conn);
+    connection_leave(conn);
+    return status;
+}
+
+static kvzmq_status_t say_hello(kvzmq_t *conn)
 {
     int64_t deadline;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
@@ -372,7 +406,15 @@ kvzmq_status_t kvzmq_hello(kvzmq_t *conn)
     return status == KVZMQ_OK ? session_hello(conn, deadline) : status;
 }
 
-kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password)
+kvzmq_status_t kvzmq_hello(kvzmq_t *conn)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = say_hello(conn);
+    connection_leave(conn);
+    return status;
+}
+
+static kvzmq_status_t authenticate(kvzmq_t *conn, const char *user, const char *password)
 {
     int64_t deadline;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
@@ -383,7 +425,15 @@ kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password)
     return status == KVZMQ_OK ? send_account(conn, user, password, deadline) : status;
 }
 
-kvzmq_status_t kvzmq_bye(kvzmq_t *conn)
+kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = authenticate(conn, user, password);
+    connection_leave(conn);
+    return status;
+}
+
+static kvzmq_status_t say_bye(kvzmq_t *conn)
 {
     int64_t deadline;
     const char *problem;
@@ -407,5 +457,13 @@ kvzmq_status_t kvzmq_bye(kvzmq_t *conn)
     if (status == KVZMQ_TIMEOUT || status == KVZMQ_UNREACHABLE)
         return connection_fail(conn, KVZMQ_OUTCOME_UNKNOWN, "said bye to %s, which did not answer",
                                conn->options.given.endpoint);
+    return status;
+}
+
+kvzmq_status_t kvzmq_bye(kvzmq_t *conn)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = say_bye(conn);
+    connection_leave(conn);
     return status;
 }

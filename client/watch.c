@@ -145,18 +145,6 @@ static bool start(kvzmq_watch_t *watch, const kvzmq_options_t *connection,
     return watcher_new(&config, &watch->watcher);
 }
 
-/* The condition's clock is the one that deadlines are of. */
-static bool locks_init(kvzmq_watch_t *watch)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&watch->room, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return made && pthread_mutex_init(&watch->lock, NULL) == 0;
-}
-
 kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_watch_options_t *watch)
 {
     kvzmq_watch_options_t options;
@@ -168,7 +156,7 @@ kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_wa
     if (made == NULL)
         return NULL;
     made->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    bool whole = locks_init(made) && made->fd >= 0;
+    bool whole = system_locks_init(&made->lock, &made->room) && made->fd >= 0;
     if (whole && problem != NULL)
         watch_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)
@@ -214,8 +202,7 @@ void kvzmq_watch_destroy(kvzmq_watch_t **watch)
     free(gone->taken);
     if (gone->fd >= 0)
         (void)close(gone->fd);
-    (void)pthread_cond_destroy(&gone->room);
-    (void)pthread_mutex_destroy(&gone->lock);
+    system_locks_destroy(&gone->lock, &gone->room);
     free(gone);
 }
 

@@ -471,6 +471,7 @@ static kvzmq_t *connection_new(const kvzmq_options_t *given, const char *problem
         return kvzmq_new(given); /* which says so with each call */
     kvzmq_options_t options = *given;
     options.connect_once = true;
+    options.keep_alive = false; /* the thread does it */
     options.notice = NULL;
     options.interrupted = NULL;
     return kvzmq_new(&options);

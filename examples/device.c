@@ -195,6 +195,7 @@ int main(int argc, char **argv)
     options.endpoint = argc > 1 ? argv[1] : NULL;
     options.name = argc > 2 ? argv[2] : "device";
     options.interrupted = interrupted;
+    options.keep_alive = true; /* however long a reading may take */
 
     struct sigaction action = {.sa_handler = stop};
     (void)sigaction(SIGINT, &action, NULL);

@@ -11,9 +11,10 @@
  *     kvzmq_destroy(&conn);
  *
  * Threads. A connection (kvzmq_t) and what was made from it (batches) belong to one thread at a time; nothing
- * of it locks. Different connections may be used in different threads at the same time. Values and pages
- * belong to whoever holds them and no longer need the connection. A watch and a mirror have a thread of their
- * own: a watch is read by one thread at a time, a mirror by any.
+ * of it locks. (The thread of the option keep_alive is the library's own matter.) Different connections may
+ * be used in different threads at the same time. Values and pages belong to whoever holds them and no longer
+ * need the connection. A watch and a mirror have a thread of their own: a watch is read by one thread at a
+ * time, a mirror by any.
  *
  * Signals. A signal never makes a call fail, whatever its handler's flags: a call that waits goes on waiting,
  * unless the option `interrupted` says that it shall end. The library's threads block all signals.
@@ -36,10 +37,10 @@
  * Time. Units are milliseconds (_ms). Every call that talks to the broker returns within its time limit.
  *
  * Sessions. The broker ends a session that sends nothing for `timeout_ms` (60 s by default, see
- * kvzmq_session); an application that wants to keep its session calls kvzmq_ping in time. Whenever a session
- * or its connection is gone, the next call makes a new one by itself, says who it is (name, secret), and
- * authenticates only if the account stood in the options. A client without a name then is a new client with
- * an empty store: see KVZMQ_NOTICE_NEW_CLIENT.
+ * kvzmq_session); an application that wants to keep its session sets the option `keep_alive`, or calls
+ * kvzmq_ping in time. Whenever a session or its connection is gone, the next call makes a new one by itself,
+ * says who it is (name, secret), and authenticates only if the account stood in the options. A client without
+ * a name then is a new client with an empty store: see KVZMQ_NOTICE_NEW_CLIENT.
  *
  * Repeating. A read whose connection breaks is repeated once on a new one, within its time limit. A write
  * (put, del, role, forget, bye) is sent at most once: where its answer does not come, the status is
@@ -211,10 +212,12 @@ typedef struct kvzmq_options {
         *endpoint;  /* of the broker's request socket, tcp:// or ipc://; NULL = KVZMQ_ENDPOINT_DEFAULT */
     int connect_ms; /* time limit of kvzmq_connect, without authentication; 0 = the default, else from 1 */
     int call_ms;    /* time limit of every other call, reconnecting included; 0 = the default, else from 1 */
-    bool connect_once;    /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
-                             the time limit, so that a broker that is just starting is found */
-    const char *name;     /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
-                             alone. NULL: a client by number, whose store is dropped with its session */
+    bool connect_once; /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
+                          the time limit, so that a broker that is just starting is found */
+    bool keep_alive;   /* true: the session does not time out while the program does something else, which a
+                          thread of the library sees to, from the first session on */
+    const char *name;  /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
+                          alone. NULL: a client by number, whose store is dropped with its session */
     kvzmq_slice_t secret; /* claims the name, or proves the claim: 16 to 256 bytes, kept in memory. Size 0 =
                              none; only with a name */
     const char *user; /* an account, to authenticate as a manager on each new session. NULL = none. Kept in
@@ -418,8 +421,8 @@ typedef struct kvzmq_row {
     int64_t ttl_ms;    /* what is left, -1 = permanent */
 } kvzmq_row_t;
 
-/* Lists entries in byte order of the keys. RANGE may be NULL. *PAGE is owned by the caller. A page that is not
- * the next one in order is KVZMQ_PROTOCOL: asking page by page comes to an end with any broker. */
+/* Lists entries in byte order of the keys. RANGE may be NULL. *PAGE is owned by the caller. A page that is
+ * not the next one in order is KVZMQ_PROTOCOL: asking page by page comes to an end with any broker. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_list(kvzmq_t *conn, const char *client,
                                                       const kvzmq_range_t *range, kvzmq_page_t **page);
 /* The next row of a list; false at its end, and for a page of another kind. ROW's slices are borrowed from
