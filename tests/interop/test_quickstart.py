@@ -31,3 +31,16 @@ def test_quickstart__a_wrong_answer__fails_and_says_which(tmp_path):
     assert done.returncode == 1
     assert "^^^ expected: Kolkata" in done.stdout
     assert "9 of 9 answers" in done.stderr
+
+
+def test_quickstart__while_it_builds__shows_how_far_it_is_and_builds_what_the_fleet_needs(tmp_path):
+    """A cmake that says what it does, and stops before anything is built in the checkout."""
+    cmake = tmp_path / "cmake"
+    cmake.write_text('#!/bin/sh\n[ "$1" = --build ] || exit 0\necho "progress of $*"\nexit 1\n')
+    cmake.chmod(0o755)
+    done = subprocess.run([REPOSITORY / "examples" / "quickstart", "--no-install"], capture_output=True, text=True,
+                          timeout=TIMEOUT, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+    assert done.returncode == 1 and "the build failed" in done.stderr
+    first, progress = done.stdout.splitlines()
+    assert first.startswith("Building ") and "minute" in first
+    assert progress == "progress of --build --preset release --target kvbroker kvzmq-cli device"
