@@ -12,6 +12,7 @@
 
 enum {
     SET_WAYS = 8,
+    SUM_SIZE = 32, /* bytes of argon2id's result in what crypto_pwhash_str writes */
     KEY_SIZE = crypto_shorthash_siphashx24_BYTES, /* 16: two different pairs never share a record */
 
     DELAY_FIRST_MS = 250,     /* after the failure behind the free ones; each further one doubles it */
@@ -314,11 +315,28 @@ status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_
     return STATUS_OK;
 }
 
+/* Takes back what an attempt counted for, from when it began, as a failure. */
+static void address_refund(record_t *address, int64_t now_ms)
+{
+    if (address->until_ms > now_ms)
+        address->until_ms -= ADDRESS_FAILURE_MS;
+}
+
 static void record_end(record_t *record, int64_t now_ms)
 {
     record->touched_ms = now_ms;
     if (record->under_way > 0) /* 0 where the record made room for another and is made anew */
         record->under_way--;
+}
+
+void accounts_withdraw(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms)
+{
+    assert(accounts->under_way > 0);
+    accounts->under_way--;
+    record_t *address = address_at(accounts, peer, now_ms);
+    record_end(pair_at(accounts, peer, user, now_ms), now_ms);
+    record_end(address, now_ms);
+    address_refund(address, now_ms);
 }
 
 status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched, int64_t now_ms)
@@ -333,8 +351,7 @@ status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool mat
         pair->failures = 0;
         pair->until_ms = 0;
         pair->trusted = true;
-        if (address->until_ms > now_ms)
-            address->until_ms -= ADDRESS_FAILURE_MS;
+        address_refund(address, now_ms);
         return STATUS_OK;
     }
     pair->trusted = false;
@@ -359,9 +376,63 @@ static const char *characters(bytes_t password)
     return password.size > 0 ? (const char *)password.data : "";
 }
 
-bool password_matches(const char *hash, bytes_t password)
+/* A hash in its parts. */
+typedef struct hash_parts {
+    unsigned long memory_kib;
+    unsigned long passes;
+    uint8_t salt[crypto_pwhash_SALTBYTES];
+    uint8_t sum[SUM_SIZE];
+} hash_parts_t;
+
+/* Takes PREFIX and the number behind it off *TEXT. False if something else stands there. */
+static bool figure_take(const char **text, const char *prefix, unsigned long *number)
 {
-    return crypto_pwhash_str_verify(hash, characters(password), password.size) == 0;
+    size_t length = strlen(prefix);
+    if (strncmp(*text, prefix, length) != 0)
+        return false;
+    char *end = NULL;
+    *number = strtoul(*text + length, &end, 10);
+    bool some = end != *text + length;
+    *text = end;
+    return some;
+}
+
+/* Takes a hash apart. False if it has another form than crypto_pwhash_str writes. */
+static bool hash_parts_read(const char *hash, hash_parts_t *parts)
+{
+    static const int variant = sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
+    unsigned long lanes = 0;
+    if (!figure_take(&hash, "$argon2id$v=19$m=", &parts->memory_kib) ||
+        !figure_take(&hash, ",t=", &parts->passes) || !figure_take(&hash, ",p=", &lanes) || lanes != 1 ||
+        *hash != '$')
+        return false;
+    const char *salt = hash + 1;
+    const char *dollar = strchr(salt, '$');
+    size_t salt_size = 0;
+    size_t sum_size = 0;
+    return dollar != NULL &&
+           sodium_base642bin(parts->salt, sizeof parts->salt, salt, (size_t)(dollar - salt), NULL, &salt_size,
+                             NULL, variant) == 0 &&
+           salt_size == sizeof parts->salt &&
+           sodium_base642bin(parts->sum, sizeof parts->sum, dollar + 1, strlen(dollar + 1), NULL, &sum_size,
+                             NULL, variant) == 0 &&
+           sum_size == sizeof parts->sum;
+}
+
+verdict_t password_verify(const char *hash, bytes_t password)
+{
+    /* crypto_pwhash_str_verify says of refused memory what it says of a wrong password. So the hash is made
+     * anew and compared here; but for forms that only that call takes, which other programs write. */
+    hash_parts_t parts;
+    if (!hash_parts_read(hash, &parts)) {
+        int differs = crypto_pwhash_str_verify(hash, characters(password), password.size);
+        return differs == 0 ? VERDICT_RIGHT : VERDICT_WRONG;
+    }
+    uint8_t sum[SUM_SIZE];
+    if (crypto_pwhash(sum, sizeof sum, characters(password), password.size, parts.salt, parts.passes,
+                      parts.memory_kib << 10, crypto_pwhash_ALG_ARGON2ID13) != 0)
+        return VERDICT_NONE;
+    return sodium_memcmp(sum, parts.sum, sizeof sum) == 0 ? VERDICT_RIGHT : VERDICT_WRONG;
 }
 
 bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE])

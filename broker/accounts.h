@@ -2,7 +2,7 @@
 /* The managers' accounts: who there is, and how fast an address may guess. Decides, but does not compute:
  * argon2id takes tens of milliseconds and is done by a verifier in a thread of its own.
  *
- * An attempt goes: accounts_begin (may refuse it for its rate) → password_matches, elsewhere → accounts_end.
+ * An attempt goes: accounts_begin (may refuse it for its rate) → password_verify, elsewhere → accounts_end.
  * An unknown user goes the same way, against a decoy hash, so that it is as slow as a wrong password.
  * Failures are counted for each (peer address, account), the first ACCOUNTS_FREE_FAILURES free, then a delay
  * that doubles up to a cap; and, with a generous cap, for each address: a pair that has logged in and not
@@ -46,8 +46,8 @@ uint64_t accounts_version(const accounts_t *accounts, bytes_t user);
 /* Begins an attempt of USER from PEER (an address, or "ipc user UID"). STATUS_OK: *HASH is what to verify the
  * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS
  * until the next attempt is taken. Attempts under way are bounded for each pair, for each address and in all,
- * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end or
- * accounts_abandon. */
+ * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end,
+ * accounts_abandon or accounts_withdraw. */
 KV_MUST_USE status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms,
                                     char hash[ACCOUNTS_HASH_SIZE], uint64_t *wait_ms);
 
@@ -58,9 +58,19 @@ status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool mat
 /* Ends an attempt whose session ended before its verification: it counts as a failure. */
 void accounts_abandon(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms);
 
+/* Ends an attempt whose password was not looked at, for want of memory, say: it counts as none. */
+void accounts_withdraw(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms);
+
+/* What looking at a password showed. */
+typedef enum verdict {
+    VERDICT_WRONG,
+    VERDICT_RIGHT,
+    VERDICT_NONE /* it could not be looked at: memory was refused */
+} verdict_t;
+
 /* Whether PASSWORD is the one that HASH (argon2id, as crypto_pwhash_str writes it) was made of. Slow,
- * thread-safe. */
-KV_MUST_USE bool password_matches(const char *hash, bytes_t password);
+ * thread-safe. Takes as much memory as the hash says. */
+KV_MUST_USE verdict_t password_verify(const char *hash, bytes_t password);
 /* Writes the argon2id hash of PASSWORD (crypto_pwhash_*_INTERACTIVE costs). False where memory is refused. */
 KV_MUST_USE bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE]);
 /* Whether TEXT is an argon2id hash that libsodium can verify, with costs that a broker can bear (at most 1

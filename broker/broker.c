@@ -279,9 +279,9 @@ static void turn_requests(broker_t *broker)
 static void turn_verified(broker_t *broker)
 {
     uint64_t ticket;
-    bool matched;
-    while (verifier_collect(broker->verifier, &ticket, &matched))
-        hub_verified(broker->hub, ticket, matched, clock_monotonic_ms());
+    verdict_t verdict;
+    while (verifier_collect(broker->verifier, &ticket, &verdict))
+        hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
 }
 
 /* How long the loop may sleep, ms. */

@@ -118,7 +118,8 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     bool queued = false;
     while (session && session->park != PARK_NONE && !(queued = session_queue(session, arrival)) &&
            session->yields)
-        session = payload_resume(session, false, now_ms); /* what others cost it is not held against it */
+        session =
+            payload_resume(session, VERDICT_NONE, now_ms); /* what others cost it is not held against it */
     if (!session || queued)
         return session;
     if (session->park == PARK_NONE)
@@ -133,14 +134,14 @@ void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
     session_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
 }
 
-void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms)
+void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     session_t *session = hub->parked[PARK_VERIFY].first;
     while (session && session->id != ticket)
         session = session->next_parked;
     if (session)
-        payload_resume(session, matched, now_ms);
+        payload_resume(session, verdict, now_ms);
 }
 
 /* Sessions that were silent for too long, until hub_t.told is END. */
@@ -168,7 +169,7 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
         session_t *session = hub->parked[PARK_DELAY].first;
         if (!session || session->park_until_ms > now_ms)
             return false;
-        payload_resume(session, false, now_ms);
+        payload_resume(session, VERDICT_NONE, now_ms);
     }
     return true;
 }
@@ -178,7 +179,7 @@ static bool tick_turns(hub_t *hub, int64_t now_ms)
 {
     const parked_t *parked = &hub->parked[PARK_TURN];
     for (unsigned i = 0; i < TICK_TURNS && parked->first; i++)
-        payload_resume(parked->first, false, now_ms);
+        payload_resume(parked->first, VERDICT_NONE, now_ms);
     return parked->first;
 }
 

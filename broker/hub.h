@@ -121,7 +121,7 @@ KV_MUST_USE session_t *hub_receive(hub_t *hub, session_t *session, const arrival
 /* The connection of SESSION is gone, and so is the session. */
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);
 /* The verifier's answer to TICKET. */
-void hub_verified(hub_t *hub, uint64_t ticket, bool matched, int64_t now_ms);
+void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms);
 /* Time's work: sessions that time out, delayed answers, what the engine has due; bounded, so call it once a
  * turn. Returns whether work is left that is due now. */
 bool hub_tick(hub_t *hub, int64_t now_ms);

@@ -303,7 +303,7 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
 }
 
 /* Ends the request that the session was parked at for PARK. */
-static void request_resume(session_t *session, park_t park, bool matched, int64_t now_ms)
+static void request_resume(session_t *session, park_t park, verdict_t verdict, int64_t now_ms)
 {
     run_t *run = &session->run;
     size_t before = run->answer.size;
@@ -314,7 +314,7 @@ static void request_resume(session_t *session, park_t park, bool matched, int64_
     session->hub->acting = session;
     status_t status;
     if (park == PARK_VERIFY)
-        status = auth_finish(&request, matched);
+        status = auth_finish(&request, verdict);
     else
         status = request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
     request_finish(&request, status, run->msgid, run->answer_owed, before);
@@ -344,12 +344,12 @@ static session_t *waiting_run(session_t *session, int64_t now_ms)
     return session;
 }
 
-session_t *payload_resume(session_t *session, bool matched, int64_t now_ms)
+session_t *payload_resume(session_t *session, verdict_t verdict, int64_t now_ms)
 {
     park_t park = session->park;
     session_unpark(session);
     if (park != PARK_TURN)
-        request_resume(session, park, matched, now_ms);
+        request_resume(session, park, verdict, now_ms);
     if (session->run.rest) /* else it was parked between two payloads */
         session = run_continue(session, now_ms);
     return session ? waiting_run(session, now_ms) : NULL;

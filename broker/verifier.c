@@ -18,7 +18,7 @@ typedef struct job {
     atomic_int place;      /* job_place_t */
     atomic_bool cancelled; /* nobody waits for it */
     uint64_t ticket;
-    bool matched;                  /* written by the worker */
+    verdict_t verdict;             /* written by the worker */
     char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
     size_t size;                   /* bytes of the password */
     uint8_t password[LIMIT_PASSWORD];
@@ -62,8 +62,9 @@ static void worker(zsock_t *pipe, void *context)
         int place = atomic_load(&job->place);
         assert(place == JOB_HANDED_OVER);
         (void)place;
-        job->matched =
-            !atomic_load(&job->cancelled) && password_matches(job->hash, bytes_of(job->password, job->size));
+        job->verdict = VERDICT_NONE;
+        if (!atomic_load(&job->cancelled))
+            job->verdict = password_verify(job->hash, bytes_of(job->password, job->size));
         sodium_memzero(job->password, sizeof job->password);
         atomic_store(&job->place, JOB_DONE);
         zmq_send(socket, &job, sizeof job, 0);
@@ -138,7 +139,7 @@ void *verifier_socket(verifier_t *verifier)
     return zsock_resolve(verifier->actor);
 }
 
-bool verifier_collect(verifier_t *verifier, uint64_t *ticket, bool *matched)
+bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict)
 {
     job_t *job = NULL;
     if (zmq_recv(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job)
@@ -147,7 +148,7 @@ bool verifier_collect(verifier_t *verifier, uint64_t *ticket, bool *matched)
     assert(place == JOB_DONE);
     (void)place;
     *ticket = job->ticket;
-    *matched = job->matched;
+    *verdict = job->verdict;
     verifier->count--;
     job_unlink(job);
     job_free(job);

@@ -24,13 +24,13 @@ void verifier_destroy(verifier_t **verifier);
  * LIMIT_PASSWORD. */
 KV_MUST_USE bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, bytes_t password);
 
-/* Nobody waits for the job TICKET any more: it is not computed if that was not begun, and comes back as not
- * matched. */
+/* Nobody waits for the job TICKET any more: it is not computed if that was not begun, and comes back with
+ * VERDICT_NONE. */
 void verifier_cancel(verifier_t *verifier, uint64_t ticket);
 
 /* The libzmq socket that is readable when a job is done: to poll. */
 void *verifier_socket(verifier_t *verifier);
 /* Takes one finished job without waiting. False where none is there. */
-KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *ticket, bool *matched);
+KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict);
 
 #endif

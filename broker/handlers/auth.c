@@ -9,6 +9,9 @@
 
 enum { QUOTE_SIZE = 96 }; /* bytes of a quoted account's name in the log */
 
+static const char unverified_text[] =
+    "the password cannot be verified now: the broker is short of memory; try again later";
+
 status_t handle_auth(request_t *request)
 {
     session_t *session = request->session;
@@ -27,10 +30,9 @@ status_t handle_auth(request_t *request)
     }
     if (!session_about_keep(session, user) ||
         !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
-        accounts_abandon(hub->accounts, bytes_from_text(session->peer), user, request->now_ms);
+        accounts_withdraw(hub->accounts, bytes_from_text(session->peer), user, request->now_ms);
         session_about_release(session);
-        return request_fail(request, STATUS_UNAVAILABLE,
-                            "the password cannot be verified now: try again later");
+        return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
     }
     session_park(session, PARK_VERIFY, 0);
     return STATUS_OK;
@@ -49,13 +51,20 @@ static bool manager_admit(request_t *request)
     return session->role == ROLE_MANAGER;
 }
 
-status_t auth_finish(request_t *request, bool matched)
+status_t auth_finish(request_t *request, verdict_t verdict)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
     const char *client = session->client ? session->client->id : "(refused)";
+    if (verdict == VERDICT_NONE) {
+        accounts_withdraw(hub->accounts, bytes_from_text(session->peer), session->about, request->now_ms);
+        log_warning("a password from %s cannot be verified: out of memory", session->peer);
+        session_about_release(session);
+        return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
+    }
     /* What was verified may be no account any more, or have another password. */
-    matched = matched && session->about_version == accounts_version(hub->accounts, session->about);
+    bool matched =
+        verdict == VERDICT_RIGHT && session->about_version == accounts_version(hub->accounts, session->about);
     status_t status =
         accounts_end(hub->accounts, bytes_from_text(session->peer), session->about, matched, request->now_ms);
     char quoted[QUOTE_SIZE];

@@ -14,6 +14,6 @@ handler_fn handle_clients, handle_role, handle_forget, handle_stats;            
 handler_fn handle_events, handle_replay, handle_watch; /* events.c */
 
 /* Finishes an `auth` that was parked: appends the result to request->answer or fails. */
-KV_MUST_USE status_t auth_finish(request_t *request, bool matched);
+KV_MUST_USE status_t auth_finish(request_t *request, verdict_t verdict);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Any sequence of payloads, time, lost connections, verified passwords, full outboxes and other settings, played to a hub.
- * Claims, after each step: every request was answered once and in order, unless its session ended; nothing is
- * sent to a session that ended; lists, counts and sums agree with each other; the sequence only grows.
+/* Any sequence of payloads, time, lost connections, verified passwords, full outboxes and other settings,
+ * played to a hub. Claims, after each step: every request was answered once and in order, unless its session
+ * ended; nothing is sent to a session that ended; lists, counts and sums agree with each other; the sequence
+ * only grows.
  *
  * The input is read as steps. Most payloads are composed of requests that are right or nearly so; some are
  * the input's own bytes. */
@@ -409,7 +410,7 @@ static void step_verified(world_t *world)
     unsigned index = choice / 2 % world->ticket_count;
     uint64_t ticket = world->tickets[index];
     world->tickets[index] = world->tickets[--world->ticket_count];
-    hub_verified(world->hub, ticket, choice % 2 == 0, world->now_ms);
+    hub_verified(world->hub, ticket, (verdict_t)(choice % 3), world->now_ms);
 }
 
 static void step_time(world_t *world)

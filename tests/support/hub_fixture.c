@@ -239,5 +239,5 @@ void login(fixture_t *fixture, struct connection *peer, bool right)
 {
     ask(fixture, peer, "auth", "ss", "adam", "eve");
     assert_int_equal(peer->count, 0);
-    hub_verified(fixture->hub, fixture->ticket, right, fixture->now_ms);
+    hub_verified(fixture->hub, fixture->ticket, right ? VERDICT_RIGHT : VERDICT_WRONG, fixture->now_ms);
 }

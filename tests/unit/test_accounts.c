@@ -129,10 +129,10 @@ static void begin__unknown_user__gives_a_hash_that_no_password_of_an_account_mat
     fixture_t *fixture = *state;
     char hash[ACCOUNTS_HASH_SIZE];
     uint64_t wait_ms = 0;
-    assert_true(password_matches(fixture->hashes[0], text("eve")));
+    assert_int_equal(password_verify(fixture->hashes[0], text("eve")), VERDICT_RIGHT);
     assert_int_equal(accounts_begin(fixture->accounts, text("a"), text("nobody"), START_MS, hash, &wait_ms),
                      STATUS_OK);
-    assert_false(password_matches(hash, text("eve")));
+    assert_int_equal(password_verify(hash, text("eve")), VERDICT_WRONG);
 }
 
 static void begin__no_accounts_at_all__gives_a_hash_that_can_be_verified(void **state)
@@ -144,7 +144,7 @@ static void begin__no_accounts_at_all__gives_a_hash_that_can_be_verified(void **
     uint64_t wait_ms = 0;
     assert_int_equal(accounts_begin(accounts, text("a"), text("adam"), START_MS, hash, &wait_ms), STATUS_OK);
     assert_true(password_hash_valid(hash));
-    assert_false(password_matches(hash, text("eve")));
+    assert_int_equal(password_verify(hash, text("eve")), VERDICT_WRONG);
     accounts_destroy(&accounts);
     assert_null(accounts);
 }
@@ -354,6 +354,19 @@ static void attempts__abandoned__count_as_failures_and_not_as_under_way(void **s
     assert_int_equal(begin(fixture, "p0", "adam", &wait_ms), STATUS_RESOURCE_EXHAUSTED);
 }
 
+static void attempts__withdrawn__count_as_none(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t wait_ms = 0;
+    for (unsigned i = 0; i < 2 * ACCOUNTS_UNDER_WAY_MAX; i++) {
+        assert_int_equal(begin(fixture, "p", "adam", &wait_ms), STATUS_OK);
+        accounts_withdraw(fixture->accounts, text("p"), text("adam"), fixture->now_ms);
+    }
+    for (unsigned i = 1; i < ACCOUNTS_FREE_FAILURES; i++)
+        assert_int_equal(attempt(fixture, "p", "adam", false), STATUS_UNAUTHENTICATED);
+    assert_int_equal(attempt(fixture, "p", "adam", true), STATUS_OK);
+}
+
 static void table__more_pairs_than_it_holds__keeps_a_pair_that_is_not_quiet(void **state)
 {
     fixture_t *fixture = *state;
@@ -378,9 +391,25 @@ static void password__hash_of_it__matches_only_it(void **state)
     char hash[ACCOUNTS_HASH_SIZE];
     assert_true(password_hash(text("eve"), hash));
     assert_true(password_hash_valid(hash));
-    assert_true(password_matches(hash, text("eve")));
-    assert_false(password_matches(hash, text("eva")));
-    assert_false(password_matches(hash, bytes_of(NULL, 0)));
+    assert_int_equal(password_verify(hash, text("eve")), VERDICT_RIGHT);
+    assert_int_equal(password_verify(hash, text("eva")), VERDICT_WRONG);
+    assert_int_equal(password_verify(hash, bytes_of(NULL, 0)), VERDICT_WRONG);
+}
+
+/* As the program argon2 writes them: with a salt of 8 bytes, two lanes, a sum of 24 bytes. */
+static void password__hash_of_another_form__is_verified(void **state)
+{
+    (void)state;
+    static const char *const hashes[] = {
+        "$argon2id$v=19$m=16,t=2,p=1$c2FsdHNhbHQ$ZhTuAAvMRkWmkhXmqCgmBUjv0hDGwZ0hPkEF6wkH9AA",
+        "$argon2id$v=19$m=16,t=1,p=2$c2l4dGVlbiBieXRlcyBvaw$3tUCiqjdCsnZZ0zV/hpbpfwrKQloF2GxdHZhPSd/2x0",
+        "$argon2id$v=19$m=32,t=3,p=1$c2l4dGVlbiBieXRlcyBvaw$UEUg4160zNzkxJx4/ingw4XjBlOAAzVs",
+    };
+    for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++) {
+        assert_true(password_hash_valid(hashes[i]));
+        assert_int_equal(password_verify(hashes[i], text("eve")), VERDICT_RIGHT);
+        assert_int_equal(password_verify(hashes[i], text("eva")), VERDICT_WRONG);
+    }
 }
 
 static void password_hash_valid__costs_up_to_the_bound__are_taken(void **state)
@@ -480,8 +509,10 @@ int main(void)
         TEST(address__held__leaves_a_pair_open_that_logged_in_before),
         TEST(address__thousands_of_logins__are_never_held_up),
         TEST(attempts__under_way_in_all__are_bounded),
+        TEST(attempts__withdrawn__count_as_none),
         TEST(attempts__abandoned__count_as_failures_and_not_as_under_way),
         TEST(table__more_pairs_than_it_holds__keeps_a_pair_that_is_not_quiet),
+        TEST(password__hash_of_another_form__is_verified),
         TEST(password__hash_of_it__matches_only_it),
         TEST(password_hash_valid__costs_up_to_the_bound__are_taken),
         TEST(password_hash_valid__anything_else__is_refused),

@@ -27,36 +27,36 @@ static bytes_t text(const char *value)
 }
 
 /* Waits for the next finished job. Returns its ticket. */
-static uint64_t collect(fixture_t *fixture, bool *matched)
+static uint64_t collect(fixture_t *fixture, verdict_t *verdict)
 {
     uint64_t ticket = 0;
     zmq_pollitem_t item = {.socket = verifier_socket(fixture->verifier), .events = ZMQ_POLLIN};
     assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
-    assert_true(verifier_collect(fixture->verifier, &ticket, matched));
+    assert_true(verifier_collect(fixture->verifier, &ticket, verdict));
     return ticket;
 }
 
 static void job__right_password__matches(void **state)
 {
     fixture_t *fixture = *state;
-    bool matched = false;
+    verdict_t verdict = VERDICT_NONE;
     assert_true(verifier_submit(fixture->verifier, UINT64_MAX, fixture->cheap, text("eve")));
-    assert_int_equal(collect(fixture, &matched), UINT64_MAX);
-    assert_true(matched);
+    assert_int_equal(collect(fixture, &verdict), UINT64_MAX);
+    assert_int_equal(verdict, VERDICT_RIGHT);
 }
 
 static void job__wrong_empty_or_longest_password__does_not_match(void **state)
 {
     fixture_t *fixture = *state;
     uint8_t longest[LIMIT_PASSWORD] = {0};
-    bool matched = true;
+    verdict_t verdict = VERDICT_RIGHT;
     assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("adam")));
     assert_true(verifier_submit(fixture->verifier, 2, fixture->cheap, bytes_of(NULL, 0)));
     assert_true(verifier_submit(fixture->verifier, 3, fixture->cheap, bytes_of(longest, sizeof longest)));
     for (uint64_t ticket = 1; ticket <= 3; ticket++) {
-        matched = true;
-        assert_int_equal(collect(fixture, &matched), ticket);
-        assert_false(matched);
+        verdict = VERDICT_RIGHT;
+        assert_int_equal(collect(fixture, &verdict), ticket);
+        assert_int_equal(verdict, VERDICT_WRONG);
     }
 }
 
@@ -73,9 +73,9 @@ static void jobs__several__are_done_in_order(void **state)
     for (uint64_t i = 0; i < 100; i++)
         assert_true(verifier_submit(fixture->verifier, i, fixture->cheap, text(i % 2 == 0 ? "eve" : "no")));
     for (uint64_t i = 0; i < 100; i++) {
-        bool matched = false;
-        assert_int_equal(collect(fixture, &matched), i);
-        assert_int_equal(matched, i % 2 == 0);
+        verdict_t verdict = VERDICT_NONE;
+        assert_int_equal(collect(fixture, &verdict), i);
+        assert_int_equal(verdict, i % 2 == 0 ? VERDICT_RIGHT : VERDICT_WRONG);
     }
 }
 
@@ -83,21 +83,21 @@ static void jobs__none_finished__collects_nothing(void **state)
 {
     fixture_t *fixture = *state;
     uint64_t ticket = 7;
-    bool matched = true;
-    assert_false(verifier_collect(fixture->verifier, &ticket, &matched));
+    verdict_t verdict = VERDICT_RIGHT;
+    assert_false(verifier_collect(fixture->verifier, &ticket, &verdict));
     assert_int_equal(ticket, 7);
-    assert_true(matched);
+    assert_int_equal(verdict, VERDICT_RIGHT);
 }
 
 static void jobs__at_their_bound__are_taken_and_one_past_is_not(void **state)
 {
     fixture_t *fixture = *state;
-    bool matched = false;
+    verdict_t verdict = VERDICT_NONE;
     for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++)
         assert_true(verifier_submit(fixture->verifier, i, fixture->cheap, text("eve")));
     assert_false(verifier_submit(fixture->verifier, VERIFIER_JOBS_MAX, fixture->cheap, text("eve")));
     for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++)
-        assert_int_equal(collect(fixture, &matched), i);
+        assert_int_equal(collect(fixture, &verdict), i);
     assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("eve")));
 }
 
@@ -105,12 +105,12 @@ static void submit__slow_job__does_not_wait_for_it(void **state)
 {
     fixture_t *fixture = *state;
     uint64_t ticket = 0;
-    bool matched = false;
+    verdict_t verdict = VERDICT_NONE;
     assert_true(verifier_submit(fixture->verifier, 1, fixture->dear, text("eve")));
     /* argon2id over 64 MiB cannot be done before this line. */
-    assert_false(verifier_collect(fixture->verifier, &ticket, &matched));
-    assert_int_equal(collect(fixture, &matched), 1);
-    assert_true(matched);
+    assert_false(verifier_collect(fixture->verifier, &ticket, &verdict));
+    assert_int_equal(collect(fixture, &verdict), 1);
+    assert_int_equal(verdict, VERDICT_RIGHT);
 }
 
 static void destroy__jobs_waiting__ends_after_the_one_under_way(void **state)
@@ -127,11 +127,11 @@ static void destroy__jobs_waiting__ends_after_the_one_under_way(void **state)
 static void destroy__jobs_finished_and_not_collected__leaks_nothing(void **state)
 {
     fixture_t *fixture = *state;
-    bool matched = false;
+    verdict_t verdict = VERDICT_NONE;
     assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("eve")));
     assert_true(verifier_submit(fixture->verifier, 2, fixture->cheap, text("eve")));
     assert_true(verifier_submit(fixture->verifier, 3, fixture->cheap, text("eve")));
-    assert_int_equal(collect(fixture, &matched), 1);
+    assert_int_equal(collect(fixture, &verdict), 1);
     verifier_destroy(&fixture->verifier);
     verifier_destroy(&fixture->verifier);
 }
