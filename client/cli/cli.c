@@ -142,6 +142,13 @@ static void tell_untold(cli_t *cli, outcome_t outcome)
     cli->told = true;
 }
 
+void cli_remark(const cli_t *cli, const char *what, const char *text)
+{
+    fflush(cli->output.stream);
+    tell_line(cli);
+    fprintf(stderr, "%s: %s\n", what, text);
+}
+
 outcome_t cli_finish(cli_t *cli, outcome_t outcome)
 {
     tell_untold(cli, outcome);

@@ -82,6 +82,9 @@ outcome_t cli_illegal(cli_t *cli, const char *text, bool more);
 /* That the tool itself cannot go on. Returns OUTCOME_FAILED. */
 outcome_t cli_break(cli_t *cli, const char *problem);
 
+/* Says TEXT about WHAT on standard error, where what was done is not all that a person would expect. */
+void cli_remark(const cli_t *cli, const char *what, const char *text);
+
 /* Hands what a command showed to the system; an error that nobody told yet is told in the format. Returns
  * OUTCOME, or what is wrong where that failed. */
 outcome_t cli_finish(cli_t *cli, outcome_t outcome);

@@ -26,8 +26,9 @@ static cell_t cell_from_slice(kvzmq_slice_t slice)
     return (cell_t){.type = slice.binary ? CELL_BIN : CELL_TEXT, .bytes = bytes_of(slice.data, slice.size)};
 }
 
-/* Shows pages until the end, or until LEFT rows are shown. */
-static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listing_t *listing, uint64_t left)
+/* Shows pages until the end, or until LEFT rows are shown; then *FOLLOW says whether there are more. */
+static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listing_t *listing, uint64_t left,
+                                    bool *follow)
 {
     output_t *output = &cli->output;
     kvzmq_range_t range = {.size = sizeof range, .after = slice_of(call->texts[OPT_AFTER])};
@@ -51,10 +52,24 @@ static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listin
             left--;
         }
         output->ops->rows_break(output);
-        more = left > 0 && left < before && kvzmq_page_more(page) && !interrupt_pending();
+        *follow = kvzmq_page_more(page);
+        more = left > 0 && left < before && *follow && !interrupt_pending();
     }
     kvzmq_page_destroy(&shown);
     return status;
+}
+
+/* Says what a person may not expect of what was shown. */
+static void listing_remark(const cli_t *cli, const call_t *call, bool follow)
+{
+    if (cli->output.ops != &output_text)
+        return;
+    bytes_t prefix = call->argument_count > 0 ? call->arguments[0] : bytes_of(NULL, 0);
+    bool pattern = prefix.size > 0 && memchr(prefix.data, '*', prefix.size) != NULL;
+    if (pattern)
+        cli_remark(cli, call->command->name, "what is given is a prefix, no pattern: a * in it is a *");
+    if (follow)
+        cli_remark(cli, call->command->name, "more follow; --after with the last one goes on there");
 }
 
 static outcome_t listing_show(cli_t *cli, const call_t *call, const listing_t *listing)
@@ -62,10 +77,12 @@ static outcome_t listing_show(cli_t *cli, const call_t *call, const listing_t *l
     output_t *output = &cli->output;
     bool limited = (call->given & OPT_BIT(OPT_LIMIT)) != 0;
     output->ops->rows_begin(output, listing->columns, listing->column_count);
+    bool follow = false;
     kvzmq_status_t status =
-        listing_pages(cli, call, listing, limited ? call->numbers[OPT_LIMIT] : UINT64_MAX);
+        listing_pages(cli, call, listing, limited ? call->numbers[OPT_LIMIT] : UINT64_MAX, &follow);
     if (status == KVZMQ_OK && !interrupt_pending()) {
         output->ops->rows_end(output);
+        listing_remark(cli, call, follow);
         return OUTCOME_OK;
     }
     output->ops->rows_abort(output);

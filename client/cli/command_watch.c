@@ -8,13 +8,17 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/watching.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/number.h"
+#include "common/utf8.h"
 
 enum {
-    TURN_MS = 1000, /* a watch in the foreground looks after the tool's session so often */
-    KEEP_PARTS = 3, /* a session is kept by a ping in each such part of its time limit */
-    LOOK_MS = 200,  /* between looks at the broker while a copy is made */
-    RETRY_MS = 50,  /* between attempts to compare while stores change */
+    TURN_MS = 1000,   /* a watch in the foreground looks after the tool's session so often */
+    KEEP_PARTS = 3,   /* a session is kept by a ping in each such part of its time limit */
+    LOOK_MS = 200,    /* between looks at the broker while a copy is made */
+    RETRY_MS = 50,    /* between attempts to compare while stores change */
+    OWN_EVENTS = 6,   /* that a watch's beginning writes at most: a session ends, another begins */
+    BEGIN_TURNS = 64, /* requests that fit into the time that takes */
     STORE_COLUMNS = 3
 };
 
@@ -54,6 +58,81 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
                           "--since takes the number of a change (seq), or SEQ@EPOCH as ready shows it");
     return call->argument_count == 0 ? OUTCOME_OK
                                      : call_text(cli, call->arguments[0], "a client's id", &options->client);
+}
+
+/* Asks for the lowest number that a watch can go on after. False: it is 0, or who asks may not know. */
+static bool oldest_ask(cli_t *cli, uint64_t *oldest)
+{
+    static const char after_0_limit_1[] = "\x92\x00\x81\xa5limit\x01"; /* MessagePack: replay's params */
+    kvzmq_value_t result;
+    kvzmq_status_t status =
+        kvzmq_call(cli->connection, "replay", kvzmq_binary(after_0_limit_1, sizeof after_0_limit_1 - 1),
+                   KVZMQ_READ, &result);
+    if (status == KVZMQ_OK)
+        kvzmq_value_release(&result);
+    return status == KVZMQ_OUT_OF_RANGE && kvzmq_detail(cli->connection, oldest);
+}
+
+/* The broker's newest number, in *SEQ. */
+static bool newest_ask(cli_t *cli, uint64_t *seq)
+{
+    kvzmq_range_t range = {.size = sizeof range, .limit = 1};
+    kvzmq_page_t *page;
+    if (kvzmq_list(cli->connection, NULL, &range, &page) != KVZMQ_OK)
+        return false;
+    *seq = kvzmq_page_seq(page);
+    kvzmq_page_destroy(&page);
+    return true;
+}
+
+/* `--since 0` is all that the broker keeps: where its oldest changes are gone, sets SINCE behind them, and
+ * says so. While the watch begins the log goes on: it will have lost what the watch's own session and others
+ * write until then. */
+static void since_begin(cli_t *cli, kvzmq_position_t *since)
+{
+    uint64_t oldest;
+    uint64_t later;
+    uint64_t newest;
+    char text[128];
+    if (!oldest_ask(cli, &oldest) || !oldest_ask(cli, &later) || !newest_ask(cli, &newest))
+        return;
+    uint64_t begin = later + OWN_EVENTS + (later - oldest) * BEGIN_TURNS;
+    since->seq = begin < newest ? begin : newest;
+    (void)snprintf(text, sizeof text, "begins with change %llu: the broker does not keep older ones",
+                   (unsigned long long)since->seq + 1);
+    cli_remark(cli, "watch", text);
+}
+
+/* Says so where nobody has the name CLIENT: perhaps nobody ever will. */
+static void client_check(cli_t *cli, const char *client)
+{
+    char text[LIMIT_NAME + 64];
+    kvzmq_range_t range = {.size = sizeof range, .prefix = kvzmq_text(client), .limit = 1};
+    kvzmq_page_t *page;
+    kvzmq_client_t first;
+    if (strlen(client) > LIMIT_NAME || kvzmq_clients(cli->connection, &range, &page) != KVZMQ_OK)
+        return; /* the watch will say why */
+    bool found = kvzmq_page_next_client(page, &first) &&
+                 bytes_equal(bytes_of(first.id.data, first.id.size), bytes_from_text(client));
+    kvzmq_page_destroy(&page);
+    if (found)
+        return;
+    char quoted[LIMIT_NAME + 8];
+    (void)snprintf(text, sizeof text, "there is no client %s now; waiting for it",
+                   utf8_quote(bytes_from_text(client), quoted, sizeof quoted));
+    cli_remark(cli, "watch", text);
+}
+
+/* What the broker has to be asked before a watch begins. */
+static void options_complete(cli_t *cli, const call_t *call, watching_options_t *options)
+{
+    if (options->client != NULL)
+        client_check(cli, options->client);
+    bool all = options->resume && bytes_equal(call->texts[OPT_SINCE], bytes_from_text("0"));
+    if (all && !options->own)
+        since_begin(cli, &options->since);
+    if (options->resume && options->limited && options->count == 0)
+        options->catches_up = newest_ask(cli, &options->until);
 }
 
 /* ---- watch ------------------------------------------------------------------------------------ */
@@ -166,6 +245,7 @@ outcome_t command_watch(cli_t *cli, const call_t *call)
     outcome_t outcome = options_take(cli, call, &options);
     if (outcome != OUTCOME_OK)
         return outcome;
+    options_complete(cli, call, &options);
     if (cli->interactive)
         return watch_in_background(cli, &options);
     if (cli->line == 0 && !options.own) {

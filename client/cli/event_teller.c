@@ -131,12 +131,10 @@ static void line_add_size(buffer_t *line, uint64_t size)
 static void line_add_bytes(buffer_t *line, const known_value_t *value)
 {
     const cell_t cell = cell_from_known(value);
-    if (value->bytes.size == 0)
-        line_add(line, "\"\"");
-    else if (value->binary && value->bytes.size > BINARY_SHOWN_MAX)
+    if (value->binary && value->bytes.size > BINARY_SHOWN_MAX)
         line_add_size(line, value->bytes.size);
     else
-        cell_write_short(&cell, line);
+        cell_write_quoted(&cell, false, line);
 }
 
 static void line_add_value(buffer_t *line, const known_value_t *value)
@@ -186,12 +184,12 @@ static void line_add_by(buffer_t *line, const kvzmq_event_t *event)
     const cell_t user = cell_from_slice(event->user);
     line_add(line, "  by ");
     if (named)
-        cell_write_short(&by, line);
+        cell_write_quoted(&by, false, line);
     else
         line_add(line, "the broker");
     if (event->user.size > 0) {
         line_add(line, " (");
-        cell_write_short(&user, line);
+        cell_write_quoted(&user, false, line);
         line_add(line, ")");
     }
 }
@@ -230,13 +228,13 @@ static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time
     line_add_time(line, time_ms);
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         line_add(line, "  ");
-        cell_write_short(&cells[i], line);
+        cell_write_quoted(&cells[i], false, line);
     }
     if (event->key.data != NULL) {
         /* Whole: no key is longer than what a broker takes, and a cut one is of no use. */
         const cell_t key = cell_from_slice(event->key);
         line_add(line, "  ");
-        cell_write(&key, ESCAPE_CONTROLS, line);
+        cell_write_quoted(&key, true, line);
     }
     if (sets_value(event) || removes_value(event))
         line_add_change(line, event, old);

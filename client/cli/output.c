@@ -98,6 +98,39 @@ static void bytes_write(bytes_t bytes, escape_t escape, buffer_t *buffer)
     }
 }
 
+/* Whether CHARACTER may look like a blank, or like none: spaces of other scripts, and all of general
+ * punctuation (U+2000 to U+206F). */
+static bool character_blank(bytes_t character)
+{
+    static const char *const blanks[] = {"\xc2\xa0", "\xc2\xad", "\xe1\x9a\x80", "\xe3\x80\x80",
+                                         "\xef\xbb\xbf"};
+    const uint8_t *c = character.data;
+    if (character.size == 3 && c[0] == 0xe2 && (c[1] == 0x80 || c[1] == 0x81))
+        return true;
+    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+        if (bytes_equal(character, bytes_from_text(blanks[i])))
+            return true;
+    }
+    return character.size == 1 && c[0] == ' ';
+}
+
+/* Whether TEXT is a plain word: nobody takes it for more than one, or for a sign that stands in a line. */
+static bool bytes_plain(bytes_t text)
+{
+    static const char *const signs[] = {"", "-", "?", "->"};
+    bool special = text.size > 0 && (text.data[0] == '<' || text.data[0] == '(');
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        special = special || bytes_equal(text, bytes_from_text(signs[i]));
+    while (!special && text.size > 0) {
+        size_t size = character_size(text);
+        bytes_t character = bytes_of(text.data, size);
+        special = size == 0 || character_steers(character) || character_blank(character) ||
+                  (size == 1 && memchr("\"'\\", text.data[0], 3) != NULL);
+        text = bytes_of(text.data + size, text.size - size);
+    }
+    return !special;
+}
+
 static void number_write(const char *format, uint64_t number, buffer_t *buffer)
 {
     char text[32];
@@ -170,6 +203,30 @@ void cell_write_short(const cell_t *cell, buffer_t *buffer)
     bool cut;
     cell_t shown = cell_shown(cell, &cut);
     cell_write(&shown, ESCAPE_CONTROLS, buffer);
+    if (cut)
+        buffer_append(buffer, "...", 3);
+}
+
+void cell_write_quoted(const cell_t *cell, bool whole, buffer_t *buffer)
+{
+    bool cut = false;
+    cell_t shown = whole ? *cell : cell_shown(cell, &cut);
+    bool text = cell->type == CELL_TEXT || cell->type == CELL_BIN;
+    if (!text || (!cut && bytes_plain(shown.bytes))) {
+        cell_write(&shown, ESCAPE_CONTROLS, buffer);
+        return;
+    }
+    buffer_append(buffer, "\"", 1);
+    while (shown.bytes.size > 0) {
+        const uint8_t *quote = memchr(shown.bytes.data, '"', shown.bytes.size);
+        size_t before = quote == NULL ? shown.bytes.size : (size_t)(quote - shown.bytes.data);
+        bytes_write(bytes_of(shown.bytes.data, before), ESCAPE_REVERSIBLE, buffer);
+        if (quote != NULL)
+            buffer_append(buffer, "\\\"", 2);
+        before += quote != NULL;
+        shown.bytes = bytes_of(shown.bytes.data + before, shown.bytes.size - before);
+    }
+    buffer_append(buffer, "\"", 1);
     if (cut)
         buffer_append(buffer, "...", 3);
 }

@@ -140,6 +140,10 @@ void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer);
  */
 void cell_write_short(const cell_t *cell, buffer_t *buffer);
 
+/* Appends CELL as a part of a line, in quotes where it is no plain word: so nothing in it can be taken for
+ * what stands before or behind it. Cut as by cell_write_short, unless WHOLE; what is cut is in quotes too. */
+void cell_write_quoted(const cell_t *cell, bool whole, buffer_t *buffer);
+
 /* Writes CELL as text to the stream. */
 void output_cell(output_t *output, const cell_t *cell, escape_t escape);
 

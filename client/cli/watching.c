@@ -28,6 +28,9 @@ struct watching {
     int64_t again_ms;          /* lost: when to try again (clock_monotonic_ms) */
     bool limited;              /* ends after `left` changes */
     uint64_t left;             /* changes to be told */
+    bool catches_up;           /* ends when all is told that there was: */
+    uint64_t until;            /* of all stores, up to this number */
+    uint64_t taken;            /* changes of one's own store so far */
     FILE *lines;               /* memory; owned */
     output_t output;           /* on `lines` */
     char *text;                /* of `lines`, up to its last fflush; owned */
@@ -97,19 +100,27 @@ static void event_show(watching_t *watching, const kvzmq_event_t *event)
         watching->cli->output.failed = true;
 }
 
+/* Whether all is told that is to be, as of EVENT. Behind a RESET there is a READY in any case. */
+static bool is_complete(const watching_t *watching, const kvzmq_event_t *event)
+{
+    if (!watching->limited || !watching->ready || watching->left > 0 || event->kind == KVZMQ_EVENT_RESET)
+        return false;
+    return !watching->catches_up || (watching->watch != NULL && event->seq >= watching->until);
+}
+
 static void event_take(watching_t *watching, const kvzmq_event_t *event)
 {
-    if (event->kind == KVZMQ_EVENT_POSITION || watching->ended)
+    if (watching->ended)
         return;
-    event_show(watching, event);
+    if (event->kind != KVZMQ_EVENT_POSITION)
+        event_show(watching, event);
     if (event->kind == KVZMQ_EVENT_READY)
         watching->ready = true;
     if (event->kind == KVZMQ_EVENT_RESET)
         watching->ready = watching->watch == NULL;
     if (event->kind <= KVZMQ_EVENT_OTHER && watching->ready && watching->left > 0)
         watching->left--;
-    /* Behind a RESET there is a READY in any case. */
-    if (watching->limited && watching->ready && watching->left == 0 && event->kind != KVZMQ_EVENT_RESET)
+    if (is_complete(watching, event))
         end(watching, KVZMQ_OK, "");
 }
 
@@ -120,6 +131,7 @@ static void own_change(void *context, const kvzmq_event_t *event)
 {
     watching_t *watching = context;
     bytes_t key = bytes_of(event->key.data, event->key.size);
+    watching->taken++;
     if (event->key.data == NULL || bytes_starts_with(key, buffer_bytes(&watching->prefix)))
         event_take(watching, event);
 }
@@ -155,6 +167,15 @@ static void own_lost(watching_t *watching, kvzmq_status_t status)
     watching->again_ms = clock_monotonic_ms() + AGAIN_MS;
 }
 
+/* Ends a watch that has told all that there was. What is pushed comes before the answers to later requests,
+ * so that is when nothing came before the answer to a ping. */
+static void own_catch_up(watching_t *watching)
+{
+    uint64_t before = watching->taken;
+    if (kvzmq_ping(watching->cli->connection) == KVZMQ_OK && watching->taken == before)
+        end(watching, KVZMQ_OK, "");
+}
+
 static void own_listen(watching_t *watching, int timeout_ms)
 {
     int64_t wait_ms = watching->lost ? watching->again_ms - clock_monotonic_ms() : 0;
@@ -164,7 +185,7 @@ static void own_listen(watching_t *watching, int timeout_ms)
         return;
     if (watching->cli->interactive)
         watching->cli->notices = watching->lines; /* behind a person who types */
-    kvzmq_status_t status = kvzmq_listen(watching->cli->connection, timeout_ms);
+    kvzmq_status_t status = kvzmq_listen(watching->cli->connection, watching->catches_up ? 0 : timeout_ms);
     watching->cli->notices = stderr;
     (void)fflush(watching->lines);
     if (status != KVZMQ_OK && status != KVZMQ_TIMEOUT) {
@@ -174,6 +195,8 @@ static void own_listen(watching_t *watching, int timeout_ms)
     if (watching->lost)
         own_tell(watching, KVZMQ_EVENT_AGAIN, NULL);
     watching->lost = false;
+    if (watching->catches_up && !watching->ended)
+        own_catch_up(watching);
 }
 
 /* ---- All stores ------------------------------------------------------------------------------- */
@@ -231,6 +254,8 @@ outcome_t watching_begin(cli_t *cli, const watching_options_t *options, watching
     buffer_init(&made->prefix, LINE_BYTES_MAX);
     made->limited = options->limited;
     made->left = options->count;
+    made->catches_up = options->catches_up;
+    made->until = options->until;
     kvzmq_status_t status = KVZMQ_NO_MEMORY;
     if (event_teller_init(&made->teller, options->initial) && lines_open(made))
         status = options->own ? begin_own(made, options) : begin_watch(made, options);

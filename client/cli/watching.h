@@ -18,6 +18,8 @@ typedef struct watching_options {
     kvzmq_position_t since;
     bool limited; /* end after `count` changes */
     uint64_t count;
+    bool catches_up; /* end when all is told that there was at the beginning: up to `until` */
+    uint64_t until;  /* of all stores */
 } watching_options_t;
 
 /* Begins to watch with the tool's account and name. On OUTCOME_OK *WATCHING is owned (watching_destroy), and

@@ -141,6 +141,18 @@ def test_list__more_than_a_page__shows_everything_in_order(tool, broker, name):
     assert [row["key"] for row in rows] == keys[10:1510]
 
 
+def test_list__limit_or_pattern__says_on_standard_error_what_it_did(tool, broker, name):
+    with broker.client(name + "/wire") as client:
+        client.batch(*[("put", key, "v") for key in ("k*a", "ka", "kb")])
+    done = tool.run("-n", name, "list", "--limit", "2")
+    assert text(done).count("\n") == 3 and complaint(done) == "list: more follow; --after with the last one goes on there"
+    assert tool.run("-n", name, "list", "--limit", "3").stderr == b"" and tool.run("-n", name, "list", "k").stderr == b""
+    done = tool.run("-n", name, "list", "k*")
+    assert text(done).count("\n") == 2 and complaint(done) == "list: what is given is a prefix, no pattern: a * in it is a *"
+    assert tool.run("-n", name, "-o", "json", "list", "k*", "--limit", "1").stderr == b""
+    assert "more follow" in complaint(manager(tool, "clients", "--limit", "1"))
+
+
 def test_list__empty_store__is_an_empty_array(tool, name):
     assert json.loads(tool.run("-n", name, "-o", "json", "list").stdout) == []
 

@@ -145,8 +145,24 @@ def test_watch__binary_value__is_escaped_where_short_and_told_by_its_size_where_
         client.call("put", "a", b"\xff" * 64)
         client.call("put", "a", b"\xff" * 65)
         assert watch.ended() == 0
-        assert "-> " + r"\xff" * 64 + "  by" in watch.lines[-2]
-        assert r"\xff" * 64 + " -> <65 bytes>  by" in watch.lines[-1]
+        assert '-> "' + r"\xff" * 64 + '"  by' in watch.lines[-2]
+        assert r"\xff" * 64 + '" -> <65 bytes>  by' in watch.lines[-1]
+
+
+@pytest.mark.parametrize("value, shown", [
+    ("plain", "plain"), ("größe", "größe"), ("a->b", "a->b"), ("-5", "-5"), ("漢字", "漢字"),
+    ("a b", '"a b"'), ("1 -> 2  by root (adam)", '"1 -> 2  by root (adam)"'), ("<blank>", '"<blank>"'), ("?", '"?"'), ("->", '"->"'),
+    ("<5 bytes>", '"<5 bytes>"'), ('say "x"', r'"say \"x\""'), ('""', r'"\"\""'), ("it's", '"it\'s"'), ("C:\\x", r'"C:\\x"'),
+    ("x\ny\x1b[2J", r'"x\ny\x1b[2J"'), ("a\u00a0b", '"a\u00a0b"'), ("a\u2003b", '"a\u2003b"'), ("a\u202eb", r'"a\xe2\x80\xaeb"'),
+    ("y" * 300, '"' + "y" * 256 + '"...'), ("y" * 253 + "...", "y" * 253 + "..."), (b"a\xff", r'"a\xff"'), (b"\\xff", r'"\\xff"'),
+])
+def test_watch__value__cannot_be_taken_for_another_part_of_its_line(tool, client, value, shown):
+    before = client.call("put", value if isinstance(value, str) and len(value) < 200 else "key", value)
+    done = tool.run(*MANAGER, "watch", client.name, "--since", str(before - 1), "--count", "1", **ACCOUNT)
+    line = done.stdout.decode().splitlines()[-1]
+    key = shown if isinstance(value, str) and len(value) < 200 else "key"
+    assert line.endswith(f"  put  {key}  ? -> {shown}  by {client.name}") or line.endswith(
+        f"  put  {key}  <blank> -> {shown}  by {client.name}"), line
 
 
 # -- old values
@@ -227,6 +243,55 @@ def test_watch__since_a_number_that_is_not_kept__says_reset_and_goes_on(tmp_path
             assert watch.ended() == 0
 
 
+def test_watch__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_says_which(tmp_path):
+    with Broker(options={"events/keep": 20}) as small, small.client("lamp/wire") as lamp:
+        revisions = [lamp.call("put", "a", str(number)) for number in range(40)]
+        done = Tool(small.request_endpoint, tmp_path).run(*MANAGER, "watch", "lamp", "--since", "0", "--count", "0", **ACCOUNT)
+        assert done.returncode == 0, done
+        lines = done.stdout.decode().splitlines()
+        assert "  ready  " in lines[0] and all("  put  " in line for line in lines[1:]) and "-> 39" in lines[-1], lines
+        oldest = int(re.fullmatch(r"watch: begins with change (\d+): the broker does not keep older ones\n",
+                                  done.stderr.decode()).group(1))
+        told = [int(line.split("  ")[1]) for line in lines[1:]]
+        assert told == [revision for revision in revisions if revision >= oldest] and len(told) >= 10
+
+
+@pytest.mark.parametrize("options, arguments", [(MANAGER, ()), (None, ("--own",))])
+def test_watch__since_with_count_0__tells_what_there_is_and_ends(tool, client, options, arguments):
+    before = client.call("put", "a", "1") - 1
+    client.batch(*[("put", "a", str(number)) for number in range(2, 2500)])
+    options, arguments = (options, (client.name,)) if options else (("-n", client.name), arguments)
+    done = tool.run(*options, "watch", *arguments, "--since", str(before), "--count", "0", **ACCOUNT)
+    assert done.returncode == 0 and done.stderr == b"", done
+    lines = done.stdout.decode().splitlines()
+    assert [line.split("  ")[3] for line in lines] == ["ready"] + ["put"] * 2499, lines[-1]
+    assert "-> 2499" in lines[-1]
+
+
+def test_watch__since_now_with_count_0_or_nothing_wanted__ends_at_once(tool, client):
+    now = client.call("put", "a", "1")
+    for arguments in ((client.name, "--since", str(now)), (client.name, "--since", "0", "--prefix", "nothing")):
+        done = tool.run(*MANAGER, "watch", *arguments, "--count", "0", **ACCOUNT)
+        assert done.returncode == 0 and done.stdout.decode().count("\n") == 1 and "  ready  " in done.stdout.decode(), done
+
+
+def test_watch_own__count_0__says_that_it_is_ready_and_from_where(tool, client):
+    now = client.call("put", "a", "1")
+    done = tool.run("-n", client.name, "watch", "--own", "--count", "0")
+    assert done.returncode == 0 and re.search(r"  \d+  -  ready  later events follow; epoch \S+\n$", done.stdout.decode()), done
+    assert int(done.stdout.decode().split("  ")[1]) >= now
+
+
+def test_watch__name_that_nobody_has__says_so_and_waits(tool, broker, client):
+    with Watch(tool, client.name + "-new", "--count", "1") as watch:
+        watch.wait("  ready  ")
+        with broker.client(client.name + "-new/wire") as new:
+            new.call("put", "a", "1")
+        assert watch.ended() == 0
+        assert watch.process.stderr.read().decode() == f"watch: there is no client {client.name}-new now; waiting for it\n"
+    assert tool.run(*MANAGER, "watch", client.name, "--count", "0", **ACCOUNT).stderr == b""
+
+
 def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_path):
     with Broker(options={"events/keep": 5}) as small, small.client("lamp/wire") as lamp:
         with Watch(Tool(small.request_endpoint, tmp_path), "lamp") as watch:
@@ -245,7 +310,7 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
 def test_watch__since_a_number_of_a_former_broker__says_reset_and_why(tool, client, since, reason):
     done = tool.run(*MANAGER, "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
     assert done.returncode == 0, done.stderr
-    reset, ready = done.stdout.decode().splitlines()
+    reset, ready = done.stdout.decode().splitlines()[:2]
     assert re.search(rf"  reset  {reason}.*: forget what was told before$", reset) and "  ready  " in ready
     done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
     assert json.loads(done.stdout.splitlines()[0])["value"].startswith(reason)
