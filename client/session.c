@@ -292,35 +292,6 @@ static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
     return KVZMQ_OK;
 }
 
-/* Drops a link that is of no use any more. */
-static void link_check(kvzmq_t *conn)
-{
-    if (conn->link == NULL)
-        return;
-    link_state_t state = link_state(conn->link);
-    (void)connection_take(conn, 0, NULL);
-    if (state != LINK_UP || conn->ended || conn->garbled)
-        connection_drop(conn, KVZMQ_UNREACHABLE);
-}
-
-/* Sees to it that there is a live session. A connection that breaks during hello is one more failed attempt
- * to connect. */
-static kvzmq_status_t session_open(kvzmq_t *conn, int64_t deadline)
-{
-    link_check(conn);
-    for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
-        kvzmq_status_t status = conn->link == NULL ? link_up(conn, deadline) : KVZMQ_OK;
-        if (status == KVZMQ_OK && (!conn->live || session_doubtful(conn)))
-            status = session_hello(conn, deadline);
-        if (status != KVZMQ_UNREACHABLE || conn->options.given.connect_once || conn->hopeless ||
-            clock_monotonic_ms() >= deadline)
-            return status;
-        status = pause_before_attempt(conn, pause_ms, deadline);
-        if (status != KVZMQ_OK)
-            return status;
-    }
-}
-
 static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
     const char *problem;
@@ -353,8 +324,50 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
     return understood ? KVZMQ_OK : connection_garbled(conn, "auth");
 }
 
-/* Authenticates with the options' account, if there is one. One that is refused is forgotten: to try it on
- * each call would be to guess. */
+/* Begins a session. Who authenticates is let in above limits/clients, so with an account (USER may be NULL)
+ * that is tried before giving up. */
+static kvzmq_status_t session_begin(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
+{
+    kvzmq_status_t status = session_hello(conn, deadline);
+    if (status != KVZMQ_RESOURCE_EXHAUSTED || user == NULL)
+        return status;
+    status = send_account(conn, user, password, deadline);
+    if (status == KVZMQ_UNAUTHENTICATED && user == conn->options.given.user)
+        options_forget_account(&conn->options);
+    return status == KVZMQ_OK ? session_hello(conn, deadline) : status;
+}
+
+/* Drops a link that is of no use any more. */
+static void link_check(kvzmq_t *conn)
+{
+    if (conn->link == NULL)
+        return;
+    link_state_t state = link_state(conn->link);
+    (void)connection_take(conn, 0, NULL);
+    if (state != LINK_UP || conn->ended || conn->garbled)
+        connection_drop(conn, KVZMQ_UNREACHABLE);
+}
+
+/* Sees to it that there is a live session, for USER if not NULL. A connection that breaks during hello is one
+ * more failed attempt to connect. */
+static kvzmq_status_t session_open(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
+{
+    link_check(conn);
+    for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
+        kvzmq_status_t status = conn->link == NULL ? link_up(conn, deadline) : KVZMQ_OK;
+        if (status == KVZMQ_OK && (!conn->live || session_doubtful(conn)))
+            status = session_begin(conn, user, password, deadline);
+        if (status != KVZMQ_UNREACHABLE || conn->options.given.connect_once || conn->hopeless ||
+            clock_monotonic_ms() >= deadline)
+            return status;
+        status = pause_before_attempt(conn, pause_ms, deadline);
+        if (status != KVZMQ_OK)
+            return status;
+    }
+}
+
+/* Authenticates with the options' account, if there is one. One that is refused is forgotten, here as in
+ * session_begin: to try it on each call would be to guess. */
 static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
 {
     const kvzmq_options_t *options = &conn->options.given;
@@ -369,7 +382,8 @@ static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
 
 kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline)
 {
-    kvzmq_status_t status = session_open(conn, deadline);
+    const kvzmq_options_t *options = &conn->options.given;
+    kvzmq_status_t status = session_open(conn, options->user, options->password, deadline);
     if (status == KVZMQ_OK)
         status = session_authenticate(conn, deadline);
     return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
@@ -380,7 +394,7 @@ static kvzmq_status_t connect_session(kvzmq_t *conn)
     int64_t deadline;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.connect_ms, &deadline);
     if (status == KVZMQ_OK)
-        status = session_open(conn, deadline);
+        status = session_open(conn, conn->options.given.user, conn->options.given.password, deadline);
     if (status != KVZMQ_OK)
         return status;
     status = connection_begin(conn, conn->options.given.call_ms, &deadline);
@@ -421,7 +435,7 @@ static kvzmq_status_t authenticate(kvzmq_t *conn, const char *user, const char *
     if (status == KVZMQ_OK && (user == NULL || password == NULL))
         status = connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "auth: give a user and a password");
     if (status == KVZMQ_OK)
-        status = session_open(conn, deadline);
+        status = session_open(conn, user, password, deadline);
     return status == KVZMQ_OK ? send_account(conn, user, password, deadline) : status;
 }
 

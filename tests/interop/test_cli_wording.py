@@ -96,6 +96,18 @@ def test_password__that_is_not_utf_8__is_a_password(tmp_path):
         assert line.startswith("UNAUTHENTICATED: wrong user or password")
 
 
+def test_limit_of_clients__a_manager_is_let_in_as_the_message_says(tmp_path):
+    with Broker(options={"limits/clients": 1}) as broker, broker.client("first") as first:
+        first.call("put", "k", "v")
+        tool = Tool(broker.request_endpoint, tmp_path)
+        assert "or log in as a manager with -u USER" in told(tool.run("get", "k"), 6)
+        assert manager(tool, "manage", "first", "get", "k").stdout == b"v\n"
+        piped = tool.run(typed=b"auth adam eve\nmanage first get k\n")
+        assert (piped.stdout, piped.returncode) == (b"Authentication success\nv\n", 0)
+        assert told(tool.run("-u", "nobody", "ping", KVZMQ_PASSWORD="wrong"), 5).startswith("UNAUTHENTICATED")
+        assert tool.run("get", "k").returncode == 6
+
+
 # -- text
 
 
