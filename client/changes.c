@@ -217,7 +217,9 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
         if (now_ms >= until_ms)
             return connection_fail(conn, KVZMQ_TIMEOUT, "no change within %d ms", timeout_ms);
         int64_t wake_ms = until_ms < keep_ms(conn) ? until_ms : keep_ms(conn);
-        if (!link_wait(conn->link, wake_ms - now_ms) && connection_interrupted(conn))
+        /* Before it waits too: the signal may have come between two calls. */
+        if (connection_interrupted(conn) ||
+            (!link_wait(conn->link, wake_ms - now_ms) && connection_interrupted(conn)))
             return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while waiting for %s",
                                    conn->options.given.endpoint);
     }

@@ -242,6 +242,8 @@ void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *stat
 
 const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
 {
+    if (mirror == NULL)
+        return "memory, a thread or descriptors were refused for the mirror";
     if (is_foreign(mirror))
         return "the mirror belongs to the process that made it: make one in the child of a fork anew";
     (void)pthread_mutex_lock(&mirror->lock); /* what is written once is not written again */
@@ -272,6 +274,8 @@ static int64_t deadline_of(int timeout_ms)
 
 kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq, int timeout_ms)
 {
+    if (mirror == NULL)
+        return KVZMQ_NO_MEMORY;
     if (is_foreign(mirror))
         return KVZMQ_FAILED_PRECONDITION;
     (void)pthread_mutex_lock(&mirror->lock);

@@ -230,8 +230,15 @@ static kvzmq_status_t pop(kvzmq_watch_t *watch)
     return status;
 }
 
+static bool is_interrupted(const kvzmq_watch_t *watch)
+{
+    return watch->interrupted != NULL && watch->interrupted(watch->context);
+}
+
 kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms, kvzmq_event_t *event)
 {
+    if (watch == NULL)
+        return KVZMQ_NO_MEMORY;
     if (!sized_is_set(event))
         return KVZMQ_INVALID_ARGUMENT;
     if (is_foreign(watch))
@@ -247,14 +254,17 @@ kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms, kvzm
         if (timeout_ms >= 0 && left_ms <= 0)
             return KVZMQ_TIMEOUT;
         struct pollfd ready = {.fd = watch->fd, .events = POLLIN};
-        if (poll(&ready, 1, (int)left_ms) < 0 && errno == EINTR && watch->interrupted != NULL &&
-            watch->interrupted(watch->context))
+        if (is_interrupted(watch)) /* by a signal between two calls */
+            return KVZMQ_INTERRUPTED;
+        if (poll(&ready, 1, (int)left_ms) < 0 && errno == EINTR && is_interrupted(watch))
             return KVZMQ_INTERRUPTED;
     }
 }
 
 const char *kvzmq_watch_error(const kvzmq_watch_t *watch)
 {
+    if (watch == NULL)
+        return "memory, a thread or descriptors were refused for the watch";
     if (is_foreign(watch))
         return "the watch belongs to the process that made it: make one in the child of a fork anew";
     return watch->error;

@@ -195,7 +195,8 @@ typedef enum kvzmq_notice {
  * call the library on this connection, kvzmq_session apart. */
 typedef void kvzmq_notice_fn(void *context, kvzmq_notice_t notice, const char *text);
 
-/* Asked when a signal handler has run while a call waits. True ends the call with KVZMQ_INTERRUPTED. */
+/* Asked when a signal handler has run while a call waits, and before kvzmq_watch_next and kvzmq_listen wait,
+ * which may be for ever. True ends the call with KVZMQ_INTERRUPTED. */
 typedef bool kvzmq_interrupted_fn(void *context);
 
 #define KVZMQ_ENDPOINT_DEFAULT   "tcp://127.0.0.1:5000"
@@ -679,7 +680,34 @@ KVZMQ_EXPORT bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *p
  * kvzmq_fd, then call it with 0; and at least every third of timeout_ms (kvzmq_session). */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms);
 
-/* ---- Watching: every change of one or all stores, for managers ----------------------------- */
+/* ---- Watching: every change of one or all stores, for managers ------------------------------ *
+ *
+ *     kvzmq_options_t connection;
+ *     kvzmq_options_init(&connection);
+ *     connection.user = "adam";
+ *     connection.password = "eve";
+ *
+ *     kvzmq_watch_options_t wanted;
+ *     kvzmq_watch_options_init(&wanted);
+ *     wanted.client = "lamp";
+ *
+ *     kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &wanted);
+ *     kvzmq_event_t event;
+ *     kvzmq_status_t status;
+ *     while ((status = kvzmq_watch_next(watch, -1, &event)) == KVZMQ_OK)
+ *         print(&event);
+ *     fprintf(stderr, "%s: %s\n", kvzmq_status_text(status), kvzmq_watch_error(watch));
+ *     kvzmq_watch_destroy(&watch);
+ *
+ * A watch does not use a connection that one has: it makes one of its own, for its thread, and makes it again
+ * whenever that is lost. So it is given options, in two structs: how to connect (those of kvzmq_new, the same
+ * that one's own connection was made with will do) and what to watch.
+ *
+ * Errors come from one place. kvzmq_watch_new does not wait and checks nothing; whatever is wrong, with the
+ * options, the account or the broker, at the beginning or later, is the status of kvzmq_watch_next, and
+ * kvzmq_watch_error says it in words. Both take a watch that is NULL, for which memory was refused. That the
+ * broker cannot be reached is no error but an event (LOST): the watch goes on when it is back.
+ * (examples/watch.c is this as a program.) */
 
 typedef struct kvzmq_watch kvzmq_watch_t;
 
@@ -708,11 +736,11 @@ static inline void kvzmq_watch_options_init(kvzmq_watch_options_t *options)
     options->size = sizeof *options;
 }
 
-/* Begins to watch, in a thread of its own with a connection of its own: CONNECTION's endpoint, user, password
- * and name count (a watch needs an account, or a name that is a manager: a role that another session was
- * given does not count here); its notice is not used, its `interrupted` only by kvzmq_watch_next. WATCH may
- * be NULL. Both are copied. Does not wait: whatever goes wrong is told by kvzmq_watch_next. NULL where
- * memory, a thread or descriptors are refused. Free with kvzmq_watch_destroy.
+/* Begins to watch, in a thread of its own with a connection of its own. CONNECTION: how to connect; its
+ * endpoint, user, password and name count (a watch needs an account, or a name that is a manager: a role that
+ * another session was given does not count here), its `notice` is not used, its `interrupted` only by
+ * kvzmq_watch_next. WATCH: what to watch; NULL = all. Both are copied. NULL only if memory, a thread or
+ * descriptors are refused. Free with kvzmq_watch_destroy.
  *
  * The stream. What kvzmq_watch_next hands out is one ordered stream:
  *   ENTRY ... READY   with `initial`: the state. Until READY, puts, dels, expires and drops may come between
@@ -743,7 +771,8 @@ KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
  * out:
  *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED     not a manager, or no longer
  *   KVZMQ_INVALID_ARGUMENT                             options are not valid
- *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION     as for any call */
+ *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION     as for any call
+ *   KVZMQ_NO_MEMORY                                    WATCH is NULL */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms,
                                                                   kvzmq_event_t *event);
 KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watch, int timeout_ms,
@@ -782,8 +811,13 @@ static inline void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t
 typedef struct kvzmq_mirror kvzmq_mirror_t;
 
 /* Begins to keep a copy, by a watch of its own: CONNECTION as for kvzmq_watch_new. CLIENT: whose store, NULL
- * = all. PREFIX: only keys that begin with it; size 0 = all. NULL where memory, a thread or descriptors are
- * refused. Free with kvzmq_mirror_destroy.
+ * = all. PREFIX: only keys that begin with it; size 0 = all. NULL only if memory, a thread or descriptors are
+ * refused; kvzmq_mirror_wait and kvzmq_mirror_error take that and say so. Free with kvzmq_mirror_destroy.
+ *
+ *     kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, "lamp", kvzmq_text(""));
+ *     kvzmq_status_t status = kvzmq_mirror_wait(mirror, 0, 10000);
+ *     if (status != KVZMQ_OK)
+ *         fprintf(stderr, "%s: %s\n", kvzmq_status_text(status), kvzmq_mirror_error(mirror));
  *
  * Every function on a mirror may be called by any thread, kvzmq_mirror_destroy apart. STORE is a client's id;
  * NULL = the one that is mirrored (not where all are). What is not mirrored, another store or a key without

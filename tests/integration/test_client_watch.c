@@ -439,6 +439,38 @@ static void watch__of_a_broker_with_little_patience__keeps_its_session(void **st
     kvzmq_watch_destroy(&watch);
 }
 
+static bool is_interrupted(void *context)
+{
+    (void)context;
+    return true;
+}
+
+/* A signal handler that has run just before must not be waited for again. */
+static void watch__interrupted_before_it_waits__does_not_wait(void **state)
+{
+    kvzmq_options_t connection = options_for(*state, NULL);
+    kvzmq_event_t event;
+    connection.interrupted = is_interrupted;
+    connection.user = BROKER_USER;
+    connection.password = BROKER_PASSWORD;
+    kvzmq_watch_t *watch = kvzmq_watch_new(&connection, NULL);
+    kvzmq_status_t status = KVZMQ_OK;
+    while (status == KVZMQ_OK)
+        status = kvzmq_watch_next(watch, -1, &event);
+    assert_int_equal(status, KVZMQ_INTERRUPTED);
+    kvzmq_watch_destroy(&watch);
+}
+
+static void watch__that_could_not_be_made__says_so_by_the_same_functions(void **state)
+{
+    (void)state;
+    kvzmq_event_t event;
+    assert_int_equal(kvzmq_watch_next(NULL, -1, &event), KVZMQ_NO_MEMORY);
+    assert_true(strlen(kvzmq_watch_error(NULL)) > 0);
+    assert_int_equal(kvzmq_mirror_wait(NULL, 0, -1), KVZMQ_NO_MEMORY);
+    assert_true(strlen(kvzmq_mirror_error(NULL)) > 0);
+}
+
 static void watch__options_not_initialised__is_invalid(void **state)
 {
     kvzmq_options_t connection = options_for(*state, NULL);
@@ -552,6 +584,8 @@ int main(void)
         ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),
         cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),
         ON(setup_impatient, watch__of_a_broker_with_little_patience__keeps_its_session),
+        ON(setup_tcp, watch__interrupted_before_it_waits__does_not_wait),
+        cmocka_unit_test(watch__that_could_not_be_made__says_so_by_the_same_functions),
         ON(setup_tcp, watch__options_not_initialised__is_invalid),
         ON(setup_tcp, watch__of_what_nobody_can_be__is_invalid),
         ON(setup_tcp, watch__descriptor__is_readable_while_there_is_something),

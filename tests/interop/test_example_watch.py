@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MPL-2.0
+"""examples/watch.c: it prints changes until Ctrl-C, and says what is wrong. It is what kvzmq.h shows in short."""
+
+import os
+import pathlib
+import queue
+import re
+import signal
+import subprocess
+import threading
+
+from kvtest import DEFAULT_ACCOUNT, REPOSITORY, TIMEOUT, Broker, binary_of, wait_until
+
+USER, PASSWORD = DEFAULT_ACCOUNT
+
+
+def start(*arguments, password=PASSWORD):
+    program = pathlib.Path(binary_of("kvbroker")).parents[1] / "examples" / "watch"
+    return subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "KVZMQ_PASSWORD": password})
+
+
+def test_watch__of_a_store__prints_its_state_and_each_change_until_ctrl_c():
+    with Broker() as broker, broker.client("lamp") as lamp:
+        first = lamp.call("put", "colour", "red")
+        with start(broker.request_endpoint, USER, "lamp") as watch:
+            lines = queue.Queue()
+            reader = threading.Thread(target=lambda: [lines.put(line) for line in watch.stdout])
+            reader.start()
+            assert lines.get(timeout=TIMEOUT) == f"{first} entry lamp colour = red\n"
+            assert re.fullmatch(r"\d+ ready\n", lines.get(timeout=TIMEOUT))
+            second = lamp.call("put", "colour", "blue")
+            while (said := lines.get(timeout=TIMEOUT)) != f"{second} put lamp colour = blue\n":
+                assert re.fullmatch(r"\d+ position\n", said)
+            try:  # again and again: one that comes between a look and poll(2) is not seen, as with any program
+                wait_until(lambda: watch.send_signal(signal.SIGINT) or watch.poll() is not None, what="its end")
+                assert watch.returncode == 0
+            finally:
+                watch.kill()
+                reader.join()
+
+
+def test_watch__wrong_password__says_so():
+    with Broker() as broker, start(broker.request_endpoint, USER, password="wrong") as watch:
+        out, error = watch.communicate(timeout=TIMEOUT)
+        assert watch.returncode == 1 and out == "" and error.startswith("UNAUTHENTICATED: ")
+
+
+def test_watch__is_what_the_header_shows():
+    header = (REPOSITORY / "client" / "include" / "kvzmq.h").read_text()
+    section = header[header.index("---- Watching"):]
+    shown = [line.removeprefix(" *     ").strip() for line in section[:section.index("*/")].splitlines() if line.startswith(" *     ")]
+    program = [line.strip() for line in (REPOSITORY / "examples" / "watch.c").read_text().splitlines()]
+    values = ("connection.user =", "connection.password =", "wanted.client =")  # from the command line there
+    assert len(shown) > 10
+    for line in shown:
+        assert line in program or line.startswith(values), line
