@@ -49,6 +49,7 @@ def same_shape(text):
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME", text)
     text = re.sub(r"^TIME  \d+", "TIME  SEQ", text, flags=re.M)
     text = re.sub(r"epoch \S+", "epoch EPOCH", text)
+    text = re.sub(r"^(\w+ +equal +)\d+$", r"\1SEQ", text, flags=re.M)
     text = re.sub(r"^\[1\].*\n", "", text, flags=re.M)
     text = re.sub(r"\d+\.\d+ s\b", "SECONDS", text)
     return re.sub(r" +", " ", text).strip()
