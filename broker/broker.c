@@ -19,6 +19,7 @@
 #include "broker/hub.h"
 #include "broker/log.h"
 #include "broker/request_socket.h"
+#include "broker/trim.h"
 #include "broker/verifier.h"
 #include "common/clock.h"
 
@@ -40,7 +41,10 @@ struct broker {
     event_socket_t *events;
     verifier_t *verifier;
     hub_t *hub;
-    int signals;         /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
+    int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
+    trim_t trim;
+    uint64_t held;       /* bytes of stores and of payloads that wait, in the turn before */
+    uint64_t freed;      /* bytes of these that went, in all */
     bool admission_more; /* work was left in the last turn */
     bool lost_more;
     bool requests_more;
@@ -182,6 +186,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     broker->source = *source;
     broker->signals = signals_open();
     routing_ids_scatter();
+    trim_init(&broker->trim);
     broker->zmq_context = zmq_ctx_new();
     if (broker->signals < 0 || !broker->zmq_context ||
         !(broker->admission = admission_new(broker->zmq_context)) ||
@@ -284,12 +289,31 @@ static void turn_verified(broker_t *broker)
         hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
 }
 
+/* Whether there is work for the next turn already. */
+static bool loop_busy(const broker_t *broker)
+{
+    return broker->admission_more || broker->lost_more || broker->requests_more || broker->hub_more;
+}
+
+static void turn_memory(broker_t *broker)
+{
+    uint64_t held = engine_bytes(broker->hub->engine) + broker->hub->waiting_bytes;
+    if (held < broker->held)
+        broker->freed += broker->held - held;
+    broker->held = held;
+    uint64_t dropped = connections_dropped(request_socket_connections(broker->requests));
+    trim_turn(&broker->trim, broker->freed + dropped, request_socket_moved(broker->requests),
+              !loop_busy(broker));
+}
+
 /* How long the loop may sleep, ms. */
 static long sleep_ms(const broker_t *broker)
 {
-    if (broker->admission_more || broker->lost_more || broker->requests_more || broker->hub_more)
+    if (loop_busy(broker))
         return 0;
     int64_t due_ms = hub_next_due(broker->hub);
+    if (broker->trim.due_ms < due_ms)
+        due_ms = broker->trim.due_ms;
     int64_t now_ms = clock_monotonic_ms();
     if (due_ms <= now_ms)
         return 0;
@@ -454,6 +478,7 @@ void broker_run(broker_t *broker)
         turn_requests(broker);
         turn_verified(broker);
         broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
+        turn_memory(broker);
     }
     signals_release(stop);
     loop_stop(broker);

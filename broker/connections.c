@@ -34,6 +34,7 @@ struct connections {
     connection_t *leaving;
     connection_t *gone;
     uint64_t messages; /* payloads read in all */
+    uint64_t dropped;  /* bytes that waited for peers when they went, in all */
 };
 
 void outlet_release(outlet_t *outlet)
@@ -229,6 +230,11 @@ static void connection_unlink(connections_t *connections, connection_t *connecti
     *link = connection->next;
 }
 
+uint64_t connections_dropped(const connections_t *connections)
+{
+    return connections->dropped;
+}
+
 bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
 {
     /* LOST may drain the monitor: what goes then was not seen to be empty. So the list is taken first. */
@@ -244,6 +250,8 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         }
         *link = connection->next_lost;
         lost(context, connection);
+        if (connection->outlet)
+            connections->dropped += atomic_load(&connection->outlet->bytes);
         connection_unlink(connections, connection);
         connection_free(connection);
         connections->count--;

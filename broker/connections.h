@@ -82,6 +82,9 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
  */
 bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
 
+/* Bytes that waited for peers when they went, in all. */
+uint64_t connections_dropped(const connections_t *connections);
+
 /* Closes a connection under its peer: nothing more is read from it or sent on it. */
 void connection_cut(connection_t *connection);
 

@@ -78,6 +78,7 @@ struct hub {
     session_t *oldest; /* sessions in order of their latest message */
     session_t *newest;
     uint64_t session_count;
+    uint64_t waiting_bytes; /* of payloads behind parked requests, of all sessions */
     uint64_t last_session_id;
     parked_t parked[PARK_COUNT]; /* sessions whose request waits, by what for */
     lagging_t lagging[LAG_COUNT];

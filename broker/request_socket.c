@@ -30,6 +30,7 @@ struct request_socket {
     connections_t *connections;
     listening_t listening;
     buffer_t envelope; /* of the arrival at hand; kept for its memory */
+    uint64_t moved;    /* bytes of payloads and answers, in all */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
@@ -109,6 +110,11 @@ connections_t *request_socket_connections(request_socket_t *requests)
     return requests->connections;
 }
 
+uint64_t request_socket_moved(const request_socket_t *requests)
+{
+    return requests->moved;
+}
+
 /* ---- In --------------------------------------------------------------------------------------- */
 
 static bytes_t frame_bytes(zmq_msg_t *frame)
@@ -173,6 +179,7 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
     zmq_msg_init(&payload);
     const char *fault = frames_read(requests, &payload);
     const char *serial = zmq_msg_gets(&payload, "User-Id");
+    requests->moved += zmq_msg_size(&payload);
     connection_t *connection = NULL;
     if (serial)
         connection = connections_of_message(requests->connections, zmq_msg_get(&payload, ZMQ_SRCFD),
@@ -290,6 +297,7 @@ bool request_socket_send(request_socket_t *requests, connection_t *connection, b
         return false;
     if (!answer_wrap(answer, outlet, cost, &message))
         return false;
+    requests->moved += cost;
     if (!envelope_send(requests->socket, identity, envelope) ||
         zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
         zmq_msg_close(&message);

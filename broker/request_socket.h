@@ -22,6 +22,9 @@ void request_socket_destroy(request_socket_t **requests, int linger_ms);
 void *request_socket_socket(request_socket_t *requests);
 connections_t *request_socket_connections(request_socket_t *requests);
 
+/* Bytes of payloads and answers, in all. */
+uint64_t request_socket_moved(const request_socket_t *requests);
+
 /* Reads one payload and hands it to HUB. False where none was there. */
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
 

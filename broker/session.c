@@ -298,11 +298,9 @@ void session_destroy(session_t **self)
     session_t *session = *self;
     if (!session)
         return;
-    while (session->waiting) {
-        waiting_t *next = session->waiting->next;
-        free(session->waiting);
-        session->waiting = next;
-    }
+    waiting_t *waiting;
+    while ((waiting = session_dequeue(session)))
+        free(waiting);
     run_release(&session->run);
     free((void *)(uintptr_t)session->identity.data);
     free(session->peer);
@@ -351,6 +349,7 @@ bool session_queue(session_t *session, const arrival_t *arrival)
     session->waiting_tail = &waiting->next;
     session->waiting_count++;
     session->waiting_bytes += size;
+    session->hub->waiting_bytes += size;
     return true;
 }
 
@@ -364,6 +363,7 @@ waiting_t *session_dequeue(session_t *session)
         session->waiting_tail = &session->waiting;
     session->waiting_count--;
     session->waiting_bytes -= waiting->size;
+    session->hub->waiting_bytes -= waiting->size;
     return waiting;
 }
 

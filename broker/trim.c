@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns when memory is given back. */
+#include "broker/trim.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+enum { STATM_SIZE = 128 }; /* bytes of /proc/self/statm */
+
+void trim_init(trim_t *trim)
+{
+    *trim = (trim_t){.due_ms = INT64_MAX};
+}
+
+/* Bytes of memory that the process has; 0 if the system does not tell. */
+static uint64_t memory_resident(void)
+{
+    char text[STATM_SIZE] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    char *second = NULL; /* proc(5): the whole size first, both in pages */
+    if (size <= 0 || strtoull(text, &second, 10) == 0)
+        return 0;
+    return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void trim_turn(trim_t *trim, uint64_t freed, uint64_t moved, bool idle)
+{
+    bool much_freed = freed - trim->freed >= TRIM_BYTES;
+    if (!much_freed && moved - trim->moved < TRIM_BYTES)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (trim->due_ms == INT64_MAX) {
+        trim->due_ms = now_ms + TRIM_DELAY_MS;
+        if (trim->due_ms < trim->not_before_ms)
+            trim->due_ms = trim->not_before_ms;
+    }
+    if (!idle || now_ms < trim->due_ms)
+        return;
+    trim->due_ms = INT64_MAX;
+    trim->freed = freed;
+    trim->moved = moved;
+    if (!much_freed && memory_resident() < trim->resident + TRIM_BYTES)
+        return; /* requests and answers take again what those before them left */
+    malloc_trim(0);
+    int64_t end_ms = clock_monotonic_ms();
+    trim->resident = memory_resident();
+    trim->not_before_ms = end_ms + (end_ms - now_ms) * TRIM_SHARE;
+}
