@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """What the documents name is there: commands and their options, files, presets, and the example of the C header."""
 
+import itertools
 import json
 import os
 import re
@@ -94,3 +95,18 @@ def test_header__its_first_example__compiles_and_runs(tmp_path):
             done = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
             assert done.returncode == 0 and done.stderr == "", done.stderr
         broker.wait_log(r"client 32768 disconnected")
+
+
+def test_header__its_examples_of_watching_and_mirrors__compile(tmp_path):
+    lines = HEADER.read_text().splitlines()
+    source = ["#include <kvzmq.h>", "#include <stdio.h>", "void print(const kvzmq_event_t *event);"]
+    for name, first, given in (("watch", "kvzmq_options_t connection;", []),
+                               ("mirror", "kvzmq_mirror_t *mirror =", ["kvzmq_options_t connection = {.size = sizeof connection};"])):
+        begin = next(index for index, line in enumerate(lines) if line.startswith(f" *     {first}"))
+        block = itertools.takewhile(lambda line: line == " *" or line.startswith(" *     "), lines[begin:])
+        code = [line[2:] for line in block]
+        source += [f"void {name}(void);", f"void {name}(void)", "{", *given, *code, "}"]
+    (tmp_path / "examples.c").write_text("\n".join(source) + "\n")
+    done = subprocess.run(["cc", "-fsyntax-only", "-Wall", "-Wextra", f"-I{HEADER.parent}", tmp_path / "examples.c"],
+                          capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0 and done.stderr == "", done.stderr + "\n".join(source)
