@@ -4,19 +4,30 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 
 enum {
     CALL_MS = 200, /* CPU time: a call that takes more is a flood, and not a great subscriber that leaves */
-    LOOK_MS = 50,  /* between looks at the guarded thread */
-    IDLE_MS = 250  /* the same, where it did nothing */
+    CALL_BYTES = 96 << 20, /* of memory: the same. A busy machine may give the thread no CPU for long, while
+                              libzmq's takes in the flood */
+    LOOK_MS = 50,          /* between looks at the guarded thread */
+    IDLE_MS = 250          /* the same, where it did nothing */
 };
+
+/* What is measured while a call runs. */
+typedef struct measure {
+    int64_t spent_ms; /* CPU time of the guarded thread */
+    int64_t resident; /* bytes of memory of the process */
+} measure_t;
 
 struct event_guard {
     pthread_t thread;
@@ -27,6 +38,7 @@ struct event_guard {
     clockid_t clock;            /* CPU time of the guarded thread */
     atomic_uint_fast64_t calls; /* entered and left: odd = in a call */
     atomic_bool fired;          /* connections were closed */
+    int memory;       /* /proc/self/statm, open from the start as well; below 0: the system has none */
     DIR *descriptors; /* the process's, open from the start: there may be no descriptor left for it later.
                          NULL: the system does not list them */
     char (*endpoints)[ENDPOINT_SIZE]; /* borrowed */
@@ -53,6 +65,23 @@ static int64_t spent_ms(const event_guard_t *guard)
     return (int64_t)spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
 }
 
+/* Bytes of memory that the process occupies; 0 where the system does not tell. */
+static int64_t resident_bytes(const event_guard_t *guard)
+{
+    char text[128]; /* pages of address space, pages in memory, and more */
+    ssize_t size = guard->memory < 0 ? -1 : pread(guard->memory, text, sizeof text - 1, 0);
+    if (size <= 0)
+        return 0;
+    text[size] = '\0';
+    const char *resident = strchr(text, ' ');
+    return resident ? strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
+}
+
+static measure_t measure(const event_guard_t *guard)
+{
+    return (measure_t){.spent_ms = spent_ms(guard), .resident = resident_bytes(guard)};
+}
+
 /* Waits, for as long as there is nothing to guard too, unless the thread is to end. Returns whether it is
  * not. */
 static bool pause_ms(event_guard_t *guard, int64_t pause)
@@ -72,21 +101,21 @@ static bool pause_ms(event_guard_t *guard, int64_t pause)
 static void *run(void *argument)
 {
     event_guard_t *guard = argument;
-    uint64_t calls = 0;   /* when last looked at */
-    int64_t begin_ms = 0; /* CPU time when that was new */
-    int64_t last_ms = 0;  /* CPU time when last looked at */
-    int64_t now_ms = 0;
-    while (pause_ms(guard, now_ms == last_ms ? IDLE_MS : LOOK_MS)) {
+    uint64_t calls = 0;    /* when last looked at */
+    measure_t begin = {0}; /* when that was new */
+    measure_t last = {0};  /* when last looked at */
+    measure_t now = {0};
+    while (pause_ms(guard, now.spent_ms == last.spent_ms ? IDLE_MS : LOOK_MS)) {
         uint64_t calls_now = atomic_load(&guard->calls);
-        last_ms = now_ms;
-        now_ms = spent_ms(guard);
+        last = now;
+        now = measure(guard);
         if (calls_now != calls || calls_now % 2 == 0) {
             calls = calls_now;
-            begin_ms = now_ms;
-        } else if (now_ms - begin_ms >= CALL_MS) {
+            begin = now;
+        } else if (now.spent_ms - begin.spent_ms >= CALL_MS || now.resident - begin.resident >= CALL_BYTES) {
             connections_shut(guard);
             atomic_store(&guard->fired, true);
-            begin_ms = now_ms;
+            begin = now;
         }
     }
     return NULL;
@@ -104,6 +133,14 @@ static bool locks_init(event_guard_t *guard)
     return made && pthread_mutex_init(&guard->lock, NULL) == 0;
 }
 
+static void descriptors_close(event_guard_t *guard)
+{
+    if (guard->descriptors)
+        closedir(guard->descriptors);
+    if (guard->memory >= 0)
+        (void)close(guard->memory);
+}
+
 event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
 {
     event_guard_t *guard = calloc(1, sizeof *guard);
@@ -112,12 +149,12 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
     guard->endpoints = endpoints;
     guard->count = count;
     guard->resting = true;
+    guard->memory = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     guard->descriptors = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
     if (locks_init(guard) && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
         pthread_create(&guard->thread, NULL, run, guard) == 0)
         return guard;
-    if (guard->descriptors)
-        closedir(guard->descriptors);
+    descriptors_close(guard);
     free(guard);
     return NULL;
 }
@@ -134,8 +171,7 @@ void event_guard_destroy(event_guard_t **self)
     pthread_join(guard->thread, NULL);
     pthread_cond_destroy(&guard->news);
     pthread_mutex_destroy(&guard->lock);
-    if (guard->descriptors)
-        closedir(guard->descriptors);
+    descriptors_close(guard);
     free(guard);
     *self = NULL;
 }
