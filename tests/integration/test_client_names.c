@@ -328,7 +328,7 @@ static void connect__first_address_hangs__the_next_is_tried_in_time(void **state
     (void)snprintf(endpoint, sizeof endpoint, "tcp://stuck%s", strrchr(broker->endpoint, ':'));
     kvzmq_options_t options = options_for(broker, NULL);
     options.endpoint = endpoint;
-    options.connect_ms = 4000;
+    options.connect_ms = 8000; /* the half of it for each address */
     kvzmq_t *conn = kvzmq_new(&options);
     assert_ok(conn, kvzmq_connect(conn));
     kvzmq_destroy(&conn);
