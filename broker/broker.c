@@ -358,7 +358,7 @@ static void difference_log(void *context, const char *key, bool fixed)
     if (++*count > DIFFERENCES_LOGGED)
         return;
     if (fixed)
-        log_warning("SIGHUP: %s differs, which takes a restart: what the broker began with stays", key);
+        log_warning("SIGHUP: %s differs, but a change needs a restart: the old value stays", key);
     else
         log_info("SIGHUP: %s has changed", key);
 }
@@ -376,7 +376,7 @@ static bool settings_read(broker_t *broker, settings_t *next, char *problem, siz
         char text[CONFIG_PROBLEM_SIZE - 64]; /* the words before it need the rest */
         done = config_check(next, text, sizeof text);
         if (!done) /* good by itself */
-            snprintf(problem, problem_size, "beside the keys that need a restart, which stay: %s", text);
+            snprintf(problem, problem_size, "with the old values of the keys that need a restart: %s", text);
         int64_t now_ms = clock_monotonic_ms();
         if (done && !hub_configure(broker->hub, next, now_ms)) {
             snprintf(problem, problem_size, "memory is used up; free some and try again");

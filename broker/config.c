@@ -275,11 +275,11 @@ static bool manager_assign(settings_t *settings, const key_row_t *row, const pla
     utf8_quote(bytes_from_text(name), quoted, sizeof quoted);
     size_t length = strlen(name);
     if (length == 0 || length > LIMIT_USER || strchr(name, '/') != NULL || !utf8_valid(bytes_from_text(name)))
-        return place_fault(place, "\"%s\" is no name for an account; use 1 to %d bytes of text without '/'",
+        return place_fault(place, "\"%s\" is not an account name; use 1 to %d bytes of text without '/'",
                            quoted, (int)LIMIT_USER);
     if (!password_hash_valid(value))
         return place_fault(place,
-                           "managers/%s is not an argon2id hash that the broker can bear; make one with "
+                           "managers/%s is not an argon2id hash that the broker accepts; make one with "
                            "\"kvbroker hash-password\" and put it in quotes",
                            quoted);
     return credential_assign(settings, row, place, name, value);
@@ -293,7 +293,7 @@ static bool name_assign(settings_t *settings, const key_row_t *row, const place_
     if (!name_valid(bytes_from_text(name)))
         return place_fault(
             place,
-            "\"%s\" is no valid client name; use 1 to %d printable ASCII characters without '/' and "
+            "\"%s\" is not a valid client name; use 1 to %d printable ASCII characters without '/' and "
             "blanks, not digits alone",
             quoted, (int)LIMIT_NAME);
     if (!secret_hash_valid(value))
@@ -343,18 +343,19 @@ static const kind_t name_kind = {name_assign, name_show};
 
 static const key_row_t table[] = {
     {"listen", "requests", &endpoints_kind, AT(requests), AT(request_count), 0, 0, true,
-     "Where requests are taken: one or more of tcp://HOST:PORT (HOST a name, an address or *; PORT may be *) "
+     "Where clients connect: one or more of tcp://HOST:PORT (HOST is a name, an address or *; PORT may be *) "
      "and ipc://PATH"},
     {"listen", "events", &endpoints_kind, AT(events), AT(event_count), 0, 0, true,
-     "Where managers subscribe to events; in the same form"},
+     "Where managers subscribe to events, in the same form"},
     {"listen", "advertise", &endpoints_kind, AT(advertised), AT(advertised_count), 0, 0, true,
-     "What managers are told instead, where they reach the events by another way (a port mapping, a relay)"},
+     "The event endpoint that managers get instead, if they reach it by another way (a port mapping, a "
+     "relay)"},
     {"listen", "ipc_mode", &mode_kind, AT(ipc_mode), 0, 0, 0777, true,
-     "Who may connect to an ipc path: the mode of its socket file, of which w lets connect"},
+     "Who may connect to an ipc path: the mode of its socket file (w allows connecting)"},
     {"listen", "ipc_group", &group_kind, AT(ipc_group), 0, 0, IPC_GROUP_OWN, true,
-     "The group of that file, by name or number; nothing: the broker's own"},
+     "The group of that file, a name or a number; if empty, the broker's own"},
     {"session", "timeout", &duration_kind, AT(timeout_ms), 0, 50, UINT64_C(31536000000), false,
-     "A session ends after so long without a message: seconds, or a time such as 500ms, 5m, 1h30m"},
+     "A session ends if it sends no message for this time: seconds, or a time such as 500ms, 5m, 1h30m"},
     {"managers", "NAME", &manager_kind, AT(managers), AT(manager_count), 0, 0, false,
      "An account of managers, with the hash that \"kvbroker hash-password\" prints"},
     {"names", "NAME", &name_kind, AT(names), AT(name_count), 0, 0, false,
@@ -362,12 +363,13 @@ static const key_row_t table[] = {
     {"ids", "first", &count_kind, AT(first_id), 0, 1, 65535, true,
      "The lowest number given to a client without a name"},
     {"ids", "last", &count_kind, AT(last_id), 0, 1, 65535, true,
-     "The highest; when all are in use, numbers go on at 65536"},
+     "The highest; if all are in use, numbers continue at 65536"},
     {"events", "keep", &count_kind, AT(events_keep), 0, 1, UINT64_C(1) << 28, true,
-     "Events that are kept for who missed them"},
-    {"events", "keep_bytes", &size_kind, AT(events_keep_bytes), 0, 1024, 64 * GIB, true, "Bytes of them"},
+     "Number of latest events that are kept, for managers that missed them"},
+    {"events", "keep_bytes", &size_kind, AT(events_keep_bytes), 0, 1024, 64 * GIB, true,
+     "Bytes of these events"},
     {"events", "inline", &size_kind, AT(events_inline), 0, 0, GIB, false,
-     "Bytes of a value that an event carries; a longer one is left out"},
+     "Longest value, in bytes, that an event carries; it leaves out a longer one"},
     {"limits", "key", &size_kind, AT(limits.key), 0, 1, LIMIT_KEY_MAX, false, "Bytes of a key"},
     {"limits", "value", &size_kind, AT(limits.value), 0, 0, GIB, false, "Bytes of a value"},
     {"limits", "message", &size_kind, AT(limits.message), 0, 2048, GIB, true, "Bytes of a frame, in or out"},
@@ -380,7 +382,7 @@ static const key_row_t table[] = {
     {"limits", "bytes_total", &size_kind, AT(limits.bytes_total), 0, 1, UINT64_C(1) << 50, false,
      "Bytes of keys and values in all stores"},
     {"limits", "outstanding", &size_kind, AT(limits.outstanding), 0, 2048, 64 * GIB, false,
-     "Bytes of answers that a client may leave unread before it is cut off"},
+     "Bytes of unread answers at which a client is cut off"},
 };
 enum { TABLE_SIZE = sizeof table / sizeof table[0] };
 

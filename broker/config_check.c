@@ -47,7 +47,7 @@ static bool advertised_check(const settings_t *settings, const place_t *place)
         if (!endpoint_definite(settings->advertised[i]))
             return place_fault(
                 place,
-                "nobody can connect to %s of listen/advertise; write a host and a port, or a whole path",
+                "nobody can connect to %s of listen/advertise; write a host and a port, or an absolute path",
                 settings->advertised[i]);
     return true;
 }
@@ -63,13 +63,13 @@ bool config_check(const settings_t *settings, char *problem, size_t problem_size
                            settings->first_id, settings->last_id);
     if (entry > limits->message)
         return place_fault(&place,
-                           "limits/message (%" PRIu64 ") does not hold a value of limits/value (%" PRIu64
+                           "limits/message (%" PRIu64 ") is too small for a value of limits/value (%" PRIu64
                            ") with its key; raise it to at least %" PRIu64 ", or lower limits/value",
                            limits->message, limits->value, entry);
     if (batch > limits->message)
         return place_fault(&place,
                            "limits/message (%" PRIu64
-                           ") does not hold an error for each of limits/batch (%" PRIu64
+                           ") is too small for an error for each of limits/batch (%" PRIu64
                            ") requests; raise it to at least %" PRIu64 ", or lower limits/batch",
                            limits->message, limits->batch, batch);
     if (limits->outstanding < limits->message)

@@ -58,9 +58,8 @@ static bool value_check(const place_t *place, const char *text)
     if (end == NULL)
         return place_fault(place, "a quote is not closed; end the value with %c", *text);
     if (!rest_empty(end + 1))
-        return place_fault(place,
-                           "text stands behind the closing quote; quote the whole value, or begin a comment "
-                           "with #");
+        return place_fault(place, "text follows the closing quote; quote the whole value, or begin a comment "
+                                  "with #");
     return true;
 }
 
@@ -73,7 +72,7 @@ static bool line_check(const place_t *place, const char *text, bool *has_value)
     while (name_char(*end))
         end++;
     if (end == text || text[0] == '/' || end[-1] == '/')
-        return place_fault(place, "\"%s\" begins with no key; write SECTION, or KEY = VALUE",
+        return place_fault(place, "\"%s\" does not begin with a key; write SECTION, or KEY = VALUE",
                            utf8_quote(bytes_from_text(text), quoted, sizeof quoted));
     const char *sign = blanks_skip(end);
     *has_value = *sign == '=' && !rest_empty(sign + 1);
@@ -81,7 +80,7 @@ static bool line_check(const place_t *place, const char *text, bool *has_value)
         return value_check(place, sign + 1);
     if (!rest_empty(sign))
         return place_fault(place,
-                           "\"%s\" behind a key; write KEY = VALUE (a key is of letters, digits and $-_@.&+; "
+                           "\"%s\" after a key; write KEY = VALUE (a key has letters, digits and $-_@.&+; "
                            "--set takes any name)",
                            utf8_quote(bytes_from_text(sign), quoted, sizeof quoted));
     return true;
@@ -102,7 +101,7 @@ static bool level_read(reader_t *reader, const char *text, unsigned *level)
                            reader->depth == 0
                                ? "indented, but under no section; write the section on a line before, "
                                  "without a value and not indented"
-                               : "indented too deep; a key stands %d spaces under its section",
+                               : "indented too deep; indent a key by %d spaces under its section",
                            (int)INDENT);
     *level = (unsigned)(spaces / INDENT);
     return true;

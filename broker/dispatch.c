@@ -75,8 +75,7 @@ static status_t manage_bind(request_t *request, const method_t **method, const r
                             utf8_quote(name->as.bytes, quoted, sizeof quoted));
     if (managed->managed_options == METHOD_UNMANAGED)
         return request_fail(request, STATUS_INVALID_ARGUMENT,
-                            "%s is not to be managed; get, entry, put, del, list and digest are",
-                            managed->name);
+                            "%s cannot be managed; get, entry, put, del, list and digest can", managed->name);
     *method = managed;
     status = args_bind(&request->args, message, 2, managed->params, managed->required,
                        managed->managed_options, limits, request->problem);

@@ -39,9 +39,9 @@ const char *endpoint_advice(int error)
     case ENOTDIR:
         return "no such folder: make it, or choose another path";
     case ENOTSOCK:
-        return "what is there is no socket, and is left as it is: choose another path, or move it away";
+        return "the file there is not a socket and was left alone: choose another path, or move it away";
     case ENAMETOOLONG:
-        return "its whole path is longer than the 107 bytes of a socket's: choose a shorter one";
+        return "its absolute path is longer than 107 bytes, the limit of a socket: choose a shorter one";
     default:
         return zmq_strerror(error);
     }

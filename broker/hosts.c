@@ -119,7 +119,7 @@ static bool host_add(const lookup_t *lookup)
                               lookup->bracketed ? &figures : &any, &found);
     if (failure != 0) {
         char text[160];
-        snprintf(text, sizeof text, "no such host: %s; check the name, or write an address in figures",
+        snprintf(text, sizeof text, "no such host: %s; check the name, or write a numeric address",
                  failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
         return fault(lookup, text);
     }
@@ -142,7 +142,7 @@ static bool interface_add(const lookup_t *lookup)
         at = at->ifa_next;
     bool done;
     if (at == NULL) {
-        done = fault(lookup, "the network interface has no IPv4 address; write an address in figures");
+        done = fault(lookup, "the network interface has no IPv4 address; write a numeric address");
     } else {
         const struct addrinfo address = {
             .ai_family = AF_INET, .ai_addr = at->ifa_addr, .ai_addrlen = sizeof(struct sockaddr_in)};

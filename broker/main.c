@@ -95,15 +95,15 @@ static int hash_secret_command(const arguments_t *arguments)
 static const option_row_t options[] = {
     {"config", 'c', "FILE", "read the configuration from FILE; without it, defaults apply", config_take,
      NULL},
-    {"set", 's', "KEY=VALUE", "set a configuration key, over what FILE says; may be repeated", set_take,
+    {"set", 's', "KEY=VALUE", "set a configuration key, which wins over FILE; may be repeated", set_take,
      NULL},
-    {"check-config", 0, NULL,
-     "check the configuration as a start would (ports in use apart), say so, and end", check_take, NULL},
+    {"check-config", 0, NULL, "check the configuration as a start would, except for ports in use, and end",
+     check_take, NULL},
     {"help-config", 0, NULL, "print a configuration file with every key, its default and what it is for",
      NULL, help_config_run},
-    {"generate", 0, NULL, "with hash-secret: make a random secret; prints it, then its hash", generate_take,
+    {"generate", 0, NULL, "with hash-secret: make a random secret, print it and its hash", generate_take,
      NULL},
-    {"help", 'h', NULL, "show this help; behind a command, how that is used", help_take, NULL},
+    {"help", 'h', NULL, "show this help; after a command, how that is used", help_take, NULL},
     {"version", 'V', NULL, "show the version", NULL, version_run},
 };
 enum {
@@ -112,20 +112,21 @@ enum {
 };
 
 static const command_row_t commands[] = {
-    {"hash-password", "read a password (typed twice, or a line piped in), print its hash for managers/NAME",
+    {"hash-password", "read a password (typed twice, or piped in) and print its hash for managers/NAME",
      hash_password_command, false,
-     "The configuration holds the hash (argon2id) and never the password, so a password cannot be looked up "
-     "there,\n"
-     "only changed:\n"
+     "The configuration has only the hash (argon2id) of a password. So the password cannot be read from it, "
+     "only\n"
+     "changed:\n"
      "  1. kvbroker hash-password                      asks for the new password, prints its hash\n"
      "  2. in the configuration, section managers:     NAME = \"HASH\", in quotes, in place of the old one\n"
      "  3. kvbroker --config FILE --check-config       says whether the file is good\n"
      "  4. kill -HUP PID                               the broker reads FILE again\n"
-     "From then on the old password is refused, and sessions that logged in with it are guests. The same way "
-     "makes\n"
-     "an account, and removes one whose line is deleted. Nothing else that runs is disturbed.\n"},
-    {"hash-secret", "the same for the secret of a client's name, for names/NAME", hash_secret_command, true,
-     "The configuration holds the hash (blake2b) and never the secret. To claim a name, or to change its "
+     "From then on the old password is refused, and sessions that logged in with it are guests. Add an "
+     "account\n"
+     "in the same way; to remove one, delete its line. Other sessions are not disturbed.\n"},
+    {"hash-secret", "read the secret of a client's name and print its hash for names/NAME",
+     hash_secret_command, true,
+     "The configuration has only the hash (blake2b) of the secret. To claim a name, or to change its "
      "secret:\n"
      "  1. kvbroker hash-secret --generate             makes a secret, prints it and then its hash;\n"
      "                                                 without --generate it asks for a secret, 16 to 256 "
@@ -181,7 +182,7 @@ static int help_config_run(const arguments_t *arguments)
 static int usage_fault(const char *what, const char *which)
 {
     char text[CONFIG_PROBLEM_SIZE];
-    utf8_format(text, sizeof text, "kvbroker: %s %s; \"kvbroker --help\" lists what there is", what, which);
+    utf8_format(text, sizeof text, "kvbroker: %s %s; \"kvbroker --help\" shows the usage", what, which);
     fprintf(stderr, "%s\n", text);
     return EXIT_USAGE;
 }
@@ -224,7 +225,7 @@ static bool settings_read_again(void *context, settings_t *settings, char *probl
     const arguments_t *arguments = context;
     struct stat status;
     if (stat(arguments->config, &status) == 0 && !S_ISREG(status.st_mode)) {
-        utf8_format(problem, problem_size, "%s: is not a regular file; only such a one is read again",
+        utf8_format(problem, problem_size, "%s: is not a regular file; SIGHUP reads only a regular file",
                     arguments->config);
         return false;
     }
@@ -322,9 +323,9 @@ static int command_run(const command_row_t *command, const arguments_t *argument
     if (arguments->help)
         return command_help(command);
     if (arguments->config != NULL || arguments->set_count > 0 || arguments->check)
-        return usage_fault("options of the configuration are not for", command->name);
+        return usage_fault("configuration options do not go with", command->name);
     if (arguments->generate && !command->generates)
-        return usage_fault("--generate is not for", command->name);
+        return usage_fault("--generate does not go with", command->name);
     return command->run(arguments);
 }
 
@@ -337,7 +338,7 @@ static int operands_run(int argc, char **argv, arguments_t *arguments)
         return arguments->generate ? usage_fault("--generate needs the command", "hash-secret")
                                    : broker_command(arguments);
     if (optind + 1 < argc)
-        return usage_fault("too many arguments, from", argv[optind + 1]);
+        return usage_fault("too many arguments, beginning with", argv[optind + 1]);
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(argv[optind], commands[i].name) == 0)
             return command_run(&commands[i], arguments);
@@ -362,7 +363,7 @@ static int arguments_run(int argc, char **argv, arguments_t *arguments)
         if (code == -1)
             return operands_run(argc, argv, arguments);
         if (code == ':')
-            return usage_fault("a value is missing behind", argv[optind - 1]);
+            return usage_fault("a value is missing after", argv[optind - 1]);
         const option_row_t *option = code == '?' ? NULL : option_find(code);
         if (option == NULL)
             return unknown_option(argv);

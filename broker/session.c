@@ -131,7 +131,7 @@ bool session_misnamed(const session_t *session)
 static void misnamed_log(const session_t *session)
 {
     char quoted[QUOTE_SIZE];
-    log_warning("client %s from %s has a number because its socket identity \"%s\" is no valid name",
+    log_warning("client %s from %s has a number because its socket identity \"%s\" is not a valid name",
                 session->client->id, session->peer, utf8_quote(session->identity, quoted, sizeof quoted));
 }
 
@@ -284,7 +284,7 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
     if (end == SESSION_END_SLOW)
-        log_warning("a session from %s is cut off: too much waits for it, or for its answers (slow)",
+        log_warning("a session from %s is cut off (slow): too many of its requests or answers wait",
                     session->peer);
     if (end != SESSION_END_LOST)
         hub->ops->release(hub->context, session->connection, end == SESSION_END_SLOW);

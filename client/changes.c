@@ -66,7 +66,7 @@ static const char *find_reset_reason(const kvzmq_t *conn)
 {
     if (strcmp(conn->changes.position.epoch, conn->session.epoch) != 0)
         return "the broker was started anew";
-    return position_holds(conn) ? "some changes are missing, the broker does not keep them any more"
+    return position_holds(conn) ? "some changes are missing, the broker no longer keeps them"
                                 : "this is another client than before, with a store of its own";
 }
 

@@ -170,10 +170,9 @@ kvzmq_status_t connection_refused(kvzmq_t *conn, const rpc_reply_t *reply)
 
 kvzmq_status_t connection_garbled(kvzmq_t *conn, const char *method)
 {
-    return connection_fail(
-        conn, KVZMQ_PROTOCOL,
-        "%s answered %s with something else than its result: another version of the protocol?",
-        conn->options.given.endpoint, method);
+    return connection_fail(conn, KVZMQ_PROTOCOL,
+                           "%s gave an unexpected answer to %s: another version of the protocol?",
+                           conn->options.given.endpoint, method);
 }
 
 uint32_t connection_msgid(kvzmq_t *conn)
@@ -287,7 +286,7 @@ static kvzmq_status_t give_up(kvzmq_t *conn, kvzmq_status_t why)
     const char *endpoint = conn->options.given.endpoint;
     connection_drop(conn, why);
     if (why == KVZMQ_PROTOCOL)
-        return connection_fail(conn, why, "what %s answers is not kvbroker's protocol", endpoint);
+        return connection_fail(conn, why, "%s does not speak kvbroker's protocol", endpoint);
     if (why == KVZMQ_TIMEOUT)
         return connection_fail(conn, why,
                                "no answer from %s within %lld ms: is the broker stopped or overloaded?",

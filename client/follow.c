@@ -26,7 +26,7 @@ const char *follow_config_problem(const follow_config_t *config)
 {
     size_t id = config->client == NULL ? 1 : strlen(config->client);
     if (id == 0 || id > LIMIT_NAME || (config->client != NULL && strchr(config->client, '/') != NULL))
-        return "watch: no client has such an id, which has 1 to 200 bytes and no slash";
+        return "watch: a client's id has 1 to 200 bytes and no slash";
     if (config->prefix.size > 0 && config->prefix.data == NULL)
         return "watch: the prefix has a size but no data";
     if (config->prefix.size > LIMIT_KEY_MAX)
@@ -228,8 +228,8 @@ static const char *find_reset_reason(const follow_t *follow, bool other, uint64_
 {
     if (other)
         return "the broker was started anew";
-    return follow->pos > seq ? "the broker has not come to that number yet, so it is not one of its own"
-                             : "some changes are missing, the broker does not keep them any more";
+    return follow->pos > seq ? "the broker has not reached that number yet, so it is from another broker"
+                             : "some changes are missing, the broker no longer keeps them";
 }
 
 /* A position to begin at. A broker that was started anew, and has kept everything since, has it from its

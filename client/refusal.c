@@ -48,7 +48,7 @@ const char *refusal_of_path(const char *endpoint)
         return NULL;
     int error = connect_error(path);
     if (error == ECONNREFUSED && stat(path, &found) == 0 && !S_ISSOCK(found.st_mode))
-        return "it is no socket; start kvbroker on another path, or name another endpoint";
+        return "it is not a socket; start kvbroker on another path, or name another endpoint";
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         if (reasons[i].error == error)
             return reasons[i].text;

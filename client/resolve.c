@@ -394,7 +394,7 @@ const char *resolve_status_text(resolve_status_t status)
         [RESOLVE_SILENT] = "no name server answered in time: check the network, or give the host's address",
         [RESOLVE_FAILED] = "the host's name cannot be looked up now: check the network and the name server",
         [RESOLVE_REFUSED] = "nobody listens at any of the host's addresses: start kvbroker there",
-        [RESOLVE_UNREACHED] = "no address of the host answered in time: check what is between",
+        [RESOLVE_UNREACHED] = "no address of the host answered in time: check the network",
         [RESOLVE_INTERRUPTED] = "interrupted",
         [RESOLVE_NO_MEMORY] = "no memory, threads or descriptors: raise the process's limits",
     };

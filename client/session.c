@@ -108,7 +108,7 @@ static kvzmq_status_t link_failure(kvzmq_t *conn, link_state_t state)
     switch (state) {
     case LINK_CONNECTING:
         return connection_fail(conn, KVZMQ_UNREACHABLE,
-                               "cannot reach %s within %lld ms: check the host, the port and what is between",
+                               "cannot reach %s within %lld ms: check the host, the port and the network",
                                endpoint, limit_ms);
     case LINK_ACCEPTED:
         return connection_fail(conn, KVZMQ_TIMEOUT,
@@ -122,7 +122,7 @@ static kvzmq_status_t link_failure(kvzmq_t *conn, link_state_t state)
     default:
         return connection_fail(
             conn, KVZMQ_UNREACHABLE,
-            "what listens at %s turned the connection away: it is not a kvbroker, or stops", endpoint);
+            "the program at %s refused the connection: it is not a kvbroker, or it is stopping", endpoint);
     }
 }
 

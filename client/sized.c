@@ -24,9 +24,10 @@ const char *sized_take(void *own, size_t own_size, const void *given)
     size_t size = size_of(given);
     memset(own, 0, own_size);
     if (size == 0)
-        return "a struct is not initialised (its size is not set): call its function, as kvzmq_options_init";
+        return "a struct is not initialised (its size is not set): call its _init function, such as "
+               "kvzmq_options_init";
     if (size > own_size && !is_zero((const char *)given + own_size, size - own_size))
-        return "a struct of a newer kvzmq.h than this library asks for what this library does not know";
+        return "a struct sets members of a newer kvzmq.h that this library does not know";
     memcpy(own, given, size < own_size ? size : own_size);
     memcpy(own, &own_size, sizeof own_size);
     return NULL;

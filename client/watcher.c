@@ -233,7 +233,7 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
     kvzmq_status_t status = ticket_ask(watcher->conn, &result, &ticket);
     if (status != KVZMQ_OK) {
         fail(watcher, status,
-             status == KVZMQ_PROTOCOL ? "what events answers is not kvbroker's protocol"
+             status == KVZMQ_PROTOCOL ? "the answer to events is not kvbroker's protocol"
                                       : kvzmq_error(watcher->conn));
         goto cleanup;
     }
@@ -286,7 +286,7 @@ static void step_clients(watcher_t *watcher, const follow_action_t *action)
         if (taken)
             follow_clients_end(watcher->follow, kvzmq_page_more(page));
         else
-            fail(watcher, KVZMQ_PROTOCOL, "what clients answers is not in order, or there is no memory");
+            fail(watcher, KVZMQ_PROTOCOL, "the answer to clients is out of order, or memory ran out");
     }
     kvzmq_page_destroy(&page);
 }
@@ -317,7 +317,7 @@ static void step_rows(watcher_t *watcher, const follow_action_t *action)
     if (taken)
         follow_rows_end(watcher->follow, clock_monotonic_ms());
     else
-        not_taken(watcher, "what list answers is not in order, or there is no memory");
+        not_taken(watcher, "the answer to list is out of order, or memory ran out");
     kvzmq_page_destroy(&watcher->page);
 }
 
@@ -407,7 +407,7 @@ static void step_replay(watcher_t *watcher, const follow_action_t *action)
         if (status == KVZMQ_OUT_OF_RANGE)
             follow_out_of_range(watcher->follow, clock_monotonic_ms());
         else if (!take_replay(watcher, bytes_of(result.data, result.size)))
-            fail(watcher, KVZMQ_PROTOCOL, "what replay answers is not kvbroker's protocol");
+            fail(watcher, KVZMQ_PROTOCOL, "the answer to replay is not kvbroker's protocol");
     }
     kvzmq_value_release(&result);
 }

@@ -9,7 +9,7 @@
 #include "common/status.h"
 
 /* What is said to be expected where a text is no time. */
-#define DURATION_EXPECTED "a time above 0, as 2.5 (seconds), 500ms, 5m or 1h30m"
+#define DURATION_EXPECTED "a time above 0, such as 2.5 (seconds), 500ms, 5m or 1h30m"
 
 /* Reads a time in one of two forms:
  *

@@ -6,13 +6,13 @@
 
 /* The parts of a message are read by functions that return NULL, or a problem for people. Where the bytes
  * stop being MessagePack any problem does: `refuse` finds out by itself where that is. */
-static const char BROKEN[] = "the message is not whole";
+static const char BROKEN[] = "the message is incomplete";
 
 /* Why a value of FORM is not taken. */
 __attribute__((cold, noinline)) static const char *refuse_value(unsigned form)
 {
     return form == FORM_STR ? "a str is not valid UTF-8: send bytes as bin"
-                            : "a message holds no floats and no ext types: send numbers as integers";
+                            : "floats and ext types are not allowed: send numbers as integers";
 }
 
 /* An array or a map inside the params while what it holds is read. */
@@ -126,8 +126,7 @@ __attribute__((noinline)) static const uint8_t *read_kind(const uint8_t *p, cons
         message->problem = "a notification has 3 elements: [2, method, params]";
         return NULL;
     case RPC_RESPONSE:
-        message->problem =
-            "a response ([1, ...]) was sent where a request is expected: [0, msgid, method, params]";
+        message->problem = "a response ([1, ...]) was sent instead of a request: [0, msgid, method, params]";
         return NULL;
     default:
         message->problem = "a message begins with 0 for a request, or 2 for a notification";

@@ -5,7 +5,7 @@
 
 enum { TEXT_MIN = 2 }; /* bytes: one alone gets one error anyway */
 
-#define EXPECTED "not MessagePack; expected is an array: [0, msgid, method, params]"
+#define EXPECTED "not MessagePack: send an array, [0, msgid, method, params]"
 
 /* How a text of some kind begins. */
 static const struct beginning {

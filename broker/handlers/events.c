@@ -55,7 +55,7 @@ static status_t position_check(request_t *request)
     if ((args->given & OPTION_EPOCH) && !bytes_equal(args->epoch, bytes_from_text(engine_epoch(hub->engine))))
         return position_refuse(request, oldest, "another epoch: the broker was started anew");
     if (args->after_seq < oldest)
-        return position_refuse(request, oldest, "the events after that are not kept any more");
+        return position_refuse(request, oldest, "the events after that are no longer kept");
     if (args->after_seq > engine_seq(hub->engine))
         return position_refuse(request, oldest, "no event has that number yet");
     return STATUS_OK;
@@ -133,7 +133,7 @@ status_t handle_watch(request_t *request)
         if (status != STATUS_OK)
             return status;
         if (lost_since(request))
-            return position_refuse(request, begin, "the store that was there then was lost since");
+            return position_refuse(request, begin, "the store of that time is lost");
         if (placed || !session->watching) /* asked again, what it is owed stays owed */
             notify_watch(session, begin > request->args.after_seq ? begin : request->args.after_seq);
     }

@@ -96,7 +96,7 @@ status_t handle_forget(request_t *request)
     client_t *client = request->client ? request->client : registry_find(registry, request->args.client);
     if (client->numbered)
         return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "client %s has no name: its store goes with its last session", client->id);
+                            "client %s has no name: its store ends with its last session", client->id);
     actor_t by = session_actor(request->session);
     log_info("client %s is forgotten, by client %s", client->id, request->session->client->id);
     session_t *session;

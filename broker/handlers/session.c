@@ -63,11 +63,10 @@ static void note_write(request_t *request)
         rpc_write_nil(request->answer);
         return;
     }
-    snprintf(
-        text, sizeof text,
-        "the socket identity \"%s\" is no valid name, so this client has a number and its store ends with "
-        "it; a name is of 1 to %d printable ASCII characters, no blank or /, not digits alone",
-        utf8_quote(request->session->identity, quoted, sizeof quoted), (int)LIMIT_NAME);
+    snprintf(text, sizeof text,
+             "the socket identity \"%s\" is not a valid name, so this client has a number and its store ends "
+             "with it; a name has 1 to %d printable ASCII characters, no blank or /, not digits alone",
+             utf8_quote(request->session->identity, quoted, sizeof quoted), (int)LIMIT_NAME);
     rpc_write_text(request->answer, text);
 }
 

@@ -24,7 +24,7 @@ static void find_managed(call_result_t *result, const split_t *split, size_t *be
         result->unknown = split->words[MANAGED_AT];
         result->status = CALL_UNKNOWN;
     } else if ((command->flags & COMMAND_STORE) == 0) {
-        problem_set(&result->problem, "%s is no command on a store; see help %s", command->name,
+        problem_set(&result->problem, "%s is not a command on a store; see help %s", command->name,
                     prefix->name);
     } else if (memchr(client.data, 0, client.size) != NULL) {
         problem_set(&result->problem, "there is a zero byte in the client's id");
@@ -112,7 +112,7 @@ static void options_take_all(call_result_t *result, const split_t *split, call_p
         else if (option_rows[option].scope == OPTION_OF_COMMAND)
             option_take(result, option, given->value);
         else if (place == CALL_IN_LINE && option_rows[option].scope == OPTION_OF_RUN)
-            problem_set(&result->problem, "%s is given when kvzmq-cli is started", option_name(option));
+            problem_set(&result->problem, "%s must be given when kvzmq-cli starts", option_name(option));
         else
             (void)options_set(options, option, given->value, &result->problem);
     }
@@ -174,7 +174,7 @@ static void arguments_take(call_result_t *result, const bytes_t *arguments, size
     call_t *call = &result->call;
     const command_t *command = call->command;
     if (command->arguments_max == 0 && input) {
-        problem_set(&result->problem, "it takes no argument that could come from standard input (-x)");
+        problem_set(&result->problem, "it has no argument that -x could take from standard input");
         return;
     }
     size_t most = command->arguments_max - input;

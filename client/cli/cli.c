@@ -190,7 +190,7 @@ static void tell_notice(void *context, kvzmq_notice_t notice, const char *text)
     if (notice != KVZMQ_NOTICE_RECONNECTED)
         return;
     if (cli->promoted && cli->options->user == NULL)
-        fputs("It is a guest's again: auth USER makes it a manager's\n", cli->notices);
+        fputs("You are a guest again: auth USER makes you a manager\n", cli->notices);
     cli->gone = false;
     cli->promoted = false;
 }
@@ -201,10 +201,12 @@ void cli_tell_lost(cli_t *cli, FILE *stream)
     bool role = cli->promoted && cli->options->user == NULL;
     bool store = cli->options->name == NULL && session != NULL;
     if (store)
-        fprintf(stream, "With it went the store of client %s", session->client);
+        fprintf(stream, "The store of client %s", session->client);
     if (role)
-        fprintf(stream, "%s the role of %s", store ? ", and" : "With it went", cli->user);
-    fprintf(stream, "%s next command connects again\n", store || role ? "; the" : "The");
+        fprintf(stream, "%s role of %s", store ? " and the" : "The", cli->user);
+    if (store || role)
+        fputs(store && role ? " are gone; the" : " is gone; the", stream);
+    fprintf(stream, "%s next command connects again\n", store || role ? "" : "The");
 }
 
 static bool is_interrupted(void *context)

@@ -67,9 +67,9 @@ static void listing_remark(const cli_t *cli, const call_t *call, bool follow)
     bytes_t prefix = call->argument_count > 0 ? call->arguments[0] : bytes_of(NULL, 0);
     bool pattern = prefix.size > 0 && memchr(prefix.data, '*', prefix.size) != NULL;
     if (pattern)
-        cli_remark(cli, call->command->name, "what is given is a prefix, no pattern: a * in it is a *");
+        cli_remark(cli, call->command->name, "the argument is a prefix, not a pattern: * stands for itself");
     if (follow)
-        cli_remark(cli, call->command->name, "more follow; --after with the last one goes on there");
+        cli_remark(cli, call->command->name, "more follow; to go on, give --after with the last one");
 }
 
 static outcome_t listing_show(cli_t *cli, const call_t *call, const listing_t *listing)

@@ -125,7 +125,7 @@ outcome_t command_put(cli_t *cli, const call_t *call)
     const cell_t cells[] = {cell_of(CELL_NUMBER, revision)};
     cli->output.ops->told(&cli->output, words, 4, columns, cells, 1);
     if (cli_is_alone(cli) && call->client == NULL && cli->options->name == NULL)
-        fputs("This store ends with this command: with --name NAME it is kept\n", stderr);
+        fputs("This store ends with this command; --name NAME keeps it\n", stderr);
 cleanup:
     password_wipe(&secret);
     return outcome;

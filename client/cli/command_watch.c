@@ -49,7 +49,8 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
         .count = call->numbers[OPT_EVENTS],
     };
     if (options->own && (call->argument_count > 0 || options->initial))
-        return cli_refuse(cli, "watch", "--own is for one's own store, and tells changes alone");
+        return cli_refuse(cli, "watch",
+                          "--own shows changes of your own store: it takes no CLIENT and no --initial");
     if (options->initial && options->resume)
         return cli_refuse(cli, "watch", "--initial and --since exclude each other");
     if (options->resume &&
@@ -228,7 +229,7 @@ static outcome_t watch_stop(cli_t *cli)
     if (cli->watching == NULL)
         return cli_refuse(cli, "watch stop", "nothing is watched");
     watching_destroy(&cli->watching);
-    watch_told(cli, "Watching no more", false);
+    watch_told(cli, "Stopped watching", false);
     return OUTCOME_OK;
 }
 

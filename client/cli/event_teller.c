@@ -205,7 +205,7 @@ static void line_add_remark(buffer_t *line, const kvzmq_event_t *event)
         cell_write_short(&epoch, line);
         break;
     case KVZMQ_EVENT_AGAIN:
-        line_add(line, "  the broker is heard again");
+        line_add(line, "  the broker is back");
         break;
     default: /* disconnect, role, lost, reset, and whatever a newer broker tells */
         if (event->value.data != NULL)
@@ -215,7 +215,7 @@ static void line_add_remark(buffer_t *line, const kvzmq_event_t *event)
         break;
     }
     if (event->kind == KVZMQ_EVENT_RESET)
-        line_add(line, ": forget what was told before");
+        line_add(line, ": forget what was shown before");
 }
 
 static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time_ms, const known_value_t *old)

@@ -223,11 +223,9 @@ void line_release(line_t *line)
 
 const char *line_problem(line_status_t status, const line_t *line, char out[LINE_PROBLEM_SIZE])
 {
-    static const char escapes[] =
-        "a backslash begins none of the escapes \\n \\r \\t \\b \\f \\a \\\\ \\/ \\\" "
-        "\\' \\xHH \\uXXXX; write \\\\ for a backslash, or use '...'";
-    static const char surrogate[] =
-        "half a surrogate pair; a character above U+FFFF is written as both, as in \\ud83d\\ude00";
+    static const char escapes[] = "an unknown escape; the escapes are \\n \\r \\t \\b \\f \\a \\\\ \\/ \\\" "
+                                  "\\' \\xHH \\uXXXX; write \\\\ for a backslash, or use '...'";
+    static const char surrogate[] = "half a surrogate pair; write both halves, as in \\ud83d\\ude00";
     static const char *const texts[] = {
         [LINE_OK] = "well-formed",
         [LINE_UNBALANCED] = "a quote is not closed, or no space follows the closing one",

@@ -20,7 +20,7 @@ enum {
 
 static outcome_t show_help(void)
 {
-    fputs("Usage: kvzmq-cli [OPTIONS] COMMAND [ARGUMENT ...]    carry out one command\n"
+    fputs("Usage: kvzmq-cli [OPTIONS] COMMAND [ARGUMENT ...]    run one command\n"
           "       kvzmq-cli [OPTIONS]                           type commands, or pipe them in\n"
           "\n"
           "A client of kvbroker, the message-queue based key-value broker.\n"
@@ -29,36 +29,30 @@ static outcome_t show_help(void)
     options_help(stdout);
     fputs("\n", stdout);
     command_help_all(stdout);
-    fputs(
-        "\n"
-        "Options may stand anywhere; kvzmq-cli help COMMAND shows those of a command. A word that begins "
-        "with - "
-        "and is no\n"
-        "number is an option; -- ends them: what follows are arguments, whatever they look like. At the "
-        "prompt and "
-        "in\n"
-        "pipes the same holds; there -o, --bin and -h are of one command.\n"
-        "\n"
-        "Piped commands stand one a line, # begins a comment line; words may be quoted: \"a b\", with \\n "
-        "\\r "
-        "\\t \\b \\f\n"
-        "\\a \\\\ \\/ \\\" \\' \\xHH \\uXXXX inside, or 'a b'. At a terminal, and in tables, control "
-        "characters in a value are\n"
-        "shown escaped. In raw output, tables escape backslash, control characters and bytes that are no "
-        "UTF-8.\n"
-        "\n"
-        "With -o json a command that fails shows {\"error\": {\"code\", \"message\"}}, and nothing else, on "
-        "standard output;\n"
-        "where rows or changes were shown before, it is the last of them, and the array is not closed. The "
-        "code is "
-        "that of\n"
-        "the protocol or library (PERMISSION_DENIED, UNREACHABLE, ...), or USAGE. An absent key is no error, "
-        "but "
-        "null.\n"
-        "\n"
-        "Exit codes (commands from a pipe: of the first line that failed; after 3, 4 and 130 no further "
-        "line is tried):\n",
-        stdout);
+    fputs("\n"
+          "Options may come anywhere; kvzmq-cli help COMMAND shows those of a command. A word that begins "
+          "with - and is not a\n"
+          "number is an option. -- ends the options: the words after it are arguments. The same holds at the "
+          "prompt and in\n"
+          "pipes; there -o, --bin and -h apply to one command only.\n"
+          "\n"
+          "Piped commands are one per line; a line that begins with # is a comment. Words may be quoted: 'a "
+          "b', or \"a b\", in\n"
+          "which \\n \\r \\t \\b \\f \\a \\\\ \\/ \\\" \\' \\xHH \\uXXXX are escapes. At a terminal, and in "
+          "tables, control characters in\n"
+          "a value are shown escaped. In raw output, tables escape backslash, control characters and bytes "
+          "that are not UTF-8.\n"
+          "\n"
+          "With -o json a command that fails shows {\"error\": {\"code\", \"message\"}}, and nothing else, "
+          "on standard output. If it\n"
+          "has shown rows or changes before, the error comes after them, and the array is not closed. The "
+          "code is one of the\n"
+          "protocol or library (PERMISSION_DENIED, UNREACHABLE, ...), or USAGE. An absent key is not an "
+          "error, but null.\n"
+          "\n"
+          "Exit codes (for piped commands: of the first line that failed; after 3, 4 and 130 the tool "
+          "stops):\n",
+          stdout);
 #define OUTCOME(name, code, text) printf("  %3d  %s\n", code, text);
 #include "client/cli/outcome.def"
 #undef OUTCOME

@@ -23,26 +23,26 @@ const option_row_t option_rows[OPT_COUNT] = {
     [OPT_SERVER] = {"--server", "ENDPOINT",
                     "the broker (default KVZMQ_SERVER, else " KVZMQ_ENDPOINT_DEFAULT "); HOST:PORT is tcp",
                     OPTION_WORD, RUN, 's'},
-    [OPT_NAME] = {"--name", "NAME", "be the client NAME, whose store stays; else a client by number",
+    [OPT_NAME] = {"--name", "NAME", "connect as client NAME, whose store is kept; else by number",
                   OPTION_WORD, RUN, 'n'},
     [OPT_SECRET_FILE] = {"--secret-file", "FILE",
                          "the name's secret, on the first line (default KVZMQ_SECRET)", OPTION_WORD, RUN, 0},
-    [OPT_USER] = {"--user", "USER", "be a manager; asks for the password, or takes KVZMQ_PASSWORD",
-                  OPTION_WORD, RUN, 'u'},
+    [OPT_USER] = {"--user", "USER", "log in as a manager; takes KVZMQ_PASSWORD, or asks", OPTION_WORD, RUN,
+                  'u'},
     [OPT_PASSWORD_FILE] = {"--password-file", "FILE", "the password, on the first line", OPTION_WORD, RUN, 0},
     [OPT_OUTPUT] = {"--output", "FORMAT", "text, json or raw, see below", OPTION_WORD, LINE, 'o'},
-    [OPT_INPUT] = {NULL, NULL, "take the command's last argument from standard input, byte for byte",
+    [OPT_INPUT] = {NULL, NULL, "read the command's last argument from standard input, byte for byte",
                    OPTION_FLAG, RUN, 'x'},
-    [OPT_BIN] = {"--bin", NULL, "put values as bytes, even those that are text", OPTION_FLAG, LINE, 0},
-    [OPT_TIMEOUT] = {"--timeout", "TIME", "wait at most so long for an answer: 2.5, 500ms, 1m (default 5)",
-                     OPTION_TIME, RUN, 't'},
-    [OPT_NO_HISTORY] = {"--no-history", NULL,
-                        "keep no file of typed lines (default KVZMQ_HISTORY, a file; empty: none)",
+    [OPT_BIN] = {"--bin", NULL, "put values as bytes, even if they are text", OPTION_FLAG, LINE, 0},
+    [OPT_TIMEOUT] = {"--timeout", "TIME", "time limit for an answer: 2.5, 500ms, 1m (default 5)", OPTION_TIME,
+                     RUN, 't'},
+    [OPT_NO_HISTORY] = {"--no-history", NULL, "keep no history (KVZMQ_HISTORY names its file; empty: none)",
                         OPTION_FLAG, RUN, 0},
-    [OPT_HELP] = {"--help", NULL, "this text; with a command, how that is used", OPTION_FLAG, LINE, 'h'},
-    [OPT_VERSION] = {"--version", NULL, "the version", OPTION_FLAG, RUN, 'V'},
-    [OPT_TTL] = {"--ttl", "TIME", "the entry lives so long: 90, 2.5 (seconds), 500ms, 10m, 1h30m, 7d",
-                 OPTION_TIME, COMMAND, 0},
+    [OPT_HELP] = {"--help", NULL, "show this help; with a command, how that is used", OPTION_FLAG, LINE, 'h'},
+    [OPT_VERSION] = {"--version", NULL, "show the version", OPTION_FLAG, RUN, 'V'},
+    [OPT_TTL] = {"--ttl", "TIME",
+                 "the entry expires after this time: 90, 2.5 (seconds), 500ms, 10m, 1h30m, 7d", OPTION_TIME,
+                 COMMAND, 0},
     [OPT_IF_REVISION] = {"--if-revision", "N", "only if the entry has this revision; 0: only if it is absent",
                          OPTION_NUMBER, COMMAND, 0},
     [OPT_IF_ABSENT] = {"--if-absent", NULL, "only if there is no entry", OPTION_FLAG, COMMAND, 0},
@@ -51,18 +51,17 @@ const option_row_t option_rows[OPT_COUNT] = {
     [OPT_CLAIM_SECRET_FILE] = {"--secret-file", "FILE",
                                "with --create: the secret that claims the name, on the first line",
                                OPTION_WORD, MANAGED, 0},
-    [OPT_LIMIT] = {"--limit", "N", "at most so many", OPTION_NUMBER, COMMAND, 0},
-    [OPT_AFTER] = {"--after", "TEXT", "only what comes after it, in order of bytes", OPTION_TEXT, COMMAND, 0},
-    [OPT_PREFIX] = {"--prefix", "TEXT", "only keys that begin with it", OPTION_TEXT, COMMAND, 0},
-    [OPT_SINCE] = {"--since", "SEQ[@EPOCH]",
-                   "go on after this number, a line's second column; 0: all there is", OPTION_TEXT, COMMAND,
-                   0},
-    [OPT_INITIAL] = {"--initial", NULL, "show all entries first; then every old value is known", OPTION_FLAG,
-                     COMMAND, 0},
-    [OPT_EVENTS] = {"--count", "N", "end after so many changes; 0: when there are no more to tell now",
-                    OPTION_NUMBER, COMMAND, 0},
-    [OPT_OWN] = {"--own", NULL, "changes of your own store by others, for guests too", OPTION_FLAG, COMMAND,
-                 0},
+    [OPT_LIMIT] = {"--limit", "N", "show at most N", OPTION_NUMBER, COMMAND, 0},
+    [OPT_AFTER] = {"--after", "TEXT", "only what sorts after TEXT, in byte order", OPTION_TEXT, COMMAND, 0},
+    [OPT_PREFIX] = {"--prefix", "TEXT", "only keys that begin with TEXT", OPTION_TEXT, COMMAND, 0},
+    [OPT_SINCE] = {"--since", "SEQ[@EPOCH]", "begin after this change (second column of a line); 0: all kept",
+                   OPTION_TEXT, COMMAND, 0},
+    [OPT_INITIAL] = {"--initial", NULL, "show all entries first, so that every old value is known",
+                     OPTION_FLAG, COMMAND, 0},
+    [OPT_EVENTS] = {"--count", "N", "end after N changes; 0: after those that there are now", OPTION_NUMBER,
+                    COMMAND, 0},
+    [OPT_OWN] = {"--own", NULL, "show what others change in your own store; for guests too", OPTION_FLAG,
+                 COMMAND, 0},
 };
 
 _Static_assert(OPT_COUNT <= 64, "a set of options is 64 bits");
@@ -161,8 +160,8 @@ static void refuse_unknown(sorter_t *sorter, bytes_t typed)
     char quoted[PROBLEM_WORD_MAX];
     problem_t *problem = &sorter->split->problem;
     if (sorter->secret) {
-        problem_set(problem,
-                    "a word that begins with - is no option of it; write -- before a password that does");
+        problem_set(problem, "a word that begins with - is an option, and there is no such option; write -- "
+                             "before such a password");
         return;
     }
     const char *closest = NULL;
@@ -196,7 +195,7 @@ static void take(sorter_t *sorter, option_id_t option, bytes_t value)
 static void take_next(sorter_t *sorter, option_id_t option)
 {
     if (sorter->at == sorter->count || is_option(sorter->words[sorter->at])) {
-        problem_set(&sorter->split->problem, "%s lacks its argument, %s", option_name(option),
+        problem_set(&sorter->split->problem, "%s needs its argument, %s", option_name(option),
                     option_rows[option].argument);
         return;
     }
@@ -254,7 +253,7 @@ static void take_letters(sorter_t *sorter, bytes_t word)
 static void take_word(split_t *split, bytes_t word)
 {
     if (split->word_count == SPLIT_MAX)
-        problem_set(&split->problem, "more than %d arguments, which no command takes", SPLIT_MAX);
+        problem_set(&split->problem, "more than %d arguments; no command takes so many", SPLIT_MAX);
     else
         split->words[split->word_count++] = word;
 }
@@ -297,8 +296,8 @@ bool option_read(option_id_t option, bytes_t value, uint64_t *number, problem_t 
         break;
     case OPTION_WORD:
         if (value.size == 0)
-            return problem_set(problem, "%s is given an empty %s; is a variable not set?",
-                               option_name(option), row->argument);
+            return problem_set(problem, "%s has an empty %s; is a variable not set?", option_name(option),
+                               row->argument);
         break;
     }
     char quoted[PROBLEM_WORD_MAX];

@@ -97,7 +97,7 @@ bool options_init(options_t *options, problem_t *problem)
 bool options_check(const options_t *options, problem_t *problem)
 {
     return options->secret_file == NULL || options->name != NULL ||
-           problem_set(problem, "--secret-file is for a name, -n");
+           problem_set(problem, "--secret-file needs a name, -n");
 }
 
 void options_help(FILE *stream)

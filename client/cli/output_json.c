@@ -140,7 +140,7 @@ static void json_error(output_t *output, const char *code, const char *message)
 
 const output_ops_t output_json = {
     .name = "json",
-    .help = "one JSON value a command; absent is null, bytes are {\"base64\": ...}",
+    .help = "one JSON value per command; absent is null, bytes are {\"base64\": ...}",
     .value = json_value,
     .told = json_told,
     .error = json_error,

@@ -60,7 +60,7 @@ static void raw_rows_nothing(output_t *output)
 
 const output_ops_t output_raw = {
     .name = "raw",
-    .help = "a value's bytes exactly, nothing added; all else with tabs between",
+    .help = "a value's exact bytes, nothing added; tables with tabs",
     .value = raw_value,
     .told = raw_told,
     .record = raw_record,

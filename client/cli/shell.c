@@ -97,7 +97,7 @@ static void watch_show(EditLine *editor, cli_t *cli)
     if (!more) {
         (void)cli_finish(cli, watching_end(cli->watching));
         watching_destroy(&cli->watching);
-        fputs("Watching no more\n", stdout);
+        fputs("Stopped watching\n", stdout);
     }
     el_set(editor, EL_REFRESH);
 }

@@ -72,7 +72,7 @@ void watching_show(watching_t *watching, FILE *stream)
     if (watching->size > 0 && fwrite(watching->text, 1, watching->size, stream) != watching->size)
         watching->cli->output.failed = true;
     if (watching->unseen > 0)
-        fprintf(stderr, "watch: %llu changes more, for which there was no room\n",
+        fprintf(stderr, "watch: %llu more changes, for which there was no room\n",
                 (unsigned long long)watching->unseen);
     watching->unseen = 0;
     lines_close(watching);
@@ -306,7 +306,7 @@ outcome_t watching_fail(cli_t *cli, kvzmq_status_t status, const char *error)
         return cli_fail_with(cli, status, error);
     if (cli->user[0] != '\0')
         return cli_fail_with(cli, status,
-                             "a manager has made this watch's session a guest's; watch anew to log in again");
+                             "a manager made this watch's session a guest; start the watch again to log in");
     bool alone = !cli->interactive && cli->line == 0;
     return cli_fail_with(
         cli, status,

@@ -607,7 +607,7 @@ KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);
     X(READY, 34, "ready")          /* the state is complete as of seq; all later events follow */            \
     X(POSITION, 35, "position")    /* nothing else has happened up to seq */                                 \
     X(LOST, 36, "lost")            /* nothing is heard of the broker any more; value = why */                \
-    X(AGAIN, 37, "again")          /* the broker is heard again */
+    X(AGAIN, 37, "again")          /* the broker is back */
 
 typedef enum kvzmq_event_kind {
 #define KVZMQ_EVENT_ENUMERATOR(name, number, text) KVZMQ_EVENT_##name = number,

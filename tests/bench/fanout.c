@@ -154,7 +154,7 @@ static uint64_t seq_of(zmq_msg_t *payload)
     rpc_reply_t reply;
     bytes_t bytes = bytes_of(zmq_msg_data(payload), zmq_msg_size(payload));
     if (rpc_read_reply(bytes, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
-        fanout_fail("what was published is no notification");
+        fanout_fail("what was published is not a notification");
     /* The params are an array of one: its head is one byte. */
     return field_of(bytes_of(reply.body.data + 1, reply.body.size - 1), "seq").as.number;
 }

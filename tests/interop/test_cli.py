@@ -145,10 +145,10 @@ def test_list__limit_or_pattern__says_on_standard_error_what_it_did(tool, broker
     with broker.client(name + "/wire") as client:
         client.batch(*[("put", key, "v") for key in ("k*a", "ka", "kb")])
     done = tool.run("-n", name, "list", "--limit", "2")
-    assert text(done).count("\n") == 3 and complaint(done) == "list: more follow; --after with the last one goes on there"
+    assert text(done).count("\n") == 3 and complaint(done) == "list: more follow; to go on, give --after with the last one"
     assert tool.run("-n", name, "list", "--limit", "3").stderr == b"" and tool.run("-n", name, "list", "k").stderr == b""
     done = tool.run("-n", name, "list", "k*")
-    assert text(done).count("\n") == 2 and complaint(done) == "list: what is given is a prefix, no pattern: a * in it is a *"
+    assert text(done).count("\n") == 2 and complaint(done) == "list: the argument is a prefix, not a pattern: * stands for itself"
     assert tool.run("-n", name, "-o", "json", "list", "k*", "--limit", "1").stderr == b""
     assert "more follow" in complaint(manager(tool, "clients", "--limit", "1"))
 
@@ -232,7 +232,7 @@ def test_note__of_the_broker__is_on_standard_error_and_in_hello(broker, tmp_path
         front.close(0)
     assert process.returncode == 0
     said = told.decode()
-    assert said.startswith('The broker says: the socket identity "my lamp" is no valid name') and said.count("\n") == 1, said
+    assert said.startswith('The broker says: the socket identity "my lamp" is not a valid name') and said.count("\n") == 1, said
     assert json.loads(shown)["note"] == said.removeprefix("The broker says: ").rstrip("\n")
 
 
@@ -321,8 +321,8 @@ def test_exit_2__illegal_command__says_so_on_standard_error_alone(tool, argument
 
 
 @pytest.mark.parametrize("arguments, problem", [
-    ("put k v --ttl", "--ttl lacks its argument, TIME"),
-    ("put k v --ttl 5x", '--ttl takes a time above 0, as 2.5 (seconds), 500ms, 5m or 1h30m, not "5x"'),
+    ("put k v --ttl", "--ttl needs its argument, TIME"),
+    ("put k v --ttl 5x", '--ttl takes a time above 0, such as 2.5 (seconds), 500ms, 5m or 1h30m, not "5x"'),
     ("list --limit many", '--limit takes a whole number, not "many"'),
     ("del k --ttl 5", "there is no option --ttl"),
     ("put k v --if-absent --if-absent", "--if-absent is given twice"),

@@ -116,11 +116,11 @@ WRONG_OPTIONS = [
     (["put", "city", "v", "-ttl", "5"], "put: there is no option -ttl; did you mean --ttl?"),
     (["put", "city", "-5x"], "put: there is no option -5x; write -- before arguments that begin with -"),
     (["put", "city", "-1e"], "put: there is no option -1e; write -- before arguments that begin with -"),
-    (["put", "city", "v", "--ttl"], "put: --ttl lacks its argument, TIME"),
-    (["put", "city", "v", "--ttl", "--if-absent"], "put: --ttl lacks its argument, TIME"),
+    (["put", "city", "v", "--ttl"], "put: --ttl needs its argument, TIME"),
+    (["put", "city", "v", "--ttl", "--if-absent"], "put: --ttl needs its argument, TIME"),
     (["put", "city", "v", "--ttl=--if-absent"],
-     'put: --ttl takes a time above 0, as 2.5 (seconds), 500ms, 5m or 1h30m, not "--if-absent"'),
-    (["put", "city", "v", "--ttl", "-5"], 'put: --ttl takes a time above 0, as 2.5 (seconds), 500ms, 5m or 1h30m, not "-5"'),
+     'put: --ttl takes a time above 0, such as 2.5 (seconds), 500ms, 5m or 1h30m, not "--if-absent"'),
+    (["put", "city", "v", "--ttl", "-5"], 'put: --ttl takes a time above 0, such as 2.5 (seconds), 500ms, 5m or 1h30m, not "-5"'),
     (["put", "city", "v", "--if-absent=yes"], "put: --if-absent takes no argument"),
     (["put", "city", "v", "--ttl", "5", "--ttl", "6"], "put: --ttl is given twice"),
     (["get", "city", "--ttl", "5"], "get: there is no option --ttl"),
@@ -142,7 +142,7 @@ def test_option__that_is_wrong__changes_nothing_and_is_named(way):
 def test_option__that_makes_the_connection__is_not_for_one_line(tool, option):
     done = tool.run(typed=" ".join(["get", "k", *option]).encode())
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"is given when kvzmq-cli is started" in done.stderr
+    assert b"must be given when kvzmq-cli starts" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -192,14 +192,14 @@ def test_option__empty_because_a_variable_is_not_set__is_refused(tool, option):
     for words in ([option, "", "put", "k", "v"], ["put", "k", "v", option, ""]):
         done = tool.run(*words)
         assert (done.returncode, done.stdout) == (2, b"")
-        assert b"is given an empty" in done.stderr, done
+        assert b"has an empty" in done.stderr, done
     if option.startswith("--"):
         assert tool.run(f"{option}=", "put", "k", "v").returncode == 2
 
 
 def test_option__value_that_looks_like_one__is_a_value_that_is_missing(tool):
     done = tool.run("-n", "-u", "adam", "get", "k")
-    assert done.returncode == 2 and b"--name lacks its argument, NAME" in done.stderr
+    assert done.returncode == 2 and b"--name needs its argument, NAME" in done.stderr
     assert tool.run("--name=-x", "hello", "-o", "json").returncode == 0
 
 

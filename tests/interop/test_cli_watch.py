@@ -236,7 +236,7 @@ def test_watch__since_a_number_that_is_not_kept__says_reset_and_goes_on(tmp_path
         for number in range(20):
             lamp.call("put", "a", str(number))
         with Watch(Tool(small.request_endpoint, tmp_path), "lamp", "--since", "1", "--count", "1") as watch:
-            assert "the broker does not keep them any more" in watch.wait("  reset  ")
+            assert "the broker no longer keeps them" in watch.wait("  reset  ")
             watch.wait("  ready  ")
             lamp.call("put", "a", "new")
             watch.wait("new")
@@ -306,12 +306,12 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
 
 
 @pytest.mark.parametrize("since, reason", [("1@former", "the broker was started anew"),
-                                           ("1000000", "the broker has not come to that number yet")])
+                                           ("1000000", "the broker has not reached that number yet")])
 def test_watch__since_a_number_of_a_former_broker__says_reset_and_why(tool, client, since, reason):
     done = tool.run(*MANAGER, "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
     assert done.returncode == 0, done.stderr
     reset, ready = done.stdout.decode().splitlines()[:2]
-    assert re.search(rf"  reset  {reason}.*: forget what was told before$", reset) and "  ready  " in ready
+    assert re.search(rf"  reset  {reason}.*: forget what was shown before$", reset) and "  ready  " in ready
     done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
     assert json.loads(done.stdout.splitlines()[0])["value"].startswith(reason)
 
@@ -320,7 +320,7 @@ def test_watch_own__since_a_number_of_a_former_broker__says_reset_and_why(tool, 
     done = tool.run("-n", client.name, "watch", "--own", "--since", "1@former", "--count", "0")
     assert done.returncode == 0, done
     reset, ready = done.stdout.decode().splitlines()
-    assert reset.endswith("  reset  the broker was started anew: forget what was told before") and "  ready  " in ready
+    assert reset.endswith("  reset  the broker was started anew: forget what was shown before") and "  ready  " in ready
 
 
 def test_watch__empty_value__can_be_seen(tool, client):
@@ -410,7 +410,7 @@ def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
             watching = next(row["id"] for row in manager.call("clients")["clients"] if row["id"] != own)
             manager.call("role", watching, "guest")
             assert watch.ended() == 5
-            assert watch.process.stderr.read().startswith(b"PERMISSION_DENIED: a manager has made this watch's session a guest's")
+            assert watch.process.stderr.read().startswith(b"PERMISSION_DENIED: a manager made this watch's session a guest")
 
 
 def test_watch__nobody_listens__exit_3(tmp_path):
@@ -553,12 +553,12 @@ def test_background__ends_at_watch_stop_and_not_before(screen, client):
     screen.key("C-c")
     client.call("put", "a", "2")
     screen.wait(lambda lines: any("1 -> 2" in line for line in lines))
-    assert "Watching no more" in enter(screen, "watch stop")
+    assert "Stopped watching" in enter(screen, "watch stop")
     client.call("put", "a", "3")
     screen.press("get nothing")  # not on an empty screen: what must not be there would be gone with the rest
     screen.key("Enter")
     lines = screen.wait(lambda lines: lines[-2:] == ["<blank>", ">"])
-    assert "Watching no more" in lines and not any("2 -> 3" in line for line in lines)
+    assert "Stopped watching" in lines and not any("2 -> 3" in line for line in lines)
     assert any("nothing is watched" in line for line in enter(screen, "watch stop"))
 
 
@@ -581,7 +581,7 @@ def test_background__guest__is_refused_and_goes_on_typing(screen):
     screen.press("watch")
     screen.key("Enter")
     lines = screen.wait(lambda lines: any("PERMISSION_DENIED: " in line for line in lines) and lines[-1] == ">")
-    assert "Watching no more" in lines
+    assert "Stopped watching" in lines
     assert enter(screen, "get nothing")[-2] == "<blank>"
 
 
@@ -590,7 +590,7 @@ def test_background__count__ends_it(screen, client):
     enter(screen, f"watch {client.name} --count 1")
     screen.wait(lambda lines: any("  ready  " in line for line in lines))
     client.call("put", "a", "1")
-    lines = screen.wait(lambda lines: "Watching no more" in lines and lines[-1] == ">")
+    lines = screen.wait(lambda lines: "Stopped watching" in lines and lines[-1] == ">")
     assert any("-> 1" in line for line in lines)
 
 

@@ -194,8 +194,8 @@ def test_ipc__without_permission__says_so(tmp_path, tmp_path_factory):
 def test_ipc__nothing_there__or_no_socket__says_so(tool, tmp_path):
     (tmp_path / "file").write_text("a file")
     for path, problem in ((tmp_path / "none", "there is no such file"), (tmp_path / "none" / "none", "there is no such file"),
-                          (tmp_path / "file" / "none", "there is no such folder"), (tmp_path / "file", "it is no socket"),
-                          (tmp_path, "it is no socket")):
+                          (tmp_path / "file" / "none", "there is no such folder"), (tmp_path / "file", "it is not a socket"),
+                          (tmp_path, "it is not a socket")):
         assert f"cannot reach ipc://{path}: {problem}" in told(tool.run("-s", f"ipc://{path}", "ping"), 3)
 
 

@@ -128,7 +128,7 @@ def test_a_name__is_those_of_its_addresses_that_this_machine_has(named, name, ho
     ("tcp://away:*", "this machine has no such address"), ("tcp://192.0.2.7:5000", "this machine has no such address"),
     ("tcp://[2001:db8::7]:5000", "this machine has no such address"), ("tcp://nobody-knows-it:5000", "no such host"),
     ("tcp://[localhost]:5000", "no such host"), ("ipc:///no-such-folder/requests", "no such folder"),
-    ("ipc:///etc/hosts", "what is there is no socket"), ("ipc:///etc", "what is there is no socket"), ("tcp://lo0:5000", "no such host")])
+    ("ipc:///etc/hosts", "the file there is not a socket"), ("ipc:///etc", "the file there is not a socket"), ("tcp://lo0:5000", "no such host")])
 def test_an_endpoint_that_is_not_here__is_refused_alike_by_the_check_and_by_the_start(named, endpoint, problem):
     said = []
     for arguments in (("--check-config",), ()):

@@ -98,7 +98,7 @@ def test_path__where_something_else_stands__is_refused_and_left_as_it_is(tmp_pat
     path = tmp_path / "thing"
     make(path)
     before = path.lstat()
-    refused(Broker(**at(path, which)), r"is no socket", 2)
+    refused(Broker(**at(path, which)), r"is not a socket", 2)
     assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
     assert make is not make_file or path.read_text() == "precious"
 
@@ -162,7 +162,7 @@ def test_relative_path__managers_are_told_the_whole_one(tmp_path):
 def test_relative_path__whose_whole_one_is_too_long__is_refused(tmp_path):
     folder = tmp_path / ("f" * 100)
     folder.mkdir()
-    refused(Broker(**at("r", "requests"), wrapper=("env", "-C", str(folder))), r"whole path is longer than the 107 bytes", 2)
+    refused(Broker(**at("r", "requests"), wrapper=("env", "-C", str(folder))), r"absolute path is longer than 107 bytes", 2)
 
 
 # -- who may connect

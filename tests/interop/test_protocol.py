@@ -211,7 +211,7 @@ def test_ill_formed__notification__gets_nothing(client, message):
 def test_text_by_mistake__is_one_error_that_says_so_and_what_is_expected(client, payload, what):
     answers = client.exchange(payload)
     assert errors(answers) == [(0, "INVALID_ARGUMENT")]
-    assert answers[0][2][1] == f"this is {what}, not MessagePack; expected is an array: [0, msgid, method, params]"
+    assert answers[0][2][1] == f"this is {what}, not MessagePack: send an array, [0, msgid, method, params]"
     client.send_frames([b"r", b"", payload])
     assert client.recv_frames() == [b"r", b"", pack(answers[0])]
     assert client.exchange(ping(6)) == [[1, 6, None, "pong"]]

@@ -152,8 +152,8 @@ def test_what_cannot_change__is_named_and_stays():
 @pytest.mark.parametrize("text, problem", [
     ("session\n    timout = 5\n", ":2: unknown key session/timout; did you mean session/timeout?"),
     ("session\n    timeout = 5\nmanagers\n    adam = eve\n", ":4: managers/adam is not an argon2id hash"),
-    ("limits\n    value = 8MiB\n", "limits/message (8388608) does not hold a value of limits/value (8388608)"),
-    ("limits\n    value = 8MiB\n    message = 16MiB\n    outstanding = 16MiB\n", "keys that need a restart, which stay: "),
+    ("limits\n    value = 8MiB\n", "limits/message (8388608) is too small for a value of limits/value (8388608)"),
+    ("limits\n    value = 8MiB\n    message = 16MiB\n    outstanding = 16MiB\n", "with the old values of the keys that need a restart: "),
     (None, "cannot be opened: No such file or directory"),
     ("folder", "is not a regular file"), ("fifo", "is not a regular file"),
 ], ids=("key", "hash", "check", "check beside what stays", "no file", "folder", "fifo"))

@@ -227,7 +227,7 @@ BROKEN = {
     "transport": ("listen\n    requests = pgm://eth0;224.0.0.1:5555\n", 2, "tcp://HOST:PORT or ipc://PATH"),
     "no hash": ("managers\n    adam = eve\n", 2, "hash-password"),
     "no secret's hash": ("names\n    lamp = secret\n", 2, "hash-secret"),
-    "no name": ("names\n    12 = secret\n", 2, "no valid client name"),
+    "no name": ("names\n    12 = secret\n", 2, "not a valid client name"),
     "quote": ('listen\n    requests = "tcp://127.0.0.1:*\n', 2, "quote is not closed"),
     "long line": ("#" * 1025 + "\n", 1, "longer than 1024 bytes"),
     "not text": (b"session\n    timeout = \xff\xfe\n", 2, "UTF-8"),

@@ -90,7 +90,7 @@ def test_identity__that_is_no_name__is_noted_in_hello_and_logged(broker, identit
         assert hello["note"].startswith('the socket identity "') and len(hello["note"].encode()) <= 250
         assert hello["note"].endswith("not digits alone")
         line = broker.wait_log(f"client {hello['client']} from 127.0.0.1 has a number", since=since)
-        assert " warning " in line and line.endswith('is no valid name') and len(line) < 250 and line.isprintable()
+        assert " warning " in line and line.endswith('is not a valid name') and len(line) < 250 and line.isprintable()
         if quoted:
             assert f'"{quoted}"' in hello["note"]
         assert client.call("hello", {})["note"] == hello["note"]

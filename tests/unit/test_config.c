@@ -260,18 +260,18 @@ static const struct {
     {"session/timeout = 5\n    x = 5\n", "f:2: indented, but under no section"},
     {"session\n    timeout = 5\n        x = 1\n", "f:3: indented too deep"},
     {"session\n    timeout = \"5\n", "f:2: a quote is not closed"},
-    {"session\n    timeout = \"5\" s\n", "f:2: text stands behind the closing quote"},
-    {"session\n    timeout: 5\n", "f:2: \": 5\" behind a key"},
-    {"session\n    timeout 5\n", "f:2: \"5\" behind a key"},
+    {"session\n    timeout = \"5\" s\n", "f:2: text follows the closing quote"},
+    {"session\n    timeout: 5\n", "f:2: \": 5\" after a key"},
+    {"session\n    timeout 5\n", "f:2: \"5\" after a key"},
     {"names\n    a:b = x\n",
-     "f:2: \":b = x\" behind a key; write KEY = VALUE (a key is of letters, digits and $-_@.&+; --set takes "
+     "f:2: \":b = x\" after a key; write KEY = VALUE (a key has letters, digits and $-_@.&+; --set takes "
      "any name)"},
-    {"session\n    = 5\n", "f:2: \"= 5\" begins with no key"},
-    {"/session\n", "f:1: \"/session\" begins with no key"},
-    {"session/ = 5\n", "f:1: \"session/ = 5\" begins with no key"},
-    {"[session]\n", "f:1: \"[session]\" begins with no key"},
-    {"\xef\xbb\xbf\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" begins with no key"},
-    {"session\n\xef\xbb\xbf    timeout = 5\n", "f:2: \"\\u{feff}    timeout = 5\" begins with no key"},
+    {"session\n    = 5\n", "f:2: \"= 5\" does not begin with a key"},
+    {"/session\n", "f:1: \"/session\" does not begin with a key"},
+    {"session/ = 5\n", "f:1: \"session/ = 5\" does not begin with a key"},
+    {"[session]\n", "f:1: \"[session]\" does not begin with a key"},
+    {"\xef\xbb\xbf\xef\xbb\xbfsession\n", "f:1: \"\\u{feff}session\" does not begin with a key"},
+    {"session\n\xef\xbb\xbf    timeout = 5\n", "f:2: \"\\u{feff}    timeout = 5\" does not begin with a key"},
     {"session\n    timeout = \xff\n", "f:2: is not UTF-8"},
     /* Keys. */
     {"sesion\n    timeout = 5\n", "f:1: unknown section sesion; did you mean session?"},
@@ -334,11 +334,11 @@ static const struct {
     {"listen/requests = \"tcp://a:1, b\"\n", "f:1: listen/requests: \"b\" has a transport"},
     {"listen/events = \"1 2\"\n", "f:1: listen/events: \"1\" has a transport"},
     {"managers\n    adam = eve\n", "f:2: managers/adam is not an argon2id hash"},
-    {"managers\n    a/b = \"" HASH "\"\n", "f:2: \"a/b\" is no name for an account"},
+    {"managers\n    a/b = \"" HASH "\"\n", "f:2: \"a/b\" is not an account name"},
     {"managers\n    adam = \"" SECRET "\"\n", "f:2: managers/adam is not an argon2id hash"},
     {"names\n    lamp = \"" HASH "\"\n", "f:2: names/lamp is not the hash of a secret"},
-    {"names\n    48106 = \"" SECRET "\"\n", "f:2: \"48106\" is no valid client name"},
-    {"names\n    a/b = \"" SECRET "\"\n", "f:2: \"a/b\" is no valid client name"},
+    {"names\n    48106 = \"" SECRET "\"\n", "f:2: \"48106\" is not a valid client name"},
+    {"names\n    a/b = \"" SECRET "\"\n", "f:2: \"a/b\" is not a valid client name"},
 };
 
 static void file__broken__gives_its_line_and_the_reason(void **state)
