@@ -7,16 +7,26 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/system.h"
 
-enum { MONITOR_FRAME = 6 }; /* bytes of an event's first frame */
+enum {
+    MONITOR_FRAME = 6, /* bytes of an event's first frame */
+    /* The news that a link is told. An attempt to connect again is none: its time never comes. */
+    MONITOR_EVENTS = ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED & ~ZMQ_EVENT_CONNECT_RETRIED,
+    /* Milliseconds before libzmq connects again: 24 days, and a link that broke is closed with the next call.
+       It cannot be told never to (-1): it then drops what it has received when the connection ends, an
+       answer sent right before that. */
+    RECONNECT_MS = INT_MAX
+};
 
 struct link {
     void *socket;       /* the DEALER */
     void *monitor;      /* PAIR, reads the DEALER's events */
+    int wake;           /* epoll, readable as the descriptors of both are */
     link_state_t state; /* as far as the monitor was read */
     bool begun;         /* there was an event */
     int fd;             /* the connection's descriptor, libzmq's; -1 = none */
@@ -49,11 +59,11 @@ bool link_address_family(void *socket, const char *endpoint)
     return strchr(endpoint, '[') == NULL || set_int(socket, ZMQ_IPV6, 1);
 }
 
-/* Without reconnecting (see the header), and with nothing that could make closing wait. */
+/* With nothing that could make closing wait. */
 static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
 {
     int64_t message_max = LINK_MESSAGE_MAX;
-    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, -1) &&
+    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
            set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
            set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, LINK_KEEPALIVE_S) &&
            set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, LINK_KEEPALIVE_S) &&
@@ -73,8 +83,25 @@ static bool monitor_open(void *context, link_t *link)
     (void)snprintf(address, sizeof address, "inproc://kvzmq-monitor-%p", link->socket);
     link->monitor = zmq_socket(context, ZMQ_PAIR);
     return link->monitor != NULL && set_int(link->monitor, ZMQ_LINGER, 0) &&
-           zmq_socket_monitor(link->socket, address, ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED) == 0 &&
+           zmq_socket_monitor(link->socket, address, MONITOR_EVENTS) == 0 &&
            zmq_connect(link->monitor, address) == 0;
+}
+
+/* Adds the descriptor of SOCKET, libzmq's. */
+static bool wake_add(link_t *link, void *socket)
+{
+    int fd;
+    size_t size = sizeof fd;
+    struct epoll_event event = {.events = EPOLLIN};
+    return zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0 &&
+           epoll_ctl(link->wake, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* One descriptor for both sockets: the DEALER's does not tell that the connection broke. */
+static bool wake_open(link_t *link)
+{
+    link->wake = epoll_create1(EPOLL_CLOEXEC);
+    return link->wake >= 0 && wake_add(link, link->socket) && wake_add(link, link->monitor);
 }
 
 /* With signals blocked: a signal would make any of libzmq's calls here fail with EINTR, half done. */
@@ -86,9 +113,10 @@ static status_t open_link(void *context, const char *endpoint, bytes_t identity,
     if (made == NULL)
         goto cleanup;
     made->fd = -1;
+    made->wake = -1;
     made->socket = zmq_socket(context, ZMQ_DEALER);
     if (made->socket == NULL || !socket_prepare(made->socket, identity, answers) ||
-        !link_address_family(made->socket, endpoint) || !monitor_open(context, made))
+        !link_address_family(made->socket, endpoint) || !monitor_open(context, made) || !wake_open(made))
         goto cleanup;
     if (zmq_connect(made->socket, endpoint) != 0) {
         bool refused = errno == ENOMEM || errno == EMFILE || errno == EMTHREAD;
@@ -120,6 +148,8 @@ void link_destroy(link_t **link)
     if (gone == NULL)
         return;
     system_signals_block(&before);
+    if (gone->wake >= 0)
+        (void)close(gone->wake);
     if (gone->socket != NULL) {
         (void)zmq_socket_monitor(gone->socket, NULL, 0);
         (void)zmq_close(gone->socket);
@@ -146,6 +176,7 @@ void link_abandon(link_t **link)
     *link = NULL;
     if (gone == NULL)
         return;
+    (void)close(gone->wake);
     /* The number may be another file's by now: libzmq tells later than it closes. */
     if (gone->fd >= 0 && fstat(gone->fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
         file.st_dev == gone->file.st_dev && file.st_ino == gone->file.st_ino)
@@ -253,11 +284,9 @@ bool link_receive(link_t *link, payload_t *payload)
     }
 }
 
-int link_fd(link_t *link)
+int link_fd(const link_t *link)
 {
-    int fd = -1;
-    size_t size = sizeof fd;
-    return zmq_getsockopt(link->socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+    return link->wake;
 }
 
 bool link_readable(link_t *link)

@@ -18,7 +18,7 @@ enum {
     LINK_KEEPALIVE_S = 10,     /* a TCP keepalive probe to a silent peer, and between probes */
     LINK_KEEPALIVE_PROBES = 3, /* without an answer to so many, the connection is given up */
     LINK_PUSHES = 64,          /* messages beyond the expected answers that wait to be read */
-    LINK_DESCRIPTORS = 4       /* that a link opens: the socket, two ends of its monitor, the connection */
+    LINK_DESCRIPTORS = 5 /* that a link opens: the socket, two ends of its monitor, the connection, link_fd */
 };
 
 typedef struct link link_t;
@@ -48,8 +48,8 @@ void link_destroy(link_t **link);
  * threads that are not here. */
 void link_abandon(link_t **link);
 
-/* Reads what the monitor has to tell and returns the state. A link that has just been lost may still have
- * messages to receive. */
+/* Reads what the monitor has to tell and returns the state. A link that is lost still has what came before,
+ * to be received: ask for the state first, then receive. */
 link_state_t link_state(link_t *link);
 /* Whether libzmq has not even begun: it could not open a descriptor. Of a link that is still connecting. */
 bool link_stillborn(const link_t *link);
@@ -94,7 +94,8 @@ KV_MUST_USE bool link_receive(link_t *link, payload_t *payload);
 /* Whether there is something to receive. Like any other use of a socket it may take the edge of link_fd. */
 bool link_readable(link_t *link);
 
-/* ZeroMQ's descriptor for an event loop. */
-int link_fd(link_t *link);
+/* A descriptor for an event loop: readable when there may be a message or news of the state. Edge-triggered,
+ * as ZeroMQ's are. */
+int link_fd(const link_t *link);
 
 #endif

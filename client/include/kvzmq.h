@@ -26,7 +26,7 @@
  * is KVZMQ_FAILED_PRECONDITION. So it is for a watch and a mirror: in the child destroy them, or make others.
  *
  * Descriptors. Where the process has too few left, or may not have more threads, calls return KVZMQ_NO_MEMORY
- * at once, and work again when there are. A connection takes 9 descriptors, in a shared zmq_context 4.
+ * at once, and work again when there are. A connection takes 10 descriptors, in a shared zmq_context 5.
  *
  * Names. A host in an endpoint is a name or an address, IPv4 or IPv6, that with or without brackets. Of a
  * name's addresses, all of them are tried in the order that the system gives, each for its part of the time
@@ -584,7 +584,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_
                                                              kvzmq_page_t **page);
 
 /* A descriptor for an event loop, -1 where there is no connection: when it is readable, call kvzmq_poll(conn,
- * 0, ...) until it gives no answer. It is ZeroMQ's: edge-triggered, so poll once more after each send; and it
+ * 0, ...) until it gives no answer. It tells of answers, of what the broker pushes, and of a connection that
+ * broke. It is edge-triggered, as ZeroMQ's are, so poll once more after each send; and it
  * changes with every new connection, so ask again after each call. Call kvzmq_poll also when call_ms have
  * passed, for limits to be noticed. */
 KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);

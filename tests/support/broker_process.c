@@ -237,22 +237,40 @@ static bool wait_exit(broker_process_t *broker, int *status)
     return true;
 }
 
-void broker_process_stop(broker_process_t *broker)
+/* Ends it with SIGTERM; returns its exit status. */
+static int terminate(broker_process_t *broker)
 {
     int status = 0;
-    if (broker->pid != 0) {
-        broker_process_signal(broker, SIGTERM);
-        if (!wait_exit(broker, &status)) {
-            broker_process_kill(broker);
-            fail_msg("the broker did not end within %d ms of SIGTERM", BROKER_WAIT_MS);
-        }
+    broker_process_signal(broker, SIGTERM);
+    if (!wait_exit(broker, &status)) {
+        broker_process_kill(broker);
+        fail_msg("the broker did not end within %d ms of SIGTERM", BROKER_WAIT_MS);
     }
+    return status;
+}
+
+/* Whether it ended with exit STATUS 0 and without a sanitizer's report; if not, shows its log. */
+static bool is_clean(const broker_process_t *broker, int status)
+{
     char *log = read_log(broker);
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && strstr(log, "Sanitizer") == NULL &&
                  strstr(log, "runtime error:") == NULL;
     if (!clean)
         print_error("--- the broker's log ---\n%s", log);
     free(log);
+    return clean;
+}
+
+void broker_process_end(broker_process_t *broker)
+{
+    int status = terminate(broker);
+    assert_true(is_clean(broker, status));
+}
+
+void broker_process_stop(broker_process_t *broker)
+{
+    int status = broker->pid != 0 ? terminate(broker) : 0;
+    bool clean = is_clean(broker, status);
     remove_folder(broker);
     assert_true(clean);
 }

@@ -37,14 +37,16 @@ void broker_process_signal(const broker_process_t *broker, int signal);
 /* Ends it with SIGKILL, as a crash would. */
 void broker_process_kill(broker_process_t *broker);
 
-/* Starts it again, after a kill, with the same folder and options. */
+/* Ends it with SIGTERM, which it must obey with exit status 0 and without a sanitizer's report. */
+void broker_process_end(broker_process_t *broker);
+
+/* Starts it again, after it ended, with the same folder and options. */
 void broker_process_restart(broker_process_t *broker);
 
 /* Waits until its log has TEXT at least COUNT times. */
 void broker_process_wait_log(const broker_process_t *broker, const char *text, unsigned count);
 
-/* Ends it with SIGTERM if it runs, which it must obey with exit status 0 and without a sanitizer's report,
- * and removes the folder. */
+/* Ends it as broker_process_end if it runs, and removes the folder. */
 void broker_process_stop(broker_process_t *broker);
 
 #endif

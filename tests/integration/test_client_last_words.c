@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What a broker sends right before it closes the connection arrives, also where nobody has read it by then;
+ * and what kvzmq_poll and kvzmq_fd tell of pushes and of a connection that broke while nothing is in flight.
+ */
+#include "tests/support/client_fixture.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include "common/clock.h"
+#include "tests/support/own_process.h"
+
+enum { LOOK_MS = 5, REQUESTS = 40 };
+
+/* A connection that does not read, and how many descriptors this process has while that is open. */
+typedef struct reader {
+    kvzmq_t *conn;
+    notices_t notices;
+    unsigned descriptors;
+} reader_t;
+
+static void reader_open(reader_t *reader, const broker_process_t *broker)
+{
+    kvzmq_options_t options = options_for(broker, &reader->notices);
+    options.name = "reader";
+    kvzmq_answer_t answer;
+    reader->conn = connect_to(broker, &options);
+    /* So that libzmq knows of no message that is still to be read: it looks for what has come. */
+    assert_status(reader->conn, KVZMQ_ABSENT, kvzmq_poll(reader->conn, 0, &answer));
+    reader->descriptors = own_descriptors();
+}
+
+/* Ends the broker and waits until the library's own side of the connection is closed too, though
+ * nobody has called it. */
+static void end_unread(const reader_t *reader, broker_process_t *broker)
+{
+    int64_t until_ms = clock_monotonic_ms() + BROKER_WAIT_MS;
+    broker_process_end(broker);
+    while (own_descriptors() >= reader->descriptors) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        (void)poll(NULL, 0, LOOK_MS);
+    }
+}
+
+/* Waits at kvzmq_fd, as an event loop does. */
+static void wait_readable(const reader_t *reader)
+{
+    struct pollfd ready = {.fd = kvzmq_fd(reader->conn), .events = POLLIN};
+    assert_true(ready.fd >= 0);
+    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+}
+
+static void bye__broker_stops_while_nobody_reads__is_told(void **state)
+{
+    broker_process_t *broker = *state;
+    reader_t reader;
+    kvzmq_answer_t answer;
+    reader_open(&reader, broker);
+    end_unread(&reader, broker);
+    assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+    assert_int_equal(reader.notices.count[KVZMQ_NOTICE_BYE], 1);
+    assert_string_equal(reader.notices.text[KVZMQ_NOTICE_BYE], "shutdown");
+    assert_int_equal(kvzmq_fd(reader.conn), -1);
+    kvzmq_destroy(&reader.conn);
+}
+
+/* The bye comes behind the answers, so that it must not keep them from whoever reads late. */
+static void answers__connection_closed_before_anybody_reads__are_all_there(void **state)
+{
+    broker_process_t *broker = *state;
+    reader_t reader;
+    kvzmq_answer_t answer;
+    reader_open(&reader, broker);
+    kvzmq_t *other = connect_named(broker, "reader");
+    kvzmq_batch_t *batch = kvzmq_batch_new(reader.conn);
+    reader.descriptors = own_descriptors() - 1; /* the other one's goes too */
+    for (unsigned i = 0; i < REQUESTS; i++)
+        assert_ok(reader.conn, kvzmq_batch_put(batch, NULL, kvzmq_text("k"), kvzmq_text("v"), NULL, &reader));
+    assert_ok(reader.conn, kvzmq_batch_send(&batch));
+    kvzmq_value_t value = {0};
+    while (kvzmq_get(other, NULL, kvzmq_text("k"), &value) == KVZMQ_ABSENT) {
+    } /* until the batch was carried out, and so answered */
+    kvzmq_value_release(&value);
+    end_unread(&reader, broker);
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        assert_ok(reader.conn, kvzmq_poll(reader.conn, 0, &answer));
+        assert_int_equal(answer.status, KVZMQ_OK);
+        assert_ptr_equal(answer.tag, &reader);
+    }
+    assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+    assert_int_equal(reader.notices.count[KVZMQ_NOTICE_BYE], 1);
+    kvzmq_destroy(&other);
+    kvzmq_destroy(&reader.conn);
+}
+
+/* A manager that forgets its own client is answered, told bye, and then the broker ends. */
+static void forget__of_oneself_and_the_broker_ends_while_nobody_reads__is_answered(void **state)
+{
+    static const char reader_name[] = "\x91\xa6reader"; /* MessagePack: forget's params */
+    broker_process_t *broker = *state;
+    reader_t reader;
+    kvzmq_answer_t answer;
+    reader_open(&reader, broker);
+    assert_ok(reader.conn, kvzmq_auth(reader.conn, BROKER_USER, BROKER_PASSWORD));
+    kvzmq_batch_t *batch = kvzmq_batch_new(reader.conn);
+    assert_ok(reader.conn,
+              kvzmq_batch_call(batch, "forget", kvzmq_binary(reader_name, sizeof reader_name - 1), 0, NULL));
+    assert_ok(reader.conn, kvzmq_batch_send(&batch));
+    broker_process_wait_log(broker, "reader disconnected (forgotten)", 1);
+    end_unread(&reader, broker);
+    assert_ok(reader.conn, kvzmq_poll(reader.conn, 0, &answer));
+    assert_ok(reader.conn, answer.status);
+    assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+    assert_string_equal(reader.notices.text[KVZMQ_NOTICE_BYE], "forgotten");
+    kvzmq_destroy(&reader.conn);
+}
+
+/* Not before it can be known: libzmq's own descriptor would not tell of it. */
+static void poll__broker_is_killed_with_nothing_in_flight__descriptor_wakes_and_is_gone(void **state)
+{
+    broker_process_t *broker = *state;
+    reader_t reader;
+    kvzmq_answer_t answer;
+    reader_open(&reader, broker);
+    assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+    broker_process_signal(broker, SIGKILL);
+    while (kvzmq_fd(reader.conn) != -1) {
+        wait_readable(&reader);
+        assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+    }
+    assert_int_equal(reader.notices.count[KVZMQ_NOTICE_BYE], 0);
+    broker_process_kill(broker);
+    broker_process_restart(broker);
+    assert_ok(reader.conn, kvzmq_ping(reader.conn));
+    assert_int_equal(reader.notices.count[KVZMQ_NOTICE_RECONNECTED], 1);
+    kvzmq_destroy(&reader.conn);
+}
+
+static void count_change(void *context, const kvzmq_event_t *event)
+{
+    unsigned *changes = context;
+    *changes += event->kind == KVZMQ_EVENT_PUT;
+}
+
+static void poll__with_nothing_in_flight__takes_what_is_pushed(void **state)
+{
+    broker_process_t *broker = *state;
+    unsigned changes = 0;
+    reader_t reader;
+    kvzmq_answer_t answer;
+    reader_open(&reader, broker);
+    kvzmq_t *manager = connect_manager(broker);
+    assert_ok(reader.conn, kvzmq_on_change(reader.conn, count_change, &changes, NULL));
+    for (unsigned puts = 1; puts <= REQUESTS; puts++) {
+        assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+        assert_ok(manager, kvzmq_put(manager, "reader", kvzmq_text("k"), kvzmq_text("v"), NULL, NULL));
+        while (changes < puts) {
+            wait_readable(&reader);
+            assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+        }
+    }
+    kvzmq_destroy(&manager);
+    kvzmq_destroy(&reader.conn);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(bye__broker_stops_while_nobody_reads__is_told, setup_tcp, teardown),
+        cmocka_unit_test_setup_teardown(bye__broker_stops_while_nobody_reads__is_told, setup_ipc, teardown),
+        cmocka_unit_test_setup_teardown(answers__connection_closed_before_anybody_reads__are_all_there,
+                                        setup_tcp, teardown),
+        cmocka_unit_test_setup_teardown(answers__connection_closed_before_anybody_reads__are_all_there,
+                                        setup_ipc, teardown),
+        cmocka_unit_test_setup_teardown(
+            forget__of_oneself_and_the_broker_ends_while_nobody_reads__is_answered, setup_tcp, teardown),
+        cmocka_unit_test_setup_teardown(
+            poll__broker_is_killed_with_nothing_in_flight__descriptor_wakes_and_is_gone, setup_ipc, teardown),
+        cmocka_unit_test_setup_teardown(poll__with_nothing_in_flight__takes_what_is_pushed, setup_tcp,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
