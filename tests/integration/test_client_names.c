@@ -340,7 +340,13 @@ static void connect__first_address_hangs__the_next_is_tried_in_time(void **state
 static void connect__nobody_listens_at_any_address__says_so(void **state)
 {
     (void)state;
-    kvzmq_t *conn = conn_to("tcp://both:9", CALL_MS);
+    kvzmq_options_t options;
+    kvzmq_options_init(&options);
+    options.endpoint = "tcp://both:9";
+    options.connect_ms = SLACK_MS;
+    options.connect_once = true;
+    kvzmq_t *conn = kvzmq_new(&options);
+    assert_non_null(conn);
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_connect(conn));
     assert_non_null(strstr(kvzmq_error(conn), "nobody listens"));
     kvzmq_destroy(&conn);
