@@ -17,10 +17,13 @@
 
 enum {
     CALL_MS = 200, /* CPU time: a call that takes more is a flood, and not a great subscriber that leaves */
-    CALL_BYTES = 96 << 20, /* of memory: the same. A busy machine may give the thread no CPU for long, while
-                              libzmq's takes in the flood */
-    LOOK_MS = 50,          /* between looks at the guarded thread */
-    IDLE_MS = 250          /* the same, where it did nothing */
+    /* A busy machine may give the thread little CPU, while libzmq's own thread takes in the flood. So a call
+       is a flood too if memory grows by CALL_BYTES during it and it takes some CPU time: in a call that only
+       waits, the memory is somebody else's (argon2id takes 64 MiB and more). */
+    CALL_BYTES = 96 << 20,
+    CALL_BYTES_MS = 20,
+    LOOK_MS = 50, /* between looks at the guarded thread */
+    IDLE_MS = 250 /* the same, where it did nothing */
 };
 
 /* What is measured while a call runs. */
@@ -82,6 +85,14 @@ static measure_t measure(const event_guard_t *guard)
     return (measure_t){.spent_ms = spent_ms(guard), .resident = resident_bytes(guard)};
 }
 
+/* Whether a call that began at BEGIN, and goes on NOW, is a flood. */
+static bool is_flood(measure_t begin, measure_t now)
+{
+    int64_t spent = now.spent_ms - begin.spent_ms;
+    int64_t grown = now.resident - begin.resident;
+    return spent >= CALL_MS || (spent >= CALL_BYTES_MS && grown >= CALL_BYTES);
+}
+
 /* Waits, for as long as there is nothing to guard too, unless the thread is to end. Returns whether it is
  * not. */
 static bool pause_ms(event_guard_t *guard, int64_t pause)
@@ -112,7 +123,7 @@ static void *run(void *argument)
         if (calls_now != calls || calls_now % 2 == 0) {
             calls = calls_now;
             begin = now;
-        } else if (now.spent_ms - begin.spent_ms >= CALL_MS || now.resident - begin.resident >= CALL_BYTES) {
+        } else if (is_flood(begin, now)) {
             connections_shut(guard);
             atomic_store(&guard->fired, true);
             begin = now;

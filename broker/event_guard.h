@@ -2,8 +2,8 @@
 /* Ends floods of subscriptions. libzmq 4.3.4 takes in all that a subscriber sends before any call on an XPUB
  * returns (xpub_t::xread_activated): a few that send without end keep the loop in one call for as long as
  * they like, and fill the memory. A thread of the guard's own looks whether the loop spent too much CPU time
- * in one such call, or memory grew too much meanwhile, and then closes every connection of the event socket,
- * whose flood it is cannot be told. The others come back by themselves. */
+ * in one such call, or memory grew too much meanwhile. It then closes every connection of the event socket,
+ * because the flooding connection is unknown. The others come back by themselves. */
 #ifndef KV_BROKER_EVENT_GUARD_H
 #define KV_BROKER_EVENT_GUARD_H
 

@@ -9,60 +9,122 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "broker/event_guard.h"
+
+/* A call of the guarded thread, and what another one does meanwhile. */
+typedef struct call {
+    char *taken; /* TAKEN_MAX bytes */
+    atomic_bool whole;
+} call_t;
+
+typedef struct world {
+    event_guard_t *guard;
+    call_t call;
+} world_t;
 
 enum {
     TAKEN_MAX = 256 << 20, /* bytes of memory; a flood is to be seen before it fills so many */
     STEP = 8 << 20,
     PAGE = 4096, /* or a part of one */
-    LOOK_MS = 20,
+    STEP_MS = 20,
+    SPIN_MS = 5,
+    LITTLE_MS = 150, /* of CPU time in one call: less than makes a flood by itself */
     TRIES = 10
 };
 
 /* What libzmq's own thread does with a flood. */
 static void *take_in(void *context)
 {
-    char *taken = context;
+    call_t *call = context;
     for (size_t size = 0; size < TAKEN_MAX; size += PAGE) {
-        taken[size] = 1;
+        call->taken[size] = 1;
         if (size % STEP == 0)
-            (void)poll(NULL, 0, LOOK_MS);
+            (void)poll(NULL, 0, STEP_MS);
     }
+    atomic_store(&call->whole, true);
     return NULL;
 }
 
-/* A busy machine gives the guarded thread no CPU. */
-static void guard__call_in_which_memory_grows__is_ended_though_it_takes_no_cpu(void **state)
+static int64_t spent_ms(void)
 {
-    (void)state;
-    char endpoints[1][ENDPOINT_SIZE] = {"tcp://127.0.0.1:9"};
-    event_guard_t *guard = event_guard_new(endpoints, 1);
-    char *taken = mmap(NULL, TAKEN_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct timespec spent;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent), 0);
+    return (int64_t)spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
+}
+
+/* A call of the guarded thread during which another one takes TAKEN_MAX bytes. The call takes CALL_MS of CPU
+ * time at most, spread over that while. */
+static void call_made(event_guard_t *guard, call_t *call, int64_t call_ms)
+{
+    pthread_t thread;
+    event_guard_enter(guard);
+    atomic_store(&call->whole, false);
+    assert_int_equal(pthread_create(&thread, NULL, take_in, call), 0);
+    int64_t end_ms = spent_ms() + call_ms;
+    while (!atomic_load(&call->whole)) {
+        int64_t until_ms = spent_ms() + SPIN_MS;
+        while (spent_ms() < until_ms && until_ms <= end_ms)
+            ;
+        (void)poll(NULL, 0, STEP_MS);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    event_guard_leave(guard);
+    assert_int_equal(madvise(call->taken, TAKEN_MAX, MADV_DONTNEED), 0);
+}
+
+static int setup(void **state)
+{
+    static char endpoints[1][ENDPOINT_SIZE] = {"tcp://127.0.0.1:9"};
+    static world_t world;
+    world.guard = event_guard_new(endpoints, 1);
+    world.call.taken = mmap(NULL, TAKEN_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (world.guard == NULL || world.call.taken == MAP_FAILED)
+        return -1;
+    event_guard_rest(world.guard, false);
+    *state = &world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_t *world = *state;
+    event_guard_destroy(&world->guard);
+    return world->guard == NULL ? munmap(world->call.taken, TAKEN_MAX) : -1;
+}
+
+/* A busy machine gives the guarded thread little CPU time. */
+static void guard__call_in_which_memory_grows__is_ended_though_it_takes_little_cpu(void **state)
+{
+    world_t *world = *state;
     bool fired = false;
-    assert_non_null(guard);
-    assert_ptr_not_equal(taken, MAP_FAILED);
-    event_guard_rest(guard, false);
     for (int i = 0; i < TRIES && !fired; i++) { /* one will do, if the guard's own thread gets any */
-        pthread_t thread;
-        event_guard_enter(guard);
-        assert_int_equal(pthread_create(&thread, NULL, take_in, taken), 0);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        event_guard_leave(guard);
-        fired = event_guard_fired(guard);
-        assert_int_equal(madvise(taken, TAKEN_MAX, MADV_DONTNEED), 0);
+        call_made(world->guard, &world->call, LITTLE_MS);
+        fired = event_guard_fired(world->guard);
     }
     assert_true(fired);
-    assert_int_equal(munmap(taken, TAKEN_MAX), 0);
-    event_guard_destroy(&guard);
-    assert_null(guard);
+}
+
+/* A password that is verified takes memory too. */
+static void guard__memory_that_grows_while_the_call_waits__is_not_its_flood(void **state)
+{
+    world_t *world = *state;
+    for (int i = 0; i < 2; i++) {
+        call_made(world->guard, &world->call, 0);
+        assert_false(event_guard_fired(world->guard));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guard__call_in_which_memory_grows__is_ended_though_it_takes_no_cpu),
+        cmocka_unit_test_setup_teardown(
+            guard__call_in_which_memory_grows__is_ended_though_it_takes_little_cpu, setup, teardown),
+        cmocka_unit_test_setup_teardown(guard__memory_that_grows_while_the_call_waits__is_not_its_flood,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
