@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the state of the broker and its ways in. */
+/* Owns the state of the broker and its entry points. */
 #include "broker/hub.h"
 
 #include <assert.h>

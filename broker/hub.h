@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The broker without its sockets: the state that one thread owns (engine, clients, sessions, accounts,
- * counters) and the ways in: a payload came, a connection ended, a password was verified, time passed. All of
- * it is driven with a clock that the caller sets. */
+ * counters) and the entry points: a payload came, a connection ended, a password was verified, time passed.
+ * All of it is driven with a clock that the caller sets. */
 #ifndef KV_BROKER_HUB_H
 #define KV_BROKER_HUB_H
 

@@ -10,60 +10,62 @@
  *         fprintf(stderr, "%s\n", kvzmq_error(conn));
  *     kvzmq_destroy(&conn);
  *
- * Threads. A connection (kvzmq_t) and what was made from it (batches) belong to one thread at a time; nothing
- * of it locks. (The thread of the option keep_alive is the library's own matter.) Different connections may
- * be used in different threads at the same time. Values and pages belong to whoever holds them and no longer
- * need the connection. A watch and a mirror have a thread of their own: a watch is read by one thread at a
- * time, a mirror by any.
+ * Threads. Use a connection (kvzmq_t) and what was made from it (batches) in one thread at a time: they have
+ * no locks. (The thread of the option keep_alive is safe.) Different connections may be used in different
+ * threads at the same time. Values and pages belong to the program and do not need the connection. A watch
+ * and a mirror have a thread of their own. One thread at a time may read a watch; any thread may read a
+ * mirror.
  *
- * Signals. A signal never makes a call fail, whatever its handler's flags: a call that waits goes on waiting,
- * unless the option `interrupted` says that it shall end. The library's threads block all signals.
+ * Signals. A signal never makes a call fail, whatever its handler's flags: a call that waits continues to
+ * wait, unless the option `interrupted` ends it. The library's threads block all signals.
  *
- * Forks. A connection that was made before fork() or daemon() may be used and destroyed in the child, where
- * it begins a session of its own (KVZMQ_NOTICE_RECONNECTED; a client without a name is a new client there);
- * what was in flight is answered as after a broken connection. The parent's session is not touched, and ends
- * with the parent. With a zmq_context of the application's, which cannot cross a fork, each call in the child
- * is KVZMQ_FAILED_PRECONDITION. So it is for a watch and a mirror: in the child destroy them, or make others.
+ * Forks. A connection that was made before fork() or daemon() may be used and destroyed in the child. There
+ * it begins a session of its own (KVZMQ_NOTICE_RECONNECTED; a client without a name is a new client), and
+ * requests in flight are answered as after a broken connection. The parent's session is not touched, and ends
+ * with the parent. An application's zmq_context cannot cross a fork: with one, each call in the child returns
+ * KVZMQ_FAILED_PRECONDITION. So do the calls on a watch and a mirror: in the child, destroy them or make new
+ * ones.
  *
- * Descriptors. Where the process has too few left, or may not have more threads, calls return KVZMQ_NO_MEMORY
- * at once, and work again when there are. A connection takes 10 descriptors, in a shared zmq_context 5.
+ * Descriptors. If the process has too few descriptors left, or may not have more threads, calls return
+ * KVZMQ_NO_MEMORY at once. They work again as soon as there are enough. A connection takes 10 descriptors; in
+ * a shared zmq_context it takes 5.
  *
- * Names. A host in an endpoint is a name or an address, IPv4 or IPv6, that with or without brackets. Of a
- * name's addresses, all of them are tried in the order that the system gives, each for its part of the time
- * limit. A name that does not exist is KVZMQ_UNREACHABLE at once; while name servers do not answer, attempts
- * go on until the time limit. A lookup that is still under way then goes on in a thread of its own, of which
- * there are 16 at most; so the library stays loaded once it is.
+ * Names. A host in an endpoint is a name, an IPv4 address, or an IPv6 address with or without brackets. If a
+ * name has several addresses, all are tried, in the order that the system gives, each for its part of the
+ * time limit. A name that does not exist is KVZMQ_UNREACHABLE at once. If name servers do not answer,
+ * attempts continue until the time limit. A lookup that is still running then finishes in a thread of its
+ * own. There are at most 16 of these threads, and because of them the library cannot be unloaded.
  *
  * Time. Units are milliseconds (_ms). Every call that talks to the broker returns within its time limit.
  *
  * Sessions. The broker ends a session that sends nothing for `timeout_ms` (60 s by default, see
- * kvzmq_session); an application that wants to keep its session sets the option `keep_alive`, or calls
- * kvzmq_ping in time. Whenever a session or its connection is gone, the next call makes a new one by itself,
- * says who it is (name, secret), and authenticates only if the account stood in the options. A client without
- * a name then is a new client with an empty store: see KVZMQ_NOTICE_NEW_CLIENT.
+ * kvzmq_session). To keep a session, set the option `keep_alive`, or call kvzmq_ping in time. If the session
+ * or its connection is gone, the next call makes a new one: it gives the name and the secret, and
+ * authenticates only if the options have an account. A client without a name is then a new client with an
+ * empty store: see KVZMQ_NOTICE_NEW_CLIENT.
  *
- * Repeating. A read whose connection breaks is repeated once on a new one, within its time limit. A write
- * (put, del, role, forget, bye) is sent at most once: where its answer does not come, the status is
- * KVZMQ_OUTCOME_UNKNOWN. A write that returns KVZMQ_UNREACHABLE or KVZMQ_TIMEOUT was certainly not sent.
- * (kvzmq_call: as its flags say.)
+ * Repeating. If the connection breaks during a read, the read is repeated once on a new connection, within
+ * its time limit. A write (put, del, role, forget, bye) is sent at most once: if no answer comes, the status
+ * is KVZMQ_OUTCOME_UNKNOWN. A write that returns KVZMQ_UNREACHABLE or KVZMQ_TIMEOUT was certainly not sent.
+ * (kvzmq_call: see its flags.)
  *
- * Texts. Whatever the library hands out as text or bytes is followed by a zero byte that `size` does not
- * count.
+ * Texts. A zero byte follows every text or bytes that the library returns; `size` does not count it.
  *
- * Structs. A struct that may get more members in a later version begins with `size`: the bytes that it has in
- * the header which set it. New members come at its end, so a program and a library of different versions go
- * together:
- *   - A struct that the program fills in (options, ranges) is set to its defaults by its _init function, or
- *     in one line: kvzmq_put_options_t brief = {.size = sizeof brief, .ttl_ms = 100}; (C, C++20). What an
- *     older, shorter one lacks is the default. A newer, longer one is taken as long as what this library does
- *     not know is zero; else, and without `size`, the call is KVZMQ_INVALID_ARGUMENT.
- *   - A struct that the library fills in (events, answers, rows) needs nothing: the calls set `size`
- *     themselves. An older one gets what fits; what this library does not know of a newer one is zero. (The
- *     calls are inline functions for that. A program that does not use this header, as one in another
- *     language, sets `size` and calls the function of the same name with _sized behind it.)
- *   - A struct that is borrowed from the library (kvzmq_session, an event in a call-back) may be shorter than
- *     the program's header says if the library is older: ask KVZMQ_HAS before reading a member that came
- *     later than the oldest library one wants to run with.
+ * Structs. A struct that may get more members in a later version begins with `size`: the bytes that it has
+ * for the side that sets it, the program or the library. New members come at its end, so a program and a
+ * library of different versions work together:
+ *   - If the program fills in the struct (options, ranges): set the defaults with its _init function, or in
+ *     one line: kvzmq_put_options_t brief = {.size = sizeof brief, .ttl_ms = 100}; (C, C++20). Members that
+ *     an older, shorter struct does not have get their defaults. A newer, longer struct is accepted if the
+ *     members that this library does not know are zero. Otherwise, or without `size`, the call returns
+ *     KVZMQ_INVALID_ARGUMENT.
+ *   - If the library fills in the struct (events, answers, rows): there is nothing to do, the calls set
+ *     `size`. An older struct gets what fits; in a newer one, members that this library does not know are
+ *     zero. (That is why these calls are inline functions. A program that does not use this header, such as
+ *     one in another language, sets `size` and calls the function of the same name that ends with _sized.)
+ *   - If the struct is borrowed from the library (kvzmq_session, an event in a call-back): it may be shorter
+ *     than in the program's header if the library is older. Check with KVZMQ_HAS before you read a member
+ *     that is newer than the oldest library you want to support.
  * Structs without `size` (kvzmq_slice_t, kvzmq_value_t, kvzmq_position_t) never change. */
 #ifndef KVZMQ_H
 #define KVZMQ_H
@@ -140,7 +142,7 @@ KVZMQ_EXPORT const char *kvzmq_status_meaning(kvzmq_status_t status);
 typedef struct kvzmq_slice {
     const char *data; /* may be NULL where size is 0 */
     size_t size;      /* bytes */
-    bool binary; /* of a value: MessagePack bin, else str, which must be UTF-8. Of no meaning elsewhere */
+    bool binary;      /* of a value: MessagePack bin, else str, which must be UTF-8. Ignored elsewhere */
 } kvzmq_slice_t;
 
 /* A zero-terminated text (UTF-8). */
@@ -185,10 +187,9 @@ typedef enum kvzmq_notice {
     KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
     KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
                                      RECONNECTED); text = the new client id */
-    KVZMQ_NOTICE_NEW_EPOCH = 4,   /* the broker was started anew: all its stores were empty then, revisions
+    KVZMQ_NOTICE_NEW_EPOCH = 4,   /* the broker was restarted: all its stores were empty then, and revisions
                                      count from 1 again (after RECONNECTED); text = the new epoch */
-    KVZMQ_NOTICE_NOTE = 5 /* the broker has something to say about a session that is new; text = `note` of
-                             kvzmq_session */
+    KVZMQ_NOTICE_NOTE = 5 /* the broker has a note about the new session; text = `note` of kvzmq_session */
 } kvzmq_notice_t;
 
 /* Called from within a call on the connection, in its thread. TEXT is borrowed until it returns. It must not
@@ -205,25 +206,25 @@ typedef bool kvzmq_interrupted_fn(void *context);
 #define KVZMQ_BATCHES_DEFAULT    16
 #define KVZMQ_BATCHES_MAX        1024
 
-/* All zero but `size` is valid, and means the defaults. Whatever it points to is copied by kvzmq_new,
- * `zmq_context` and `context` apart. */
+/* If all but `size` is zero, the defaults apply. kvzmq_new copies everything that it points to, except
+ * `zmq_context` and `context`. */
 typedef struct kvzmq_options {
     size_t size; /* bytes of this struct; set by kvzmq_options_init */
     const char
         *endpoint;  /* of the broker's request socket, tcp:// or ipc://; NULL = KVZMQ_ENDPOINT_DEFAULT */
     int connect_ms; /* time limit of kvzmq_connect, without authentication; 0 = the default, else from 1 */
     int call_ms;    /* time limit of every other call, reconnecting included; 0 = the default, else from 1 */
-    bool connect_once; /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
-                          the time limit, so that a broker that is just starting is found */
-    bool keep_alive;   /* true: the session does not time out while the program does something else, which a
-                          thread of the library sees to, from the first session on */
-    const char *name;  /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
-                          alone. NULL: a client by number, whose store is dropped with its session */
+    bool connect_once;    /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
+                             the time limit, so that a broker that is just starting is found */
+    bool keep_alive;      /* true: a thread of the library keeps the session from timing out while the program
+                             does other work, from the first session on */
+    const char *name;     /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
+                             alone. NULL: a client by number, whose store is dropped with its session */
     kvzmq_slice_t secret; /* claims the name, or proves the claim: 16 to 256 bytes, kept in memory. Size 0 =
                              none; only with a name */
     const char *user; /* an account, to authenticate as a manager on each new session. NULL = none. Kept in
                          memory with its password until kvzmq_destroy, which wipes both */
-    const char *password; /* of `user`; of no meaning without one */
+    const char *password; /* of `user`; ignored without one */
     unsigned batches;  /* batches in flight at most, to KVZMQ_BATCHES_MAX; 0 = KVZMQ_BATCHES_DEFAULT. What is
                           in flight and not yet polled takes at most this times the broker's `limit_message`
                           of memory */
@@ -242,8 +243,8 @@ static inline void kvzmq_options_init(kvzmq_options_t *options)
 }
 
 /* Makes a connection object, without connecting. OPTIONS is borrowed until return; NULL = the defaults.
- * Returns NULL only where memory or a libzmq context is refused: an option that is not valid is told by
- * kvzmq_connect and every other call (KVZMQ_INVALID_ARGUMENT). Free with kvzmq_destroy. */
+ * Returns NULL only if memory or a libzmq context is refused. If an option is not valid, kvzmq_connect and
+ * every other call return KVZMQ_INVALID_ARGUMENT. Free with kvzmq_destroy. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_t *kvzmq_new(const kvzmq_options_t *options);
 
 /* Closes the connection at once and frees it; answers not yet polled are lost. The broker sees the session as
@@ -258,16 +259,16 @@ KVZMQ_EXPORT void kvzmq_destroy(kvzmq_t **conn);
  *   KVZMQ_TIMEOUT              connected, but no answer in time
  *   KVZMQ_OUTCOME_UNKNOWN      writes only
  *   KVZMQ_UNAUTHENTICATED      the name is claimed and the secret is missing or wrong; or a new session was
- *                              refused the account of the options (it is not tried again: the session goes
- *                              on as a guest's)
+ *                              refused the account of the options (it is not tried again: the session
+ *                              continues as a guest)
  *   KVZMQ_FAILED_PRECONDITION  the name cannot be claimed now: it has other sessions or keys
  *   KVZMQ_RESOURCE_EXHAUSTED   a limit of the broker's (clients, failures to authenticate)
  *   KVZMQ_INTERRUPTED, KVZMQ_NO_MEMORY, KVZMQ_PROTOCOL, KVZMQ_OTHER, KVZMQ_INTERNAL, KVZMQ_UNAVAILABLE
- * Results are written only where the status is KVZMQ_OK; an out-pointer may be NULL where the result is of no
- * interest. */
+ * Results are written only if the status is KVZMQ_OK. An out-pointer may be NULL if the result is not
+ * needed. */
 
-/* Connects, says hello, authenticates if the options have an account; does nothing where there is a live
- * session. Not needed before other calls, which connect by themselves, within call_ms. */
+/* Connects, says hello, and authenticates if the options have an account. Does nothing if there is a live
+ * session. Not needed before other calls: they connect by themselves, within call_ms. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_connect(kvzmq_t *conn);
 
 /* One line for people that says what went wrong in the last call, where, and what to do; "" after KVZMQ_OK
@@ -277,20 +278,20 @@ KVZMQ_EXPORT const char *kvzmq_error(const kvzmq_t *conn);
 /* Whether the last error came with a number (a revision, milliseconds: see the status), and that number. */
 KVZMQ_EXPORT bool kvzmq_detail(const kvzmq_t *conn, uint64_t *detail);
 
-/* What the broker's hello said of the current session, or of the last one where it is gone. */
+/* What the broker's hello said about the current session, or about the last one if that is gone. */
 typedef struct kvzmq_session {
     size_t size;          /* bytes of this struct, see Structs above */
     char client[256];     /* the client id: the name, or a number's decimal text */
-    char role[32];        /* "guest" or "manager"; kept up with kvzmq_auth, not with what other managers do */
+    char role[32];        /* "guest" or "manager"; updated by kvzmq_auth, not if a manager changes the role */
     char broker[128];     /* "kvbroker 0.1.0" */
     char epoch[128];      /* new with every start of the broker */
     uint64_t protocol;    /* 1 */
-    uint64_t timeout_ms;  /* a session that sends nothing for so long ends */
+    uint64_t timeout_ms;  /* the session ends if it sends nothing for this time */
     uint64_t limit_key;   /* bytes of a key */
     uint64_t limit_value; /* bytes of a value */
     uint64_t limit_batch; /* requests in a batch */
     uint64_t limit_message; /* bytes of a batch, and of its answers */
-    char note[256];         /* what the broker has to say about the session, for people; "" = nothing */
+    char note[256];         /* a note of the broker about the session, for people; "" = none */
 } kvzmq_session_t;
 
 /* Borrowed for the life of the connection; a later call may change it. NULL before the first session. */
@@ -309,8 +310,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_hello(kvzmq_t *conn);
 /* Asks for a pong, which keeps the session from timing out. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_ping(kvzmq_t *conn);
 
-/* Makes the session a manager's. The account is not kept: after a reconnect the session is a guest's again;
- * to have that done by itself, put the account into the options. USER and PASSWORD are zero-terminated.
+/* Makes the session a manager. The account is not kept: after a reconnect the session is a guest again. To
+ * authenticate automatically, put the account into the options. USER and PASSWORD are zero-terminated.
  *   KVZMQ_UNAUTHENTICATED     unknown user or wrong password
  *   KVZMQ_RESOURCE_EXHAUSTED  too many failures; detail = ms to wait */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_auth(kvzmq_t *conn, const char *user, const char *password);
@@ -321,7 +322,7 @@ KVZMQ_EXPORT kvzmq_status_t kvzmq_bye(kvzmq_t *conn);
 /* ---- Stores --------------------------------------------------------------------------------- *
  * CLIENT is NULL for one's own store, or another client's id, whose store a manager may use. Then also:
  *   KVZMQ_NOT_FOUND          no such client
- *   KVZMQ_PERMISSION_DENIED  this session is not a manager's
+ *   KVZMQ_PERMISSION_DENIED  this session is not a manager
  * A key is 1 to limit_key bytes of UTF-8, a value 0 to limit_value bytes, else KVZMQ_INVALID_ARGUMENT. */
 
 /* Reads a value. *VALUE is owned by the caller (kvzmq_value_release).
@@ -329,14 +330,14 @@ KVZMQ_EXPORT kvzmq_status_t kvzmq_bye(kvzmq_t *conn);
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_get(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
                                                      kvzmq_value_t *value);
 
-/* Reads a value with what belongs to it. *VALUE as for kvzmq_get; *REVISION is the number of the put that
- * wrote it; *TTL_MS what is left of its life, -1 = permanent. Each may be NULL.
+/* Reads an entry. *VALUE as for kvzmq_get; *REVISION is the number of the put that wrote it; *TTL_MS is the
+ * time until it expires, -1 = permanent. Each may be NULL.
  *   KVZMQ_ABSENT  no such key */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_entry(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
                                                        kvzmq_value_t *value, uint64_t *revision,
                                                        int64_t *ttl_ms);
 
-/* All zero but `size` = none of it. */
+/* If all but `size` is zero, no option applies. */
 typedef struct kvzmq_put_options {
     size_t size;          /* bytes of this struct, see Structs above */
     uint64_t ttl_ms;      /* life of the entry, 1 to 2^53; 0 = permanent */
@@ -346,7 +347,7 @@ typedef struct kvzmq_put_options {
     kvzmq_slice_t secret; /* with `create` only: claims the name, 16 to 256 bytes; size 0 = none */
 } kvzmq_put_options_t;
 
-/* Sets OPTIONS to none of it. */
+/* Sets every option to its default: none applies. */
 static inline void kvzmq_put_options_init(kvzmq_put_options_t *options)
 {
     memset(options, 0, sizeof *options);
@@ -389,8 +390,8 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const ch
 
 typedef struct kvzmq_page kvzmq_page_t; /* rows that a call returned, read with the `next` of their kind */
 
-/* Which part of a listing; all zero but `size` = from its beginning. To go on where a page ended, give its
- * last row's key (or id) as `after`; the page may be destroyed once the call has returned. */
+/* Which part of a listing. If all but `size` is zero, the listing begins at its beginning. To go on after a
+ * page, give its last row's key (or id) as `after`; destroy the page only after the call has returned. */
 typedef struct kvzmq_range {
     size_t size;          /* bytes of this struct, see Structs above */
     kvzmq_slice_t prefix; /* only what begins with it; size 0 = all */
@@ -423,7 +424,7 @@ typedef struct kvzmq_row {
 } kvzmq_row_t;
 
 /* Lists entries in byte order of the keys. RANGE may be NULL. *PAGE is owned by the caller. A page that is
- * not the next one in order is KVZMQ_PROTOCOL: asking page by page comes to an end with any broker. */
+ * not the next one in order is KVZMQ_PROTOCOL, so a loop over pages ends even with a faulty broker. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_list(kvzmq_t *conn, const char *client,
                                                       const kvzmq_range_t *range, kvzmq_page_t **page);
 /* The next row of a list; false at its end, and for a page of another kind. ROW's slices are borrowed from
@@ -443,8 +444,8 @@ typedef struct kvzmq_client {
     kvzmq_slice_t role; /* "guest" or "manager", the highest of its sessions; size 0 = no session */
     bool claimed;       /* the name needs its secret */
     kvzmq_slice_t peer; /* network address; size 0 = none */
-    uint64_t since_ms;  /* Unix: since when `connected` is what it is */
-    uint64_t idle_ms;   /* since its last message; none yet: since it was made */
+    uint64_t since_ms;  /* Unix time at which `connected` changed last */
+    uint64_t idle_ms;   /* since its last message, or since it was made if there is none */
     uint64_t keys;      /* in its store */
     uint64_t bytes;     /* of keys and values */
 } kvzmq_client_t;
@@ -467,7 +468,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE bool kvzmq_page_next_stat(kvzmq_page_t *page, const 
                                                       uint64_t *number);
 
 /* ---- Managing ------------------------------------------------------------------------------- *
- * Managers only: KVZMQ_PERMISSION_DENIED. KVZMQ_NOT_FOUND where there is no such client. */
+ * Managers only: KVZMQ_PERMISSION_DENIED. KVZMQ_NOT_FOUND if there is no such client. */
 
 /* Gives ROLE ("guest" or "manager") to all live sessions of a client.
  *   KVZMQ_FAILED_PRECONDITION  it has no live session, or its name is not claimed (anybody could connect
@@ -481,13 +482,12 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_forget(kvzmq_t *conn, const cha
 /* ---- Any method ---------------------------------------------------------------------------- */
 
 enum {
-    KVZMQ_READ =
-        1 /* it changes nothing: it may be repeated, and without an answer is never KVZMQ_OUTCOME_UNKNOWN */
+    KVZMQ_READ = 1 /* it changes nothing: it may be repeated, and never returns KVZMQ_OUTCOME_UNKNOWN */
 };
 
 /* Calls METHOD with PARAMS, a MessagePack array (size 0 = no params), for methods and options that this
  * header does not have. *RESULT is the MessagePack bytes of the result, owned by the caller. FLAGS: 0 or
- * KVZMQ_READ. Not for `hello`, `auth` and `bye`, which the library keeps a state for
+ * KVZMQ_READ. Not for `hello`, `auth` and `bye`, for which the library keeps state
  * (KVZMQ_INVALID_ARGUMENT). */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char *method, kvzmq_slice_t params,
                                                       unsigned flags, kvzmq_value_t *result);
@@ -512,7 +512,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char 
 
 typedef struct kvzmq_batch kvzmq_batch_t;
 
-/* Makes an empty batch for CONN, which it must not outlive. NULL where memory is refused. */
+/* Makes an empty batch for CONN, which it must not outlive. NULL if memory is refused. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_batch_t *kvzmq_batch_new(kvzmq_t *conn);
 /* Frees a batch that was not sent. *BATCH may be NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_batch_destroy(kvzmq_batch_t **batch);
@@ -520,7 +520,7 @@ KVZMQ_EXPORT void kvzmq_batch_destroy(kvzmq_batch_t **batch);
 KVZMQ_EXPORT size_t kvzmq_batch_count(const kvzmq_batch_t *batch);
 
 /* Each adds one request, as the call of the same name; what it points to is copied. TAG comes back with the
- * answer. Where it is not KVZMQ_OK, the batch is as before; the error text is not set.
+ * answer. If the status is not KVZMQ_OK, the batch is unchanged; the error text is not set.
  *   KVZMQ_INVALID_ARGUMENT    arguments that cannot be a request
  *   KVZMQ_RESOURCE_EXHAUSTED  the batch is full (limit_batch requests or limit_message bytes), or memory for
  *                             its bytes was refused: send it, begin another
@@ -541,7 +541,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_list(kvzmq_batch_t *batch
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_batch_call(kvzmq_batch_t *batch, const char *method,
                                                             kvzmq_slice_t params, unsigned flags, void *tag);
 
-/* Sends a batch, without waiting for answers (but connects first where there is no live session). On KVZMQ_OK
+/* Sends a batch, without waiting for answers (but connects first if there is no live session). On KVZMQ_OK
  * the connection has taken the batch and *BATCH is NULL; else *BATCH is as before, nothing of it was sent,
  * and it may be sent again. An empty batch is KVZMQ_INVALID_ARGUMENT.
  *   KVZMQ_BUSY  as many batches are in flight as the options allow: kvzmq_poll first */
@@ -560,16 +560,16 @@ typedef struct kvzmq_answer {
     int64_t ttl_ms;        /* entry; -1 = permanent */
     bool has_detail;       /* the error came with a number */
     uint64_t detail;       /* that number, as kvzmq_detail */
-    kvzmq_slice_t result;  /* the whole result, MessagePack bytes without a zero behind them; size 0 where
-                              there was an error */
+    kvzmq_slice_t result;  /* the whole result, MessagePack bytes without a zero after them; size 0 if there
+                              was an error */
 } kvzmq_answer_t;
 
 /* Takes the next answer, waiting for it at most TIMEOUT_MS (0 = not at all, -1 = until one is there, which
  * call_ms bounds).
  *   KVZMQ_OK       *ANSWER is filled in; kvzmq_error and kvzmq_detail are those of the answer
  *   KVZMQ_TIMEOUT  none came in time
- *   KVZMQ_ABSENT   none is to come: nothing is in flight. What the broker pushes is taken all the same (see
- *                  kvzmq_notice_t), and a connection that broke is closed: kvzmq_fd is -1 then */
+ *   KVZMQ_ABSENT   no answer will come: nothing is in flight. Messages that the broker pushed are still
+ *                  handled (see kvzmq_notice_t), and a broken connection is closed: kvzmq_fd is then -1 */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_poll_sized(kvzmq_t *conn, int timeout_ms,
                                                             kvzmq_answer_t *answer);
 KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
@@ -578,36 +578,36 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeou
     return kvzmq_poll_sized(conn, timeout_ms, answer);
 }
 
-/* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL where the answer is no list's, or its rows
+/* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL if the answer is not a list's, or its rows
  * are not in order. KVZMQ_NO_MEMORY. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer,
                                                              kvzmq_page_t **page);
 
-/* A descriptor for an event loop, -1 where there is no connection: when it is readable, call kvzmq_poll(conn,
- * 0, ...) until it gives no answer. It tells of answers, of what the broker pushes, and of a connection that
- * broke. It is edge-triggered, as ZeroMQ's are, so poll once more after each send; and it
- * changes with every new connection, so ask again after each call. Call kvzmq_poll also when call_ms have
- * passed, for limits to be noticed. */
+/* A descriptor for an event loop, -1 if there is no connection. When it is readable, call kvzmq_poll(conn, 0,
+ * ...) until there is no more answer. It becomes readable for answers, for what the broker pushes, and for a
+ * connection that broke. Like ZeroMQ's it is edge-triggered, so poll once more after each send. It changes
+ * with every new connection, so ask again after each call. Also call kvzmq_poll when call_ms have passed, so
+ * that time limits are noticed. */
 KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);
 
 /* ---- Events -------------------------------------------------------------------------------- */
 
-/* What an event tells: X (name, number, text). Numbers never change. Up to OTHER they are the broker's, with
+/* Kinds of events: X (name, number, text). Numbers never change. Up to OTHER they are the broker's, with
  * their text on the wire; from RESET on a watch adds them to its stream (see kvzmq_watch_next). */
 #define KVZMQ_EVENT_KIND_LIST(X)                                                                             \
     X(PUT, 1, "put")               /* an entry was written */                                                \
     X(DEL, 2, "del")               /* an entry was deleted */                                                \
-    X(EXPIRE, 3, "expire")         /* an entry's time had come */                                            \
+    X(EXPIRE, 3, "expire")         /* an entry expired */                                                    \
     X(CONNECT, 4, "connect")       /* a client's first session began */                                      \
     X(DISCONNECT, 5, "disconnect") /* its last one ended; value = why */                                     \
     X(ROLE, 6, "role")             /* a session's role changed; value = the role */                          \
     X(DROP, 7, "drop")             /* a client and its store are gone */                                     \
     X(OTHER, 31, "other")          /* a kind that this library does not know */                              \
-    X(RESET, 32, "reset")          /* forget all that was told: the state follows anew */                    \
-    X(ENTRY, 33, "entry")          /* an entry that there is */                                              \
+    X(RESET, 32, "reset")          /* discard everything from before: the state follows anew */              \
+    X(ENTRY, 33, "entry")          /* an entry that exists */                                                \
     X(READY, 34, "ready")          /* the state is complete as of seq; all later events follow */            \
     X(POSITION, 35, "position")    /* nothing else has happened up to seq */                                 \
-    X(LOST, 36, "lost")            /* nothing is heard of the broker any more; value = why */                \
+    X(LOST, 36, "lost")            /* the broker does not answer any more; value = why */                    \
     X(AGAIN, 37, "again")          /* the broker is back */
 
 typedef enum kvzmq_event_kind {
@@ -623,7 +623,7 @@ KVZMQ_EXPORT const char *kvzmq_event_kind_text(kvzmq_event_kind_t kind);
 typedef struct kvzmq_event {
     size_t size; /* bytes of this struct, see Structs above */
     kvzmq_event_kind_t kind;
-    uint64_t seq;  /* its number; of READY and POSITION: how far one has been told all; of LOST, AGAIN and
+    uint64_t seq;  /* its number; of READY and POSITION: every change up to it was told; of LOST, AGAIN and
                       RESET: 0 */
     uint64_t prev; /* the seq of the event before it about the same client; 0 = none since its store began */
     uint64_t time_ms;     /* when, Unix */
@@ -631,54 +631,54 @@ typedef struct kvzmq_event {
     kvzmq_slice_t client; /* id of the client it is about */
     kvzmq_slice_t key;    /* of put, del, expire, entry */
     kvzmq_slice_t value;  /* of put and entry; of disconnect, role, lost and reset: a text */
-    bool has_value;       /* there is a value; an event leaves out one that is large: kvzmq_entry has it */
-    uint64_t value_size;  /* bytes of the value of a put or entry, also where it is left out */
+    bool has_value;       /* there is a value; an event leaves out a large one: read it with kvzmq_entry */
+    uint64_t value_size;  /* bytes of the value of a put or entry, even if it is left out */
     int64_t ttl_ms;       /* of a put: its life; of an entry: what is left; -1 = permanent */
     uint64_t revision;    /* of a put or entry */
     kvzmq_slice_t by;     /* id of the client whose session did it; size 0 = the broker */
-    kvzmq_slice_t user;   /* the account or certificate by which that is a manager; size 0 = none */
+    kvzmq_slice_t user;   /* the account or certificate that made `by` a manager; size 0 = none */
 } kvzmq_event_t;
 
 /* ---- One's own store: hearing of changes --------------------------------------------------- */
 
-/* Called from within a call on the connection, in its thread, for each put, del and expire of its own store
- * that another session, or time, made. EVENT is borrowed until it returns. It must not call the library on
- * this connection, kvzmq_session apart: note what is to be done and do it after the call.
+/* Called from within a call on the connection, in its thread, for each put, del and expire in its own store
+ * that this session did not make. EVENT is borrowed until it returns. It must not call the library on this
+ * connection, except kvzmq_session: note what is to be done and do it after the call.
  *
- * KVZMQ_EVENT_RESET instead of changes: some may have been missed (the broker does not keep them any more, or
- * was started anew, or the store was dropped, or is another client's than before). Read the store anew;
- * changes after this are told again.
+ * KVZMQ_EVENT_RESET instead of changes: some may have been missed, because the broker no longer keeps them or
+ * was restarted, or the store was dropped or belongs to another client than before. Read the store anew;
+ * later changes are told again.
  *
- * For a copy that is exact, mind the numbers: a change that is told late may be older than what is known of
- * its key by another way. Take it only if its `seq` is above both: the kvzmq_page_seq of the page that the
- * key was read in (or belongs into), and the revision with which this connection's own put or del of the key
- * was answered. What a write with KVZMQ_OUTCOME_UNKNOWN did is told, as a change of a former session. */
+ * To keep an exact copy, compare the numbers, because a change may be told late. Apply a change only if its
+ * `seq` is above both: the kvzmq_page_seq of the page that has (or would have) the key, and the revision that
+ * this connection's own last put or del of the key returned. A write with KVZMQ_OUTCOME_UNKNOWN that was
+ * carried out is told as a change of a former session. */
 typedef void kvzmq_change_fn(void *context, const kvzmq_event_t *event);
 
-/* From which change on one wants to hear: the `seq` and `epoch` of the last one that was told, which an
- * application may keep over its own restart (it needs a name then: see kvzmq_options_t). */
+/* Where to go on: the `seq` and `epoch` of the last change that was told. An application may keep it over its
+ * own restart, if it has a name (see kvzmq_options_t). */
 typedef struct kvzmq_position {
     uint64_t seq;
     char epoch[128]; /* zero-terminated */
 } kvzmq_position_t;
 
-/* From here on CHANGED is called with CONTEXT; NULL = no longer. AFTER: where to go on, NULL = from now. What
- * was missed since then comes at once, changes by its own former sessions included (`by` says so); or RESET.
- * After a new session (kvzmq_reconnects) the connection goes on by itself where it was. Connects.
+/* From now on CHANGED is called with CONTEXT; CHANGED may be NULL = no longer. AFTER: where to go on, NULL =
+ * from now. Changes missed since then come at once, also those by its own former sessions (`by` says so); or
+ * RESET comes. In a new session (kvzmq_reconnects) the connection goes on where it was. Connects.
  *   KVZMQ_UNIMPLEMENTED  the broker is too old */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed,
                                                            void *context, const kvzmq_position_t *after);
 
-/* Up to where changes have been told. False where kvzmq_on_change was never successful. */
+/* The last change that was told. False if kvzmq_on_change was never successful. */
 KVZMQ_EXPORT bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position);
 
-/* Waits for changes, TIMEOUT_MS at most (-1 = until one is there), and keeps the session meanwhile. For an
- * application that has nothing else to ask; any other call on the connection tells changes too.
+/* Waits for changes, TIMEOUT_MS at most (-1 = until one is there), and keeps the session alive meanwhile. For
+ * an application that makes no other calls; every call on the connection tells changes too.
  *   KVZMQ_OK       CHANGED was called at least once
  *   KVZMQ_TIMEOUT  none came in time
  *   KVZMQ_FAILED_PRECONDITION  kvzmq_on_change was not called
  * After any other status the application may call it again: it connects anew. With an event loop: wait for
- * kvzmq_fd, then call it with 0; and at least every third of timeout_ms (kvzmq_session). */
+ * kvzmq_fd, then call it with 0; also call it at least every third of timeout_ms (kvzmq_session). */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms);
 
 /* ---- Watching: every change of one or all stores, for managers ------------------------------ *
@@ -700,14 +700,14 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeo
  *     fprintf(stderr, "%s: %s\n", kvzmq_status_text(status), kvzmq_watch_error(watch));
  *     kvzmq_watch_destroy(&watch);
  *
- * A watch does not use a connection that one has: it makes one of its own, for its thread, and makes it again
- * whenever that is lost. So it is given options, in two structs: how to connect (those of kvzmq_new, the same
- * that one's own connection was made with will do) and what to watch.
+ * A watch does not use an existing connection: it makes one of its own, for its thread, and makes it again
+ * if it is lost. So it takes options, in two structs: how to connect (as for kvzmq_new; you may use the
+ * options of your own connection) and what to watch.
  *
- * Errors come from one place. kvzmq_watch_new does not wait and checks nothing; whatever is wrong, with the
- * options, the account or the broker, at the beginning or later, is the status of kvzmq_watch_next, and
- * kvzmq_watch_error says it in words. Both take a watch that is NULL, for which memory was refused. That the
- * broker cannot be reached is no error but an event (LOST): the watch goes on when it is back.
+ * Errors come from one place. kvzmq_watch_new does not wait and checks nothing. If the options, the account
+ * or the broker are wrong, at the beginning or later, kvzmq_watch_next returns the status, and
+ * kvzmq_watch_error the text. Both accept a NULL watch, which means that memory was refused. If the broker
+ * cannot be reached, that is not an error but an event (LOST): the watch goes on when the broker is back.
  * (examples/watch.c is this as a program.) */
 
 typedef struct kvzmq_watch kvzmq_watch_t;
@@ -715,14 +715,14 @@ typedef struct kvzmq_watch kvzmq_watch_t;
 #define KVZMQ_WATCH_QUEUE_DEFAULT 10000
 #define KVZMQ_WATCH_QUEUE_BYTES   (16 * 1024 * 1024)
 
-/* All zero but `size` is valid: every change of all stores from now on. Copied by kvzmq_watch_new. */
+/* If all but `size` is zero: every change of all stores from now on. Copied by kvzmq_watch_new. */
 typedef struct kvzmq_watch_options {
     size_t size;          /* bytes of this struct; set by kvzmq_watch_options_init */
     const char *client;   /* whose store; NULL = all */
     kvzmq_slice_t prefix; /* only keys that begin with it; size 0 = all. Then connect, disconnect and role are
                              not told */
     bool initial;         /* the stream begins with the state, and so it does after a RESET */
-    bool resume;          /* go on after `since`: the seq and the epoch that were told last */
+    bool resume;          /* go on after `since`: the last seq and epoch that were told */
     bool large_values;    /* read values that an event leaves out (has_value), as long as they are current */
     unsigned queue;       /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
                              most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
@@ -737,29 +737,28 @@ static inline void kvzmq_watch_options_init(kvzmq_watch_options_t *options)
     options->size = sizeof *options;
 }
 
-/* Begins to watch, in a thread of its own with a connection of its own. CONNECTION: how to connect; its
- * endpoint, user, password and name count (a watch needs an account, or a name that is a manager: a role that
- * another session was given does not count here), its `notice` is not used, its `interrupted` only by
- * kvzmq_watch_next. WATCH: what to watch; NULL = all. Both are copied. NULL only if memory, a thread or
+/* Begins to watch, in a thread of its own with a connection of its own. CONNECTION: how to connect. Its
+ * endpoint, user, password and name count; `notice` is not used, and only kvzmq_watch_next uses
+ * `interrupted`. A watch needs an account, or a name that is a manager: the role of another session does not
+ * count here. WATCH: what to watch; NULL = all. Both are copied. Returns NULL only if memory, a thread or
  * descriptors are refused. Free with kvzmq_watch_destroy.
  *
  * The stream. What kvzmq_watch_next hands out is one ordered stream:
  *   ENTRY ... READY   with `initial`: the state. Until READY, puts, dels, expires and drops may come between
- *                     the entries, which bring up to date what was told before
+ *                     the entries; they update what was told before
  *   READY             else: events begin after its seq
  *   put, del, ...     then each event after READY's seq, in the broker's order, without hole or duplicate
- *   POSITION          about once a second, where events that are not wanted (another client, another prefix)
- *                     have happened meanwhile
- *   LOST, AGAIN       the broker is not heard for some time, and again; nothing is missed by that
- *   RESET             the broker does not keep what was missed, or was started anew: it begins again, with
- *                     the state (`initial`) or with READY alone
- * An application that is slow slows nobody but its own watch: what waits is bounded, and what the broker then
- * drops is asked for again. */
+ *   POSITION          about once a second, if unwanted events (another client, another prefix) happened
+ *   LOST, AGAIN       the broker does not answer, and answers again; no event is lost
+ *   RESET             the broker no longer keeps what was missed, or was restarted: the stream begins again,
+ *                     with the state (`initial`) or with READY alone
+ * A slow application slows only its own watch: the events that wait are bounded, and the watch asks again for
+ * those that the broker then drops. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection,
                                                            const kvzmq_watch_options_t *watch);
 
-/* Ends the thread, which takes as long as a call under way and its goodbye (each connection's call_ms at
- * most, with a broker that hangs), and frees it.
+/* Ends the thread and frees the watch. It waits for a call under way and the goodbye, each at most the
+ * connection's call_ms if the broker hangs.
  * *WATCH may be NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
 
@@ -768,8 +767,7 @@ KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
  *   KVZMQ_OK           *EVENT is filled in
  *   KVZMQ_TIMEOUT      none came in time
  *   KVZMQ_INTERRUPTED  the connection options' `interrupted` said so
- * Anything else is final, with kvzmq_watch_error: the watch has ended, and what it told before was handed
- * out:
+ * Anything else is final, with kvzmq_watch_error: the watch has ended, and all its events were handed out:
  *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED     not a manager, or no longer
  *   KVZMQ_INVALID_ARGUMENT                             options are not valid
  *   KVZMQ_UNIMPLEMENTED, KVZMQ_FAILED_PRECONDITION     as for any call
@@ -787,8 +785,8 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_watch_next(kvzmq_watch_t *watc
  */
 KVZMQ_EXPORT const char *kvzmq_watch_error(const kvzmq_watch_t *watch);
 
-/* A descriptor that is readable while kvzmq_watch_next(watch, 0, ...) would return something else than
- * KVZMQ_TIMEOUT: for event loops. Level-triggered; only poll it. */
+/* A descriptor for event loops: it is readable while kvzmq_watch_next(watch, 0, ...) would not return
+ * KVZMQ_TIMEOUT. Level-triggered; only poll it. */
 KVZMQ_EXPORT int kvzmq_watch_fd(const kvzmq_watch_t *watch);
 
 /* What a watch did so far, for tests and statistics. */
@@ -820,10 +818,10 @@ typedef struct kvzmq_mirror kvzmq_mirror_t;
  *     if (status != KVZMQ_OK)
  *         fprintf(stderr, "%s: %s\n", kvzmq_status_text(status), kvzmq_mirror_error(mirror));
  *
- * Every function on a mirror may be called by any thread, kvzmq_mirror_destroy apart. STORE is a client's id;
- * NULL = the one that is mirrored (not where all are). What is not mirrored, another store or a key without
- * the prefix, is KVZMQ_INVALID_ARGUMENT. Any status that is final for a watch is so for its mirror, and
- * returned by all. */
+ * Any thread may call the functions on a mirror, except kvzmq_mirror_destroy. STORE is a client's id; NULL =
+ * the one that is mirrored (not allowed if all are). A store or key that is not mirrored is
+ * KVZMQ_INVALID_ARGUMENT. A status that is final for a watch is final for its mirror too, and all its
+ * functions return it. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection,
                                                              const char *client, kvzmq_slice_t prefix);
 /* As kvzmq_watch_destroy. */
@@ -848,12 +846,12 @@ static inline void kvzmq_mirror_state(kvzmq_mirror_t *mirror, kvzmq_mirror_state
     kvzmq_mirror_state_sized(mirror, state);
 }
 
-/* One line about `failure`; "" where there is none. Borrowed for the life of the mirror. */
+/* One line about `failure`; "" if there is none. Borrowed for the life of the mirror. */
 KVZMQ_EXPORT const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror);
 
-/* Waits until the mirror is ready and every change up to SEQ is in it: SEQ of a put's revision gives one's
- * own write back, SEQ 0 waits for `ready` alone. TIMEOUT_MS: -1 = for ever. KVZMQ_TIMEOUT. (After a restart
- * of the broker numbers begin again; a SEQ of before then may never come.) */
+/* Waits until the mirror is ready and has every change up to SEQ: give a put's revision to see your own
+ * write, or 0 to wait for `ready` only. TIMEOUT_MS: -1 = for ever. KVZMQ_TIMEOUT. (After a restart of the
+ * broker, numbers begin again; an older SEQ may never come.) */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq,
                                                              int timeout_ms);
 
@@ -866,8 +864,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirr
                                                             kvzmq_slice_t key, kvzmq_value_t *value,
                                                             uint64_t *revision);
 
-/* Lists entries as kvzmq_list does, from the copy (of a mirror with a prefix: what of the range is in that):
- * *PAGE is as of its kvzmq_page_seq, and read with kvzmq_page_next. Entries whose value is not there (see
+/* Lists entries of the copy as kvzmq_list does; a mirror with a prefix has only the entries with that. *PAGE
+ * is as of its kvzmq_page_seq; read it with kvzmq_page_next. Entries whose value is missing (see
  * kvzmq_mirror_get) are left out. KVZMQ_UNAVAILABLE, KVZMQ_NO_MEMORY. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store,
                                                              const kvzmq_range_t *range, kvzmq_page_t **page);
@@ -877,10 +875,10 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mir
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after,
                                                                    kvzmq_value_t *store);
 
-/* Compares the copy of STORE with the broker's: their digests as of one and the same seq, within TIMEOUT_MS.
- * CONN is a manager's connection of the calling thread, to the same broker. *EQUAL is the answer; *SEQ (may
- * be NULL) as of when. Changes may go on meanwhile.
- *   KVZMQ_UNAVAILABLE          the copy was not ready at that seq, or a large value not there: try again
+/* Compares the copy of STORE with the broker's, by their digests at the same seq, within TIMEOUT_MS. CONN is
+ * a manager's connection of the calling thread, to the same broker. *EQUAL is the answer; *SEQ (may be NULL)
+ * is that seq. Changes may go on meanwhile.
+ *   KVZMQ_UNAVAILABLE          the copy was not ready at that seq, or lacked a large value: try again
  *   KVZMQ_FAILED_PRECONDITION  a mirror of a prefix cannot be verified
  *   KVZMQ_TIMEOUT, and what kvzmq_digest returns */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn,
