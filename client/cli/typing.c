@@ -93,24 +93,26 @@ static bool sequence_take(typing_t *typing, EditLine *editor)
 
 /* ---- Pasted text ------------------------------------------------------------------------------ */
 
-/* Reads what is pasted, up to its end, into TEXT. */
+/* Reads what is pasted, up to its end, into TEXT. What TEXT has no room for is read all the same: it is no
+ * keys. */
 static bool paste_read(typing_t *typing, EditLine *editor, buffer_t *text)
 {
-    const size_t end_size = strlen(keys_paste_end);
-    for (;;) {
+    size_t matched = 0; /* bytes of the end that were read, one behind the other */
+    while (keys_paste_end[matched] != '\0') {
         char byte;
         if (typing->read(editor, &byte) <= 0)
             return false;
+        /* The end begins with ESC, which is nowhere else in it. */
+        matched = byte == keys_paste_end[matched] ? matched + 1 : byte == keys_paste_end[0];
         if (byte == '\r')
             byte = '\n';
         if (byte != '\0')
             buffer_append(text, &byte, 1);
-        if (text->size >= end_size &&
-            memcmp(text->data + text->size - end_size, keys_paste_end, end_size) == 0) {
-            buffer_truncate(text, text->size - end_size);
-            return true;
-        }
     }
+    if (text->failed)
+        return false;
+    buffer_truncate(text, text->size - matched);
+    return true;
 }
 
 /* Inserts TEXT, without the bytes in it that are no UTF-8. */
@@ -144,7 +146,7 @@ static unsigned char paste(EditLine *editor, int key)
     (void)key;
     el_get(editor, EL_CLIENTDATA, &typing);
     buffer_init(&text, LINE_BYTES_MAX);
-    bool taken = paste_read(typing, editor, &text) && !text.failed;
+    bool taken = paste_read(typing, editor, &text);
     while (text.size > 0 && text.data[text.size - 1] == '\n')
         buffer_truncate(&text, text.size - 1);
     if (taken)
