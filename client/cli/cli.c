@@ -111,6 +111,11 @@ outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem)
     return tell(cli, OUTCOME_USAGE, "USAGE", "", message);
 }
 
+outcome_t cli_refuse_file(cli_t *cli, const char *what, const char *problem)
+{
+    return interrupt_pending() ? OUTCOME_INTERRUPTED : cli_refuse(cli, what, problem);
+}
+
 outcome_t cli_illegal(cli_t *cli, const char *text, bool more)
 {
     static const char illegal[] = "Illegal command";
@@ -221,7 +226,7 @@ static outcome_t get_password(cli_t *cli, const char *file, const char *variable
     problem_t problem = {""};
     bool got = file != NULL ? password_read_file(password, file, &problem)
                             : password_take_variable(password, variable, &problem);
-    return got ? OUTCOME_OK : cli_refuse(cli, "kvzmq-cli", problem.text);
+    return got ? OUTCOME_OK : cli_refuse_file(cli, "kvzmq-cli", problem.text);
 }
 
 outcome_t cli_password(cli_t *cli, const char *user, password_t *password)

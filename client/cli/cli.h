@@ -75,6 +75,9 @@ outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error);
 /* What is wrong with what was given: WHAT, and the PROBLEM with it. Returns OUTCOME_USAGE. */
 outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem);
 
+/* The same of a file that was read, unless Ctrl-C has ended that: OUTCOME_INTERRUPTED then. */
+outcome_t cli_refuse_file(cli_t *cli, const char *what, const char *problem);
+
 /* That what was given is no command, TEXT saying why. A person at a terminal sees "Illegal command" where
  * answers stand, and TEXT only where it says MORE. Returns OUTCOME_USAGE. */
 outcome_t cli_illegal(cli_t *cli, const char *text, bool more);

@@ -96,7 +96,7 @@ static outcome_t take_put_options(cli_t *cli, const call_t *call, kvzmq_put_opti
     if (outcome != OUTCOME_OK)
         return outcome;
     if (!password_read_file(secret, path, &problem))
-        return cli_refuse(cli, "put", problem.text);
+        return cli_refuse_file(cli, "put", problem.text);
     options->secret = kvzmq_text(secret->text);
     return OUTCOME_OK;
 }

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from multiprocessing.pool import ThreadPool
 
 import pytest
 import zmq
@@ -366,37 +367,40 @@ def test_exit_3__nobody_listens__one_line_names_the_endpoint_at_once(tmp_path, a
     assert endpoint in complaint(done) and "kvbroker" in complaint(done) and "-s" in complaint(done)
 
 
-@pytest.mark.parametrize("command", [["get", "k"], ["put", "k", "v"], ["auth", "adam", "eve"]])
-def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path, command):
-    with context().socket(zmq.ROUTER) as silent:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
+LIMIT = 4  # seconds: enough to connect on a busy machine
+
+
+def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path):
+    def run(command):
         begin = time.monotonic()
-        done = tool.run("-t", "400ms", *command)
-        taken = time.monotonic() - begin
-    assert done.returncode == 4
-    assert complaint(done).startswith(("TIMEOUT: ", "OUTCOME_UNKNOWN: "))
-    assert 0.4 <= taken < 0.4 + TIMEOUT / 3
+        return tool.run("-t", str(LIMIT), *command), time.monotonic() - begin
+
+    with context().socket(zmq.ROUTER) as silent, ThreadPool(3) as pool:
+        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
+        ended = pool.map(run, [["get", "k"], ["put", "k", "v"], ["auth", "adam", "eve"]])
+    for done, taken in ended:
+        assert done.returncode == 4 and complaint(done).startswith("TIMEOUT: "), done
+        assert LIMIT <= taken < LIMIT + TIMEOUT / 3
 
 
 def test_exit_4__write_without_an_answer__says_that_its_outcome_is_unknown(broker, tmp_path):
     with context().socket(zmq.ROUTER) as front, broker.client() as behind:
         endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).start("-t", "1", "put", "k", "v") as process:
+        with Tool(endpoint, tmp_path).start("-t", str(LIMIT), "put", "k", "v") as process:
             forward_one(front, behind)  # hello; the put is not answered
             told = process.communicate(timeout=TIMEOUT)[1].decode()
     assert process.returncode == 4
     assert told.startswith("OUTCOME_UNKNOWN: ")
 
 
-def test_exit_3_or_4__peer_that_is_no_broker__within_the_limit(tmp_path):
+def test_exit_4__peer_that_is_no_broker__within_the_limit(tmp_path):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         begin = time.monotonic()
-        done = Tool(f"tcp://127.0.0.1:{listener.getsockname()[1]}", tmp_path).run("-t", "0.4", "ping")
-    assert done.returncode in (3, 4)
-    assert complaint(done)
-    assert time.monotonic() - begin < 0.4 + TIMEOUT / 3
+        done = Tool(f"tcp://127.0.0.1:{listener.getsockname()[1]}", tmp_path).run("-t", str(LIMIT), "ping")
+    assert done.returncode == 4 and "something else" in complaint(done), done
+    assert time.monotonic() - begin < LIMIT + TIMEOUT / 3
 
 
 def test_exit_5__denied__guest_wrong_password_wrong_secret(tool, name):
@@ -464,6 +468,20 @@ def test_exit_130__interrupted_while_it_reads_standard_input(tool, arguments):
         process.wait(TIMEOUT)
         assert process.returncode == 130
         process.kill()
+
+
+@pytest.mark.parametrize("arguments", [("-u", "adam", "--password-file", "{}", "ping"), ("-n", "a", "--secret-file", "{}", "ping"),
+                                       ("-u", "adam", "manage", "new", "put", "k", "v", "--create", "--secret-file", "{}")])
+def test_exit_130__ctrl_c_while_a_password_file_is_read(tool, tmp_path, arguments):
+    os.mkfifo(tmp_path / "pipe")
+    words = [word.format(tmp_path / "pipe") for word in arguments]
+    with tool.start("-o", "json", *words, KVZMQ_PASSWORD="eve") as process:
+        wait_until(lambda: catches_interrupts(process.pid), what="it catches SIGINT")
+        # Again and again: one that comes before it opens the file does not end that.
+        wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="its end")
+        shown, told = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 130 and told == b"", told
+    assert json.loads(shown)["error"]["code"] == "INTERRUPTED"
 
 
 def catches_interrupts(pid):
