@@ -63,10 +63,10 @@ def check_error(done, status, *codes):
 
 
 def check_silent(tool, arguments, status, **environment):
-    """In the other formats standard output is empty. (But for the sentence of `auth`, which is its answer.)"""
+    """In the other formats standard output is empty. (Not for `auth`, whose sentence is its answer.)"""
     for form in ("text", "raw"):
         done = tool.run("-o", form, *arguments, **environment)
-        assert (done.returncode, done.stdout) in ((status, b""), (5, b"Authentication failure\n")), done
+        assert (done.returncode, done.stdout) == (status, b""), done
 
 
 def test_json_error__unknown_option__of_every_command(tool, calls):
@@ -113,13 +113,13 @@ def silent(home):
 
 
 def test_json_error__no_answer__of_every_command(silent, remote):
+    """All at once: their time limit, long enough to connect on a busy machine, is waited out once."""
     def run(words):
-        return silent[0].run("-t", "500ms", "-o", "json", *words, KVZMQ_PASSWORD="eve")
+        return silent[0].run("-t", "6", "-o", "json", *words, KVZMQ_PASSWORD="eve")
 
-    with ThreadPool(8) as pool:
+    with ThreadPool(len(remote)) as pool:
         for done in pool.imap_unordered(run, remote):
-            late = done.returncode == 3  # a busy machine may not even connect in time
-            check_error(done, 3 if late else 4, *(["UNREACHABLE"] if late else ["TIMEOUT", "OUTCOME_UNKNOWN"]))
+            check_error(done, 4, "TIMEOUT")
 
 
 def test_json_error__interrupted__of_every_command(silent, remote):

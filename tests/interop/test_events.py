@@ -308,10 +308,11 @@ def test_topics__a_subscription_to_one_client__brings_that_one_alone(world):
 def test_sync__comes_every_second__with_epoch_seq_and_time(world):
     broker, manager, subscriber = world
     ticket = manager.call("events")
-    syncs = [subscriber.sync() for _ in range(3)]
+    syncs = [subscriber.sync() for _ in range(4)]
     for sync in syncs:
         assert (sync["epoch"], sync["seq"]) == (ticket["epoch"], ticket["seq"])
-    assert all(after["time_ms"] - before["time_ms"] > 500 for before, after in zip(syncs, syncs[1:])), syncs
+    gaps = [after["time_ms"] - before["time_ms"] for before, after in zip(syncs, syncs[1:])]
+    assert 500 < min(gaps) < 1500, gaps  # a busy machine makes one longer, but not each
     with broker.client("lamp") as lamp:
         assert lamp.call("put", "k", "v") == subscriber.sync()["seq"]
 
