@@ -4,15 +4,14 @@
 
 #include <assert.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/resident.h"
 #include "common/clock.h"
 
 enum {
@@ -41,7 +40,7 @@ struct event_guard {
     clockid_t clock;            /* CPU time of the guarded thread */
     atomic_uint_fast64_t calls; /* entered and left: odd = in a call */
     atomic_bool fired;          /* connections were closed */
-    int memory;       /* /proc/self/statm, open from the start as well; below 0: the system has none */
+    int memory;                 /* resident_open, from the start as well */
     DIR *descriptors; /* the process's, open from the start: there may be no descriptor left for it later.
                          NULL: the system does not list them */
     char (*endpoints)[ENDPOINT_SIZE]; /* borrowed */
@@ -68,21 +67,9 @@ static int64_t spent_ms(const event_guard_t *guard)
     return (int64_t)spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
 }
 
-/* Bytes of memory that the process occupies; 0 where the system does not tell. */
-static int64_t resident_bytes(const event_guard_t *guard)
-{
-    char text[128]; /* pages of address space, pages in memory, and more */
-    ssize_t size = guard->memory < 0 ? -1 : pread(guard->memory, text, sizeof text - 1, 0);
-    if (size <= 0)
-        return 0;
-    text[size] = '\0';
-    const char *resident = strchr(text, ' ');
-    return resident ? strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
-}
-
 static measure_t measure(const event_guard_t *guard)
 {
-    return (measure_t){.spent_ms = spent_ms(guard), .resident = resident_bytes(guard)};
+    return (measure_t){.spent_ms = spent_ms(guard), .resident = resident_bytes(guard->memory)};
 }
 
 /* Whether a call that began at BEGIN, and goes on NOW, is a flood. */
@@ -160,7 +147,7 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
     guard->endpoints = endpoints;
     guard->count = count;
     guard->resting = true;
-    guard->memory = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    guard->memory = resident_open();
     guard->descriptors = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
     if (locks_init(guard) && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
         pthread_create(&guard->thread, NULL, run, guard) == 0)

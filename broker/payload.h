@@ -10,8 +10,9 @@
  * freed. */
 KV_MUST_USE session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t now_ms);
 
-/* Finishes the request that the session was parked at, MATCHED being what a verifier said, and goes on: with
- * the rest of its payload, then with those behind it. Returns as payload_start. */
+/* Finishes the request that the session was parked at, VERDICT being what a verifier said (of no meaning if
+ * it waited for something else), and goes on: with the rest of its payload, then with those behind it.
+ * Returns as payload_start. */
 session_t *payload_resume(session_t *session, verdict_t verdict, int64_t now_ms);
 
 /* Sends `[2, "bye", [{"reason": REASON}]]`, unless nothing may be pushed to this session. */

@@ -2,14 +2,11 @@
 /* Owns when memory is given back. */
 #include "broker/trim.h"
 
-#include <fcntl.h>
 #include <malloc.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "broker/resident.h"
 #include "common/clock.h"
-
-enum { STATM_SIZE = 128 }; /* bytes of /proc/self/statm */
 
 void trim_init(trim_t *trim)
 {
@@ -19,16 +16,11 @@ void trim_init(trim_t *trim)
 /* Bytes of memory that the process has; 0 if the system does not tell. */
 static uint64_t memory_resident(void)
 {
-    char text[STATM_SIZE] = "";
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t size = read(fd, text, sizeof text - 1);
-    close(fd);
-    char *second = NULL; /* proc(5): the whole size first, both in pages */
-    if (size <= 0 || strtoull(text, &second, 10) == 0)
-        return 0;
-    return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    int file = resident_open();
+    int64_t bytes = resident_bytes(file);
+    if (file >= 0)
+        close(file);
+    return (uint64_t)bytes;
 }
 
 void trim_turn(trim_t *trim, uint64_t freed, uint64_t moved, bool idle)
