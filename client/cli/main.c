@@ -173,7 +173,7 @@ static outcome_t run(cli_t *cli, options_t *options, const arguments_t *argument
     call_result_t result;
     call_make(arguments->words, arguments->count, CALL_IN_ARGUMENTS, options, &result);
     cli->output.ops = options->format;
-    if (options->wish == WISH_VERSION)
+    if (options->version)
         return printf("kvzmq-cli %s\n", kvzmq_version()) < 0 ? OUTCOME_FAILED : cli_finish(cli, OUTCOME_OK);
     if (result.status == CALL_HELP && result.call.command == NULL)
         return cli_finish(cli, show_help());

@@ -72,10 +72,9 @@ bool options_set(options_t *options, option_id_t option, bytes_t value, problem_
         options->history = "";
         return true;
     case OPT_HELP:
-        options->wish = WISH_HELP;
-        return true;
+        return true; /* call_make looks at it */
     case OPT_VERSION:
-        options->wish = WISH_VERSION;
+        options->version = true;
         return true;
     default:
         return problem_set(problem, "%s is an option of some commands", option_name(option));

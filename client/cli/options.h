@@ -10,11 +10,8 @@
 
 enum { ENDPOINT_MAX = 512 }; /* bytes of an endpoint, with its terminating zero */
 
-typedef enum options_wish { WISH_RUN, WISH_HELP, WISH_VERSION } options_wish_t;
-
 /* Texts are borrowed from the words and the environment. */
 typedef struct options {
-    options_wish_t wish;
     char endpoint[ENDPOINT_MAX];
     const char *name;          /* NULL: a client by number */
     const char *secret_file;   /* NULL: none */
@@ -25,6 +22,7 @@ typedef struct options {
     int timeout_ms;
     bool last_from_input; /* -x */
     bool binary;          /* --bin */
+    bool version;         /* --version */
 } options_t;
 
 /* What holds where nothing is given: the environment, and defaults. */
