@@ -2,6 +2,7 @@
 /* Owns the thread, the lock, and the descriptors of an application with an event loop. */
 #include "client/keeper.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -109,11 +110,11 @@ void keeper_unlock(keeper_t *keeper)
     (void)pthread_mutex_unlock(&keeper->lock);
 }
 
-/* Has `epoll` tell of FD too. */
+/* Has `epoll` tell of FD too; it may be there already. False if the system refuses it. */
 static bool epoll_add(keeper_t *keeper, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+    return epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
 static bool epoll_make(keeper_t *keeper)
@@ -140,8 +141,7 @@ int keeper_fd(keeper_t *keeper, int fd)
     if (keeper->watched >= 0 && keeper->watched != fd)
         (void)epoll_ctl(keeper->epoll, EPOLL_CTL_DEL, keeper->watched, NULL); /* it may be closed already */
     keeper->watched = fd;
-    (void)epoll_add(keeper, fd); /* it may be there already */
-    return keeper->epoll;
+    return epoll_add(keeper, fd) ? keeper->epoll : -1;
 }
 
 void keeper_nudge(keeper_t *keeper)

@@ -26,7 +26,7 @@ void keeper_unlock(keeper_t *keeper);
 
 /* For event loops. The link's descriptor FD is edge-triggered, and the thread's use of the socket may take
  * the edge. Returns one that is readable as FD is, and also from keeper_nudge on until the next keeper_lock;
- * below 0 where descriptors are refused. With the lock held, as keeper_nudge. */
+ * below 0 if memory or descriptors are refused. With the lock held, as keeper_nudge. */
 int keeper_fd(keeper_t *keeper, int fd);
 void keeper_nudge(keeper_t *keeper);
 

@@ -269,6 +269,13 @@ static resolve_status_t lookup_join(const char *host, lookup_t **lookup)
     return status;
 }
 
+/* What it is that the system gave ERROR (errno): it has no memory or descriptors, or anything else. */
+static resolve_status_t status_of_system(int error, resolve_status_t otherwise)
+{
+    bool refused = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+    return refused ? RESOLVE_NO_MEMORY : otherwise;
+}
+
 static resolve_status_t status_of(int error, int system_error)
 {
     switch (error) {
@@ -281,8 +288,7 @@ static resolve_status_t status_of(int error, int system_error)
     case EAI_MEMORY:
         return RESOLVE_NO_MEMORY;
     case EAI_SYSTEM:
-        return system_error == EMFILE || system_error == ENFILE || system_error == ENOMEM ? RESOLVE_NO_MEMORY
-                                                                                          : RESOLVE_FAILED;
+        return status_of_system(system_error, RESOLVE_FAILED);
     default:
         return RESOLVE_FAILED;
     }
@@ -324,7 +330,7 @@ static resolve_status_t address_try(address_t *address, const char *port, int64_
         ((struct sockaddr_in *)&address->socket)->sin_port = number;
     int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return errno == EMFILE || errno == ENFILE ? RESOLVE_NO_MEMORY : RESOLVE_REFUSED;
+        return status_of_system(errno, RESOLVE_REFUSED);
     resolve_status_t status = RESOLVE_DONE;
     if (connect(fd, (const struct sockaddr *)&address->socket, address->size) != 0)
         status = errno == EINPROGRESS || errno == EINTR ? RESOLVE_UNREACHED : RESOLVE_REFUSED;

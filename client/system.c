@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -107,8 +108,8 @@ typedef struct remains {
     void *memory;
 } remains_t;
 
-static remains_t *remains;
-static pthread_mutex_t remains_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Without a lock, which a thread of the parent might hold at a fork, and nobody would ever let go here. */
+static _Atomic(remains_t *) remains;
 
 void system_abandon(void *memory)
 {
@@ -116,8 +117,7 @@ void system_abandon(void *memory)
     if (made == NULL)
         return;
     made->memory = memory;
-    (void)pthread_mutex_lock(&remains_lock);
-    made->next = remains;
-    remains = made;
-    (void)pthread_mutex_unlock(&remains_lock);
+    made->next = atomic_load(&remains);
+    while (!atomic_compare_exchange_weak(&remains, &made->next, made)) {
+    }
 }

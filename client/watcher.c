@@ -218,7 +218,10 @@ static kvzmq_status_t events_connect(watcher_t *watcher, const ticket_t *ticket,
                                     .password = ticket->password,
                                     .client = client,
                                     .receive_hwm = watcher->config.receive_hwm};
-    return event_link_new(connection_context(watcher->conn), &options, &watcher->events);
+    kvzmq_status_t status = event_link_new(connection_context(watcher->conn), &options, &watcher->events);
+    if (status == KVZMQ_NO_MEMORY)
+        *problem = resolve_status_text(RESOLVE_NO_MEMORY);
+    return status;
 }
 
 static void step_ticket(watcher_t *watcher, const follow_action_t *action)
@@ -530,11 +533,6 @@ void watcher_destroy(watcher_t **watcher)
     watcher_t *gone = *watcher;
     if (gone == NULL)
         return;
-    if (watcher_foreign(gone)) { /* its thread is not here, and may have left anything half done */
-        system_abandon(gone);
-        *watcher = NULL;
-        return;
-    }
     watcher_stop(gone);
     (void)pthread_join(gone->thread, NULL);
     *watcher = NULL; /* `tell` has used it up to here */

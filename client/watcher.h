@@ -22,10 +22,11 @@ typedef struct watcher_config {
 /* Starts the thread; *WATCHER is set before, for `tell` to use. False, *WATCHER NULL, where memory, a thread
  * or descriptors are refused. */
 KV_MUST_USE bool watcher_new(const watcher_config_t *config, watcher_t **watcher);
-/* Ends the thread and waits for it, which takes as long as a call under way. In the child of a fork there is
- * no thread: what it worked on is left as it is. */
+/* Ends the thread and waits for it, which takes as long as a call under way. Not one of a parent process, see
+ * watcher_foreign. */
 void watcher_destroy(watcher_t **watcher);
-/* Whether it is a parent process's. Then nothing else may be done with it, nor with what its thread uses. */
+/* Whether it is a parent process's. Then nothing else may be done with it, nor with what its thread uses:
+ * that is not here, and may have left anything half done. */
 bool watcher_foreign(const watcher_t *watcher);
 
 /* Asks the thread to end, without waiting. Any thread may. */
