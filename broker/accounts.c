@@ -168,7 +168,7 @@ static const account_t *account_find(const accounts_t *accounts, bytes_t user)
     return NULL;
 }
 
-/* Fills ACCOUNT with a copy of CREDENTIAL; one that is there already keeps its version. */
+/* Fills ACCOUNT with a copy of CREDENTIAL; an existing account keeps its version. */
 static bool account_init(accounts_t *accounts, account_t *account, const credential_t *credential)
 {
     account->name = strdup(credential->name);
@@ -315,7 +315,7 @@ status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_
     return STATUS_OK;
 }
 
-/* Takes back what an attempt counted for, from when it began, as a failure. */
+/* Removes the failure that an attempt has counted as since it began. */
 static void address_refund(record_t *address, int64_t now_ms)
 {
     if (address->until_ms > now_ms)
@@ -325,7 +325,7 @@ static void address_refund(record_t *address, int64_t now_ms)
 static void record_end(record_t *record, int64_t now_ms)
 {
     record->touched_ms = now_ms;
-    if (record->under_way > 0) /* 0 where the record made room for another and is made anew */
+    if (record->under_way > 0) /* 0 if the record made room for another and is made anew */
         record->under_way--;
 }
 
@@ -384,7 +384,7 @@ typedef struct hash_parts {
     uint8_t sum[SUM_SIZE];
 } hash_parts_t;
 
-/* Takes PREFIX and the number behind it off *TEXT. False if something else stands there. */
+/* Takes PREFIX and the number after it off *TEXT. False if *TEXT begins otherwise. */
 static bool figure_take(const char **text, const char *prefix, unsigned long *number)
 {
     size_t length = strlen(prefix);
@@ -421,8 +421,8 @@ static bool hash_parts_read(const char *hash, hash_parts_t *parts)
 
 verdict_t password_verify(const char *hash, bytes_t password)
 {
-    /* crypto_pwhash_str_verify says of refused memory what it says of a wrong password. So the hash is made
-     * anew and compared here; but for forms that only that call takes, which other programs write. */
+    /* crypto_pwhash_str_verify answers refused memory like a wrong password. So the hash is computed and
+     * compared here, except in forms that only that call understands, which other programs write. */
     hash_parts_t parts;
     if (!hash_parts_read(hash, &parts)) {
         int differs = crypto_pwhash_str_verify(hash, characters(password), password.size);

@@ -31,16 +31,16 @@ enum {
     PASSWORD_WORK_KIB_MAX = 4 * 1048576
 };
 
-/* MANAGERS is copied. NULL where memory is refused. */
+/* MANAGERS is copied. NULL if memory is refused. */
 KV_MUST_USE accounts_t *accounts_new(const credential_t *managers, unsigned count);
 void accounts_destroy(accounts_t **accounts);
 
-/* Puts MANAGERS (copied) in place of those that there are; what is remembered of failures stays. False where
- * memory is refused: nothing has changed. */
+/* Replaces the accounts by MANAGERS (copied); the counts of failures stay. False if memory is refused:
+ * nothing has changed then. */
 KV_MUST_USE bool accounts_configure(accounts_t *accounts, const credential_t *managers, unsigned count);
 
-/* A number that stands for the account USER with the hash it has now; it gets another one when the hash
- * changes, and none that was in use before. 0 = there is no such account. */
+/* The version of the account USER: it changes when the hash changes, and no version is used twice. 0 = there
+ * is no such account. */
 uint64_t accounts_version(const accounts_t *accounts, bytes_t user);
 
 /* Begins an attempt of USER from PEER (an address, or "ipc user UID"). STATUS_OK: *HASH is what to verify the
@@ -58,20 +58,20 @@ status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool mat
 /* Ends an attempt whose session ended before its verification: it counts as a failure. */
 void accounts_abandon(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms);
 
-/* Ends an attempt whose password was not looked at, for want of memory, say: it counts as none. */
+/* Ends an attempt whose password was not verified, for lack of memory for example: it does not count. */
 void accounts_withdraw(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms);
 
-/* What looking at a password showed. */
+/* Result of verifying a password. */
 typedef enum verdict {
     VERDICT_WRONG,
     VERDICT_RIGHT,
-    VERDICT_NONE /* it could not be looked at: memory was refused */
+    VERDICT_NONE /* not verified: memory was refused */
 } verdict_t;
 
-/* Whether PASSWORD is the one that HASH (argon2id, as crypto_pwhash_str writes it) was made of. Slow,
+/* Whether HASH (argon2id, as crypto_pwhash_str writes it) is the hash of PASSWORD. Slow,
  * thread-safe. Takes as much memory as the hash says. */
 KV_MUST_USE verdict_t password_verify(const char *hash, bytes_t password);
-/* Writes the argon2id hash of PASSWORD (crypto_pwhash_*_INTERACTIVE costs). False where memory is refused. */
+/* Writes the argon2id hash of PASSWORD (crypto_pwhash_*_INTERACTIVE costs). False if memory is refused. */
 KV_MUST_USE bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE]);
 /* Whether TEXT is an argon2id hash that libsodium can verify, with costs that a broker can bear (at most 1
  * GiB). */

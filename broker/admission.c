@@ -100,7 +100,7 @@ static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
     }
 }
 
-/* Reads one request. False where none is there. */
+/* Reads one request. False if none is there. */
 static bool pending_read(void *socket, pending_t *pending)
 {
     *pending = (pending_t){0};

@@ -19,7 +19,7 @@ typedef struct admission admission_t;
 #define ADMISSION_DOMAIN_REQUESTS "requests"
 #define ADMISSION_DOMAIN_EVENTS   "events"
 
-/* Makes the handler in the libzmq context ZMQ_CONTEXT: before any socket of it is bound. NULL where that
+/* Makes the handler in the libzmq context ZMQ_CONTEXT: before any socket of it is bound. NULL if that
  * fails. */
 KV_MUST_USE admission_t *admission_new(void *zmq_context);
 /* From here on TICKETS (borrowed) say who may subscribe; before, nobody. */

@@ -32,7 +32,7 @@ enum {
 };
 
 struct broker {
-    settings_t settings[2]; /* those that hold, and room for those that come */
+    settings_t settings[2]; /* the live settings, and room for the next ones */
     settings_t *live;       /* those that hold */
     settings_source_t source;
     void *zmq_context;
@@ -43,8 +43,8 @@ struct broker {
     hub_t *hub;
     int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
     trim_t trim;
-    uint64_t held;       /* bytes of stores and of payloads that wait, in the turn before */
-    uint64_t freed;      /* bytes of these that went, in all */
+    uint64_t held;       /* bytes of stores and of waiting payloads, in the turn before */
+    uint64_t freed;      /* bytes of these that were freed, in all */
     bool admission_more; /* work was left in the last turn */
     bool lost_more;
     bool requests_more;
@@ -145,7 +145,7 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Binds the sockets to what the settings' endpoints stand for. */
+/* Binds the sockets to the addresses of the settings' endpoints. */
 static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
 {
     const settings_t *settings = broker->live;
@@ -164,9 +164,9 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     return broker->events;
 }
 
-/* libzmq numbers peers without a socket identity from a start that rand(3) gives, and never seeds that: the
- * numbers would be the same in every process, and a peer that claims the next one as its identity ends the
- * broker. Before the first socket is made. */
+/* Call before the first socket is made. libzmq numbers peers without a socket identity, beginning with a
+ * number from rand(3), which it never seeds. So the numbers would be the same in every process, and a peer
+ * that claims the next one as its identity would end the broker. */
 static void routing_ids_scatter(void)
 {
     srand(randombytes_random());
@@ -347,7 +347,7 @@ static bool loop_wait(broker_t *broker, long limit_ms)
 enum { DIFFERENCES_LOGGED = 50 }; /* lines about keys of one SIGHUP */
 
 typedef struct differences {
-    unsigned taken; /* keys that hold with another value from now on */
+    unsigned taken; /* keys whose new value applies from now on */
     unsigned fixed; /* keys that differ and cannot change */
 } differences_t;
 
@@ -363,8 +363,8 @@ static void difference_log(void *context, const char *key, bool fixed)
         log_info("SIGHUP: %s has changed", key);
 }
 
-/* Reads into NEXT what the broker can go over to. False, and one line in PROBLEM, where something is wrong:
- * NEXT is empty then. */
+/* Reads settings that the broker can switch to into NEXT. If something is wrong: false, one line in PROBLEM,
+ * and NEXT is empty. */
 static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
 {
     snprintf(problem, problem_size, "memory is used up; free some and try again");
@@ -390,7 +390,7 @@ static bool settings_read(broker_t *broker, settings_t *next, char *problem, siz
     return done;
 }
 
-/* SIGHUP: reads the settings again and goes over to them, or changes nothing. */
+/* SIGHUP: reads the settings again and switches to them, or changes nothing. */
 static void settings_reload(broker_t *broker)
 {
     char problem[CONFIG_PROBLEM_SIZE];
@@ -413,7 +413,7 @@ static void settings_reload(broker_t *broker)
              differences.taken, differences.fixed);
 }
 
-/* Takes the signals that came. Returns the one that asks to stop, 0 where none does. */
+/* Handles the signals that came. Returns the one that asks to stop, or 0. */
 static int signals_take(broker_t *broker)
 {
     struct signalfd_siginfo info;

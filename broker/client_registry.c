@@ -200,7 +200,7 @@ bool registry_prepare(registry_t *registry, const settings_t *settings)
     return true;
 }
 
-/* The claim on CLIENT's name stands in the configuration no more. */
+/* The configuration no longer claims CLIENT's name. */
 static void claim_leave(registry_t *registry, client_t *client)
 {
     client->claim_configured = false;

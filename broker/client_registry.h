@@ -17,7 +17,7 @@ struct session;
 
 typedef struct client {
     registry_t *registry;      /* the one it is in */
-    store_t *store;            /* its entries; NULL where the client does not exist */
+    store_t *store;            /* its entries; NULL if the client does not exist */
     struct session *sessions;  /* its sessions, newest first */
     struct session *unproven;  /* sessions under its claimed name that have not given the secret */
     uint32_t session_count;    /* in `sessions` */
@@ -26,7 +26,7 @@ typedef struct client {
     bool noted;                /* stands in that list */
     bool numbered;             /* has a port-mimicking id */
     bool claim_configured;     /* the claim stands in the configuration */
-    bool claim_listed;         /* the same of the settings that come: of use in registry_configure only */
+    bool claim_listed;         /* the same in the new settings; used only by registry_configure */
     bool claimed;              /* `claim` holds a secret's hash */
     uint64_t number;           /* of a numbered one */
     uint64_t last_seq;         /* of its newest event; 0 = none since its store began */
@@ -40,17 +40,17 @@ typedef struct client {
 } client_t;
 
 /* Takes in the names that SETTINGS claims. ENGINE and SETTINGS are borrowed for the registry's life. NULL
- * where memory is refused. */
+ * if memory is refused. */
 KV_MUST_USE registry_t *registry_new(engine_t *engine, const settings_t *settings);
 /* The configuration claims CLIENT's name anew, or with another secret: its sessions must end. */
 typedef void registry_claimed_fn(void *context, client_t *client);
-/* Makes room for what SETTINGS claim: registry_configure or registry_abandon must follow. False where memory
- * is refused; then nothing need follow. */
+/* Makes room for what SETTINGS claim. After true, call registry_configure or registry_abandon. False if
+ * memory is refused. */
 KV_MUST_USE bool registry_prepare(registry_t *registry, const settings_t *settings);
 void registry_abandon(registry_t *registry, const settings_t *settings);
-/* Goes over to SETTINGS, borrowed in place of those before; CLAIMED (may be NULL) is called for each client
- * whose claim is another one now. A claim that is not configured any more goes on like one that a client
- * made: as long as the client exists. */
+/* Switches to SETTINGS, borrowed instead of the old ones. Calls CLAIMED (may be NULL) for each client whose
+ * claim has changed. A claim that is no longer configured continues like one that a client made: as long as
+ * the client exists. */
 void registry_configure(registry_t *registry, const settings_t *settings, registry_claimed_fn *claimed,
                         void *context);
 /* Frees all records. Sessions must be gone. */
@@ -67,12 +67,12 @@ static inline bool client_exists(const client_t *client)
     return client->store != NULL;
 }
 
-/* The record with this id, NULL where there is none. It need not stand for a client that exists. */
+/* The record with this id, NULL if there is none. It need not stand for a client that exists. */
 client_t *registry_find(registry_t *registry, bytes_t id);
 
-/* The record of the valid name NAME, made where there is none. NULL where memory is refused. */
+/* The record of the valid name NAME, made where there is none. NULL if memory is refused. */
 KV_MUST_USE client_t *registry_obtain(registry_t *registry, bytes_t name);
-/* A new record with a port-mimicking id. NULL where memory is refused. */
+/* A new record with a port-mimicking id. NULL if memory is refused. */
 KV_MUST_USE client_t *registry_number(registry_t *registry);
 
 /* Makes CLIENT exist: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is reached (it may go

@@ -132,7 +132,7 @@ static void endpoints_free(char **list, unsigned count)
     free(list);
 }
 
-/* Takes the next endpoint off *TEXT, owned; NULL where there is none (*TEXT is at its end then) or memory is
+/* Takes the next endpoint off *TEXT, owned; NULL if there is none (*TEXT is at its end then) or memory is
  * refused. */
 static char *endpoint_next(const char **text)
 {
@@ -207,7 +207,7 @@ static const kind_t endpoints_kind = {endpoints_assign, endpoints_show};
 
 /* ---- Credentials ------------------------------------------------------------------------------ */
 
-/* The place of NAME in the list, which is sorted: of the credential that has it, or where it belongs. */
+/* The place of NAME in the sorted list: where its credential is, or belongs. */
 static unsigned credential_place(const credential_t *list, unsigned count, const char *name)
 {
     unsigned low = 0;
@@ -222,7 +222,7 @@ static unsigned credential_place(const credential_t *list, unsigned count, const
     return low;
 }
 
-/* The credential NAME of the list; made, without a hash, where there is none. NULL where memory is refused or
+/* The credential NAME of the list; made, without a hash, where there is none. NULL if memory is refused or
  * the list is full. */
 static credential_t *credential_at(credential_t **list, unsigned *count, const char *name)
 {
@@ -406,7 +406,7 @@ bool config_section_known(const char *path)
     return false;
 }
 
-/* Splits PATH at its first slash. *KEY is NULL where there is none. */
+/* Splits PATH at its first slash. *KEY is NULL if there is none. */
 static bytes_t section_of(const char *path, const char **key)
 {
     const char *slash = strchr(path, '/');
@@ -486,7 +486,7 @@ bool config_set(settings_t *settings, const char *assignment, char *problem, siz
     return done;
 }
 
-/* Behind the help of keys that SIGHUP does not change. */
+/* Appended to the help of keys that SIGHUP does not change. */
 #define FIXED_NOTE "; a change needs a restart"
 
 void config_help(FILE *out)

@@ -34,7 +34,7 @@ static bool endpoints_check(const settings_t *settings, const place_t *place)
 /* Whether one can connect to ENDPOINT, which may stand for several to bind to. */
 static bool endpoint_definite(const char *endpoint)
 {
-    static const char relative[] = "ipc://"; /* and then neither / nor @: a path from somebody's folder */
+    static const char relative[] = "ipc://"; /* followed by neither / nor @: a relative path */
     bool nowhere = strncmp(endpoint, relative, sizeof relative - 1) == 0 &&
                    strchr("/@", endpoint[sizeof relative - 1]) == NULL;
     return !nowhere && endpoint[strlen(endpoint) - 1] != '*' && strncmp(endpoint, "tcp://*:", 8) != 0 &&

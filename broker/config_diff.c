@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how two settings are compared, and how those that come take over what cannot change. */
+/* Owns how two settings are compared, and how new settings keep the old values of keys that cannot change. */
 #include <assert.h>
 
 #include "broker/config.h"
@@ -46,7 +46,7 @@ typedef struct difference {
     void *context;
 } difference_t;
 
-/* Tells that the key differs; NAME in place of the row's NAME. */
+/* Reports that the key differs; NAME replaces the row's NAME. */
 static void difference_tell(const difference_t *difference, const char *name)
 {
     char text[KEY_SIZE];
@@ -67,7 +67,7 @@ static bool endpoints_same(char *const *a, unsigned a_count, char *const *b, uns
     return true;
 }
 
-/* Tells of each credential that one list has and the other has not, or with another hash. */
+/* Reports each credential that only one list has, or that has another hash in the other. */
 static void credentials_compare(const difference_t *difference, const credential_t *a, unsigned a_count,
                                 const credential_t *b, unsigned b_count)
 {

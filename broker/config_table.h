@@ -21,7 +21,7 @@ typedef struct key_row {
     const char *help; /* one line */
 } key_row_t;
 
-/* The Ith row of the table; NULL behind the last. */
+/* The Ith row of the table; NULL after the last. */
 const key_row_t *config_row(unsigned i);
 /* Whether it stands for any name: a list of credentials, sorted by name. */
 bool config_row_named(const key_row_t *row);

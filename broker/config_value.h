@@ -18,7 +18,7 @@ KV_MUST_USE complaint_t value_size(const char *text, uint64_t *bytes);
 KV_MUST_USE complaint_t value_duration(const char *text, uint64_t *ms);
 /* Permissions of a file: an octal number of three digits, or of four that begin with 0. */
 KV_MUST_USE complaint_t value_mode(const char *text, uint64_t *mode);
-/* A group of this system, by its name or its number; nothing: IPC_GROUP_OWN. */
+/* A group of this system, by its name or its number; empty: IPC_GROUP_OWN. */
 KV_MUST_USE complaint_t value_group(const char *text, uint64_t *group);
 /* One endpoint that a broker can listen on: tcp://HOST:PORT (PORT may be *) or ipc://PATH. */
 KV_MUST_USE complaint_t value_endpoint(const char *text);

@@ -34,7 +34,7 @@ struct connections {
     connection_t *leaving;
     connection_t *gone;
     uint64_t messages; /* payloads read in all */
-    uint64_t dropped;  /* bytes that waited for peers when they went, in all */
+    uint64_t dropped;  /* bytes that waited for peers that left, in all */
 };
 
 void outlet_release(outlet_t *outlet)
@@ -103,7 +103,7 @@ static void connection_leave(connections_t *connections, connection_t *connectio
     connections->leaving = connection;
 }
 
-/* libzmq has handed over all that there will be of it. */
+/* libzmq has handed over its last message. */
 static void connection_go(connections_t *connections, connection_t *connection)
 {
     connection->state = CONNECTION_GONE;
@@ -140,7 +140,7 @@ static void event_apply(connections_t *connections, bool accepted, int fd, uint6
         descriptor->open = accepted && connection_add(connections, descriptor, fd);
         descriptor->floor = last_serial;
     }
-    /* Without a record it could not be told from its successors. */
+    /* Without a record it cannot be distinguished from its successors. */
     if (accepted && !(descriptor && descriptor->open))
         endpoints_shut(connections->endpoints, connections->endpoint_count, fd);
 }
@@ -154,7 +154,7 @@ static bool connection_closed(const connections_t *connections, const connection
            !endpoints_connected(connections->endpoints, connections->endpoint_count, connection->fd);
 }
 
-/* Those that leave, and with whom libzmq is done, are gone. */
+/* Marks connections as gone that leave and with which libzmq is done. */
 static void leaving_review(connections_t *connections)
 {
     connection_t **link = &connections->leaving;
@@ -185,8 +185,8 @@ void connections_drain(connections_t *connections, uint64_t last_serial)
         leaving_review(connections);
 }
 
-/* The connection of SERIAL on a descriptor; one that was not heard of before takes the serial. NULL where
- * there is none. */
+/* The connection of SERIAL on a descriptor; a connection without a serial gets this one. NULL if there is
+ * none. */
 static connection_t *descriptor_find(descriptor_t *descriptor, uint64_t serial)
 {
     bool present = descriptor->open && serial > descriptor->floor;

@@ -13,13 +13,13 @@
  * 1. libzmq hands over the last messages of a connection before it closes its descriptor (but after the
  *    DISCONNECTED event, if the peer broke the protocol or its input stood still). So a connection is
  *    CONNECTION_GONE when its descriptor is closed, or used again; until then it is CONNECTION_LEAVING.
- * 2. libzmq looks at what was handed over only now and then: it is made to when a connection is gone.
+ * 2. libzmq looks at handed-over messages only now and then, so it is made to look when a connection is gone.
  * 3. From there on the connection stands in the round in which libzmq takes one message from each that has
  *    one. A round takes at most one message from each connection that is there: open, leaving, or gone with
  *    something left. A connection with something left is served in this round or in the next. So it has
  *    nothing left if the socket was read empty, or if two rounds' worth of messages came without one of it.
  *
- * Hence every connection has its record from ACCEPTED on, also one that was never heard of: it takes its turn
+ * Hence every connection has its record from ACCEPTED on, even if it never sent a message: it takes its turn
  * in the rounds when it is gone. */
 #ifndef KV_BROKER_CONNECTIONS_H
 #define KV_BROKER_CONNECTIONS_H
@@ -47,7 +47,7 @@ typedef struct connection {
     uint64_t serial; /* 0: no message of it came yet */
     int fd;
     connection_state_t state;
-    bool cut;                     /* closed by the broker: what still comes is passed over */
+    bool cut;                     /* closed by the broker: its further messages are ignored */
     struct session *session;      /* NULL: none, or ended */
     outlet_t *outlet;             /* NULL: no message of it came yet */
     struct connection *next;      /* of the same descriptor */
@@ -62,7 +62,7 @@ typedef struct connections connections_t;
 typedef void connections_lost_fn(void *context, connection_t *connection);
 
 /* Watches SOCKET, a libzmq socket that is not bound yet, through a monitor in ZMQ_CONTEXT. ENDPOINTS (COUNT
- * texts, borrowed): where it will be bound, written before the first connections_drain. NULL where that
+ * texts, borrowed): where it will be bound, written before the first connections_drain. NULL if that
  * fails. */
 KV_MUST_USE connections_t *connections_new(void *zmq_context, void *socket, char (*endpoints)[ENDPOINT_SIZE],
                                            unsigned count);
@@ -74,7 +74,7 @@ void *connections_socket(connections_t *connections);
  * stalls all I/O. */
 void connections_drain(connections_t *connections, uint64_t last_serial);
 
-/* The connection of a message with this descriptor and serial. Counts the message. NULL where memory is
+/* The connection of a message with this descriptor and serial. Counts the message. NULL if memory is
  * refused; then the connection is closed. */
 connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial);
 /* Ends connections that are gone and of which nothing is left: all of them where the socket was just read
@@ -82,7 +82,7 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
  */
 bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
 
-/* Bytes that waited for peers when they went, in all. */
+/* Bytes that waited for peers that left, in all. */
 uint64_t connections_dropped(const connections_t *connections);
 
 /* Closes a connection under its peer: nothing more is read from it or sent on it. */

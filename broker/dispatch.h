@@ -13,7 +13,7 @@ enum { REQUEST_PROBLEM_SIZE = PARAM_PROBLEM_SIZE };
 typedef struct request {
     hub_t *hub;
     session_t *session;
-    client_t *client; /* the client it is about: the session's own, or the one named; NULL where one named is
+    client_t *client; /* the client it is about: the session's own, or the one named; NULL if one named is
                          not there and need not be */
     args_t args;
     buffer_t *answer; /* the handler appends its result here */

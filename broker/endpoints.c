@@ -102,7 +102,8 @@ static bool path_bind(void *socket, listening_t *listening, unsigned i, const ch
 
 static bool address_bind(void *socket, listening_t *listening, unsigned i, const char *endpoint)
 {
-    /* Only where an IPv6 address stands in brackets: with it, libzmq shows IPv4 ones as ::ffff:127.0.0.1. */
+    /* Only for an IPv6 address in brackets: with this option libzmq shows IPv4 addresses as ::ffff:127.0.0.1.
+     */
     const socket_option_t ipv6 = {ZMQ_IPV6, strchr(endpoint, '[') != NULL};
     if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoint) != 0)
         return false;

@@ -37,14 +37,14 @@ typedef struct listening {
     const char *what;            /* "requests" or "events", for messages */
     unsigned count;              /* of endpoints */
     ipc_access_t access;         /* who may connect to an ipc path */
-    char (*real)[ENDPOINT_SIZE]; /* endpoints with real ports and whole paths; owned */
+    char (*real)[ENDPOINT_SIZE]; /* endpoints with real ports and absolute paths; owned */
     ipc_file_t **files;          /* those of ipc paths; NULL for the others; owned */
 } listening_t;
 
-/* Makes room for COUNT endpoints. False if memory is refused; release it all the same. */
+/* Makes room for COUNT endpoints. False if memory is refused; release it even then. */
 KV_MUST_USE bool listening_init(listening_t *listening, const char *what, unsigned count,
                                 const settings_t *settings);
-/* Lets go of the paths: before the socket is closed, or after. */
+/* Releases the paths, before or after the socket is closed. */
 void listening_release(listening_t *listening);
 
 /* Binds SOCKET to each endpoint of WANTED, as many as there is room for, and logs where it listens. False,

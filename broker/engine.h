@@ -58,16 +58,16 @@ typedef struct change {
 typedef void change_fn(void *context, const change_t *change);
 
 typedef struct engine_options {
-    const limits_t *limits; /* borrowed until others take their place: key, value, keys_per_client,
+    const limits_t *limits; /* borrowed until others replace them: key, value, keys_per_client,
                                bytes_per_client, bytes_total are enforced here */
     change_fn *on_change;   /* may be NULL */
     void *context;          /* given to on_change */
 } engine_options_t;
 
-/* Makes an engine with a new random epoch and seq 0 (the first change gets 1). NULL where memory is refused.
+/* Makes an engine with a new random epoch and seq 0 (the first change gets 1). NULL if memory is refused.
  */
 KV_MUST_USE engine_t *engine_new(const engine_options_t *options);
-/* LIMITS (borrowed) hold from here on. What is there already stays, whatever they say. */
+/* LIMITS (borrowed) apply from now on. Existing entries stay, even above a limit. */
 void engine_configure(engine_t *engine, const limits_t *limits);
 /* Frees the engine and every store that is still open. */
 void engine_destroy(engine_t **engine);
@@ -85,7 +85,7 @@ uint64_t engine_bytes(const engine_t *engine);
 uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by);
 
 /* Opens an empty store that belongs to OWNER (given back in changes; may be changed by nobody). Owned by the
- * engine; close with engine_close. NULL where memory is refused. */
+ * engine; close with engine_close. NULL if memory is refused. */
 KV_MUST_USE store_t *engine_open(engine_t *engine, void *owner);
 /* Closes *STORE and sets it to NULL; its entries are gone at once (no change is recorded for each), their
  * memory is given back by later engine_tick calls so that a large store makes no pause. */

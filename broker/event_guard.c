@@ -58,7 +58,7 @@ static void connections_shut(const event_guard_t *guard)
     }
 }
 
-/* CPU time that the guarded thread has spent, ms; below 0 where the system does not tell. */
+/* CPU time that the guarded thread has spent, ms; below 0 if the system does not tell. */
 static int64_t spent_ms(const event_guard_t *guard)
 {
     struct timespec spent;
@@ -72,7 +72,7 @@ static measure_t measure(const event_guard_t *guard)
     return (measure_t){.spent_ms = spent_ms(guard), .resident = resident_bytes(guard->memory)};
 }
 
-/* Whether a call that began at BEGIN, and goes on NOW, is a flood. */
+/* Whether a call that began at BEGIN and still runs NOW is a flood. */
 static bool is_flood(measure_t begin, measure_t now)
 {
     int64_t spent = now.spent_ms - begin.spent_ms;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Ends floods of subscriptions. libzmq 4.3.4 takes in all that a subscriber sends before any call on an XPUB
- * returns (xpub_t::xread_activated): a few that send without end keep the loop in one call for as long as
- * they like, and fill the memory. A thread of the guard's own looks whether the loop spent too much CPU time
- * in one such call, or memory grew too much meanwhile. It then closes every connection of the event socket,
- * because the flooding connection is unknown. The others come back by themselves. */
+/* Ends floods of subscriptions. Before any call on an XPUB returns, libzmq 4.3.4 reads everything that a
+ * subscriber sends (xpub_t::xread_activated). So a few subscribers that send without end can keep the loop in
+ * one call and fill the memory. A thread of the guard checks whether the loop spent too much CPU time in one
+ * such call, or memory grew too much meanwhile. It then closes every connection of the event socket, because
+ * the flooding connection is unknown. The others come back by themselves. */
 #ifndef KV_BROKER_EVENT_GUARD_H
 #define KV_BROKER_EVENT_GUARD_H
 
@@ -12,7 +12,7 @@
 typedef struct event_guard event_guard_t;
 
 /* Guards the calling thread's calls on a socket bound to COUNT endpoints, with real ports; ENDPOINTS is
- * borrowed. NULL where memory or threads are refused. */
+ * borrowed. NULL if memory or threads are refused. */
 KV_MUST_USE event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count);
 void event_guard_destroy(event_guard_t **guard);
 

@@ -27,7 +27,7 @@ typedef struct event {
     uint64_t session; /* id of the session that did it, 0 = none; not for the wire */
 } event_t;
 
-/* KEEP events and KEEP_BYTES bytes at most, both above 0. NULL where memory is refused. */
+/* KEEP events and KEEP_BYTES bytes at most, both above 0. NULL if memory is refused. */
 KV_MUST_USE event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes);
 void event_log_destroy(event_log_t **log);
 

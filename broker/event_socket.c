@@ -38,8 +38,7 @@ struct event_socket {
     uint64_t drains;        /* so far */
     unsigned published;     /* messages since the last look at the room */
     listening_t listening;
-    char *const
-        *advertised; /* what is told instead of the endpoints; borrowed from the settings, which hand it on */
+    char *const *advertised;   /* the endpoints to advertise instead; borrowed from the settings */
     unsigned advertised_count; /* 0 = nothing else */
 };
 

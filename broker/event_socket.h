@@ -20,7 +20,7 @@
 typedef struct event_socket event_socket_t;
 
 /* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM,
- * where that fails. */
+ * if that fails. */
 KV_MUST_USE event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings,
                                              const endpoint_list_t *listen, char *problem,
                                              size_t problem_size);

@@ -29,12 +29,12 @@ void expiry_init(expiry_t *expiry);
 /* Frees the heap, not the deadlines in it, which are its caller's. */
 void expiry_release(expiry_t *expiry);
 
-/* Puts DEADLINE (borrowed until it is removed), whose due_ms is set, into the heap. False where memory is
+/* Puts DEADLINE (borrowed until it is removed), whose due_ms is set, into the heap. False if memory is
  * refused. */
 KV_MUST_USE bool expiry_add(expiry_t *expiry, deadline_t *deadline);
 /* Takes DEADLINE, which has been added, out of the heap; does nothing where it has been taken out before. */
 void expiry_remove(expiry_t *expiry, deadline_t *deadline);
-/* The deadline that is due first, or NULL where there is none. */
+/* The deadline that is due first, or NULL if there is none. */
 deadline_t *expiry_first(const expiry_t *expiry);
 
 #endif

@@ -16,7 +16,7 @@ typedef struct fd_table {
 void fd_table_init(fd_table_t *table, size_t row_size);
 void fd_table_release(fd_table_t *table);
 
-/* The row of FD, valid until the table is next asked; all zeros where it is new. NULL where FD is below 0, or
+/* The row of FD, valid until the table is next asked; all zeros where it is new. NULL if FD is below 0, or
  * memory is refused. */
 KV_MUST_USE void *fd_table_at(fd_table_t *table, int fd);
 

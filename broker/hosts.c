@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how the hosts of endpoints are looked up, and whether they are this machine's. Makes no socket that
- * anybody could reach. */
+/* Owns how the hosts of endpoints are looked up, and whether they are of this machine. Makes no socket that a
+ * client could reach. */
 #include "broker/hosts.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 enum {
     HOST_SIZE = 256,   /* bytes of a host's text with its terminating zero; config_value.c keeps it shorter */
-    ADDRESS_SIZE = 80, /* of an address in figures, with a scope */
+    ADDRESS_SIZE = 80, /* of a numeric address, with a scope */
     ADDRESSES_MAX = 16 /* addresses that a name may stand for; more are left out */
 };
 
@@ -58,8 +58,8 @@ static bool list_add(const lookup_t *lookup, const char *endpoint)
     return true;
 }
 
-/* Whether a socket can be bound to ADDRESS: 0, or why not as an errno. A port in use is none of that: it may
- * be the broker whose configuration is checked. */
+/* Whether a socket can be bound to ADDRESS: 0, or an errno. A port in use counts as 0: the broker whose
+ * configuration is checked may use it. */
 static int address_probe(const struct sockaddr *address, socklen_t size)
 {
     const int on = 1;
@@ -106,7 +106,7 @@ static bool family_add(const lookup_t *lookup, const struct addrinfo *found, int
     return true;
 }
 
-/* A host in figures, or by its name. */
+/* A numeric host, or a name. */
 static bool host_add(const lookup_t *lookup)
 {
     static const struct addrinfo any = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -178,7 +178,8 @@ static bool tcp_add(lookup_t *lookup, const char *address)
     return host_add(lookup);
 }
 
-/* A path is taken as it is. Its folder must be there and writable, and nothing at it but a socket. */
+/* A path is taken as it is. Its folder must exist and be writable. Nothing but a socket may be at the path.
+ */
 static bool ipc_add(const lookup_t *lookup, const char *path)
 {
     char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];

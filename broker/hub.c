@@ -118,8 +118,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     bool queued = false;
     while (session && session->park != PARK_NONE && !(queued = session_queue(session, arrival)) &&
            session->yields)
-        session =
-            payload_resume(session, VERDICT_NONE, now_ms); /* what others cost it is not held against it */
+        session = payload_resume(session, VERDICT_NONE, now_ms); /* preempted by other sessions' work */
     if (!session || queued)
         return session;
     if (session->park == PARK_NONE)

@@ -18,7 +18,7 @@ typedef struct hub hub_t;
 /* What the hub needs from the outside. Every member is set. */
 typedef struct hub_ops {
     /* Sends ANSWER (taken; may be empty: an empty payload) on CONNECTION, behind ENVELOPE: a sequence of
-     * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER. False where
+     * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER. False if
      * more than limits/outstanding bytes wait there, or memory is refused: nothing was sent, and the session
      * is to be ended as slow. A connection that is gone is no failure. */
     bool (*send)(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
@@ -26,7 +26,7 @@ typedef struct hub_ops {
     /* The session on CONNECTION ended by the broker's will. Forget that it had one; with CUT close it too. */
     void (*release)(void *context, struct connection *connection, bool cut);
     /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
-     * within. False where too many wait for that, or memory is refused. */
+     * within. False if too many wait for that, or memory is refused. */
     bool (*verify)(void *context, uint64_t ticket, const char *hash, bytes_t password);
     /* Whether so much waits on CONNECTION that pushes had better wait too. */
     bool (*congested)(void *context, struct connection *connection);
@@ -87,17 +87,17 @@ struct hub {
 };
 
 /* SETTINGS (until hub_configure), OPS and CONTEXT are borrowed for the hub's life. The time now is given as
- * monotonic and as Unix time. NULL where memory is refused. */
+ * monotonic and as Unix time. NULL if memory is refused. */
 KV_MUST_USE hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
                            int64_t unix_ms);
 void hub_destroy(hub_t **hub);
 
-/* Goes over to SETTINGS, which are borrowed in place of those before: nothing refers to those any more.
- * Limits, times and sizes hold at once, for what comes; a payload under way keeps the bounds that it began
- * with. Sessions of an account that is gone or has another hash are guests from here on, with the `role`
- * event and without their tickets. Sessions under a name that is claimed anew, or with another secret, end
- * (`revoked`). What a hub is made by once (ids, limits/message, events/keep, events/keep_bytes) is to be what
- * it was. False where memory is refused: nothing has changed. */
+/* Switches to SETTINGS, which are borrowed instead of the old ones: nothing refers to the old ones any more.
+ * Limits, times and sizes apply at once; a payload under way keeps the bounds that it began with. If an
+ * account is gone or has another hash, its sessions become guests, with the `role` event and without their
+ * tickets. If a name is claimed anew, or with another secret, its sessions end (`revoked`). Settings that a
+ * hub uses only when it is made (ids, limits/message, events/keep, events/keep_bytes) must be unchanged.
+ * False if memory is refused: nothing has changed then. */
 KV_MUST_USE bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms);
 
 /* What Unix time it is. The system's clock may be set, so the loop calls this each turn: events then have its
@@ -117,7 +117,7 @@ typedef struct arrival {
 } arrival_t;
 
 /* Handles a payload that came for SESSION, which is begun where it is NULL. Returns the session that the
- * connection has now: NULL where it ended. */
+ * connection has now: NULL if it ended. */
 KV_MUST_USE session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms);
 /* The connection of SESSION is gone, and so is the session. */
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);

@@ -16,7 +16,7 @@
 
 enum {
     LOCK_MODE = 0600,
-    LOCK_TRIES = 100 /* a lock's file that its holder takes away meanwhile is made anew */
+    LOCK_TRIES = 100 /* if the holder removes the lock's file meanwhile, it is made anew */
 };
 
 #define LOCK_SUFFIX ".lock"
@@ -50,7 +50,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Opens and locks the lock's file once. False, with errno set; EAGAIN: it was taken away meanwhile. */
+/* Opens and locks the lock's file once. False, with errno set; EAGAIN: it was removed meanwhile. */
 static bool lock_try(ipc_file_t *file)
 {
     struct stat held;
@@ -104,8 +104,8 @@ static bool address_stale(const struct sockaddr_un *address)
     return error == ECONNREFUSED;
 }
 
-/* Makes room at the path, of which the lock is held. False, with errno set, if something is there that is not
- * a socket of the dead. */
+/* Makes room at the path, of which the lock is held. False, with errno set, if anything but the socket of a
+ * dead broker is there. */
 static bool path_clear(const char *path, const struct sockaddr_un *address)
 {
     struct stat found;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The socket file of an ipc endpoint. A path belongs to one broker at a time: it holds a lock on the file
- * PATH.lock beside it. What stands at the path is replaced only if it is a socket on which nobody listens.
- * libzmq does none of this: it deletes whatever is there, and listens before a mode could be set. */
+ * PATH.lock beside it. A file at the path is replaced only if it is a socket on which nobody listens. libzmq
+ * does none of this: it deletes any file, and listens before a mode could be set. */
 #ifndef KV_BROKER_IPC_FILE_H
 #define KV_BROKER_IPC_FILE_H
 
@@ -12,7 +12,7 @@
 
 #define IPC_GROUP_OWN UINT64_MAX /* ipc_access_t.group: that of the process */
 
-/* Who may connect: whoever may write to the file. */
+/* Who may connect: every user who may write to the file. */
 typedef struct ipc_access {
     uint64_t mode;  /* permissions, chmod(2) */
     uint64_t group; /* a number, chown(2), or IPC_GROUP_OWN */
@@ -20,8 +20,8 @@ typedef struct ipc_access {
 
 typedef struct ipc_file ipc_file_t;
 
-/* Writes the path as it is from every folder to ABSOLUTE. False, with errno set, if that cannot be told, or
- * is too long for a socket (ENAMETOOLONG). */
+/* Writes the absolute path to ABSOLUTE. False, with errno set, if it is unknown or too long for a socket
+ * (ENAMETOOLONG). */
 KV_MUST_USE bool ipc_path_absolute(const char *path, char *absolute, size_t size);
 
 /* Makes a socket that listens at PATH, for BACKLOG connections that wait, and writes its descriptor, owned by
@@ -29,8 +29,8 @@ KV_MUST_USE bool ipc_path_absolute(const char *path, char *absolute, size_t size
  * somebody listens there, or starts to; ENOTSOCK if something else stands there. */
 KV_MUST_USE ipc_file_t *ipc_file_new(const char *path, const ipc_access_t *access, int backlog, int *fd);
 
-/* Takes the file away, unless it is another one by now, and lets go of the path. Before the socket is closed,
- * or after. */
+/* Removes the file, unless it is another one by now, and releases the path. Before or after the socket is
+ * closed. */
 void ipc_file_destroy(ipc_file_t **file);
 
 #endif

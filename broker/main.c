@@ -218,8 +218,8 @@ static void descriptors_raise(void)
             (uintmax_t)files.rlim_cur);
 }
 
-/* The settings_source_t of this program. A file that is read again is there to stay: a pipe would hold up the
- * loop, or be taken for an empty file. */
+/* The settings_source_t of this program. Only a regular file is read again: a pipe would block the loop, or
+ * be taken for an empty file. */
 static bool settings_read_again(void *context, settings_t *settings, char *problem, size_t problem_size)
 {
     const arguments_t *arguments = context;
@@ -232,14 +232,14 @@ static bool settings_read_again(void *context, settings_t *settings, char *probl
     return settings_make(settings, arguments, problem, problem_size);
 }
 
-/* Signals that by default would end the broker, and all that its clients keep in it. */
+/* Signals that by default would end the broker, with all its stores. */
 static void signals_ignore(void)
 {
     sigset_t hangup;
     signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no broker */
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
-    signal(SIGTTOU, SIG_IGN); /* it would stop it where it logs to a terminal in the background (tostop) */
+    signal(SIGTTOU, SIG_IGN); /* it would stop a background broker that logs to a terminal (tostop) */
     sigemptyset(&hangup);
     sigaddset(&hangup, SIGHUP);
     sigprocmask(SIG_BLOCK, &hangup, NULL); /* until broker_run takes it: a reload, not an end */

@@ -17,7 +17,7 @@ KV_MUST_USE bool monitor_open(monitor_t *monitor, void *zmq_context, void *socke
 /* Before the watched socket is closed. */
 void monitor_close(monitor_t *monitor);
 
-/* Takes the next event: a connection on descriptor *FD was *ACCEPTED, or is gone. False where there is none.
+/* Takes the next event: a connection on descriptor *FD was *ACCEPTED, or is gone. False if there is none.
  */
 KV_MUST_USE bool monitor_next(monitor_t *monitor, bool *accepted, int *fd);
 

@@ -91,7 +91,7 @@ static bool push_held(const session_t *session)
     return session->hub->ops->congested(session->hub->context, session->connection);
 }
 
-/* Pushes EVENT. False where the session was too slow. */
+/* Pushes EVENT. False if the session was too slow. */
 static bool push_send(session_t *session, const event_t *event)
 {
     hub_t *hub = session->hub;
@@ -143,7 +143,7 @@ void notify_unwatch(session_t *session)
 }
 
 /* Passes over what is about others, before the first event that SESSION has not been told about its client:
- * gone back to from the client's newest, along `prev`. False where there are too many of its own for that. */
+ * gone back to from the client's newest, along `prev`. False if there are too many of its own for that. */
 static bool others_skip(session_t *session)
 {
     const hub_t *hub = session->hub;
@@ -162,7 +162,7 @@ static bool others_skip(session_t *session)
 }
 
 /* Tells SESSION what it has not been told, looking at *BUDGET events at most, as far as its peer reads. False
- * where it is too slow, or too far behind for the log. */
+ * if it is too slow, or too far behind for the log. */
 static bool catch_up(session_t *session, unsigned *budget)
 {
     hub_t *hub = session->hub;

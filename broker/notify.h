@@ -16,7 +16,7 @@ void notify_watch(session_t *session, uint64_t after);
 void notify_unwatch(session_t *session);
 
 /* Sends what is owed to SESSION before its next payload is carried out, so that no later answer overtakes it:
- * as much as one turn allows. False where it is too slow, or too far behind for the log: it is to be ended.
+ * as much as one turn allows. False if it is too slow, or too far behind for the log: it is to be ended.
  */
 KV_MUST_USE bool notify_catch_up(session_t *session);
 

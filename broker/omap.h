@@ -35,7 +35,7 @@ void omap_init_pooled(omap_t *map, uint64_t seed, pool_t *pool);
 /* Frees all nodes. The map is empty and usable again. Time grows with the map: omap_drain a large one. */
 void omap_release(omap_t *map);
 
-/* The payload of KEY, at most OMAP_KEY_MAX bytes, and its *SIZE, or NULL where there is none. It may be
+/* The payload of KEY, at most OMAP_KEY_MAX bytes, and its *SIZE, or NULL if there is none. It may be
  * written to, is not aligned (use memcpy), and is valid until the map is next changed. */
 void *omap_find(const omap_t *map, bytes_t key, size_t *size);
 
@@ -47,7 +47,7 @@ void omap_warm(const omap_t *map, const bytes_t *keys, unsigned count);
 
 /* Makes sure that there is an entry KEY whose payload has SIZE bytes, at most OMAP_PAYLOAD_MAX, and returns
  * the payload to be written, as omap_find does. *ADDED tells whether the entry is new: its payload is
- * undefined then. Else the payload keeps the first bytes it had, as far as they fit. NULL where memory is
+ * undefined then. Else the payload keeps the first bytes it had, as far as they fit. NULL if memory is
  * refused: nothing has changed then. */
 KV_MUST_USE void *omap_put(omap_t *map, bytes_t key, size_t size, bool *added);
 
@@ -104,7 +104,7 @@ static inline void *omap_find_pointer(const omap_t *map, bytes_t key)
     return pointer;
 }
 
-/* Keeps POINTER under KEY, in place of what was kept there. False where memory is refused. */
+/* Keeps POINTER under KEY, in place of what was kept there. False if memory is refused. */
 KV_MUST_USE static inline bool omap_put_pointer(omap_t *map, bytes_t key, void *pointer)
 {
     bool added;

@@ -144,12 +144,12 @@ static inline unsigned leaf_find_tag(const leaf_t *leaf, uint8_t tag)
 /* The first slot whose key is KEY or sorts after it; count where there is none. */
 unsigned leaf_seek(const leaf_t *leaf, bytes_t key);
 
-/* A leaf that can take RECORDS records of BYTES in all, without any. NULL where memory is refused. */
+/* A leaf that can take RECORDS records of BYTES in all, without any. NULL if memory is refused. */
 leaf_t *leaf_new(pool_t *pool, unsigned records, size_t bytes);
 void leaf_destroy(pool_t *pool, leaf_t *leaf);
 /* Whether a record of BYTES more (a new one, or a longer one in place of what is dead) fits into a block. */
 bool leaf_fits(const leaf_t *leaf, size_t bytes, bool slot);
-/* Makes room for a record of BYTES more, which must fit, and a SLOT for it. May move *LEAF. False where
+/* Makes room for a record of BYTES more, which must fit, and a SLOT for it. May move *LEAF. False if
  * memory is refused. */
 KV_MUST_USE bool leaf_make_room(pool_t *pool, leaf_t **leaf, size_t bytes, bool slot);
 /* Inserts a record with KEY before SLOT; there must be room. Returns its payload. */
@@ -223,7 +223,7 @@ static inline uint32_t key_head(bytes_t key, size_t skip)
 
 /* The child that KEY belongs below, where some separators have the same head as it. */
 unsigned inner_resolve(const inner_t *inner, bytes_t key, unsigned from);
-/* 0 where KEY begins with the node's prefix; else below or above 0 as it sorts before or after all that do.
+/* 0 if KEY begins with the node's prefix; else below or above 0 as it sorts before or after all that do.
  */
 int inner_prefix_order(const inner_t *inner, bytes_t key);
 
@@ -246,23 +246,23 @@ static inline unsigned inner_index(const inner_t *inner, bytes_t key)
     return (unsigned)below;
 }
 
-/* The shortest separator between two neighbouring keys, owned. NULL where memory is refused. */
+/* The shortest separator between two neighbouring keys, owned. NULL if memory is refused. */
 separator_t *separator_new(bytes_t left, bytes_t right);
 
-/* A node above CHILD alone. NULL where memory is refused. */
+/* A node above CHILD alone. NULL if memory is refused. */
 inner_t *inner_new(pool_t *pool, void *child);
-/* Makes room for one more child in a node that is not at INNER_ROOM_MAX. May move *INNER. False where memory
+/* Makes room for one more child in a node that is not at INNER_ROOM_MAX. May move *INNER. False if memory
  * is refused. */
 KV_MUST_USE bool inner_make_room(pool_t *pool, inner_t **inner);
 /* Puts SEPARATOR (taken) and RIGHT behind child INDEX; there must be room. */
 void inner_insert(inner_t *inner, unsigned index, separator_t *separator, void *right);
 /* Takes child INDEX out, which the caller has freed or moved, with the separator beside it. Returns false
- * where it was the only one: the node is to be freed then. */
+ * if it was the only one: the node is to be freed then. */
 bool inner_remove(inner_t *inner, unsigned index);
 /* Moves the separators behind AT into a new node on the right; *SEPARATOR, which then belongs between the
- * two, is handed over. NULL where memory is refused. */
+ * two, is handed over. NULL if memory is refused. */
 inner_t *inner_split(pool_t *pool, inner_t *inner, unsigned at, separator_t **separator);
-/* Moves all of RIGHT behind SEPARATOR (taken) into *LEFT and frees RIGHT. False where memory is refused:
+/* Moves all of RIGHT behind SEPARATOR (taken) into *LEFT and frees RIGHT. False if memory is refused:
  * nothing has changed then. */
 KV_MUST_USE bool inner_merge(pool_t *pool, inner_t **left, separator_t *separator, inner_t *right);
 /* Frees the node and its separators, not its children. */

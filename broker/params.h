@@ -51,7 +51,7 @@ typedef struct args {
     bool manager;   /* the role named: manager, else guest */
     unsigned given; /* options that were given: bits OPTION_... */
     bytes_t secret;
-    uint64_t ttl_ms;      /* 0 where not given */
+    uint64_t ttl_ms;      /* 0 if not given */
     uint64_t if_revision; /* REVISION_ANY where not given */
     bytes_t after;
     uint64_t limit; /* LIMIT_PAGE_DEFAULT where not given */

@@ -47,7 +47,7 @@ static size_t run_limit(const run_t *run, const limits_t *limits)
     return limits->message - (later + 1) * LIMIT_ERROR_BYTES;
 }
 
-/* Counts the messages that are left, for a limit that is exact. False where that was done before. */
+/* Counts the messages that are left, for a limit that is exact. False if that was done before. */
 static bool run_count(run_t *run)
 {
     if (run->total > 0)
@@ -229,7 +229,7 @@ static void run_warm(const session_t *session)
         engine_warm(session->hub->engine, session->client->store, keys, count);
 }
 
-/* Runs the payload to its end, or to where it is parked. Returns the session, NULL where it is gone. */
+/* Runs the payload to its end, or to where it is parked. Returns the session, NULL if it is gone. */
 static session_t *run_continue(session_t *session, int64_t now_ms)
 {
     hub_t *hub = session->hub;

@@ -6,7 +6,7 @@
 
 #include "broker/hub.h"
 
-/* Runs what arrived on a session that is not parked. Returns the session, or NULL where it ended and is
+/* Runs what arrived on a session that is not parked. Returns the session, or NULL if it ended and is
  * freed. */
 KV_MUST_USE session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t now_ms);
 

@@ -141,7 +141,7 @@ static void span_unlink(pool_t *pool, span_t *span)
         span->next->previous = span->previous;
 }
 
-/* A span for blocks of SIZE bytes, in the list. NULL where memory is refused. */
+/* A span for blocks of SIZE bytes, in the list. NULL if memory is refused. */
 static span_t *span_new(pool_t *pool, size_t size)
 {
     segment_t *segment = pool->segments != NULL ? pool->segments : segment_new(pool);

@@ -30,12 +30,12 @@ void pool_release(pool_t *pool);
 
 /* The bytes that a block for SIZE bytes, at most POOL_BLOCK_MAX, really has. */
 size_t pool_block_size(size_t size);
-/* A block of SIZE bytes, at most POOL_BLOCK_MAX. NULL where memory is refused. POOL may be NULL: malloc then.
+/* A block of SIZE bytes, at most POOL_BLOCK_MAX. NULL if memory is refused. POOL may be NULL: malloc then.
  */
 void *pool_take(pool_t *pool, size_t size);
 /* Gives back BLOCK (may be NULL), which was taken for SIZE bytes. */
 void pool_give(pool_t *pool, void *block, size_t size);
-/* Gives BLOCK, taken for SIZE bytes, another size: returns the block that has its first bytes, or NULL where
+/* Gives BLOCK, taken for SIZE bytes, another size: returns the block that has its first bytes, or NULL if
  * memory is refused, and BLOCK stays then. */
 void *pool_resize(pool_t *pool, void *block, size_t size, size_t new_size);
 

@@ -9,7 +9,7 @@
 
 typedef struct port_ids port_ids_t;
 
-/* Numbers FIRST to LAST, both included, 1 <= FIRST <= LAST <= 65535. NULL where memory is refused. */
+/* Numbers FIRST to LAST, both included, 1 <= FIRST <= LAST <= 65535. NULL if memory is refused. */
 KV_MUST_USE port_ids_t *port_ids_new(uint64_t first, uint64_t last);
 void port_ids_destroy(port_ids_t **ids);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what other settings mean for sessions that there are. Knows nothing of where settings come from. */
+/* Owns what new settings mean for existing sessions. Does not know where settings come from. */
 #include "broker/hub.h"
 #include "broker/log.h"
 #include "broker/notify.h"
 #include "broker/payload.h"
 
-/* Whether SESSION is a manager by an account that is not what it was when it authenticated. */
+/* Whether SESSION is a manager by an account that has changed since it authenticated. */
 static bool account_void(const session_t *session)
 {
     return session->user &&
@@ -22,14 +22,14 @@ static void client_demote(hub_t *hub, client_t *client)
     engine_record(hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(ROLE_GUEST)), (actor_t){0});
     log_info("client %s is %s now: its account was removed or has another password", client->id,
              role_text(ROLE_GUEST));
-    /* Behind the event, so that the demoted hear of it and of nothing after it. */
+    /* After the event, so that demoted sessions get this event and nothing after it. */
     for (session_t *session = client->sessions; session; session = session->next) {
         if (session->role == ROLE_GUEST)
             notify_dismiss(session, true);
     }
 }
 
-/* CLIENT's name has another claim: nobody who is there under it has given its secret. */
+/* CLIENT's name has a new claim: none of its sessions has given that secret. */
 static void client_revoke(void *context, client_t *client)
 {
     hub_t *hub = context;

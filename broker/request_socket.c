@@ -123,7 +123,7 @@ static bytes_t frame_bytes(zmq_msg_t *frame)
 }
 
 /* Reads the frames behind the routing id: the last one into PAYLOAD, those before it into the envelope.
- * Returns what is wrong with them, NULL where nothing is. */
+ * Returns what is wrong with them, NULL if nothing is. */
 static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
 {
     buffer_t *envelope = &requests->envelope;
@@ -224,7 +224,7 @@ static void answer_free(void *data, void *hint)
     free(data);
 }
 
-/* Trims ANSWER where much of its memory is not used, and makes room behind it for a trailer. False where
+/* Trims ANSWER where much of its memory is not used, and makes room behind it for a trailer. False if
  * memory is refused. */
 static bool answer_prepare(buffer_t *answer)
 {
@@ -244,7 +244,7 @@ static bool answer_prepare(buffer_t *answer)
 }
 
 /* Makes MESSAGE of the bytes of a prepared ANSWER, which count as COST in OUTLET until libzmq lets go of
- * them. False where memory is refused. */
+ * them. False if memory is refused. */
 static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg_t *message)
 {
     size_t size = answer->size;
@@ -264,7 +264,7 @@ static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg
     return true;
 }
 
-/* Sends the frames before the payload. False where the peer is gone. */
+/* Sends the frames before the payload. False if the peer is gone. */
 static bool envelope_send(void *socket, bytes_t identity, bytes_t envelope)
 {
     if (zmq_send(socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)

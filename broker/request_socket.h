@@ -8,12 +8,12 @@
 
 typedef struct request_socket request_socket_t;
 
-/* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM, where
+/* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM, if
  * that fails. */
 KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
                                                  const endpoint_list_t *listen, char *problem,
                                                  size_t problem_size);
-/* Goes over to SETTINGS, borrowed in place of those before; where it listens and limits/message stay. */
+/* Switches to SETTINGS, borrowed instead of the old ones; its endpoints and limits/message stay. */
 void request_socket_configure(request_socket_t *requests, const settings_t *settings);
 /* Closes it; what is on its way is given LINGER_MS to leave. */
 void request_socket_destroy(request_socket_t **requests, int linger_ms);
@@ -25,7 +25,7 @@ connections_t *request_socket_connections(request_socket_t *requests);
 /* Bytes of payloads and answers, in all. */
 uint64_t request_socket_moved(const request_socket_t *requests);
 
-/* Reads one payload and hands it to HUB. False where none was there. */
+/* Reads one payload and hands it to HUB. False if none was there. */
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
 
 /* As in hub_ops_t. */

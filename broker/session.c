@@ -127,7 +127,7 @@ bool session_misnamed(const session_t *session)
     return identity.size > 0 && identity.data[0] != 0 && !name_from_identity(identity, &name);
 }
 
-/* An identity that is no valid name does not stop anybody, and is easily overlooked. */
+/* An identity that is not a valid name does not stop a client, and is easily overlooked. */
 static void misnamed_log(const session_t *session)
 {
     char quoted[QUOTE_SIZE];

@@ -117,14 +117,14 @@ typedef struct session {
     struct session *previous_lagging;
 } session_t;
 
-/* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL where
+/* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL if
  * memory is refused. */
 KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arrival, int64_t now_ms);
 
 /* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
  * while its name is claimed), or was refused for limits/clients, which do not hold for a manager. */
 void session_admit(session_t *session, int64_t now_ms);
-/* Whether its socket identity was meant to name a client, as far as one can tell, and is no valid name. */
+/* Whether its socket identity was probably meant to name a client, and is not a valid name. */
 bool session_misnamed(const session_t *session);
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
@@ -140,12 +140,12 @@ KV_MUST_USE status_t session_prove(session_t *session, int64_t now_ms);
  * way is through. BY is who did it. The client is reviewed unless the end is FORGOTTEN (then forgetting goes
  * on). */
 void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms);
-/* Keeps what a parked request is about. False where memory is refused. */
+/* Keeps what a parked request is about. False if memory is refused. */
 KV_MUST_USE bool session_about_keep(session_t *session, bytes_t name);
 void session_about_release(session_t *session);
 
-/* Makes ROLE the session's role. Returns whether it was another one; then the event and notify_dismiss are
- * the caller's. */
+/* Makes ROLE the session's role. Returns whether that is a change; then the caller sends the event and calls
+ * notify_dismiss. */
 bool session_set_role(session_t *session, role_t role);
 
 /* Frees an ended session. */
@@ -165,10 +165,10 @@ void session_yield(session_t *session);
 /* The request under way goes on. */
 void session_unpark(session_t *session);
 
-/* Keeps what arrived behind a parked request. False where the bounds (LIMIT_WAITING_PAYLOADS, limits/message
+/* Keeps what arrived behind a parked request. False if the bounds (LIMIT_WAITING_PAYLOADS, limits/message
  * bytes) or memory do not allow it: the session is to be ended as slow. */
 KV_MUST_USE bool session_queue(session_t *session, const struct arrival *arrival);
-/* The first payload that waits, owned (free with free); NULL where none does. */
+/* The first payload that waits, owned (free with free); NULL if none does. */
 KV_MUST_USE waiting_t *session_dequeue(session_t *session);
 
 /* Frees what a run holds; it is empty afterwards. */

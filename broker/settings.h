@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a broker is told at its start, and by SIGHUP again, whatever it came from (file, command line, a
- * test). Made by config.c.
+/* The settings of a broker, given at its start and again by SIGHUP, from a file, the command line or a test.
+ * Made by config.c.
  */
 #ifndef KV_BROKER_SETTINGS_H
 #define KV_BROKER_SETTINGS_H

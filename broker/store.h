@@ -56,7 +56,7 @@ typedef struct kept {
     bool mortal; /* has a deadline */
 } kept_t;
 
-/* NULL where memory is refused. SEED is that of the map, its nodes come from POOL. */
+/* NULL if memory is refused. SEED is that of the map, its nodes come from POOL. */
 store_t *store_new(expiry_t *expiry, pool_t *pool, void *owner, uint64_t seed);
 /* Frees up to *BUDGET pieces (nodes and external entries), counts *BUDGET down, and, when none is left, the
  * store itself: *STORE is NULL then. */
@@ -94,7 +94,7 @@ KV_MUST_USE static inline bool store_find(const store_t *store, bytes_t key, kep
     return true;
 }
 
-/* Writes an entry in place of OLD (as found, or NULL where there is none). False where memory is refused:
+/* Writes an entry in place of OLD (as found, or NULL if there is none). False if memory is refused:
  * nothing has changed then. */
 KV_MUST_USE bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms,
                              const kept_t *old);

@@ -20,16 +20,16 @@ typedef struct ticket {
     char password[TICKET_PASSWORD_SIZE];
 } ticket_t;
 
-/* NULL where memory is refused. */
+/* NULL if memory is refused. */
 KV_MUST_USE tickets_t *tickets_new(void);
 void tickets_destroy(tickets_t **tickets);
 
-/* Makes a ticket, owned by the table until tickets_void. NULL where memory is refused. */
+/* Makes a ticket, owned by the table until tickets_void. NULL if memory is refused. */
 KV_MUST_USE const ticket_t *tickets_issue(tickets_t *tickets);
 /* Takes *TICKET out of the table, frees it and nulls the pointer. */
 void tickets_void(tickets_t *tickets, const ticket_t **ticket);
 
-/* The id of the ticket with this user name and password, 0 where there is none. Constant time in the
+/* The id of the ticket with this user name and password, 0 if there is none. Constant time in the
  * password. */
 KV_MUST_USE uint64_t tickets_check(const tickets_t *tickets, bytes_t username, bytes_t password);
 /* Whether the ticket with this id is in the table. */

@@ -40,7 +40,7 @@ void trim_turn(trim_t *trim, uint64_t freed, uint64_t moved, bool idle)
     trim->freed = freed;
     trim->moved = moved;
     if (!much_freed && memory_resident() < trim->resident + TRIM_BYTES)
-        return; /* requests and answers take again what those before them left */
+        return; /* new requests and answers reuse the memory of earlier ones */
     malloc_trim(0);
     int64_t end_ms = clock_monotonic_ms();
     trim->resident = memory_resident();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Gives memory that is free back to the system. The C library keeps what was freed below something that is
- * still in use: gigabytes, after many clients left. It gives them back if it is asked, malloc_trim(3). That
- * takes time (up to 1 ms for each MiB was measured, on a busy machine), so it is asked only if there is
- * something to gain and the loop is idle, and for a small part of the time at most. */
+/* Gives free memory back to the system. The C library keeps freed memory that lies below memory in use:
+ * gigabytes, after many clients left. malloc_trim(3) gives it back, but takes time (up to 1 ms per MiB was
+ * measured, on a busy machine). So it is called only if there is something to gain and the loop is idle, and
+ * for at most a small part of the time. */
 #ifndef KV_BROKER_TRIM_H
 #define KV_BROKER_TRIM_H
 
@@ -19,7 +19,7 @@ typedef struct trim {
 
 enum {
     TRIM_BYTES = 64 << 20, /* freed or moved since the last look, from which on the next is due */
-    TRIM_DELAY_MS = 500,   /* from then until the look: what comes together goes together */
+    TRIM_DELAY_MS = 500,   /* from then until the look, to trim together what is freed together */
     TRIM_SHARE = 100       /* trims take one part in so many of the time at most */
 };
 

@@ -14,23 +14,22 @@ enum {
     VERIFIER_JOBS_MAX = 900
 }; /* jobs handed over and not collected; below czmq's bound for an actor's pipe (1,000) */
 
-/* NULL where the thread cannot be made. */
+/* NULL if the thread cannot be made. */
 KV_MUST_USE verifier_t *verifier_new(void);
 /* Waits for the job under way (not for those behind it) and ends the thread. */
 void verifier_destroy(verifier_t **verifier);
 
 /* Hands over a job: verify PASSWORD against HASH. Both are copied. TICKET (any number of the caller's) comes
- * back. False where VERIFIER_JOBS_MAX jobs are waiting, memory is refused, or PASSWORD is above
+ * back. False if VERIFIER_JOBS_MAX jobs are waiting, memory is refused, or PASSWORD is above
  * LIMIT_PASSWORD. */
 KV_MUST_USE bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, bytes_t password);
 
-/* Nobody waits for the job TICKET any more: it is not computed if that was not begun, and comes back with
- * VERDICT_NONE. */
+/* Cancels the job TICKET: if it has not begun, it is not computed. It comes back with VERDICT_NONE. */
 void verifier_cancel(verifier_t *verifier, uint64_t ticket);
 
 /* The libzmq socket that is readable when a job is done: to poll. */
 void *verifier_socket(verifier_t *verifier);
-/* Takes one finished job without waiting. False where none is there. */
+/* Takes one finished job without waiting. False if none is there. */
 KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict);
 
 #endif

@@ -32,7 +32,7 @@ kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
     return conn;
 }
 
-/* In the child of a fork: what the parent's threads use is left alone. */
+/* In the child of a fork: do not touch what the parent's threads use. */
 static void leave_to_parent(kvzmq_t *conn)
 {
     link_abandon(&conn->link);
@@ -109,7 +109,8 @@ int kvzmq_fd(const kvzmq_t *conn)
     return fd;
 }
 
-/* In the child of a fork: the session is the parent's, which goes on with it. Here there will be another. */
+/* In the child of a fork: the session belongs to the parent, which continues it. The child will have another.
+ */
 static void forget_parent(kvzmq_t *conn)
 {
     leave_to_parent(conn);
@@ -220,7 +221,7 @@ static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
 }
 
 /* Carries out the pushes at the beginning of a payload, up to its first response, which begins at *START.
- * False where there is none. */
+ * False if there is none. */
 static bool find_response(kvzmq_t *conn, bytes_t bytes, size_t *start, rpc_reply_t *reply)
 {
     for (size_t at = 0;;) {

@@ -33,7 +33,7 @@ struct kvzmq {
     bool live;               /* the broker knows our session: hello was answered, no bye since */
     bool ended;              /* the broker said bye for good: the link is of no use any more */
     bool garbled;            /* something came that is not of the protocol: likewise */
-    bool hopeless;           /* the last attempt to connect failed for what another will not better */
+    bool hopeless;           /* the last attempt to connect failed, and another one would fail too */
     bool authenticated;      /* the session has the options' account */
     keeper_t *keeper;        /* keeps the session between calls; NULL = not wanted, or none yet */
     unsigned depth;          /* calls that hold its lock, one within the other */
@@ -67,8 +67,8 @@ static inline void answer_release(answer_t *answer)
 /* libzmq's context of a connection that was live once, for sockets that are closed before it is destroyed. */
 void *connection_context(const kvzmq_t *conn);
 
-/* A public call that uses the link, or what the keeper reads, does so between the two, whatever comes of it:
- * the keeper waits then. One may stand within another. */
+/* Every public call that uses the link, or what the keeper reads, does so between these two; the keeper waits
+ * meanwhile. Pairs may be nested. */
 void connection_enter(kvzmq_t *conn);
 void connection_leave(kvzmq_t *conn);
 

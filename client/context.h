@@ -10,7 +10,7 @@
 
 enum {
     /* Descriptors that libzmq opens with the first socket of a context (two threads, each with a mailbox and
-       a poller), of which it aborts for want of some. */
+       a poller); it aborts if it gets too few. */
     CONTEXT_DESCRIPTORS = 4,
     /* And one more for each new context. */
     CONTEXT_DESCRIPTORS_NEW = 1
@@ -24,7 +24,7 @@ typedef struct context {
     unsigned process; /* that it belongs to: system_process */
 } context_t;
 
-/* GIVEN: the application's context, NULL = one of its own. False where that is refused. */
+/* GIVEN: the application's context, NULL = one of its own. False if that is refused. */
 KV_MUST_USE bool context_init(context_t *context, void *given);
 /* Ends an own context, all of whose sockets are closed. One of a parent process is left alone. */
 void context_release(context_t *context);

@@ -8,7 +8,7 @@
 #include "common/status.h"
 
 /* Reads the event map at *AT in BODY and moves *AT behind it. *EVENT borrows from BODY; its epoch is empty.
- * False where it is not what the protocol says. A kind that this library does not know is
+ * False if it is not what the protocol says. A kind that this library does not know is
  * KVZMQ_EVENT_OTHER. */
 KV_MUST_USE bool event_read(bytes_t body, size_t *at, kvzmq_event_t *event);
 /* The same of a notification's params: an array of one map. */
@@ -33,7 +33,7 @@ typedef struct event_copy {
     kvzmq_event_t event;
 } event_copy_t;
 
-/* NULL where memory is refused. */
+/* NULL if memory is refused. */
 KV_MUST_USE event_copy_t *event_copy_new(const kvzmq_event_t *event);
 
 #endif

@@ -34,7 +34,7 @@ KV_MUST_USE kvzmq_status_t event_link_new(void *context, const event_link_option
 void event_link_destroy(event_link_t **link);
 
 /* Takes the payload of the next message, behind its topic, without waiting; owned (payload_release). False
- * where there is none. */
+ * if there is none. */
 KV_MUST_USE bool event_link_receive(event_link_t *link, payload_t *payload);
 
 /* Waits for a message or for the descriptor WAKE to be readable, TIMEOUT_MS at most. Whether a message may be

@@ -54,7 +54,7 @@ const char *follow_config_problem(const follow_config_t *config);
  * to it had not come. The driver then stops, or says follow_failed. */
 typedef bool follow_tell_fn(void *context, const kvzmq_event_t *event);
 
-/* NULL where memory is refused. */
+/* NULL if memory is refused. */
 KV_MUST_USE follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *context);
 void follow_destroy(follow_t **follow);
 

@@ -30,7 +30,7 @@ typedef struct replay {
     uint64_t seq;   /* how far the answer is complete */
 } replay_t;
 
-/* Begins to read what `replay` answered. False where it is not what the protocol says. */
+/* Begins to read what `replay` answered. False if it is not what the protocol says. */
 KV_MUST_USE bool replay_read(bytes_t body, replay_t *replay);
 /* Reads the next event, of which there must be one LEFT. False likewise. */
 KV_MUST_USE bool replay_next(replay_t *replay, kvzmq_event_t *event);

@@ -58,7 +58,7 @@ struct follow {
     bool gap;         /* the replay under way left something out that it must not */
     bool moved;       /* the replay under way brought something */
     uint64_t session; /* the ticket is of */
-    bool ticket_void; /* that session is no more: no event will come by it. What is asked meanwhile is good */
+    bool ticket_void; /* that session is gone: no event will come by it. Answers in the meantime are good */
     char ticket_epoch[sizeof((kvzmq_position_t *)0)->epoch];
     uint64_t ticket_seq;
     uint64_t ticket_oldest;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A thread that does something small from time to time while the application does something else, and the
- * lock between the two: a call of the application's holds it from its beginning to its end. Knows nothing of
- * connections. */
+/* A thread that does a small task from time to time while the application does other work, and the lock
+ * between the two: a call of the application holds it from beginning to end. Does not know connections. */
 #ifndef KV_CLIENT_KEEPER_H
 #define KV_CLIENT_KEEPER_H
 
@@ -16,7 +15,7 @@ typedef struct keeper keeper_t;
  * before the application has made another call. */
 typedef int64_t keeper_fn(void *context);
 
-/* Starts the thread. The caller holds the lock then. False where memory, a thread or a lock are refused. */
+/* Starts the thread. The caller holds the lock then. False if memory, a thread or a lock are refused. */
 KV_MUST_USE bool keeper_new(keeper_fn *keep, void *context, keeper_t **keeper);
 /* Ends the thread and waits for it. The caller does not hold the lock. */
 void keeper_destroy(keeper_t **keeper);

@@ -15,7 +15,7 @@
 
 enum {
     MONITOR_FRAME = 6, /* bytes of an event's first frame */
-    /* The news that a link is told. An attempt to connect again is none: its time never comes. */
+    /* The monitor's events that a link needs. Not an attempt to connect again: its time never comes. */
     MONITOR_EVENTS = ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED & ~ZMQ_EVENT_CONNECT_RETRIED,
     /* Milliseconds before libzmq connects again: 24 days, and a link that broke is closed with the next call.
        It cannot be told never to (-1): it then drops what it has received when the connection ends, an
@@ -177,7 +177,7 @@ void link_abandon(link_t **link)
     if (gone == NULL)
         return;
     (void)close(gone->wake);
-    /* The number may be another file's by now: libzmq tells later than it closes. */
+    /* The number may belong to another file by now: libzmq reports later than it closes. */
     if (gone->fd >= 0 && fstat(gone->fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
         file.st_dev == gone->file.st_dev && file.st_ino == gone->file.st_ino)
         (void)close(gone->fd);

@@ -34,7 +34,7 @@ typedef enum link_state {
 
 /* Begins to connect a socket with the routing id IDENTITY (size 0 = none). ANSWERS is how many unread answers
  * there can be. ENDPOINT is numeric (resolve.h). CONTEXT is libzmq's, which is ready for LINK_DESCRIPTORS
- * (context_prepare). Returns STATUS_INVALID_ARGUMENT where ZeroMQ does not take ENDPOINT,
+ * (context_prepare). Returns STATUS_INVALID_ARGUMENT if ZeroMQ does not take ENDPOINT,
  * STATUS_RESOURCE_EXHAUSTED where memory or descriptors are refused. */
 KV_MUST_USE status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers,
                               link_t **link);
@@ -43,18 +43,18 @@ KV_MUST_USE bool link_address_family(void *socket, const char *endpoint);
 
 /* Closes the connection at once; what was not sent yet is dropped. */
 void link_destroy(link_t **link);
-/* Lets go of a link that a parent process made, in a child of it. Closes this process's copy of the
- * connection, which the parent goes on with. Nothing else may be done with such a link: libzmq would wait for
- * threads that are not here. */
+/* Releases a link that a parent process made, in its child. Closes this process's copy of the connection; the
+ * parent continues with its own. Do nothing else with such a link: libzmq would wait for threads that are not
+ * here. */
 void link_abandon(link_t **link);
 
-/* Reads what the monitor has to tell and returns the state. A link that is lost still has what came before,
- * to be received: ask for the state first, then receive. */
+/* Reads the monitor's events and returns the state. A lost link may still have messages to receive: ask for
+ * the state first, then receive. */
 link_state_t link_state(link_t *link);
 /* Whether libzmq has not even begun: it could not open a descriptor. Of a link that is still connecting. */
 bool link_stillborn(const link_t *link);
 
-/* Waits until there may be a message or news of the state, TIMEOUT_MS at most. Returns false where a signal
+/* Waits until there may be a message or news of the state, TIMEOUT_MS at most. Returns false if a signal
  * handler ended the wait. */
 KV_MUST_USE bool link_wait(link_t *link, int64_t timeout_ms);
 /* Waits TIMEOUT_MS, for nothing. Returns false as link_wait. */
@@ -87,7 +87,7 @@ static inline void payload_move(payload_t *to, payload_t *from)
     payload_release(from);
 }
 
-/* Takes the next payload without waiting, owned (payload_release). False where there is none. A message of
+/* Takes the next payload without waiting, owned (payload_release). False if there is none. A message of
  * several frames is no answer of a broker's and is dropped. */
 KV_MUST_USE bool link_receive(link_t *link, payload_t *payload);
 

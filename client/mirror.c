@@ -38,7 +38,7 @@ typedef struct probe {
 } probe_t;
 
 struct kvzmq_mirror {
-    watcher_t *watcher;        /* NULL where what was asked for is not valid */
+    watcher_t *watcher;        /* NULL if what was asked for is not valid */
     char *client;              /* NULL = all */
     buffer_t prefix;           /* of the keys that are mirrored; empty = all */
     pthread_mutex_t lock;      /* for all that follows */
@@ -109,7 +109,7 @@ static bool put(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
     return mirror_store_put(mirror->store, slice_bytes(event->client), &entry);
 }
 
-/* Carries EVENT out. False where memory is refused. */
+/* Carries EVENT out. False if memory is refused. */
 static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
 {
     switch (event->kind) {
@@ -284,7 +284,7 @@ kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq, int timeo
     return status;
 }
 
-/* Says which store is meant. False where it is not mirrored. */
+/* Says which store is meant. False if it is not mirrored. */
 static bool store_choose(const kvzmq_mirror_t *mirror, const char **store)
 {
     if (*store == NULL)
@@ -306,7 +306,7 @@ static kvzmq_status_t begin(kvzmq_mirror_t *mirror)
     return status;
 }
 
-/* An owned copy of BYTES. False where memory is refused. */
+/* An owned copy of BYTES. False if memory is refused. */
 static bool copy_bytes(bytes_t bytes, bool binary, kvzmq_value_t *value)
 {
     char *data = malloc(bytes.size + 1);

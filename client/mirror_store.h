@@ -27,11 +27,11 @@ typedef struct mirror_summary {
     uint64_t hollow; /* of them without a value */
 } mirror_summary_t;
 
-/* NULL where memory is refused. */
+/* NULL if memory is refused. */
 KV_MUST_USE mirror_store_t *mirror_store_new(void);
 void mirror_store_destroy(mirror_store_t **store);
 
-/* Writes a copy of ENTRY, instead of one with the same key. False where memory is refused: nothing changed.
+/* Writes a copy of ENTRY, instead of one with the same key. False if memory is refused: nothing changed.
  */
 KV_MUST_USE bool mirror_store_put(mirror_store_t *store, bytes_t client, const mirror_entry_t *entry);
 /* Nothing where there is no such key, or client. */
@@ -39,7 +39,7 @@ void mirror_store_del(mirror_store_t *store, bytes_t client, bytes_t key);
 void mirror_store_drop(mirror_store_t *store, bytes_t client);
 void mirror_store_clear(mirror_store_t *store);
 
-/* False where there is none. */
+/* False if there is none. */
 KV_MUST_USE bool mirror_store_get(const mirror_store_t *store, bytes_t client, bytes_t key,
                                   mirror_entry_t *entry);
 /* The first entry of CLIENT whose key sorts after AFTER, or with INCLUSIVE is AFTER itself. */

@@ -12,7 +12,7 @@ typedef struct options {
     const char *problem; /* what is not valid, for people, static storage; NULL = all is */
 } options_t;
 
-/* Copies GIVEN (NULL = the defaults). False where memory is refused. */
+/* Copies GIVEN (NULL = the defaults). False if memory is refused. */
 KV_MUST_USE bool options_init(options_t *options, const kvzmq_options_t *given);
 /* Frees the copies; secret, user and password are wiped. */
 void options_release(options_t *options);

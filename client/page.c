@@ -233,7 +233,7 @@ static const void *next_row(kvzmq_page_t *page, page_kind_t kind)
     return (const char *)page->rows + page->next++ * kinds[kind].row_size;
 }
 
-/* Copies the next row of a page of KIND to the application's struct ROW. False where there is none. */
+/* Copies the next row of a page of KIND to the application's struct ROW. False if there is none. */
 static bool give_row(kvzmq_page_t *page, page_kind_t kind, void *row)
 {
     const void *next = sized_is_set(row) ? next_row(page, kind) : NULL;

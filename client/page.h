@@ -14,8 +14,8 @@ typedef enum page_kind { PAGE_LIST, PAGE_CLIENTS, PAGE_STATS } page_kind_t;
 KV_MUST_USE kvzmq_status_t page_new(page_kind_t kind, bytes_t body, kvzmq_page_t **page);
 
 /* Whether PAGE, of a list or of clients, can be the answer to a request for RANGE: its rows lie in it and are
- * in order, and if there is more behind them, there are some to go on from. Whoever asks for page after page
- * then comes to an end, whatever the broker answers. */
+ * in order, and if there is more behind them, there are some to go on from. So a loop over pages ends,
+ * whatever the broker answers. */
 KV_MUST_USE bool page_is_of_range(const kvzmq_page_t *page, const kvzmq_range_t *range);
 
 #endif

@@ -91,8 +91,8 @@ kvzmq_status_t request_hello(request_target_t target, kvzmq_slice_t secret)
     return end(target, start);
 }
 
-/* A text that is no UTF-8 goes as bytes: a password may be any, and of all else the broker says what it is
- * of. */
+/* A text that is not UTF-8 goes as bytes: a password may be any bytes, and the broker explains why it refuses
+ * other texts. */
 static void write_any(buffer_t *buffer, const char *text)
 {
     bytes_t bytes = bytes_from_text(text);

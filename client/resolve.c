@@ -54,7 +54,7 @@ static bool is_host(const char *text)
     return true;
 }
 
-/* Takes `tcp://[SOURCE;]HOST:PORT` apart. False where it is not that. */
+/* Takes `tcp://[SOURCE;]HOST:PORT` apart. False if it is not that. */
 static bool parts_read(const char *endpoint, parts_t *parts)
 {
     const char *host = endpoint + strlen("tcp://");
@@ -87,7 +87,7 @@ static bool is_numeric(const char *host)
     return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, without_zone, &address) == 1;
 }
 
-/* ENDPOINT with the numeric HOST in it. False where that is too long. */
+/* ENDPOINT with the numeric HOST in it. False if that is too long. */
 static bool endpoint_write(const char *endpoint, const parts_t *parts, const char *host,
                            char numeric[RESOLVE_ENDPOINT_MAX + 1])
 {
@@ -145,7 +145,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all that follows
 static lookup_t *lookups;                                /* whose thread has not ended */
 static unsigned lookup_count;
 
-/* In the child of a fork there are no threads: what they were at is nobody's. */
+/* In the child of a fork there are no threads, so nobody owns their work. */
 static void lookups_forget(void)
 {
     while (lookups != NULL) {
@@ -225,7 +225,7 @@ static void *lookup_run(void *argument)
     return NULL;
 }
 
-/* Starts a lookup. NULL where something is refused. With the lock held. */
+/* Starts a lookup. NULL if something is refused. With the lock held. */
 static lookup_t *lookup_start(const char *host)
 {
     pthread_t thread;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Finds the address to connect to. libzmq would look a host's name up in its I/O thread, where nothing can
  * end it before the name server answers or the system gives up, 10 seconds and more; and it would try one
- * address only. Here a lookup has a thread of its own, which is left behind when the time is over. */
+ * address only. Here a lookup has a thread of its own. If the time is over, the caller does not wait for it.
+ */
 #ifndef KV_CLIENT_RESOLVE_H
 #define KV_CLIENT_RESOLVE_H
 

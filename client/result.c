@@ -163,8 +163,7 @@ typedef struct hello {
     bytes_t limits;
 } hello_t;
 
-/* Copies TEXT with a zero behind it. What is not plain text, a zero byte or what steers a terminal, is none
- * of a broker's. */
+/* Copies TEXT with a zero behind it. Text with a zero byte or control characters is not from a broker. */
 static bool copy_text(kvzmq_slice_t text, char *out, size_t out_size)
 {
     bytes_t bytes = bytes_of(text.data, text.size);
@@ -204,7 +203,7 @@ bool result_hello(bytes_t body, kvzmq_session_t *session)
         !copy_text(hello.epoch, read.epoch, sizeof read.epoch))
         return false;
     kvzmq_slice_t note = {0};
-    if (read_text(body, 0, "note", &note)) /* a broker that is older has none */
+    if (read_text(body, 0, "note", &note)) /* an older broker has none */
         (void)utf8_line(bytes_of(note.data, note.size), read.note, sizeof read.note);
     read.size = sizeof read;
     *session = read;

@@ -44,7 +44,7 @@ static kvzmq_status_t no_descriptors(kvzmq_t *conn)
                            conn->options.given.endpoint);
 }
 
-/* What became of finding the address to connect to. *AGAIN: another attempt may do better. */
+/* The status of a failed lookup of the address. *AGAIN: another attempt may succeed. */
 static kvzmq_status_t resolve_failure(kvzmq_t *conn, resolve_status_t resolved, bool *again)
 {
     static const kvzmq_status_t statuses[] = {[RESOLVE_INVALID] = KVZMQ_INVALID_ARGUMENT,
@@ -142,7 +142,7 @@ static kvzmq_status_t pause_before_attempt(kvzmq_t *conn, int64_t pause_ms, int6
     return KVZMQ_OK;
 }
 
-/* One attempt to connect. Where it fails there is no link, and *AGAIN is whether another one may do better.
+/* One attempt to connect. If it fails there is no link, and *AGAIN is whether another attempt may succeed.
  */
 static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, bool *again)
 {
@@ -217,8 +217,8 @@ static bool session_doubtful(const kvzmq_t *conn)
     return conn->session.timeout_ms > 0 && (uint64_t)idle_ms >= conn->session.timeout_ms / 10 * 9;
 }
 
-/* In the keeper's thread: a sign of life for a session that has been silent for a third of its time. A
- * notification, which has no answer: whatever comes is the application's to take, in its next call. */
+/* In the keeper's thread: a ping for a session that has been silent for a third of its time. It is a
+ * notification, which has no answer: the application's next call takes all messages that come. */
 static int64_t session_keep(void *context)
 {
     static const uint8_t ping[] = "\x93\x02\xa4ping\x90";
@@ -324,8 +324,8 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
     return understood ? KVZMQ_OK : connection_garbled(conn, "auth");
 }
 
-/* Begins a session. Who authenticates is let in above limits/clients, so with an account (USER may be NULL)
- * that is tried before giving up. */
+/* Begins a session. A client that authenticates is let in above limits/clients, so an account (USER may be
+ * NULL) is tried before giving up. */
 static kvzmq_status_t session_begin(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
     kvzmq_status_t status = session_hello(conn, deadline);
@@ -337,7 +337,7 @@ static kvzmq_status_t session_begin(kvzmq_t *conn, const char *user, const char 
     return status == KVZMQ_OK ? session_hello(conn, deadline) : status;
 }
 
-/* Drops a link that is of no use any more. */
+/* Drops a link that is no longer needed. */
 static void link_check(kvzmq_t *conn)
 {
     if (conn->link == NULL)
@@ -348,7 +348,7 @@ static void link_check(kvzmq_t *conn)
         connection_drop(conn, KVZMQ_UNREACHABLE);
 }
 
-/* Sees to it that there is a live session, for USER if not NULL. A connection that breaks during hello is one
+/* Makes sure that there is a live session, for USER if not NULL. A connection that breaks during hello is one
  * more failed attempt to connect. */
 static kvzmq_status_t session_open(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
@@ -366,8 +366,8 @@ static kvzmq_status_t session_open(kvzmq_t *conn, const char *user, const char *
     }
 }
 
-/* Authenticates with the options' account, if there is one. One that is refused is forgotten, here as in
- * session_begin: to try it on each call would be to guess. */
+/* Authenticates with the options' account, if there is one. A refused account is forgotten, here and in
+ * session_begin: trying it on each call would be guessing. */
 static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
 {
     const kvzmq_options_t *options = &conn->options.given;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Structs that an application and the library pass to each other. They begin with a size_t, the bytes that
- * the struct has in the kvzmq.h of who set it, and grow at their end only (kvzmq.h, Structs). */
+ * the struct has in the kvzmq.h of the side that set it, and grow only at their end (kvzmq.h, Structs). */
 #ifndef KV_CLIENT_SIZED_H
 #define KV_CLIENT_SIZED_H
 

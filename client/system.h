@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the library has to know of the system before it calls libzmq, which aborts the program when
- * descriptors run out, calls a signal an error, and does not survive a fork. Knows nothing of connections. */
+/* What the library must know about the system before it calls libzmq, which aborts the program if descriptors
+ * run out, takes a signal for an error, and does not survive a fork. Does not know connections. */
 #ifndef KV_CLIENT_SYSTEM_H
 #define KV_CLIENT_SYSTEM_H
 
@@ -22,19 +22,19 @@ void system_signals_block(sigset_t *before);
 void system_signals_restore(const sigset_t *before);
 
 /* Starts a thread with every signal blocked: signals are the application's, whose threads wait for them.
- * False where the system refuses it. */
+ * False if the system refuses it. */
 KV_MUST_USE bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* Makes a lock and a condition for it, whose clock is the one that deadlines are of (common/clock.h). False
- * where the system refuses it; then there is none of them. */
+ * if the system refuses it; then there is none of them. */
 KV_MUST_USE bool system_locks_init(pthread_mutex_t *lock, pthread_cond_t *condition);
 void system_locks_destroy(pthread_mutex_t *lock, pthread_cond_t *condition);
 
-/* Fills OUT with random bytes. False where the system has none. */
+/* Fills OUT with random bytes. False if the system has none. */
 KV_MUST_USE bool system_random(void *out, size_t size);
 
-/* A number that is another one in each child of a fork. What was made under another number belongs to a
- * parent process: its threads do not exist here and its locks may be held for ever. */
+/* A number that differs in each child of a fork. Objects made under another number belong to a parent
+ * process: their threads do not exist here, and their locks may be held for ever. */
 unsigned system_process(void);
 
 /* Remembers MEMORY that belongs to a parent process: it cannot be freed here, as the parent's threads may

@@ -19,7 +19,7 @@ enum {
 };
 
 struct kvzmq_watch {
-    watcher_t *watcher;                /* NULL where the options are not valid */
+    watcher_t *watcher;                /* NULL if the options are not valid */
     event_copy_t *taken;               /* handed out last; the application's alone */
     kvzmq_interrupted_fn *interrupted; /* the application's; NULL = none */
     void *context;                     /* its own */
@@ -172,7 +172,7 @@ static bool is_foreign(const kvzmq_watch_t *watch)
     return watch->watcher != NULL && watcher_foreign(watch->watcher);
 }
 
-/* In the child of a fork: leaves all as it is, but for the descriptor, of which this is a copy. */
+/* In the child of a fork: leaves everything as it is, except the descriptor, which is a copy. */
 static void abandon(kvzmq_watch_t *watch)
 {
     (void)close(watch->fd);

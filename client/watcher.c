@@ -379,7 +379,7 @@ static unsigned take_messages(watcher_t *watcher)
 
 /* ---- Replay ------------------------------------------------------------------------------------ */
 
-/* Passes on what `replay` answered. False where it is not what the protocol says. */
+/* Passes on what `replay` answered. False if it is not what the protocol says. */
 static bool take_replay(watcher_t *watcher, bytes_t body)
 {
     replay_t replay;

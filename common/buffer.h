@@ -49,7 +49,7 @@ static inline void buffer_append(buffer_t *buffer, const void *data, size_t size
 /* Cuts the buffer back to its first SIZE bytes (at most its size) and clears `failed`. */
 void buffer_truncate(buffer_t *buffer, size_t size);
 
-/* Hands the bytes over: returns them owned (free with free), NULL where there are none, and leaves the
+/* Hands the bytes over: returns them owned (free with free), NULL if there are none, and leaves the
  * buffer empty. */
 KV_MUST_USE uint8_t *buffer_take(buffer_t *buffer, size_t *size);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct bytes {
-    const uint8_t *data; /* may be NULL where size is 0 */
+    const uint8_t *data; /* may be NULL if size is 0 */
     size_t size;         /* bytes */
 } bytes_t;
 

@@ -20,7 +20,7 @@ enum {
 static const unit_t seconds = {"", 1000};
 
 /* Takes the unit that TEXT begins with off it, out of those behind *NEXT in the order, and moves *NEXT on.
- * NULL where there is none. */
+ * NULL if there is none. */
 static const unit_t *unit_take(bytes_t *text, unsigned *next)
 {
     size_t size = 0;

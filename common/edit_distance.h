@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How far apart two words are, to say what was meant by one that is not known. */
+/* How far apart two words are, to suggest a word for an unknown one. */
 #ifndef KV_COMMON_EDIT_DISTANCE_H
 #define KV_COMMON_EDIT_DISTANCE_H
 

@@ -12,7 +12,7 @@
  * the number exceeds 64 bits. */
 KV_MUST_USE bool number_take(bytes_t *text, uint64_t *number);
 
-/* Reads TEXT as a number, all of it. Returns false where it is none or exceeds 64 bits. */
+/* Reads TEXT as a number, all of it. Returns false if it is none or exceeds 64 bits. */
 KV_MUST_USE bool number_parse(bytes_t text, uint64_t *number);
 
 static inline bool digit_is(uint8_t c)

@@ -41,7 +41,7 @@ typedef struct rpc_value {
 } rpc_value_t;
 
 /* Reads the one value at *AT in PAYLOAD and moves *AT behind it; for an array or a map, behind its head:
- * its elements are read by further calls. Returns false where the bytes from *AT are not a whole value head
+ * its elements are read by further calls. Returns false if the bytes from *AT are not a whole value head
  * and body; *AT then is where it broke off (PAYLOAD.size where the input ended too soon). */
 KV_MUST_USE bool rpc_read_value(bytes_t payload, size_t *at, rpc_value_t *value);
 
@@ -75,8 +75,8 @@ typedef struct rpc_message {
                                            what is inside it (`span`) */
 } rpc_message_t;
 
-/* What PAYLOAD plainly is in place of messages, PROTOCOL.md section 2, *Text by mistake*: an error's text for
- * people, static storage. NULL: it is nothing of that kind, and is to be read. */
+/* Whether PAYLOAD is plainly text instead of messages (PROTOCOL.md section 2, *Text by mistake*): an error's
+ * text for people, static storage. NULL: it is not, and must be read. */
 const char *rpc_foreign(bytes_t payload);
 
 typedef enum rpc_step {
@@ -121,7 +121,7 @@ typedef struct rpc_reply {
  * `body` is not looked into: rpc_read_value says RPC_OTHER of what a message may not hold. */
 KV_MUST_USE rpc_step_t rpc_read_reply(bytes_t payload, size_t *at, rpc_reply_t *reply);
 
-/* The I-th param (0-based) of MESSAGE, or NULL where there are not so many or it was not kept. */
+/* The I-th param (0-based) of MESSAGE, or NULL if there are not so many or it was not kept. */
 const rpc_value_t *rpc_param(const rpc_message_t *message, uint32_t i);
 
 /* ---- Writing ---------------------------------------------------------------------------------- *

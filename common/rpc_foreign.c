@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what is taken for text that was sent by mistake. */
+/* Owns which payloads count as text that was sent by mistake. */
 #include "common/rpc.h"
 #include "common/utf8.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what stands in the place of a closed standard file. */
+/* Owns what replaces a closed standard file. */
 #include "common/standard_files.h"
 
 #include <fcntl.h>

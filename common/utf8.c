@@ -34,7 +34,7 @@ static const struct {
     {0xe0000, 0xe007f}, /* tags */
 };
 
-/* Bytes of the well-formed character at the start of TEXT (not empty), or 0 where there is none. */
+/* Bytes of the well-formed character at the start of TEXT (not empty), or 0 if there is none. */
 static size_t character_size(bytes_t text)
 {
     const uint8_t *c = text.data;

@@ -39,7 +39,7 @@ status_t handle_auth(request_t *request)
 }
 
 /* Lets in a session that was refused for limits/clients, now that it is a manager's: else clients who are too
- * many could not be dealt with. False where that fails. */
+ * many could not be dealt with. False if that fails. */
 static bool manager_admit(request_t *request)
 {
     session_t *session = request->session;
@@ -62,7 +62,7 @@ status_t auth_finish(request_t *request, verdict_t verdict)
         session_about_release(session);
         return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
     }
-    /* What was verified may be no account any more, or have another password. */
+    /* The account may have been removed meanwhile, or have another password. */
     bool matched =
         verdict == VERDICT_RIGHT && session->about_version == accounts_version(hub->accounts, session->about);
     status_t status =

@@ -19,7 +19,7 @@ typedef struct page {
 page_t page_begin(request_t *request);
 /* Whether one more row may be written behind those that are in. */
 KV_MUST_USE bool page_open(const page_t *page);
-/* Takes in the row that was written. False where it does not fit: it is cut off then. */
+/* Takes in the row that was written. False if it does not fit: it is cut off then. */
 KV_MUST_USE bool page_add(page_t *page);
 /* Closes the array. */
 void page_end(page_t *page);

@@ -54,7 +54,7 @@ static status_t secret_check(request_t *request)
     return STATUS_OK;
 }
 
-/* What there is to be said to people about the session, as `note`. */
+/* Writes the note about the session, for people, or nil. */
 static void note_write(request_t *request)
 {
     char quoted[QUOTE_SIZE];

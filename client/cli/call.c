@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the checks that a call passes before it is carried out. */
+/* Owns the checks that a call passes before it is run. */
 #include "client/cli/call.h"
 
 #include "common/utf8.h"
@@ -35,7 +35,7 @@ static void find_managed(call_result_t *result, const split_t *split, size_t *be
     }
 }
 
-/* Finds the command among the words, and at *BEGIN where its arguments stand. */
+/* Finds the command among the words, and in *BEGIN where its arguments begin. */
 static void find_command(call_result_t *result, const split_t *split, size_t *begin)
 {
     *begin = 1;
@@ -56,8 +56,8 @@ static void find_command(call_result_t *result, const split_t *split, size_t *be
 
 /* ---- Options ---------------------------------------------------------------------------------- */
 
-/* Whose option it is: the command's, if that has it and stands before it; else the run's. OPT_COUNT = it is
- * neither's. */
+/* Which option it is: the command's, if the command has it and comes before it; else the run's. OPT_COUNT =
+ * none. */
 static option_id_t option_resolve(const call_t *call, const option_given_t *given)
 {
     option_id_t found = OPT_COUNT;
@@ -131,7 +131,7 @@ static bool is_text(bytes_t name)
     return !is_named(name, "VALUE") && !is_named(name, "PASSWORD");
 }
 
-/* Says that there are more than MOST of the COUNT ARGUMENTS: where text may have blanks, how to give it. */
+/* Says that there are more than MOST of the COUNT ARGUMENTS, and how to quote a text with blanks. */
 static void refuse_more(const command_t *command, const bytes_t *arguments, size_t count, size_t most,
                         problem_t *problem)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* From words to a call: which command, on whose store, with which arguments and options. Carries nothing out.
+/* From words to a call: which command, on which store, with which arguments and options. Runs nothing.
  */
 #ifndef KV_CLIENT_CLI_CALL_H
 #define KV_CLIENT_CLI_CALL_H
@@ -15,7 +15,7 @@ typedef enum call_place {
 typedef enum call_status {
     CALL_GOOD,
     CALL_HELP,    /* how `command` is used, or (NULL) all help, is wanted, and nothing else */
-    CALL_NONE,    /* there is no command among the words */
+    CALL_NONE,    /* no command among the words */
     CALL_UNKNOWN, /* the word UNKNOWN is no command */
     CALL_WRONG    /* PROBLEM says why; `command` is the one that is used wrongly, or NULL */
 } call_status_t;
@@ -27,8 +27,8 @@ typedef struct call_result {
     problem_t problem;
 } call_result_t;
 
-/* Makes a call of the COUNT WORDS, each zero-terminated. Options that are not the command's go to *OPTIONS,
- * whatever else is wrong: the format of what is said about it among them. */
+/* Makes a call of the COUNT WORDS, each zero-terminated. Options that are not the command's go to *OPTIONS
+ * even if something else is wrong, because one of them is the format of the error. */
 void call_make(const bytes_t *words, size_t count, call_place_t place, options_t *options,
                call_result_t *result);
 

@@ -37,7 +37,7 @@ static const status_row_t status_rows[] = {
 
 static const char reach[] = " (-s ENDPOINT)";
 
-/* What an outcome is called, for programs. */
+/* The name of an outcome, for programs. */
 static const struct {
     outcome_t outcome;
     const char *code;
@@ -135,7 +135,7 @@ outcome_t cli_break(cli_t *cli, const char *problem)
     return tell(cli, OUTCOME_FAILED, "FAILED", "kvzmq-cli: ", problem);
 }
 
-/* An error that has no words of its own, say that Ctrl-C came: for programs all the same. */
+/* An error without a text of its own, such as Ctrl-C, is shown to programs too. */
 static void tell_untold(cli_t *cli, outcome_t outcome)
 {
     if (outcome == OUTCOME_OK || outcome == OUTCOME_NO || cli->told || cli->output.ops->error == NULL)
@@ -220,7 +220,7 @@ static bool is_interrupted(void *context)
     return interrupt_pending();
 }
 
-/* Gets a password or secret that needs no asking, from FILE or (NULL) from VARIABLE. */
+/* Gets a password or secret without asking, from FILE or (NULL) from VARIABLE. */
 static outcome_t get_password(cli_t *cli, const char *file, const char *variable, password_t *password)
 {
     problem_t problem = {""};

@@ -30,24 +30,24 @@ typedef struct cli {
     bool interactive;          /* a person types */
     bool ended;                /* a command asked to leave */
     bool said_bye;             /* the session was ended by a command */
-    bool promoted;             /* it is a manager's by a typed `auth`, which no new session repeats */
+    bool promoted;             /* it is a manager by a typed `auth`, which a new session does not repeat */
     bool gone;                 /* the broker has ended it, and there is no other yet */
-    bool told;                 /* why the command failed was told */
+    bool told;                 /* the error of the command was shown */
     unsigned line;             /* number of the piped line that is carried out; 0: none is */
 } cli_t;
 
-/* Begins a run with OPTIONS (borrowed): from then on something can be told. *CLI is to be released. */
+/* Begins a run with OPTIONS (borrowed); from then on errors can be shown. *CLI must be released. */
 void cli_init(cli_t *cli, const options_t *options);
 
-/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. What
- * goes wrong is told. */
+/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. Errors
+ * are shown. */
 KV_MUST_USE outcome_t cli_open(cli_t *cli);
 
 /* Says goodbye to the broker, where there is a session that LAST (how the last command ended) leaves usable.
  */
 void cli_release(cli_t *cli, outcome_t last);
 
-/* Tells on STREAM what went with a session that is lost. */
+/* Says on STREAM what was lost with a session. */
 void cli_tell_lost(cli_t *cli, FILE *stream);
 
 /* What a connection beside the session's needs to be the same client, with the same account. *CONNECTION
@@ -60,36 +60,36 @@ void cli_keep_account(cli_t *cli, const char *user, const char *password);
 /* The password of USER, for `auth`: as given at the start, else asked for. *PASSWORD is to be wiped. */
 KV_MUST_USE outcome_t cli_password(cli_t *cli, const char *user, password_t *password);
 
-/* Whether the command is the only one of this run: what it makes ends with it. */
+/* Whether the command is the only one of this run, so that its store ends with it. */
 bool cli_is_alone(const cli_t *cli);
 
-/* Tells an error in the format that is in use, and on standard error, in one line: `CODE: MESSAGE` for a
- * status of the library. Each returns what it is to the program. */
+/* Shows an error in the format in use, and on standard error, in one line: `CODE: MESSAGE` for a status of
+ * the library. Each returns its outcome. */
 
-/* What went wrong with the last call. Not for KVZMQ_OK and KVZMQ_ABSENT. */
+/* Shows the error of the last call. Not for KVZMQ_OK and KVZMQ_ABSENT. */
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status);
 
 /* The same for what another call says of itself: ERROR. */
 outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error);
 
-/* What is wrong with what was given: WHAT, and the PROBLEM with it. Returns OUTCOME_USAGE. */
+/* Shows what was given wrongly: WHAT, and the PROBLEM with it. Returns OUTCOME_USAGE. */
 outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem);
 
 /* The same of a file that was read, unless Ctrl-C has ended that: OUTCOME_INTERRUPTED then. */
 outcome_t cli_refuse_file(cli_t *cli, const char *what, const char *problem);
 
-/* That what was given is no command, TEXT saying why. A person at a terminal sees "Illegal command" where
- * answers stand, and TEXT only where it says MORE. Returns OUTCOME_USAGE. */
+/* Shows that the input is not a command; TEXT says why. A person at a terminal sees "Illegal command" among
+ * the answers, and TEXT only if it says MORE. Returns OUTCOME_USAGE. */
 outcome_t cli_illegal(cli_t *cli, const char *text, bool more);
 
-/* That the tool itself cannot go on. Returns OUTCOME_FAILED. */
+/* Shows that the tool itself cannot go on. Returns OUTCOME_FAILED. */
 outcome_t cli_break(cli_t *cli, const char *problem);
 
-/* Says TEXT about WHAT on standard error, where what was done is not all that a person would expect. */
+/* Says TEXT about WHAT on standard error, if the result is not all that a person would expect. */
 void cli_remark(const cli_t *cli, const char *what, const char *text);
 
-/* Hands what a command showed to the system; an error that nobody told yet is told in the format. Returns
- * OUTCOME, or what is wrong where that failed. */
+/* Flushes the output of a command, and shows an error that was not shown yet. Returns OUTCOME, or the failure
+ * of the output. */
 outcome_t cli_finish(cli_t *cli, outcome_t outcome);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of commands, and the help that is made from it. Knows nothing of how a command is carried
- * out.
+/* Owns the table of commands, and the help that is made from it. Does not know how a command is run.
  */
 #include "client/cli/command.h"
 

@@ -14,7 +14,7 @@ enum { COMMAND_ARGUMENTS_MAX = 4 }; /* arguments that any command but a prefix t
 typedef enum command_flag {
     COMMAND_STORE = 1,  /* works on a store: `manage CLIENT` may stand before it */
     COMMAND_LOCAL = 2,  /* no need of a broker */
-    COMMAND_PREFIX = 4, /* behind its first argument stands a command, which is run instead */
+    COMMAND_PREFIX = 4, /* its first argument is followed by a command, which is run instead */
     COMMAND_SECRET = 8  /* its line may carry a secret: no history keeps it */
 } command_flag_t;
 
@@ -45,7 +45,7 @@ struct command {
 /* The table, ended by a row without a name. */
 extern const command_t commands[];
 
-/* Finds the command NAME. NULL where there is none. */
+/* Finds the command NAME. NULL if there is none. */
 const command_t *command_find(bytes_t name);
 
 /* Whether the COUNT WORDS may carry a secret. */
@@ -55,10 +55,10 @@ bool command_is_secret(const bytes_t *words, size_t count);
 void command_help_all(FILE *stream);
 void command_help(FILE *stream, const command_t *command);
 
-/* The same as one line: how COMMAND is used. */
+/* The usage of COMMAND, in one line. */
 void command_usage(FILE *stream, const command_t *command);
 
-/* The name of COMMAND's argument number INDEX, as its help shows it; size 0 where there is none. */
+/* The name of COMMAND's argument number INDEX, as its help shows it; size 0 if there is none. */
 bytes_t command_argument_name(const command_t *command, size_t index);
 
 /* ---- For handlers ----------------------------------------------------------------------------- */

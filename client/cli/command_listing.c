@@ -59,7 +59,7 @@ static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listin
     return status;
 }
 
-/* Says what a person may not expect of what was shown. */
+/* Says what a person may not expect of the listing. */
 static void listing_remark(const cli_t *cli, const call_t *call, bool follow)
 {
     if (cli->output.ops != &output_text)

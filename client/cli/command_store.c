@@ -23,7 +23,7 @@ static outcome_t show_absent(cli_t *cli)
     return OUTCOME_NO;
 }
 
-/* The same for what was to be deleted: there is no value to be blank. */
+/* The same for del, which shows no value. */
 static outcome_t show_nothing_deleted(cli_t *cli)
 {
     if (cli->output.ops->failure == NULL)

@@ -13,7 +13,7 @@
 #include "common/utf8.h"
 
 enum {
-    TURN_MS = 1000,   /* a watch in the foreground looks after the tool's session so often */
+    TURN_MS = 1000,   /* how often a watch in the foreground looks after the tool's session */
     KEEP_PARTS = 3,   /* a session is kept by a ping in each such part of its time limit */
     LOOK_MS = 200,    /* between looks at the broker while a copy is made */
     RETRY_MS = 50,    /* between attempts to compare while stores change */
@@ -61,7 +61,7 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
                                      : call_text(cli, call->arguments[0], "a client's id", &options->client);
 }
 
-/* Asks for the lowest number that a watch can go on after. False: it is 0, or who asks may not know. */
+/* Asks for the lowest number that a watch can go on after. False: it is 0, or the client may not know it. */
 static bool oldest_ask(cli_t *cli, uint64_t *oldest)
 {
     static const char after_0_limit_1[] = "\x92\x00\x81\xa5limit\x01"; /* MessagePack: replay's params */
@@ -86,9 +86,9 @@ static bool newest_ask(cli_t *cli, uint64_t *seq)
     return true;
 }
 
-/* `--since 0` is all that the broker keeps: where its oldest changes are gone, sets SINCE behind them, and
- * says so. While the watch begins the log goes on: it will have lost what the watch's own session and others
- * write until then. */
+/* `--since 0` means everything that the broker keeps. If its oldest changes are gone, sets SINCE after them
+ * and says so. The log moves on while the watch begins, so this leaves room for what the watch's own session
+ * and others write until then. */
 static void since_begin(cli_t *cli, kvzmq_position_t *since)
 {
     uint64_t oldest;
@@ -104,7 +104,7 @@ static void since_begin(cli_t *cli, kvzmq_position_t *since)
     cli_remark(cli, "watch", text);
 }
 
-/* Says so where nobody has the name CLIENT: perhaps nobody ever will. */
+/* Says so if there is no client CLIENT: the name may be wrong. */
 static void client_check(cli_t *cli, const char *client)
 {
     char text[LIMIT_NAME + 64];
@@ -124,7 +124,7 @@ static void client_check(cli_t *cli, const char *client)
     cli_remark(cli, "watch", text);
 }
 
-/* What the broker has to be asked before a watch begins. */
+/* Asks the broker what is needed before a watch begins. */
 static void options_complete(cli_t *cli, const call_t *call, watching_options_t *options)
 {
     if (options->client != NULL)

@@ -18,7 +18,7 @@ typedef struct event_teller {
     bool whole;     /* READY says that all entries were told */
 } event_teller_t;
 
-/* WHOLE: the stream begins with the state. Returns false where memory is refused; *TELLER is to be released
+/* WHOLE: the stream begins with the state. Returns false if memory is refused; *TELLER is to be released
  * in any case. */
 KV_MUST_USE bool event_teller_init(event_teller_t *teller, bool whole);
 void event_teller_release(event_teller_t *teller);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns when a sign of life is due. It is sent as a batch, whose answer nobody has to wait for: what is typed
- * goes on while a broker is slow. */
+/* Owns when a ping is due. It is sent as a batch, so that nobody waits for its answer: typing goes on while a
+ * broker is slow. */
 #include "client/cli/keeping.h"
 
 #include "common/clock.h"
@@ -38,12 +38,12 @@ static void life_sign(keeping_t *keeping)
     kvzmq_status_t status = kvzmq_batch_call(batch, "ping", kvzmq_text_of(NULL, 0), KVZMQ_READ, NULL);
     if (status == KVZMQ_OK)
         status = kvzmq_batch_send(&batch);
-    (void)status; /* a connection that broke is seen by who asks next */
+    (void)status; /* the next call notices a broken connection */
     kvzmq_batch_destroy(&batch);
     answers_take(keeping); /* its descriptor says what is new since then */
 }
 
-/* Whether there is a session no more. */
+/* Whether the session is gone. */
 static bool session_is_lost(const keeping_t *keeping)
 {
     return keeping->cli->gone || kvzmq_fd(keeping->cli->connection) == -1;

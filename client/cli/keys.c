@@ -31,7 +31,7 @@ static keys_step_t keys_begin(keys_t *keys, uint8_t byte)
     return byte == ESCAPE ? KEYS_MORE : KEYS_PLAIN;
 }
 
-/* What comes behind ESC. A second ESC before a sequence is Alt; further ones mean nothing. */
+/* Takes what comes after ESC. A second ESC before a sequence is Alt; further ones are ignored. */
 static keys_step_t escape_take(keys_t *keys, uint8_t byte)
 {
     if (byte == ESCAPE && keys->size > 1)

@@ -94,7 +94,7 @@ static bool store_is_whole(const known_t *known, const store_t *store)
     return (known->complete || store->complete) && !store->gaps;
 }
 
-/* CLIENT's store, made where there is none. NULL where there is no room for it. */
+/* CLIENT's store, made where there is none. NULL if there is no room for it. */
 static store_t *store_get(known_t *known, bytes_t client)
 {
     store_t *store = tree_find(&known->stores, &client);
@@ -158,7 +158,7 @@ static void item_remove(known_t *known, store_t *store, bytes_t key)
     free(item);
 }
 
-/* An item of its own memory; NULL where that is refused. */
+/* An item of its own memory; NULL if that is refused. */
 static item_t *item_new(bytes_t key, const known_value_t *value)
 {
     item_t *item = calloc(1, sizeof *item + key.size + value->bytes.size);
@@ -174,7 +174,7 @@ static item_t *item_new(bytes_t key, const known_value_t *value)
     return item;
 }
 
-/* Adds what is not in the tree. Returns false where there is no room. */
+/* Adds what is not in the tree. Returns false if there is no room. */
 static bool item_add(known_t *known, store_t *store, bytes_t key, const known_value_t *value)
 {
     if (!has_room(known, sizeof(item_t) + key.size + value->bytes.size + NODE_BYTES))

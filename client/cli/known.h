@@ -23,7 +23,7 @@ typedef struct known_value {
 typedef struct known known_t;
 
 /* Knows nothing yet, and will never take more than LIMIT bytes: what finds no room is forgotten, so that
- * nothing it tells is out of date. NULL where memory is refused. Free with known_destroy. */
+ * nothing it tells is out of date. NULL if memory is refused. Free with known_destroy. */
 KV_MUST_USE known_t *known_new(size_t limit);
 void known_destroy(known_t **known);
 

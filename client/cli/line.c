@@ -105,8 +105,7 @@ static line_status_t take_character(cursor_t *cursor)
     return LINE_OK;
 }
 
-/* Takes what stands behind a backslash. An escape that is not known is refused: whoever wrote it meant
- * something, and its letter alone was hardly that. */
+/* Takes what follows a backslash. An unknown escape is refused: its letter alone is hardly what was meant. */
 static line_status_t take_escape(cursor_t *cursor)
 {
     static const char names[] = "nrtbfa\\/\"'";

@@ -10,7 +10,7 @@ enum {
     LINE_BYTES_MAX =
         8 * 1024 * 1024,    /* a line; a value of 1 MiB takes 4 MiB where each byte is written \xHH */
     LINE_WORDS_MAX = 64,    /* words in a line; no command takes as many */
-    LINE_PROBLEM_SIZE = 256 /* bytes of what is said to be wrong with a line */
+    LINE_PROBLEM_SIZE = 256 /* bytes of a problem's text */
 };
 
 typedef enum line_status {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of options, and how they are found among words. */
+/* Owns the table of options, and how options are found among words. */
 #include "client/cli/option.h"
 
 #include <kvzmq.h>

@@ -5,7 +5,7 @@
  *   a word that begins with - and is no number is an option, wherever it stands, or an error;
  *   --name VALUE, --name=VALUE, -n VALUE, -nVALUE and -n=VALUE are the same; letters may stand together (-xo
  * raw); a VALUE in a word of its own does not look like an option;
- *   -- ends the options: what follows are arguments, whatever they look like; - alone is an argument. */
+ *   -- ends the options: what follows are arguments, whatever they look like; - by itself is an argument. */
 #ifndef KV_CLIENT_CLI_OPTION_H
 #define KV_CLIENT_CLI_OPTION_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a run of the program was told, by its options and its environment. */
+/* What the options and the environment of a run of the program say. */
 #ifndef KV_CLIENT_CLI_OPTIONS_H
 #define KV_CLIENT_CLI_OPTIONS_H
 
@@ -25,7 +25,7 @@ typedef struct options {
     bool version;         /* --version */
 } options_t;
 
-/* What holds where nothing is given: the environment, and defaults. */
+/* Sets what applies if no option is given: the environment, and defaults. */
 bool options_init(options_t *options, problem_t *problem);
 
 /* Takes OPTION, which is not of a command, with its zero-terminated VALUE. */

@@ -37,7 +37,7 @@ bool output_finish(output_t *output)
     return kept;
 }
 
-/* The bytes of the UTF-8 character at the beginning of TEXT (not empty), or 0 where none is there. */
+/* The bytes of the UTF-8 character at the beginning of TEXT (not empty), or 0 if none is there. */
 static size_t character_size(bytes_t text)
 {
     uint8_t lead = text.data[0];
@@ -114,7 +114,7 @@ static bool character_blank(bytes_t character)
     return character.size == 1 && c[0] == ' ';
 }
 
-/* Whether TEXT is a plain word: nobody takes it for more than one, or for a sign that stands in a line. */
+/* Whether TEXT is a plain word: it cannot be taken for several words, or for a sign in the line. */
 static bool bytes_plain(bytes_t text)
 {
     static const char *const signs[] = {"", "-", "?", "->"};

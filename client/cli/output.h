@@ -76,7 +76,7 @@ typedef struct output_ops {
                  const cell_t *cells, size_t count);
     /* That something failed, in the words of people. NULL: shown on standard error alone. */
     void (*failure)(output_t *output, const char *text);
-    /* That the command failed, to programs: the last that it shows. NULL: standard error alone says so. */
+    /* Shows to programs that the command failed; it comes last. NULL: only standard error says so. */
     void (*error)(output_t *output, const char *code, const char *message);
     /* One thing with several sides. */
     void (*record)(output_t *output, const column_t *columns, const cell_t *cells, size_t count);
@@ -94,7 +94,7 @@ extern const output_ops_t output_text; /* for people */
 extern const output_ops_t output_json; /* one JSON value a command */
 extern const output_ops_t output_raw;  /* a value's bytes, and nothing else */
 
-/* Finds the format NAME. NULL where there is none. */
+/* Finds the format NAME. NULL if there is none. */
 const output_ops_t *output_find(const char *name);
 
 /* All formats, ended by NULL. */
@@ -115,7 +115,7 @@ struct output {
 /* Shows on STREAM (borrowed until the output is no longer used). */
 void output_init(output_t *output, const output_ops_t *ops, FILE *stream);
 
-/* Hands everything shown so far to the system. Returns false where something was lost since the last call (a
+/* Hands everything shown so far to the system. Returns false if something was lost since the last call (a
  * full disk, no memory). */
 bool output_finish(output_t *output);
 
@@ -140,8 +140,8 @@ void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer);
  */
 void cell_write_short(const cell_t *cell, buffer_t *buffer);
 
-/* Appends CELL as a part of a line, in quotes where it is no plain word: so nothing in it can be taken for
- * what stands before or behind it. Cut as by cell_write_short, unless WHOLE; what is cut is in quotes too. */
+/* Appends CELL as a part of a line, in quotes if it is not a plain word: so it cannot imitate the rest of the
+ * line. Cut as by cell_write_short, unless WHOLE; what is cut is in quotes too. */
 void cell_write_quoted(const cell_t *cell, bool whole, buffer_t *buffer);
 
 /* Writes CELL as text to the stream. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* One JSON value a command, through jansson; {"error": {"code", "message"}} where it failed. Absent is null;
- * bytes that are no text are {"base64": "..."}; durations and times are numbers of milliseconds, a digest is
+/* One JSON value per command, through jansson; {"error": {"code", "message"}} if it failed. Absent is null;
+ * bytes that are not text are {"base64": "..."}; durations and times are numbers of milliseconds, a digest is
  * 16 hexadecimal digits. */
 #include "client/cli/output.h"
 
@@ -36,7 +36,7 @@ static json_t *json_from_digest(const cell_t *cell)
     return json;
 }
 
-/* Returns a new reference, NULL where memory was refused. */
+/* Returns a new reference, NULL if memory was refused. */
 static json_t *json_from_cell(const cell_t *cell)
 {
     switch (cell->type) {
@@ -127,8 +127,8 @@ static void json_rows_abort(output_t *output)
     output->rows_open = output->row_count > 0;
 }
 
-/* Behind rows that were shown already it is the last of them, and the array stays open: what is incomplete
- * must not parse. */
+/* After rows that were already shown, the error comes last and the array stays open: an incomplete array must
+ * not parse. */
 static void json_error(output_t *output, const char *code, const char *message)
 {
     if (output->rows_open)

@@ -21,7 +21,7 @@ KV_MUST_USE password_answer_t password_ask(password_t *password, const char *pro
 /* Reads the first line of the file PATH, without its newline. */
 KV_MUST_USE bool password_read_file(password_t *password, const char *path, problem_t *problem);
 
-/* Takes the environment variable NAME out of the environment; empty where it is not set. */
+/* Takes the environment variable NAME out of the environment; empty if it is not set. */
 KV_MUST_USE bool password_take_variable(password_t *password, const char *name, problem_t *problem);
 
 void password_wipe(password_t *password);

@@ -36,7 +36,7 @@ static void folders_make(char *path)
     }
 }
 
-/* The path of the file that is used where none is named, its folder made. Owned; NULL where there is no place
+/* The path of the file that is used where none is named, its folder made. Owned; NULL if there is no place
  * for it. */
 static char *path_default(void)
 {
@@ -68,7 +68,7 @@ static bool is_history(int file, struct stat *found)
 }
 
 /* Opens the file, for its owner alone whatever it was before. It is no link, and opening does not wait.
- * Returns -1 where there is none, or one that is not to be used. */
+ * Returns -1 if there is none, or one that is not to be used. */
 static int file_open(const char *path, int flags, struct stat *found)
 {
     int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);

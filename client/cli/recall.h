@@ -17,9 +17,9 @@ typedef struct recall {
     char *path;     /* owned; NULL: no file is used */
 } recall_t;
 
-/* Loads what the file PATH has; NULL: the file named above, "": none is read or written. Only a regular file
- * of one's own, not a link, that is a history or empty is one. Any other, and one that cannot be read or
- * written, is left as it is and no reason to fail: lines are then kept in memory only. */
+/* Loads what the file PATH has; NULL: the file named above, "": none is read or written. The file must be a
+ * regular file of the user's own, not a link, and be a history or empty. Any other file, and one that cannot
+ * be read or written, is left alone; lines are then kept in memory only, and that is not an error. */
 void recall_init(recall_t *recall, const char *path);
 
 void recall_release(recall_t *recall);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what is said of a call that cannot be carried out. */
+/* Owns what is said about a call that cannot be run. */
 #include "client/cli/run.h"
 
 #include "client/cli/suggest.h"

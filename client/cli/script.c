@@ -65,7 +65,7 @@ static bool reader_fill(reader_t *reader)
     return count > 0;
 }
 
-/* Reads a line, without its newline, into LINE. Returns false where there is no more. */
+/* Reads a line, without its newline, into LINE. Returns false if there is no more. */
 static bool reader_take_line(reader_t *reader, buffer_t *line)
 {
     for (;;) {

@@ -16,7 +16,7 @@
 #include "client/cli/watching.h"
 #include "common/utf8.h"
 
-/* What a person's session has: libedit's EL_CLIENTDATA. */
+/* The state of an interactive session: libedit's EL_CLIENTDATA. */
 typedef struct shell {
     typing_t typing; /* first: see typing_init */
     cli_t *cli;      /* borrowed */
@@ -126,7 +126,7 @@ static bool watch_keeps(const cli_t *cli)
     return cli->watching != NULL && watching_is_own(cli->watching);
 }
 
-/* Looks after the session, and tells above the line that is typed what there is to tell. */
+/* Looks after the session, and shows news above the line that is being typed. */
 static void session_show(EditLine *editor, shell_t *shell)
 {
     char *text = NULL;
@@ -150,7 +150,7 @@ static int sooner_ms(int a_ms, int b_ms)
     return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-/* Shows what there is to show, and waits for the next key, or for more of that. */
+/* Shows news, and waits for the next key or for more news. */
 static interrupt_wait_t key_wait(EditLine *editor, shell_t *shell)
 {
     cli_t *cli = shell->cli;

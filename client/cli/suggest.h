@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What was meant by a word that is no command. */
+/* Suggests a command for a word that is not one. */
 #ifndef KV_CLIENT_CLI_SUGGEST_H
 #define KV_CLIENT_CLI_SUGGEST_H
 
 #include "client/cli/command.h"
 
-/* The command that is meant by WORD: one written nearly so, or what other tools call WORD. NULL where nothing
- * is close. */
+/* The command that WORD probably means: one with nearly the same letters, or one that other tools call WORD.
+ * NULL if nothing is close. */
 const command_t *suggest_command(bytes_t word);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the way from bytes to what libedit does. libedit takes an escape sequence that it does not know for
- * its first bytes and letters, and while it searches one that it knows, too. So it never sees any: a key that
- * does something, by the person's own bindings, by libedit's or by ours, is one character to it. */
+/* Owns the way from bytes to what libedit does. libedit types the letters of an escape sequence that it does
+ * not know, and sometimes of one that it knows, while it searches. So it never sees one: a key that is bound,
+ * by the person, by libedit or by us, is one character to it. */
 #include "client/cli/typing.h"
 
 #include <stdio.h>
@@ -71,7 +71,7 @@ static void character_bind(EditLine *editor, const char *function)
     el_wset(editor, EL_BIND, L"-a", character, name, NULL); /* of vi's commands */
 }
 
-/* Makes of the sequence in `keys` what libedit is to get. Returns false where the key does nothing. */
+/* Makes of the sequence in `keys` what libedit is to get. Returns false if the key does nothing. */
 static bool sequence_take(typing_t *typing, EditLine *editor)
 {
     keys_t *keys = &typing->keys;

@@ -29,11 +29,11 @@ KV_MUST_USE outcome_t watching_begin(cli_t *cli, const watching_options_t *optio
 /* *WATCHING may be NULL, and is set to it. */
 void watching_destroy(watching_t **watching);
 
-/* Whether it is of one's own store: then it keeps the tool's session, and tells when that is lost. */
+/* Whether it watches one's own store: then it keeps the tool's session alive, and says so if that is lost. */
 bool watching_is_own(const watching_t *watching);
 
 /* Takes what there is, waiting for it at most TIMEOUT_MS, as lines for watching_show: not more than a person
- * waits for. Returns false where the watch has ended; then watching_end tells. */
+ * waits for. Returns false if the watch has ended; then watching_end tells. */
 KV_MUST_USE bool watching_take(watching_t *watching, int timeout_ms);
 
 /* Whether there are lines that were not shown. */

@@ -9,7 +9,7 @@
 typedef struct phrase {
     const char *theirs;
     const char *alone;
-    const char *more; /* where further commands follow; NULL: the same */
+    const char *more; /* if further commands follow; NULL: the same */
 } phrase_t;
 
 static const phrase_t phrases[] = {

@@ -140,7 +140,7 @@ KVZMQ_EXPORT const char *kvzmq_status_meaning(kvzmq_status_t status);
 
 /* Borrowed bytes, for keys and values. */
 typedef struct kvzmq_slice {
-    const char *data; /* may be NULL where size is 0 */
+    const char *data; /* may be NULL if size is 0 */
     size_t size;      /* bytes */
     bool binary;      /* of a value: MessagePack bin, else str, which must be UTF-8. Ignored elsewhere */
 } kvzmq_slice_t;
