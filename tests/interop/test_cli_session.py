@@ -69,7 +69,7 @@ def test_session__tool_stopped_for_longer_than_that__says_at_once_what_went_with
         running.wait("The broker ended the session: timeout\n(The store of client "
                      f"{running.client} and the role of adam are gone; the next command connects again|"
                      "Connected again as client .*\nYou are a guest again: auth USER makes you a manager\n.*)\n")
-        running.wait(r"^> put half\Z")
+        running.prompt("put half")
 
 
 @pytest.mark.parametrize("arguments, typed, lost", [

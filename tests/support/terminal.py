@@ -60,9 +60,10 @@ class Terminal:
             if time.monotonic() > deadline or not self.read(deadline - time.monotonic()):
                 raise AssertionError(f"{pattern!r} was not shown: {self.seen[self.mark:]!r}")
 
-    def prompt(self):
-        """Waits for a prompt. Returns the lines shown before it."""
-        return self.wait(r"^" + PROMPT + r"\Z").split("\n")[:-1]
+    def prompt(self, half=""):
+        """Waits for a prompt with HALF a line typed behind it. Returns the lines shown before it. The program may draw the
+        line several times, each over the one before."""
+        return self.wait(rf"^(?:{re.escape(PROMPT + half)})+\Z").split("\n")[:-1]
 
     def press(self, keys):
         os.write(self.master, keys.encode())
