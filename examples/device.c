@@ -195,7 +195,7 @@ int main(int argc, char **argv)
     options.endpoint = argc > 1 ? argv[1] : NULL;
     options.name = argc > 2 ? argv[2] : "device";
     options.interrupted = interrupted;
-    options.keep_alive = true; /* however long a reading may take */
+    options.keep_alive = true; /* the session stays, even if a reading takes long */
 
     struct sigaction action = {.sa_handler = stop};
     (void)sigaction(SIGINT, &action, NULL);

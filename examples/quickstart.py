@@ -171,7 +171,7 @@ def main():
     print(f"""All {len(SESSION)} answers are the expected ones; everything is stopped again.
 
 The programs are in {os.path.relpath(programs)}. Go on with "A first session" in README.md, which does the same by hand, or run
-examples/fleet: 50 devices, and a manager who sets and watches them all.""")
+examples/fleet: 50 devices, and a manager that configures and watches them all.""")
     return 0
 
 

@@ -3,9 +3,9 @@
  *
  *     KVZMQ_PASSWORD=eve watch ENDPOINT USER [CLIENT]
  *
- * A watch has a connection and a thread of its own. So it is given the options by which to connect, and what
- * goes wrong, at its beginning or later, comes from kvzmq_watch_next. Against an installed libkvzmq it is
- * built with
+ * A watch has a connection and a thread of its own. So it takes the options for a connection, and
+ * kvzmq_watch_next returns every error, at the beginning or later. To build this program with an installed
+ * libkvzmq:
  *     cc -o watch watch.c $(pkg-config --cflags --libs kvzmq) */
 #include <kvzmq.h>
 #include <signal.h>

@@ -19,7 +19,7 @@ int main(int argc, char **argv)
     kvzmq_options_init(&options);
     if (argc > 1)
         options.endpoint = argv[1];
-    options.keep_alive = true; /* its store stays for as long as it runs, whatever else it does */
+    options.keep_alive = true; /* its store stays as long as it runs, whatever else it does */
 
     kvzmq_t *conn = kvzmq_new(&options);
     if (conn == NULL)
