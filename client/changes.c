@@ -11,6 +11,10 @@
 #include "client/session.h"
 #include "common/clock.h"
 
+enum {
+    EARLIEST_TRIES = 100 /* to begin with the oldest change, while the log goes on; then from now on */
+};
+
 /* Sends `watch`, and reads the seq that it is answered with. */
 static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *after, int64_t deadline,
                                 uint64_t *seq)
@@ -70,6 +74,27 @@ static const char *find_reset_reason(const kvzmq_t *conn)
                                 : "this is another client than before, with a store of its own";
 }
 
+static void position_set(kvzmq_t *conn, uint64_t seq)
+{
+    kvzmq_position_t *position = &conn->changes.position;
+    position->seq = seq;
+    (void)snprintf(position->epoch, sizeof position->epoch, "%s", conn->session.epoch);
+}
+
+/* Goes on after the lowest position that the broker takes: to one that is too low it answers which that is,
+ * unless the log has gone on by the time that it is asked for. */
+static kvzmq_status_t ask_earliest(kvzmq_t *conn, int64_t deadline, uint64_t *seq)
+{
+    kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;
+    position_set(conn, 0);
+    for (unsigned tries = 0; status == KVZMQ_OUT_OF_RANGE && tries < EARLIEST_TRIES; tries++) {
+        status = ask_watch(conn, true, &conn->changes.position, deadline, seq);
+        if (status == KVZMQ_OUT_OF_RANGE)
+            position_set(conn, conn->detail);
+    }
+    return status;
+}
+
 kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
 {
     changes_t *changes = &conn->changes;
@@ -77,7 +102,9 @@ kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
     if (changes->changed == NULL || changes->armed)
         return KVZMQ_OK;
     kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;
-    if (changes->placed && position_holds(conn))
+    if (changes->earliest)
+        status = ask_earliest(conn, deadline, &seq);
+    else if (changes->placed && position_holds(conn))
         status = ask_watch(conn, true, &changes->position, deadline, &seq);
     bool missed = changes->placed && status == KVZMQ_OUT_OF_RANGE;
     bool anew = status == KVZMQ_OUT_OF_RANGE;
@@ -86,11 +113,10 @@ kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
     if (status != KVZMQ_OK)
         return status;
     const char *why = missed ? find_reset_reason(conn) : "";
-    if (anew) {
-        changes->position.seq = seq;
-        (void)snprintf(changes->position.epoch, sizeof changes->position.epoch, "%s", conn->session.epoch);
-    }
+    if (anew)
+        position_set(conn, seq);
     (void)snprintf(changes->client, sizeof changes->client, "%s", conn->session.client);
+    changes->earliest = false;
     changes->placed = true;
     changes->armed = true;
     conn->error[0] = '\0'; /* what the first attempt said */
@@ -141,7 +167,7 @@ static kvzmq_status_t disarm(kvzmq_t *conn, int64_t deadline)
 }
 
 static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
-                          const kvzmq_position_t *after)
+                          const kvzmq_position_t *after, bool earliest)
 {
     int64_t deadline;
     changes_t *changes = &conn->changes;
@@ -153,13 +179,15 @@ static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context
         return status;
     if (changed == NULL)
         return disarm(conn, deadline);
-    bool goes_on = changes->changed != NULL && after == NULL; /* another function, nothing else */
+    bool goes_on =
+        changes->changed != NULL && after == NULL && !earliest; /* another function, nothing else */
     bool placed = changes->placed;
     kvzmq_position_t position = changes->position;
     changes->changed = changed;
     changes->context = context;
     if (!goes_on) {
         changes->armed = false;
+        changes->earliest = earliest;
         changes->placed = after != NULL;
         changes->client[0] = '\0';
         if (after != NULL)
@@ -168,6 +196,7 @@ static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context
     status = session_ensure(conn, deadline);
     if (status != KVZMQ_OK && !goes_on) {
         changes->changed = NULL;
+        changes->earliest = false;
         changes->placed = placed;
         changes->position = position;
     }
@@ -178,7 +207,15 @@ kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *co
                                const kvzmq_position_t *after)
 {
     connection_enter(conn);
-    kvzmq_status_t status = arm(conn, changed, context, after);
+    kvzmq_status_t status = arm(conn, changed, context, after, false);
+    connection_leave(conn);
+    return status;
+}
+
+kvzmq_status_t kvzmq_on_change_earliest(kvzmq_t *conn, kvzmq_change_fn *changed, void *context)
+{
+    connection_enter(conn);
+    kvzmq_status_t status = arm(conn, changed, context, NULL, true);
     connection_leave(conn);
     return status;
 }

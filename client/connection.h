@@ -19,6 +19,7 @@ enum {
 typedef struct changes {
     kvzmq_change_fn *changed;                          /* NULL = it is not wanted */
     void *context;                                     /* the application's */
+    bool earliest;                                     /* begin with the oldest; until it is armed */
     bool armed;                                        /* the broker knows, in this session */
     bool placed;                                       /* `position` is one to go on from */
     char client[sizeof((kvzmq_session_t *)0)->client]; /* whose store `position` is of; "" = the name's */

@@ -33,6 +33,8 @@ const char *follow_config_problem(const follow_config_t *config)
         return "watch: the prefix is longer than any key, which has 1,024 bytes at most";
     if (!utf8_valid(bytes_of(config->prefix.data, config->prefix.size)))
         return "watch: the prefix is not UTF-8, as every key is";
+    if (config->earliest && (config->initial || config->resume))
+        return "watch: earliest goes neither with initial nor with resume";
     return NULL;
 }
 
@@ -44,6 +46,7 @@ follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *
     follow->tell = tell;
     follow->context = context;
     follow->initial = config->initial;
+    follow->earliest = config->earliest;
     buffer_init(&follow->prefix, LIMIT_KEY_MAX);
     buffer_init(&follow->reading.cursor, LIMIT_KEY_MAX);
     buffer_init(&follow->reading.clients_end, LIMIT_ROUTING_ID);
@@ -198,15 +201,21 @@ static void live_begin(follow_t *follow, int64_t now_ms)
     follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
 }
 
-void follow_ready(follow_t *follow, int64_t now_ms)
+static void tell_ready(follow_t *follow)
 {
-    reading_release(follow);
     follow->based = true;
     follow->ready = true;
     follow->announced = true;
+    follow->earliest = false;
     follow->told = follow->pos;
     if (!follow_tell_plain(follow, KVZMQ_EVENT_READY, follow->pos))
         follow->ready = false; /* the driver stops */
+}
+
+void follow_ready(follow_t *follow, int64_t now_ms)
+{
+    reading_release(follow);
+    tell_ready(follow);
     live_begin(follow, now_ms);
 }
 
@@ -260,13 +269,27 @@ static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
     follow_reach(follow, now_ms, seq);
 }
 
+/* Begins with the oldest event. The log goes on meanwhile, so READY waits until `replay` has taken the
+ * position. */
+static void earliest_begin(follow_t *follow, int64_t now_ms, uint64_t seq)
+{
+    epoch_copy(follow->epoch, follow->ticket_epoch);
+    follow->pos = follow->ticket_oldest;
+    if (follow->pos >= seq)
+        follow_ready(follow, now_ms);
+    else
+        follow_reach(follow, now_ms, seq);
+}
+
 /* The event connection lives, and the broker is at SEQ: how do we go on? */
 static void settle(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
     if (follow->lost)
         follow->lost = !follow_tell_plain(follow, KVZMQ_EVENT_AGAIN, 0);
     bool same = strcmp(follow->epoch, follow->ticket_epoch) == 0;
-    if (same && follow->reading.active) {
+    if (follow->earliest) {
+        earliest_begin(follow, now_ms, seq);
+    } else if (same && follow->reading.active) {
         follow->phase = PHASE_READ;
         reading_again(follow);
     } else if (same && follow->based && follow->pos >= follow->ticket_oldest && follow->pos <= seq) {
@@ -375,8 +398,11 @@ bool follow_replay_event(follow_t *follow, const kvzmq_event_t *event)
         return true;
     }
     follow->moved = true;
-    if (!reading)
-        return take(follow, event);
+    if (!reading) {
+        if (follow->earliest)
+            tell_ready(follow);
+        return follow->ready && take(follow, event);
+    }
     if (reading_covers(follow, event) && follow_wants(follow, event)) {
         follow->announced = true;
         if (!follow_tell(follow, event))
@@ -396,6 +422,8 @@ void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
         start_over(follow, now_ms);
         return;
     }
+    if (follow->earliest)
+        tell_ready(follow);
     follow->moved = follow->moved || reached > follow->pos;
     bool moved = follow->moved;
     follow->moved = false;
@@ -413,8 +441,14 @@ void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
     }
 }
 
-void follow_out_of_range(follow_t *follow, int64_t now_ms)
+void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest)
 {
+    if (follow->earliest && oldest > follow->pos && follow->tries < FOLLOW_EARLIEST_TRIES) {
+        follow->tries++;
+        follow->pos = oldest;
+        return;
+    }
+    follow->earliest = false;
     start_over(follow, now_ms);
 }
 

@@ -33,7 +33,9 @@ enum {
     FOLLOW_REPAIR_MS = 1000, /* between two repairs, where no sync comes */
     FOLLOW_PAUSE_FIRST_MS = 50, /* after a failure; doubled with each further one */
     FOLLOW_PAUSE_MAX_MS = 2000, /* at most */
-    FOLLOW_CLIENTS_MAX = 10000  /* clients in a page */
+    FOLLOW_CLIENTS_MAX = 10000, /* clients in a page */
+    FOLLOW_EARLIEST_TRIES =
+        100 /* to begin with the oldest event, while the log goes on; then with the newest */
 };
 
 typedef struct follow follow_t;
@@ -43,6 +45,7 @@ typedef struct follow_config {
     kvzmq_slice_t prefix; /* size 0 = all */
     bool initial;         /* the state is wanted */
     bool resume;          /* go on after `since` */
+    bool earliest;        /* begin with the oldest event that is kept; not with `initial` or `resume` */
     kvzmq_position_t since;
 } follow_config_t;
 
@@ -116,7 +119,8 @@ void follow_rows_end(follow_t *follow, int64_t now_ms);
 /* False as follow_row. */
 KV_MUST_USE bool follow_replay_event(follow_t *follow, const kvzmq_event_t *event);
 void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq);
-void follow_out_of_range(follow_t *follow, int64_t now_ms);
+/* OLDEST: the lowest position that `replay` took then. */
+void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest);
 
 /* What was asked got no answer, or one that is of no use; WHY is one line for people. */
 void follow_failed(follow_t *follow, int64_t now_ms, const char *why);

@@ -46,6 +46,8 @@ struct follow {
     char *client;    /* owned; NULL = all */
     buffer_t prefix; /* of keys */
     bool initial;    /* the state is wanted */
+    bool earliest;   /* READY is to be told at the oldest position there is, once `replay` has taken that */
+    unsigned tries;  /* positions that it did not take any more */
     follow_phase_t phase;
     char epoch[sizeof((kvzmq_position_t *)0)->epoch]; /* that `pos` is of; "" = none yet */
     bool based;       /* `pos` is a position from which the watcher was told, or will be, every event */

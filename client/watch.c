@@ -113,6 +113,7 @@ static follow_config_t config_of(const kvzmq_watch_options_t *options)
                              .prefix = options->prefix,
                              .initial = options->initial,
                              .resume = options->resume,
+                             .earliest = options->earliest,
                              .since = options->since};
 }
 

@@ -401,15 +401,17 @@ static bool take_replay(watcher_t *watcher, bytes_t body)
 static void step_replay(watcher_t *watcher, const follow_action_t *action)
 {
     kvzmq_value_t result = {0};
+    uint64_t oldest = 0;
     if (action->messages)
         (void)take_messages(watcher);
     kvzmq_status_t status = replay_ask(watcher->conn, action, &result);
     if (status != KVZMQ_OK && status != KVZMQ_OUT_OF_RANGE)
         fail_call(watcher, status);
     else if (session_holds(watcher)) {
-        if (status == KVZMQ_OUT_OF_RANGE)
-            follow_out_of_range(watcher->follow, clock_monotonic_ms());
-        else if (!take_replay(watcher, bytes_of(result.data, result.size)))
+        if (status == KVZMQ_OUT_OF_RANGE) {
+            (void)kvzmq_detail(watcher->conn, &oldest);
+            follow_out_of_range(watcher->follow, clock_monotonic_ms(), oldest);
+        } else if (!take_replay(watcher, bytes_of(result.data, result.size)))
             fail(watcher, KVZMQ_PROTOCOL, "the answer to replay is not kvbroker's protocol");
     }
     kvzmq_value_release(&result);

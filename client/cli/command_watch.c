@@ -13,12 +13,10 @@
 #include "common/utf8.h"
 
 enum {
-    TURN_MS = 1000,   /* how often a watch in the foreground looks after the tool's session */
-    KEEP_PARTS = 3,   /* a session is kept by a ping in each such part of its time limit */
-    LOOK_MS = 200,    /* between looks at the broker while a copy is made */
-    RETRY_MS = 50,    /* between attempts to compare while stores change */
-    OWN_EVENTS = 6,   /* that a watch's beginning writes at most: a session ends, another begins */
-    BEGIN_TURNS = 64, /* requests that fit into the time that takes */
+    TURN_MS = 1000, /* how often a watch in the foreground looks after the tool's session */
+    KEEP_PARTS = 3, /* a session is kept by a ping in each such part of its time limit */
+    LOOK_MS = 200,  /* between looks at the broker while a copy is made */
+    RETRY_MS = 50,  /* between attempts to compare while stores change */
     STORE_COLUMNS = 3
 };
 
@@ -48,6 +46,7 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
         .limited = (call->given & OPT_BIT(OPT_EVENTS)) != 0,
         .count = call->numbers[OPT_EVENTS],
     };
+    bool all = options->resume && bytes_equal(call->texts[OPT_SINCE], bytes_from_text("0"));
     if (options->own && (call->argument_count > 0 || options->initial))
         return cli_refuse(cli, "watch",
                           "--own shows changes of your own store: it takes no CLIENT and no --initial");
@@ -57,21 +56,10 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
         !position_parse(call->texts[OPT_SINCE], kvzmq_session(cli->connection), &options->since))
         return cli_refuse(cli, "watch",
                           "--since takes the number of a change (seq), or SEQ@EPOCH as ready shows it");
+    options->earliest = all;
+    options->resume = options->resume && !all;
     return call->argument_count == 0 ? OUTCOME_OK
                                      : call_text(cli, call->arguments[0], "a client's id", &options->client);
-}
-
-/* Asks for the lowest number that a watch can go on after. False: it is 0, or the client may not know it. */
-static bool oldest_ask(cli_t *cli, uint64_t *oldest)
-{
-    static const char after_0_limit_1[] = "\x92\x00\x81\xa5limit\x01"; /* MessagePack: replay's params */
-    kvzmq_value_t result;
-    kvzmq_status_t status =
-        kvzmq_call(cli->connection, "replay", kvzmq_binary(after_0_limit_1, sizeof after_0_limit_1 - 1),
-                   KVZMQ_READ, &result);
-    if (status == KVZMQ_OK)
-        kvzmq_value_release(&result);
-    return status == KVZMQ_OUT_OF_RANGE && kvzmq_detail(cli->connection, oldest);
 }
 
 /* The broker's newest number, in *SEQ. */
@@ -84,24 +72,6 @@ static bool newest_ask(cli_t *cli, uint64_t *seq)
     *seq = kvzmq_page_seq(page);
     kvzmq_page_destroy(&page);
     return true;
-}
-
-/* `--since 0` means everything that the broker keeps. If its oldest changes are gone, sets SINCE after them
- * and says so. The log moves on while the watch begins, so this leaves room for what the watch's own session
- * and others write until then. */
-static void since_begin(cli_t *cli, kvzmq_position_t *since)
-{
-    uint64_t oldest;
-    uint64_t later;
-    uint64_t newest;
-    char text[128];
-    if (!oldest_ask(cli, &oldest) || !oldest_ask(cli, &later) || !newest_ask(cli, &newest))
-        return;
-    uint64_t begin = later + OWN_EVENTS + (later - oldest) * BEGIN_TURNS;
-    since->seq = begin < newest ? begin : newest;
-    (void)snprintf(text, sizeof text, "begins with change %llu: the broker does not keep older ones",
-                   (unsigned long long)since->seq + 1);
-    cli_remark(cli, "watch", text);
 }
 
 /* Says so if there is no client CLIENT: the name may be wrong. */
@@ -125,14 +95,11 @@ static void client_check(cli_t *cli, const char *client)
 }
 
 /* Asks the broker what is needed before a watch begins. */
-static void options_complete(cli_t *cli, const call_t *call, watching_options_t *options)
+static void options_complete(cli_t *cli, watching_options_t *options)
 {
     if (options->client != NULL)
         client_check(cli, options->client);
-    bool all = options->resume && bytes_equal(call->texts[OPT_SINCE], bytes_from_text("0"));
-    if (all && !options->own)
-        since_begin(cli, &options->since);
-    if (options->resume && options->limited && options->count == 0)
+    if ((options->resume || options->earliest) && options->limited && options->count == 0)
         options->catches_up = newest_ask(cli, &options->until);
 }
 
@@ -246,7 +213,7 @@ outcome_t command_watch(cli_t *cli, const call_t *call)
     outcome_t outcome = options_take(cli, call, &options);
     if (outcome != OUTCOME_OK)
         return outcome;
-    options_complete(cli, call, &options);
+    options_complete(cli, &options);
     if (cli->interactive)
         return watch_in_background(cli, &options);
     if (cli->line == 0 && !options.own) {

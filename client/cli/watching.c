@@ -30,6 +30,8 @@ struct watching {
     uint64_t left;             /* changes to be told */
     bool catches_up;           /* ends when all is told that there was: */
     uint64_t until;            /* of all stores, up to this number */
+    bool earliest;             /* READY is to be told of on standard error: where it begins */
+    uint64_t begins;           /* that is after this number; 0 = nothing is to be said */
     uint64_t taken;            /* changes of one's own store so far */
     FILE *lines;               /* memory; owned */
     output_t output;           /* on `lines` */
@@ -67,8 +69,22 @@ bool watching_has_lines(const watching_t *watching)
     return watching->size > 0 || watching->unseen > 0;
 }
 
+/* Says with which change it begins. */
+static void begin_show(watching_t *watching)
+{
+    char text[128];
+    if (watching->begins == 0)
+        return;
+    (void)snprintf(text, sizeof text, "begins with change %llu: %s", (unsigned long long)watching->begins + 1,
+                   watching->watch == NULL ? "older ones are not kept, or are of another store"
+                                           : "the broker does not keep older ones");
+    cli_remark(watching->cli, "watch", text);
+    watching->begins = 0;
+}
+
 void watching_show(watching_t *watching, FILE *stream)
 {
+    begin_show(watching);
     if (watching->size > 0 && fwrite(watching->text, 1, watching->size, stream) != watching->size)
         watching->cli->output.failed = true;
     if (watching->unseen > 0)
@@ -114,8 +130,11 @@ static void event_take(watching_t *watching, const kvzmq_event_t *event)
         return;
     if (event->kind != KVZMQ_EVENT_POSITION)
         event_show(watching, event);
-    if (event->kind == KVZMQ_EVENT_READY)
+    if (event->kind == KVZMQ_EVENT_READY) {
         watching->ready = true;
+        watching->begins = watching->earliest ? event->seq : 0;
+        watching->earliest = false;
+    }
     if (event->kind == KVZMQ_EVENT_RESET)
         watching->ready = watching->watch == NULL;
     if (event->kind <= KVZMQ_EVENT_OTHER && watching->ready && watching->left > 0)
@@ -222,8 +241,10 @@ static kvzmq_status_t begin_own(watching_t *watching, const watching_options_t *
     if (watching->prefix.failed)
         return KVZMQ_NO_MEMORY;
     watching->ready = true;
-    kvzmq_status_t status = kvzmq_on_change(watching->cli->connection, own_change, watching,
-                                            options->resume ? &options->since : NULL);
+    kvzmq_t *conn = watching->cli->connection;
+    kvzmq_status_t status = options->earliest ? kvzmq_on_change_earliest(conn, own_change, watching)
+                                              : kvzmq_on_change(conn, own_change, watching,
+                                                                options->resume ? &options->since : NULL);
     if (status == KVZMQ_OK)
         own_tell(watching, KVZMQ_EVENT_READY, NULL);
     return status;
@@ -240,6 +261,7 @@ static kvzmq_status_t begin_watch(watching_t *watching, const watching_options_t
     wanted.initial = options->initial;
     wanted.resume = options->resume;
     wanted.since = options->since;
+    wanted.earliest = options->earliest;
     watching->watch = kvzmq_watch_new(&connection, &wanted);
     return watching->watch == NULL ? KVZMQ_NO_MEMORY : KVZMQ_OK;
 }
@@ -255,6 +277,7 @@ outcome_t watching_begin(cli_t *cli, const watching_options_t *options, watching
     made->limited = options->limited;
     made->left = options->count;
     made->catches_up = options->catches_up;
+    made->earliest = options->earliest;
     made->until = options->until;
     kvzmq_status_t status = KVZMQ_NO_MEMORY;
     if (event_teller_init(&made->teller, options->initial) && lines_open(made))

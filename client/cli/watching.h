@@ -16,7 +16,8 @@ typedef struct watching_options {
     bool initial;         /* the state first */
     bool resume;          /* go on after `since` */
     kvzmq_position_t since;
-    bool limited; /* end after `count` changes */
+    bool earliest; /* begin with the oldest change that is kept, and say which */
+    bool limited;  /* end after `count` changes */
     uint64_t count;
     bool catches_up; /* end when all is told that there was at the beginning: up to `until` */
     uint64_t until;  /* of all stores */

@@ -669,6 +669,11 @@ typedef struct kvzmq_position {
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed,
                                                            void *context, const kvzmq_position_t *after);
 
+/* As kvzmq_on_change, but begins with the oldest change of the own store that the broker still keeps.
+ * kvzmq_change_position, called right after it, returns the number before that change. */
+KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_on_change_earliest(kvzmq_t *conn, kvzmq_change_fn *changed,
+                                                                    void *context);
+
 /* The last change that was told. False if kvzmq_on_change was never successful. */
 KVZMQ_EXPORT bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position);
 
@@ -723,10 +728,12 @@ typedef struct kvzmq_watch_options {
                              not told */
     bool initial;         /* the stream begins with the state, and so it does after a RESET */
     bool resume;          /* go on after `since`: the last seq and epoch that were told */
-    bool large_values;    /* read values that an event leaves out (has_value), as long as they are current */
-    unsigned queue;       /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
-                             most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
-    int receive_hwm; /* messages that wait in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
+    bool earliest; /* begin with the oldest change that the broker still keeps. READY has the number before
+                      it. Not with `initial` or `resume` */
+    bool large_values; /* read values that an event leaves out (has_value), as long as they are current */
+    unsigned queue;    /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
+                          most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
+    int receive_hwm;   /* messages that wait in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
     kvzmq_position_t since;
 } kvzmq_watch_options_t;
 

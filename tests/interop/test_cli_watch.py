@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """kvzmq-cli's watch and verify: lines about changes, in the foreground, behind a person who types, and over a restart."""
 
+import contextlib
 import datetime
 import json
 import re
@@ -254,6 +255,69 @@ def test_watch__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_sa
                                   done.stderr.decode()).group(1))
         told = [int(line.split("  ")[1]) for line in lines[1:]]
         assert told == [revision for revision in revisions if revision >= oldest] and len(told) >= 10
+
+
+@contextlib.contextmanager
+def writing(broker):
+    """Somebody writes to lamp's store as fast as that goes, so that a log of 16 changes is another one some milliseconds later."""
+    stop = threading.Event()
+
+    def write():
+        with broker.client("lamp/writer") as lamp:
+            while not stop.is_set():
+                lamp.call("put", "a", "1")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join(TIMEOUT)
+
+
+@pytest.mark.parametrize("arguments", [(), ("lamp",)])
+def test_watch__since_0_while_others_write_and_the_log_is_short__begins_at_the_oldest_and_says_which(tmp_path, arguments):
+    with Broker(options={"events/keep": 16}) as small, small.client("lamp/wire") as lamp:
+        lamp.batch(*[("put", "a", str(number)) for number in range(40)])
+        tool = Tool(small.request_endpoint, tmp_path)
+        with writing(small):
+            for _ in range(5):
+                done = tool.run(*MANAGER, "-o", "json", "watch", *arguments, "--since", "0", "--count", "1", **ACCOUNT)
+                assert done.returncode == 0, done
+                ready, first = [json.loads(line) for line in done.stdout.splitlines()]
+                assert ready["kind"] == "ready" and first["seq"] > ready["seq"] >= 24, done
+                assert arguments or first["seq"] == ready["seq"] + 1, done
+                assert done.stderr.decode() == f"watch: begins with change {ready['seq'] + 1}: the broker does not keep older ones\n"
+
+
+def test_watch_own__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_says_which(tmp_path):
+    with Broker(options={"events/keep": 16}) as small, small.client("lamp/wire") as lamp:
+        newest = [lamp.call("put", "a", str(number)) for number in range(40)][-1]
+        done = Tool(small.request_endpoint, tmp_path).run("-n", "lamp", "-o", "json", "watch", "--own", "--since", "0", "--count", "0")
+        assert done.returncode == 0, done
+        ready, *changes = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (ready["kind"], ready["seq"]) == ("ready", newest - 16), done
+        assert [change["seq"] for change in changes] == list(range(newest - 15, newest + 1)), done
+        assert done.stderr.decode() == f"watch: begins with change {newest - 15}: older ones are not kept, or are of another store\n"
+
+
+def test_watch_own__since_0_of_a_client_by_number__begins_with_its_store(tool):
+    done = tool.run("-o", "json", typed=b"put a 1\nput a 2\nwatch --own --since 0 --count 2\n")
+    assert done.returncode == 0, done
+    changes = [json.loads(line) for line in done.stdout.splitlines()[-2:]]
+    assert [(change["kind"], change["value"]) for change in changes] == [("put", "1"), ("put", "2")], done
+
+
+def test_watch__since_a_position_while_others_write_and_the_log_is_short__says_reset(tmp_path):
+    with Broker(options={"events/keep": 16}) as small, small.client("lamp/wire") as lamp:
+        lamp.batch(*[("put", "a", str(number)) for number in range(40)])
+        epoch = lamp.call("hello")["epoch"]
+        with writing(small):
+            done = Tool(small.request_endpoint, tmp_path).run(*MANAGER, "watch", "--since", f"0@{epoch}", "--count", "0", **ACCOUNT)
+        lines = done.stdout.decode().splitlines()
+        assert done.returncode == 0 and "  reset  " in lines[0] and "no longer keeps them" in lines[0], done
+        assert "  ready  " in lines[1] and done.stderr == b"", done
 
 
 @pytest.mark.parametrize("options, arguments", [(MANAGER, ()), (None, ("--own",))])

@@ -287,7 +287,7 @@ static void replay__out_of_range__resets(void **state)
     begin_live(&fixture, &(follow_config_t){0}, 4);
     sync_at(&fixture, 1, 100);
     (void)assert_wants(&fixture, FOLLOW_REPLAY);
-    follow_out_of_range(fixture.follow, 1);
+    follow_out_of_range(fixture.follow, 1, 90);
     ticket(&fixture, 1, 101, 90);
     sync_at(&fixture, 1, 102);
     assert_int_equal(fixture.count, 2);
@@ -381,6 +381,109 @@ static void resumed__before_the_oldest_or_beyond_the_newest__resets(void **state
         assert_string_equal(fixture.told[1], "ready 8  ");
         follow_destroy(&fixture.follow);
     }
+}
+
+/* Ready to be told, of all (CLIENT NULL) or one, where the oldest position is 3 and the newest 8. */
+static void begin_earliest(fixture_t *fixture, const char *client)
+{
+    begin(fixture, &(follow_config_t){.earliest = true, .client = client});
+    ticket(fixture, 0, 8, 3);
+    sync_at(fixture, 0, 8);
+    assert_told(fixture, NULL);
+    assert_int_equal(assert_wants(fixture, FOLLOW_REPLAY).seq, 3);
+}
+
+/* Asserts that exactly FIRST and SECOND were told since the last look. */
+static void assert_told_both(fixture_t *fixture, const char *first, const char *second)
+{
+    assert_int_equal(fixture->count, 2);
+    assert_string_equal(fixture->told[0], first);
+    assert_string_equal(fixture->told[1], second);
+    fixture->count = 0;
+}
+
+/* `replay` answers with the event of SEQ alone. */
+static void replay_one(fixture_t *fixture, uint64_t seq)
+{
+    kvzmq_event_t event = event_of(seq, seq - 1);
+    assert_true(follow_replay_event(fixture->follow, &event));
+    follow_replayed(fixture->follow, 0, seq);
+}
+
+static void earliest__log_goes_on_until_replay_is_asked__begins_where_that_takes_it(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_earliest(&fixture, NULL);
+    follow_out_of_range(fixture.follow, 0, 5);
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 5);
+    follow_out_of_range(fixture.follow, 0, 20);
+    assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 20);
+    assert_told(&fixture, NULL);
+    replay_one(&fixture, 21);
+    assert_told_both(&fixture, "ready 20  ", "put 21 a k");
+    follow_destroy(&fixture.follow);
+}
+
+static void earliest__nothing_of_the_client_is_kept__is_ready_where_the_log_begins(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_earliest(&fixture, "b");
+    follow_replayed(fixture.follow, 0, 8);
+    assert_told_both(&fixture, "ready 3  ", "position 8  ");
+    follow_destroy(&fixture.follow);
+}
+
+static void earliest__nothing_has_happened_yet__is_ready_at_once(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin(&fixture, &(follow_config_t){.earliest = true});
+    ticket(&fixture, 0, 0, 0);
+    sync_at(&fixture, 0, 0);
+    assert_told(&fixture, "ready 0  ");
+    (void)assert_wants(&fixture, FOLLOW_MESSAGE);
+    follow_destroy(&fixture.follow);
+}
+
+static void earliest__log_is_always_faster__begins_with_the_newest(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_earliest(&fixture, NULL);
+    for (uint64_t tries = 0; tries < FOLLOW_EARLIEST_TRIES; tries++) {
+        (void)assert_wants(&fixture, FOLLOW_REPLAY);
+        follow_out_of_range(fixture.follow, 0, 10 + tries);
+    }
+    (void)assert_wants(&fixture, FOLLOW_REPLAY);
+    follow_out_of_range(fixture.follow, 0, 1000);
+    ticket(&fixture, 0, 1010, 1000);
+    sync_at(&fixture, 0, 1010);
+    assert_told(&fixture, "ready 1010  "); /* and no reset, as nothing was told before */
+    follow_destroy(&fixture.follow);
+}
+
+static void earliest__after_it_has_begun__what_is_lost_resets(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_earliest(&fixture, NULL);
+    replay_one(&fixture, 4);
+    assert_told_both(&fixture, "ready 3  ", "put 4 a k");
+    follow_out_of_range(fixture.follow, 0, 20);
+    ticket(&fixture, 0, 31, 21);
+    sync_at(&fixture, 0, 31);
+    assert_told_both(&fixture, "reset 0  ", "ready 31  ");
+    follow_destroy(&fixture.follow);
+}
+
+static void config__earliest_with_a_state_or_a_position__is_refused(void **state)
+{
+    (void)state;
+    assert_null(follow_config_problem(&(follow_config_t){.earliest = true}));
+    assert_non_null(follow_config_problem(&(follow_config_t){.earliest = true, .initial = true}));
+    assert_non_null(follow_config_problem(&(follow_config_t){.earliest = true, .resume = true}));
 }
 
 static void row(fixture_t *fixture, const char *key, uint64_t revision)
@@ -488,9 +591,16 @@ int main(void)
         cmocka_unit_test(told__not_taken__is_a_hole),
         cmocka_unit_test(resumed__in_reach__is_ready_where_it_was),
         cmocka_unit_test(resumed__before_the_oldest_or_beyond_the_newest__resets),
+        cmocka_unit_test(earliest__log_goes_on_until_replay_is_asked__begins_where_that_takes_it),
+        cmocka_unit_test(earliest__nothing_of_the_client_is_kept__is_ready_where_the_log_begins),
+        cmocka_unit_test(earliest__nothing_has_happened_yet__is_ready_at_once),
+        cmocka_unit_test(earliest__log_is_always_faster__begins_with_the_newest),
+        cmocka_unit_test(earliest__after_it_has_begun__what_is_lost_resets),
+        cmocka_unit_test(config__earliest_with_a_state_or_a_position__is_refused),
         cmocka_unit_test(state__page_later_than_the_one_before__brings_that_up_to_date_first),
         cmocka_unit_test(state__rows_that_do_not_come_in_order__are_not_taken),
-        cmocka_unit_test(state__new_session_while_it_is_read__keeps_the_page_and_asks_for_a_ticket_at_the_end),
+        cmocka_unit_test(
+            state__new_session_while_it_is_read__keeps_the_page_and_asks_for_a_ticket_at_the_end),
         cmocka_unit_test(state__another_broker_while_it_is_read__drops_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

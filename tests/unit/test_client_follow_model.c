@@ -284,6 +284,8 @@ static void told_ready(sim_t *sim, const kvzmq_event_t *event)
         assert_int_equal(event->seq, sim->config->since.seq);
     else if (sim->config->initial)
         assert_state(sim, event->seq);
+    if (sim->config->earliest && !sim->begun && event->seq > 0)
+        assert_int_equal(event->seq, oldest(sim));
     sim->begun = true;
 }
 
@@ -414,7 +416,7 @@ static void replay(sim_t *sim, const follow_action_t *action)
     char epoch[32];
     epoch_text(sim->epoch, epoch);
     if (action->seq < oldest(sim) || action->seq > now_seq(sim) || strcmp(action->epoch, epoch) != 0) {
-        follow_out_of_range(sim->follow, sim->now_ms);
+        follow_out_of_range(sim->follow, sim->now_ms, oldest(sim));
         return;
     }
     int limit = 1 + pick(sim, 6);
@@ -624,6 +626,13 @@ static void resumed__goes_on_behind_what_it_had_or_resets(void **state)
     run(&(follow_config_t){.initial = true, .resume = true, .since = {.seq = 20, .epoch = "epoch-9999"}});
 }
 
+static void earliest__begins_with_the_oldest_event_that_is_kept(void **state)
+{
+    (void)state;
+    run(&(follow_config_t){.earliest = true});
+    run(&(follow_config_t){.client = "a", .earliest = true});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -633,6 +642,7 @@ int main(void)
         cmocka_unit_test(one_store__with_state__state_and_events_are_the_brokers),
         cmocka_unit_test(prefix__with_state__state_and_events_are_the_brokers),
         cmocka_unit_test(resumed__goes_on_behind_what_it_had_or_resets),
+        cmocka_unit_test(earliest__begins_with_the_oldest_event_that_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
