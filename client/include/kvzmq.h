@@ -180,7 +180,7 @@ KVZMQ_EXPORT void kvzmq_value_release(kvzmq_value_t *value);
 
 typedef struct kvzmq kvzmq_t; /* a connection to a broker */
 
-/* What the library tells besides answers. */
+/* News that the library reports besides answers. */
 typedef enum kvzmq_notice {
     KVZMQ_NOTICE_BYE = 1,         /* the broker ended the session; text = its reason: "timeout", "shutdown",
                                      "forgotten", "revoked", ... */
@@ -253,7 +253,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_t *kvzmq_new(const kvzmq_options_t *options);
 KVZMQ_EXPORT void kvzmq_destroy(kvzmq_t **conn);
 
 /* Every function from here on that takes a connection and returns a status sets the connection's error text
- * and detail anew, and may return, besides what stands with it:
+ * and detail anew. Besides the statuses listed with it, each may return:
  *   KVZMQ_INVALID_ARGUMENT     options or arguments are not valid (the text says which)
  *   KVZMQ_UNREACHABLE          nobody listens at the endpoint, or the connection broke; the text names it
  *   KVZMQ_TIMEOUT              connected, but no answer in time
@@ -408,7 +408,7 @@ static inline void kvzmq_range_init(kvzmq_range_t *range)
 
 /* Frees a page and what its rows borrow. *PAGE may be NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_page_destroy(kvzmq_page_t **page);
-/* Whether there is more behind this page. */
+/* Whether more rows follow this page. */
 KVZMQ_EXPORT bool kvzmq_page_more(const kvzmq_page_t *page);
 /* Rows in the page. */
 KVZMQ_EXPORT size_t kvzmq_page_count(const kvzmq_page_t *page);
