@@ -40,6 +40,8 @@ const char *endpoint_advice(int error)
         return "no such folder: make it, or choose another path";
     case ENOTSOCK:
         return "the file there is not a socket and was left alone: choose another path, or move it away";
+    case EEXIST:
+        return "the file with .lock behind its name is not a broker's lock and was left alone: move it away";
     case ENAMETOOLONG:
         return "its absolute path is longer than 107 bytes, the limit of a socket: choose a shorter one";
     default:

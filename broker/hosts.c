@@ -178,8 +178,8 @@ static bool tcp_add(lookup_t *lookup, const char *address)
     return host_add(lookup);
 }
 
-/* A path is taken as it is. Its folder must exist and be writable. Nothing but a socket may be at the path.
- */
+/* A path is taken as it is. Its folder must exist and be writable. Nothing but a socket may be at the path,
+ * and nothing in place of its lock. */
 static bool ipc_add(const lookup_t *lookup, const char *path)
 {
     char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
@@ -194,6 +194,8 @@ static bool ipc_add(const lookup_t *lookup, const char *path)
         return fault(lookup, endpoint_advice(errno));
     if (lstat(absolute, &there) == 0 && !S_ISSOCK(there.st_mode))
         return fault(lookup, endpoint_advice(ENOTSOCK));
+    if (!ipc_lock_free(absolute))
+        return fault(lookup, endpoint_advice(errno));
     return list_add(lookup, lookup->endpoint);
 }
 

@@ -50,11 +50,35 @@ static bool same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* Whether FOUND looks like a lock's file. A lock's file is empty, so one with content is somebody else's. */
+static bool lock_like(const struct stat *found)
+{
+    return S_ISREG(found->st_mode) && found->st_size == 0;
+}
+
+static bool lock_path_free(const char *lock_path)
+{
+    struct stat found;
+    if (lstat(lock_path, &found) != 0 || lock_like(&found))
+        return true;
+    errno = EEXIST;
+    return false;
+}
+
+bool ipc_lock_free(const char *path)
+{
+    char lock_path[PATH_MAX];
+    int length = snprintf(lock_path, sizeof lock_path, "%s" LOCK_SUFFIX, path);
+    return length < 0 || (size_t)length >= sizeof lock_path || lock_path_free(lock_path);
+}
+
 /* Opens and locks the lock's file once. False, with errno set; EAGAIN: it was removed meanwhile. */
 static bool lock_try(ipc_file_t *file)
 {
     struct stat held;
     struct stat named;
+    if (!lock_path_free(file->lock_path))
+        return false;
     file->lock = open(file->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LOCK_MODE);
     if (file->lock < 0)
         return false;

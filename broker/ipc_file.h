@@ -24,9 +24,14 @@ typedef struct ipc_file ipc_file_t;
  * (ENAMETOOLONG). */
 KV_MUST_USE bool ipc_path_absolute(const char *path, char *absolute, size_t size);
 
+/* Whether nothing but a broker's lock, which is an empty file, stands at PATH.lock. False: errno is EEXIST.
+ */
+KV_MUST_USE bool ipc_lock_free(const char *path);
+
 /* Makes a socket that listens at PATH, for BACKLOG connections that wait, and writes its descriptor, owned by
  * the caller, to *FD. NULL, with errno set, if that fails, and nothing was changed then: EADDRINUSE if
- * somebody listens there, or starts to; ENOTSOCK if something else stands there. */
+ * somebody listens there, or starts to; ENOTSOCK if something else stands there; EEXIST if something else
+ * stands in place of the lock. */
 KV_MUST_USE ipc_file_t *ipc_file_new(const char *path, const ipc_access_t *access, int backlog, int *fd);
 
 /* Removes the file, unless it is another one by now, and releases the path. Before or after the socket is

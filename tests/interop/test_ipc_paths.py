@@ -103,6 +103,19 @@ def test_path__where_something_else_stands__is_refused_and_left_as_it_is(tmp_pat
     assert make is not make_file or path.read_text() == "precious"
 
 
+@pytest.mark.parametrize("make", (make_file, pathlib.Path.mkdir, os.mkfifo, make_link),
+                         ids=("file", "folder", "pipe", "link"))
+@sockets
+def test_path__with_something_else_in_place_of_its_lock__is_refused_and_left_as_it_is(tmp_path, which, make):
+    path, lock = tmp_path / "socket", tmp_path / "socket.lock"
+    make(lock)
+    before = lock.lstat()
+    refused(Broker(**at(path, which)), r"not a broker's lock", 2)
+    assert (lock.lstat().st_ino, lock.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert make is not make_file or lock.read_text() == "precious"
+    assert not path.exists()
+
+
 def test_path__in_no_folder__says_so(tmp_path):
     refused(Broker(**at(tmp_path / "none" / "socket", "requests")), r"no such folder", 2)
 
