@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
     SET_WAYS = 8,
@@ -376,6 +377,8 @@ static const char *characters(bytes_t password)
     return password.size > 0 ? (const char *)password.data : "";
 }
 
+#define HASH_PREFIX "$argon2id$v=19$m=" /* memory in KiB follows */
+
 /* A hash in its parts. */
 typedef struct hash_parts {
     unsigned long memory_kib;
@@ -402,9 +405,8 @@ static bool hash_parts_read(const char *hash, hash_parts_t *parts)
 {
     static const int variant = sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
     unsigned long lanes = 0;
-    if (!figure_take(&hash, "$argon2id$v=19$m=", &parts->memory_kib) ||
-        !figure_take(&hash, ",t=", &parts->passes) || !figure_take(&hash, ",p=", &lanes) || lanes != 1 ||
-        *hash != '$')
+    if (!figure_take(&hash, HASH_PREFIX, &parts->memory_kib) || !figure_take(&hash, ",t=", &parts->passes) ||
+        !figure_take(&hash, ",p=", &lanes) || lanes != 1 || *hash != '$')
         return false;
     const char *salt = hash + 1;
     const char *dollar = strchr(salt, '$');
@@ -419,15 +421,33 @@ static bool hash_parts_read(const char *hash, hash_parts_t *parts)
            sum_size == sizeof parts->sum;
 }
 
+/* Whether the system would give SIZE bytes now. */
+static bool memory_there(size_t size)
+{
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return block != MAP_FAILED && munmap(block, size) == 0;
+}
+
+/* password_verify for a hash of a form that other programs write: several lanes, another size of salt or sum.
+ * Where the system refuses as much memory as it takes, right before or right behind, "wrong" may mean that it
+ * was refused. */
+static verdict_t foreign_verify(const char *hash, bytes_t password)
+{
+    size_t size = strtoul(hash + strlen(HASH_PREFIX), NULL, 10) << 10;
+    if (!memory_there(size))
+        return VERDICT_NONE;
+    if (crypto_pwhash_str_verify(hash, characters(password), password.size) == 0)
+        return VERDICT_RIGHT;
+    return memory_there(size) ? VERDICT_WRONG : VERDICT_NONE;
+}
+
 verdict_t password_verify(const char *hash, bytes_t password)
 {
     /* crypto_pwhash_str_verify answers refused memory like a wrong password. So the hash is computed and
      * compared here, except in forms that only that call understands, which other programs write. */
     hash_parts_t parts;
-    if (!hash_parts_read(hash, &parts)) {
-        int differs = crypto_pwhash_str_verify(hash, characters(password), password.size);
-        return differs == 0 ? VERDICT_RIGHT : VERDICT_WRONG;
-    }
+    if (!hash_parts_read(hash, &parts))
+        return foreign_verify(hash, password);
     uint8_t sum[SUM_SIZE];
     if (crypto_pwhash(sum, sizeof sum, characters(password), password.size, parts.salt, parts.passes,
                       parts.memory_kib << 10, crypto_pwhash_ALG_ARGON2ID13) != 0)
@@ -444,7 +464,7 @@ bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE])
 
 bool password_hash_valid(const char *text)
 {
-    static const char prefix[] = "$argon2id$v=19$m=";
+    static const char prefix[] = HASH_PREFIX;
     if (strncmp(text, prefix, sizeof prefix - 1) != 0 || strlen(text) >= ACCOUNTS_HASH_SIZE)
         return false;
     char *end = NULL;

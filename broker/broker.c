@@ -56,8 +56,8 @@ struct broker {
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
 
-static bool op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
-                    buffer_t *answer)
+static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                        buffer_t *answer)
 {
     broker_t *broker = context;
     return request_socket_send(broker->requests, connection, identity, envelope, answer);

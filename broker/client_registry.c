@@ -107,7 +107,7 @@ status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
         return STATUS_RESOURCE_EXHAUSTED;
     client->store = engine_open(registry->engine, client);
     if (!client->store)
-        return STATUS_RESOURCE_EXHAUSTED;
+        return STATUS_UNAVAILABLE;
     client->since_ms = now_ms;
     client->active_ms = now_ms;
     registry->count++;

@@ -76,7 +76,7 @@ KV_MUST_USE client_t *registry_obtain(registry_t *registry, bytes_t name);
 KV_MUST_USE client_t *registry_number(registry_t *registry);
 
 /* Makes CLIENT exist: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is reached (it may go
- * ABOVE_LIMIT) or memory is refused. */
+ * ABOVE_LIMIT), UNAVAILABLE where memory is refused. */
 KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, bool above_limit, int64_t now_ms);
 
 /* Looks at CLIENT after something went away (a session, a key, a claim): ends its existence, with a `drop`

@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "broker/fd_table.h"
+#include "broker/log.h"
 #include "broker/monitor.h"
 
 enum {
@@ -141,8 +142,10 @@ static void event_apply(connections_t *connections, bool accepted, int fd, uint6
         descriptor->floor = last_serial;
     }
     /* Without a record it cannot be distinguished from its successors. */
-    if (accepted && !(descriptor && descriptor->open))
+    if (accepted && !(descriptor && descriptor->open)) {
+        log_memory("a connection is closed as it comes");
         endpoints_shut(connections->endpoints, connections->endpoint_count, fd);
+    }
 }
 
 /* Whether libzmq is done with a connection that leaves: its descriptor is closed, or another's. If another
@@ -214,6 +217,7 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
         return connection;
     connection->outlet = calloc(1, sizeof *connection->outlet);
     if (!connection->outlet) {
+        log_memory("a connection is closed at its first request");
         connection_cut(connection);
         return NULL;
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "broker/handlers/handlers.h"
+#include "broker/log.h"
 #include "common/name.h"
 #include "common/utf8.h"
 
@@ -41,6 +42,12 @@ status_t request_fail(request_t *request, status_t status, const char *format, .
     utf8_vformat(request->problem, sizeof request->problem, format, list);
     va_end(list);
     return status;
+}
+
+status_t request_fail_memory(request_t *request)
+{
+    log_memory("a request is refused");
+    return request_fail(request, STATUS_UNAVAILABLE, "the broker is out of memory: try again later");
 }
 
 status_t request_fail_unproven(request_t *request)
@@ -138,7 +145,10 @@ status_t dispatch(request_t *request, const method_t *method, const rpc_message_
     if (status != STATUS_OK)
         return status;
     /* Managers are let in above the limit: else nobody could deal with clients that are too many. */
-    if (!session->client && method->handler != handle_bye && method->handler != handle_auth)
+    bool refused = !session->client && method->handler != handle_bye && method->handler != handle_auth;
+    if (refused && session->refusal == STATUS_UNAVAILABLE)
+        return request_fail_memory(request);
+    if (refused)
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
                             "limits/clients is reached: try again later, or `auth` as a manager");
     if (request->args.client.size > 0) {

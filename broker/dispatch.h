@@ -54,6 +54,9 @@ status_t request_again(request_t *request);
 status_t request_fail(request_t *request, status_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* UNAVAILABLE: the system refused memory. RESOURCE_EXHAUSTED is for limits, which somebody set. */
+status_t request_fail_memory(request_t *request);
+
 /* UNAUTHENTICATED: the session's name is claimed, and it has not given the secret. */
 status_t request_fail_unproven(request_t *request);
 

@@ -284,10 +284,8 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t 
         old = store_find(store, put->key, &kept) ? &kept : NULL; /* it may have moved */
     }
     uint64_t bytes_before = store->bytes;
-    if (!store_write(store, put, engine->seq + 1, now_ms + (int64_t)put->ttl_ms, old)) {
-        *limit = "memory";
-        return STATUS_RESOURCE_EXHAUSTED;
-    }
+    if (!store_write(store, put, engine->seq + 1, now_ms + (int64_t)put->ttl_ms, old))
+        return STATUS_UNAVAILABLE;
     engine->keys += old == NULL;
     engine->bytes += store->bytes - bytes_before;
     change_t change = {.kind = CHANGE_PUT,

@@ -124,11 +124,12 @@ typedef struct put {
 
 /* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it
  * has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,
- * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage) or memory is
- * refused (*LIMIT = "memory"); nothing has changed then. Sizes of key and value are the caller's to check
- * (asserted). Neither may be borrowed from the engine itself: the old entry goes while they are in use. What
- * is due is expired (its change recorded) before a put is refused for its sake; where that is more than
- * ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call again, in another turn. */
+ * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage),
+ * STATUS_UNAVAILABLE where memory is refused; nothing has changed then. Sizes of key and value are the
+ * caller's to check (asserted). Neither may be borrowed from the engine itself: the old entry goes while they
+ * are in use. What is due is expired (its change recorded) before a put is refused for its sake; where that
+ * is more than ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call again, in another turn.
+ */
 KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
                                 int64_t now_ms, uint64_t *revision, const char **limit);
 

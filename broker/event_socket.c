@@ -11,6 +11,7 @@
 #include "broker/endpoints.h"
 #include "broker/event_guard.h"
 #include "broker/fd_table.h"
+#include "broker/log.h"
 #include "broker/monitor.h"
 
 enum {
@@ -246,6 +247,7 @@ void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *paylo
     zmq_msg_t message;
     if (zmq_msg_init_data(&message, data, size, payload_free, NULL) != 0) {
         free(data);
+        log_memory("an event is not published; subscribers find it by `replay`");
         return;
     }
     event_guard_enter(events->guard);

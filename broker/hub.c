@@ -106,8 +106,11 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     hub->now_ms = now_ms;
     if (!session) {
         session = session_begin(hub, arrival, now_ms);
-        if (!session)
+        if (!session) {
+            log_memory("a connection is closed, as its session cannot begin");
+            hub->ops->release(hub->context, arrival->connection, true);
             return NULL;
+        }
     } else {
         if (!session_admitted(session))
             session_admit(session, now_ms);
@@ -115,16 +118,17 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     }
     if (arrival->envelope.size > 0)
         session->enveloped = true;
-    bool queued = false;
-    while (session && session->park != PARK_NONE && !(queued = session_queue(session, arrival)) &&
-           session->yields)
+    while (session && session->park != PARK_NONE) {
+        status_t status = session_queue(session, arrival);
+        if (status == STATUS_OK)
+            return session;
+        if (!session->yields) {
+            session_end(session, session_end_for(status), (actor_t){0}, now_ms);
+            return NULL;
+        }
         session = payload_resume(session, VERDICT_NONE, now_ms); /* preempted by other sessions' work */
-    if (!session || queued)
-        return session;
-    if (session->park == PARK_NONE)
-        return payload_start(session, arrival, now_ms);
-    session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
-    return NULL;
+    }
+    return session ? payload_start(session, arrival, now_ms) : NULL;
 }
 
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)

@@ -18,12 +18,13 @@ typedef struct hub hub_t;
 /* What the hub needs from the outside. Every member is set. */
 typedef struct hub_ops {
     /* Sends ANSWER (taken; may be empty: an empty payload) on CONNECTION, behind ENVELOPE: a sequence of
-     * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER. False if
-     * more than limits/outstanding bytes wait there, or memory is refused: nothing was sent, and the session
-     * is to be ended as slow. A connection that is gone is no failure. */
-    bool (*send)(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
-                 buffer_t *answer);
-    /* The session on CONNECTION ended by the broker's will. Forget that it had one; with CUT close it too. */
+     * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER.
+     * RESOURCE_EXHAUSTED if more than limits/outstanding bytes wait there, UNAVAILABLE if memory is
+     * refused: nothing was sent, see session_end_for. A connection that is gone is no failure. */
+    status_t (*send)(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                     buffer_t *answer);
+    /* The session on CONNECTION ended by the broker's will, or cannot begin. Forget that it had one; with CUT
+     * close it too. */
     void (*release)(void *context, struct connection *connection, bool cut);
     /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
      * within. False if too many wait for that, or memory is refused. */

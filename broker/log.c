@@ -50,8 +50,7 @@ static bool writable(bool stalled)
 
 void log_line(log_level_t level, const char *format, ...)
 {
-    /* Lines that nobody took since the last one that somebody did: the one thing the log remembers, so that
-     * a gap is not silent. */
+    /* Lines that nobody took since the last one that somebody did, so that a gap is not silent. */
     static atomic_uint lost;
 
     char line[LINE_SIZE];
@@ -71,4 +70,21 @@ void log_line(log_level_t level, const char *format, ...)
         log_line(LOG_LEVEL_WARNING, "%u lines of this log were dropped: standard error was not read", gap);
     ssize_t written = write(STDERR_FILENO, line, begin + text + 1);
     (void)written; /* where the log cannot go, nothing can be said */
+}
+
+void log_memory(const char *what)
+{
+    static atomic_uint untold;            /* times without a line */
+    static atomic_int_least64_t until_ms; /* monotonic: no line before */
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t due_ms = atomic_load(&until_ms);
+    if (now_ms < due_ms || !atomic_compare_exchange_strong(&until_ms, &due_ms, now_ms + LOG_MEMORY_MS)) {
+        atomic_fetch_add(&untold, 1);
+        return;
+    }
+    unsigned more = atomic_exchange(&untold, 0);
+    char times[64] = "";
+    if (more > 0)
+        snprintf(times, sizeof times, " (%u times more since the last such line)", more);
+    log_error("out of memory: %s%s; give the broker more memory, or lower its limits", what, times);
 }

@@ -11,6 +11,12 @@ typedef enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR } lo
  * cut. Line breaks in the text become spaces. */
 void log_line(log_level_t level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The system refused memory, and WHAT came of it (a clause: "a session is ended"). One line in LOG_MEMORY_MS
+ * at most, with the number of times that had none: a broker that is out of memory meets that often. */
+void log_memory(const char *what);
+
+enum { LOG_MEMORY_MS = 10000 };
+
 #define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

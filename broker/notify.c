@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "broker/log.h"
 #include "broker/payload.h"
 
 enum {
@@ -91,17 +92,20 @@ static bool push_held(const session_t *session)
     return session->hub->ops->congested(session->hub->context, session->connection);
 }
 
-/* Pushes EVENT. False if the session was too slow. */
-static bool push_send(session_t *session, const event_t *event)
+/* Pushes EVENT. RESOURCE_EXHAUSTED if the session was too slow, UNAVAILABLE if memory is refused. */
+static status_t push_send(session_t *session, const event_t *event)
 {
     hub_t *hub = session->hub;
     buffer_t push;
     notification_write(&push, "changed", event);
     told(hub, PUSH_WORK);
-    bool sent = push.failed ||
-                hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
+    status_t status = STATUS_UNAVAILABLE;
+    if (!push.failed)
+        status = hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
     buffer_release(&push);
-    return sent;
+    if (status == STATUS_UNAVAILABLE)
+        log_memory("changes wait in the log for a session that watches");
+    return status;
 }
 
 /* A change of CLIENT's store, for its sessions that are up to date: the others find it in the log, in their
@@ -115,7 +119,8 @@ static void push_change(const client_t *client, const event_t *event)
         session->pushed = event->seq; /* nothing before this was for it */
         if (!push_wanted(session, event))
             continue;
-        if (session->busy || session->park != PARK_NONE || push_held(session) || !push_send(session, event)) {
+        if (session->busy || session->park != PARK_NONE || push_held(session) ||
+            push_send(session, event) != STATUS_OK) {
             session->pushed--;
             lag_set(session, LAG_BEHIND);
         }
@@ -161,15 +166,25 @@ static bool others_skip(session_t *session)
     return true;
 }
 
-/* Tells SESSION what it has not been told, looking at *BUDGET events at most, as far as its peer reads. False
- * if it is too slow, or too far behind for the log. */
-static bool catch_up(session_t *session, unsigned *budget)
+/* SESSION is looked at again after a while. */
+static void hold(session_t *session)
+{
+    hub_t *hub = session->hub;
+    lag_set(session, LAG_HELD);
+    if (hub->held_ms == INT64_MAX)
+        hub->held_ms = hub->now_ms + HELD_MS;
+}
+
+/* Tells SESSION what it has not been told, looking at *BUDGET events at most, as far as its peer reads.
+ * RESOURCE_EXHAUSTED if it is too slow, or too far behind for the log; UNAVAILABLE if memory is
+ * refused: the rest waits in the log. */
+static status_t catch_up(session_t *session, unsigned *budget)
 {
     hub_t *hub = session->hub;
     uint64_t now = engine_seq(hub->engine);
     bool near = true; /* others_skip finds what is owed */
     if (session->pushed < event_log_oldest(hub->log))
-        return false;
+        return STATUS_RESOURCE_EXHAUSTED;
     for (; *budget > 0 && session->pushed < now; --*budget) {
         event_t event;
         event_log_read(hub->log, session->pushed + 1, &event);
@@ -179,25 +194,23 @@ static bool catch_up(session_t *session, unsigned *budget)
             continue;
         }
         if (push_wanted(session, &event)) {
-            if (push_held(session)) {
-                lag_set(session, LAG_HELD);
-                if (hub->held_ms == INT64_MAX)
-                    hub->held_ms = hub->now_ms + HELD_MS;
-                return true;
-            }
-            if (!push_send(session, &event))
-                return false;
+            bool held = push_held(session);
+            status_t status = held ? STATUS_OK : push_send(session, &event);
+            if (held || status == STATUS_UNAVAILABLE)
+                hold(session);
+            if (held || status != STATUS_OK)
+                return status;
         }
         session->pushed++;
     }
     lag_set(session, session->pushed < now ? LAG_BEHIND : LAG_NONE);
-    return true;
+    return STATUS_OK;
 }
 
-bool notify_catch_up(session_t *session)
+status_t notify_catch_up(session_t *session)
 {
     unsigned budget = TICK_EVENTS;
-    return session->lag == LAG_NONE || catch_up(session, &budget);
+    return session->lag == LAG_NONE ? STATUS_OK : catch_up(session, &budget);
 }
 
 bool notify_tick(hub_t *hub)
@@ -217,7 +230,7 @@ bool notify_tick(hub_t *hub)
         }
         unsigned slice = budget < TICK_SLICE ? budget : TICK_SLICE;
         unsigned left = slice;
-        if (!catch_up(session, &left)) {
+        if (catch_up(session, &left) == STATUS_RESOURCE_EXHAUSTED) {
             session_end(session, SESSION_END_SLOW, (actor_t){0}, hub->now_ms);
             return true; /* the list may have changed */
         }
@@ -236,7 +249,9 @@ static void event_publish(hub_t *hub, const event_t *event)
     topic[event->client.size] = '/';
     buffer_t payload;
     notification_write(&payload, "event", event);
-    if (!payload.failed)
+    if (payload.failed)
+        log_memory("an event is not published; subscribers find it by `replay`");
+    else
         hub->ops->publish(hub->context, bytes_of(topic, event->client.size + 1), &payload);
     buffer_release(&payload);
 }

@@ -16,9 +16,9 @@ void notify_watch(session_t *session, uint64_t after);
 void notify_unwatch(session_t *session);
 
 /* Sends what is owed to SESSION before its next payload is carried out, so that no later answer overtakes it:
- * as much as one turn allows. False if it is too slow, or too far behind for the log: it is to be ended.
- */
-KV_MUST_USE bool notify_catch_up(session_t *session);
+ * as much as one turn allows. Fails if it is too slow, or too far behind for the log (RESOURCE_EXHAUSTED),
+ * or memory is refused (UNAVAILABLE): see session_end_for. */
+KV_MUST_USE status_t notify_catch_up(session_t *session);
 
 /* Sends pushes that are owed, a bounded number. Returns whether more are owed. */
 bool notify_tick(hub_t *hub);

@@ -23,6 +23,22 @@ static const char overflow_text[] = "answer exceeds limits/message: ask for less
 static void run_error(run_t *run, uint32_t msgid, status_t status, const char *text, const uint64_t *detail)
 {
     rpc_write_error(&run->answer, msgid, status, text, detail);
+    run->refused |= run->answer.refused;
+}
+
+/* Makes room for the answer of a request that changes something, or for an error: what is done can be told.
+ * False where memory is refused: the payload ends here, and its session with it. */
+static inline bool run_prepare(run_t *run, const limits_t *limits)
+{
+    buffer_t *answer = &run->answer;
+    if (answer->capacity - answer->size >= LIMIT_ERROR_BYTES)
+        return true;
+    buffer_bound(answer, limits->message); /* the bytes beyond the answer's own bound are for errors */
+    if (!buffer_reserve(answer, LIMIT_ERROR_BYTES)) {
+        run->refused = answer->refused;
+        buffer_truncate(answer, answer->size);
+    }
+    return !run->refused;
 }
 
 static void run_overflow(session_t *session, uint32_t msgid)
@@ -66,6 +82,8 @@ static void request_finish(request_t *request, status_t status, uint32_t msgid, 
     buffer_t *answer = &run->answer;
     if (owed && status == STATUS_OK && !answer->failed)
         return;
+    if (owed && answer->refused)
+        status = request_fail_memory(request); /* of a request that only reads: run_prepare */
     bool fits = status != STATUS_OK;
     buffer_truncate(answer, before);
     if (status != STATUS_OK)
@@ -74,7 +92,7 @@ static void request_finish(request_t *request, status_t status, uint32_t msgid, 
         return;
     while (fits) {
         run_error(run, msgid, status, request->problem, request->has_detail ? &request->detail : NULL);
-        if (!answer->failed)
+        if (!answer->failed || run->refused)
             return;
         buffer_truncate(answer, before);
         fits = run_count(run);
@@ -94,6 +112,8 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     const method_t *method = method_find(message->method);
     hub->stats.requests_total += owed;
     hub->stats.notifications_total += !owed;
+    if (!run_prepare(run, limits))
+        return;
     size_t limit = run_limit(run, limits);
     /* What a notification would answer is written and thrown away: that needs no room in the answer. */
     if (!owed && limit < before + CHANGE_ROOM)
@@ -114,7 +134,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     request.now_ms = now_ms;
     rpc_write_result(&run->answer, message->msgid);
     status_t status = dispatch(&request, method, message);
-    if (owed && run->answer.failed && session->park == PARK_NONE && run_count(run)) {
+    if (owed && run->answer.failed && !run->answer.refused && session->park == PARK_NONE && run_count(run)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
         buffer_truncate(&run->answer, before);
         buffer_bound(&run->answer, run_limit(run, limits));
@@ -229,7 +249,13 @@ static void run_warm(const session_t *session)
         engine_warm(session->hub->engine, session->client->store, keys, count);
 }
 
-/* Runs the payload to its end, or to where it is parked. Returns the session, NULL if it is gone. */
+/* Whether the payload goes on with its next message. */
+static bool run_open(const session_t *session)
+{
+    return !session->ended && !session->leaving && !session->run.refused && session->park == PARK_NONE;
+}
+
+/* Runs the payload to its end, or to if it is parked. Returns the session, NULL if it is gone. */
 static session_t *run_continue(session_t *session, int64_t now_ms)
 {
     hub_t *hub = session->hub;
@@ -238,7 +264,7 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     hub->acting = session;
     run->work = 0;
     bool more = true;
-    for (unsigned i = 0; more && !session->ended && !session->leaving && session->park == PARK_NONE; i++) {
+    for (unsigned i = 0; more && run_open(session); i++) {
         if (i % WARM_AHEAD == 0)
             run_warm(session);
         more = run_step(session, now_ms);
@@ -248,15 +274,16 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     session->busy = false;
     session->worked += run->work;
     hub->acting = NULL;
-    if (session->park != PARK_NONE && !session->ended) {
-        if (run_keep(run))
-            return session;
-        session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
+    bool parked = session->park != PARK_NONE && !session->ended;
+    if (parked && run_keep(run))
+        return session;
+    if (parked || (run->refused && !session->ended)) {
+        session_end(session, SESSION_END_MEMORY, (actor_t){0}, now_ms);
         return NULL;
     }
-    bool sent = true;
+    status_t sent = STATUS_OK;
     session->answered_bytes += run->answer.size;
-    if (run->answer.size > 0 || run->envelope.size > 0)
+    if (!run->refused && (run->answer.size > 0 || run->envelope.size > 0))
         sent = hub->ops->send(hub->context, session->connection, session->identity,
                               buffer_bytes(&run->envelope), &run->answer);
     run_release(run);
@@ -265,10 +292,10 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
         session_destroy(&session);
         return NULL;
     }
-    if (sent && !session->leaving)
+    if (sent == STATUS_OK && !session->leaving)
         return session;
     actor_t by = session->leaving ? session_actor(session) : (actor_t){0};
-    session_end(session, sent ? SESSION_END_BYE : SESSION_END_SLOW, by, now_ms);
+    session_end(session, sent == STATUS_OK ? SESSION_END_BYE : session_end_for(sent), by, now_ms);
     return NULL;
 }
 
@@ -276,8 +303,9 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
 {
     const limits_t *limits = &session->hub->settings->limits;
     run_t *run = &session->run;
-    if (!notify_catch_up(session)) {
-        session_end(session, SESSION_END_SLOW, (actor_t){0}, now_ms);
+    status_t told = notify_catch_up(session);
+    if (told != STATUS_OK) {
+        session_end(session, session_end_for(told), (actor_t){0}, now_ms);
         return NULL;
     }
     *run = (run_t){.payload = arrival->payload, .batch = limits->batch};
@@ -285,6 +313,7 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
     buffer_init(&run->envelope, arrival->envelope.size);
     if (arrival->envelope.size > 0)
         buffer_append(&run->envelope, arrival->envelope.data, arrival->envelope.size);
+    run->refused = run->envelope.failed; /* answers would go astray */
     session->hub->stats.payloads_total++;
     const char *fault = arrival->fault ? arrival->fault : rpc_foreign(arrival->payload);
     char text[96];
@@ -307,7 +336,9 @@ static void request_resume(session_t *session, park_t park, verdict_t verdict, i
 {
     run_t *run = &session->run;
     size_t before = run->answer.size;
-    buffer_bound(&run->answer, run_limit(run, &session->hub->settings->limits));
+    const limits_t *limits = &session->hub->settings->limits;
+    run_prepare(run, limits); /* without it too: accounts count who is being verified */
+    buffer_bound(&run->answer, run_limit(run, limits));
     rpc_write_result(&run->answer, run->msgid);
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
     session->busy = true;
@@ -367,6 +398,7 @@ void payload_push_bye(session_t *session, const char *reason)
     rpc_write_map(&push, 1);
     rpc_write_text(&push, "reason");
     rpc_write_text(&push, reason);
-    hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
+    if (!push.failed) /* else it misses what it may miss */
+        hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
     buffer_release(&push);
 }

@@ -37,13 +37,16 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
                                      const endpoint_list_t *listen, char *problem, size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
-    if (!requests || !listening_init(&requests->listening, "requests", listen->count, settings)) {
+    if (requests)
+        buffer_init(&requests->envelope, ENVELOPE_BYTES);
+    /* The envelope's memory at once: what fails later is too large. */
+    if (!requests || !buffer_reserve(&requests->envelope, ENVELOPE_BYTES) ||
+        !listening_init(&requests->listening, "requests", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
         request_socket_destroy(&requests, 0);
         return NULL;
     }
     requests->settings = settings;
-    buffer_init(&requests->envelope, ENVELOPE_BYTES);
     requests->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
     int64_t message = (int64_t)settings->limits.message;
     const socket_option_t options[] = {
@@ -264,44 +267,48 @@ static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg
     return true;
 }
 
-/* Sends the frames before the payload. False if the peer is gone. */
-static bool envelope_send(void *socket, bytes_t identity, bytes_t envelope)
+/* Sends the frames before the payload. UNAVAILABLE if memory is refused, NOT_FOUND if the peer is gone:
+ * no frame is to follow. */
+static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
 {
     if (zmq_send(socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-        return false;
+        return errno == ENOMEM ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND;
     for (size_t at = 0; at < envelope.size;) {
         uint32_t size;
         memcpy(&size, envelope.data + at, sizeof size);
         at += sizeof size;
-        if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-            return false;
+        if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+            /* Only memory fails here. Ends the message, or the next one would be taken for the rest of it. */
+            zmq_send(socket, "", 0, ZMQ_DONTWAIT);
+            return STATUS_UNAVAILABLE;
+        }
         at += size;
     }
-    return true;
+    return STATUS_OK;
 }
 
-bool request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
-                         bytes_t envelope, buffer_t *answer)
+status_t request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
+                             bytes_t envelope, buffer_t *answer)
 {
     outlet_t *outlet = connection->outlet;
     zmq_msg_t message;
     if (connection->cut || connection->state != CONNECTION_OPEN)
-        return true;
+        return STATUS_OK;
     if (!answer_prepare(answer))
-        return false;
+        return STATUS_UNAVAILABLE;
     /* What an answer holds is its memory, not its content: with short answers that is several times as much.
      */
     size_t cost = answer->capacity + envelope.size + MESSAGE_COST;
     size_t outstanding = atomic_load(&outlet->bytes);
     if (outstanding > 0 && outstanding + cost > requests->settings->limits.outstanding)
-        return false;
+        return STATUS_RESOURCE_EXHAUSTED;
     if (!answer_wrap(answer, outlet, cost, &message))
-        return false;
+        return STATUS_UNAVAILABLE;
     requests->moved += cost;
-    if (!envelope_send(requests->socket, identity, envelope) ||
-        zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
+    status_t status = envelope_send(requests->socket, identity, envelope);
+    if (status != STATUS_OK || zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
         zmq_msg_close(&message);
-    return true;
+    return status == STATUS_UNAVAILABLE ? status : STATUS_OK;
 }
 
 bool request_socket_congested(const request_socket_t *requests, const connection_t *connection)

@@ -29,8 +29,8 @@ uint64_t request_socket_moved(const request_socket_t *requests);
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
 
 /* As in hub_ops_t. */
-bool request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
-                         bytes_t envelope, buffer_t *answer);
+status_t request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
+                             bytes_t envelope, buffer_t *answer);
 
 /* As in hub_ops_t. */
 bool request_socket_congested(const request_socket_t *requests, const connection_t *connection);

@@ -15,13 +15,10 @@ enum { QUOTE_SIZE = 64 }; /* bytes of a quoted socket identity in the log */
 static const char *const role_names[ROLE_COUNT] = {[ROLE_GUEST] = "guest", [ROLE_MANAGER] = "manager"};
 
 static const char *const end_names[SESSION_END_COUNT] = {
-    [SESSION_END_BYE] = "bye",
-    [SESSION_END_LOST] = "lost",
-    [SESSION_END_TIMEOUT] = "timeout",
-    [SESSION_END_SLOW] = "slow",
-    [SESSION_END_FORGOTTEN] = "forgotten",
-    [SESSION_END_REVOKED] = "revoked",
-    [SESSION_END_SHUTDOWN] = "shutdown",
+    [SESSION_END_BYE] = "bye",         [SESSION_END_LOST] = "lost",
+    [SESSION_END_TIMEOUT] = "timeout", [SESSION_END_SLOW] = "slow",
+    [SESSION_END_MEMORY] = "memory",   [SESSION_END_FORGOTTEN] = "forgotten",
+    [SESSION_END_REVOKED] = "revoked", [SESSION_END_SHUTDOWN] = "shutdown",
 };
 
 const char *role_text(role_t role)
@@ -106,8 +103,11 @@ static status_t session_join(session_t *session, client_t *client, int64_t now_m
 {
     hub_t *hub = session->hub;
     bool above_limit = session->role == ROLE_MANAGER;
-    if (!client_exists(client) && registry_open(hub->registry, client, above_limit, now_ms) != STATUS_OK)
-        return STATUS_RESOURCE_EXHAUSTED;
+    status_t status = STATUS_OK;
+    if (!client_exists(client))
+        status = registry_open(hub->registry, client, above_limit, now_ms);
+    if (status != STATUS_OK)
+        return status;
     session->client = client;
     session->unproven = false;
     client_list_add(&client->sessions, session);
@@ -149,17 +149,20 @@ void session_admit(session_t *session, int64_t now_ms)
     bytes_t name;
     bool named = name_from_identity(session->identity, &name);
     client = named ? registry_obtain(registry, name) : registry_number(registry);
-    if (!client)
-        return;
-    if (client->claimed) {
+    session->refusal = client ? STATUS_OK : STATUS_UNAVAILABLE;
+    if (client && client->claimed) {
         session->client = client;
         session->unproven = true;
         client_list_add(&client->unproven, session);
-    } else if (session_join(session, client, now_ms) != STATUS_OK) {
-        registry_review(registry, client);
-    } else if (session_misnamed(session)) {
-        misnamed_log(session);
+    } else if (client) {
+        session->refusal = session_join(session, client, now_ms);
+        if (session->refusal != STATUS_OK)
+            registry_review(registry, client);
+        else if (session_misnamed(session))
+            misnamed_log(session);
     }
+    if (session->refusal == STATUS_UNAVAILABLE)
+        log_memory("a session is not let in");
 }
 
 status_t session_prove(session_t *session, int64_t now_ms)
@@ -283,11 +286,15 @@ void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
+    hub->stats.sessions_memory_total += end == SESSION_END_MEMORY;
     if (end == SESSION_END_SLOW)
         log_warning("a session from %s is cut off (slow): too many of its requests or answers wait",
                     session->peer);
+    if (end == SESSION_END_MEMORY)
+        log_memory("a session is cut off, as its requests or answers cannot be kept");
     if (end != SESSION_END_LOST)
-        hub->ops->release(hub->context, session->connection, end == SESSION_END_SLOW);
+        hub->ops->release(hub->context, session->connection,
+                          end == SESSION_END_SLOW || end == SESSION_END_MEMORY);
     session->ended = true;
     if (!session->busy)
         session_destroy(&session);
@@ -329,17 +336,17 @@ void session_about_release(session_t *session)
 
 /* ---- Payloads behind a parked request --------------------------------------------------------- */
 
-bool session_queue(session_t *session, const arrival_t *arrival)
+status_t session_queue(session_t *session, const arrival_t *arrival)
 {
     bytes_t envelope = arrival->envelope;
     bytes_t payload = arrival->payload;
     size_t size = envelope.size + payload.size;
     if (session->waiting_count >= LIMIT_WAITING_PAYLOADS ||
         session->waiting_bytes + size > session->hub->settings->limits.message)
-        return false;
+        return STATUS_RESOURCE_EXHAUSTED;
     waiting_t *waiting = malloc(sizeof *waiting + size);
     if (!waiting)
-        return false;
+        return STATUS_UNAVAILABLE;
     *waiting = (waiting_t){.fault = arrival->fault, .envelope_size = envelope.size, .size = size};
     if (envelope.size > 0)
         memcpy(waiting->bytes, envelope.data, envelope.size);
@@ -350,7 +357,7 @@ bool session_queue(session_t *session, const arrival_t *arrival)
     session->waiting_count++;
     session->waiting_bytes += size;
     session->hub->waiting_bytes += size;
-    return true;
+    return STATUS_OK;
 }
 
 waiting_t *session_dequeue(session_t *session)

@@ -22,11 +22,18 @@ typedef enum session_end {
     SESSION_END_LOST,
     SESSION_END_TIMEOUT,
     SESSION_END_SLOW,
+    SESSION_END_MEMORY, /* memory is refused for its requests or answers */
     SESSION_END_FORGOTTEN,
     SESSION_END_REVOKED, /* the configuration claims its name anew */
     SESSION_END_SHUTDOWN,
     SESSION_END_COUNT
 } session_end_t;
+
+/* The end of a session for which something failed with STATUS: out of memory, or too slow. */
+static inline session_end_t session_end_for(status_t status)
+{
+    return status == STATUS_UNAVAILABLE ? SESSION_END_MEMORY : SESSION_END_SLOW;
+}
 
 /* Names on the wire, static storage. */
 const char *role_text(role_t role);
@@ -54,6 +61,7 @@ typedef struct run {
     uint64_t work;     /* done in this turn: things looked at, by requests that look at many */
     uint64_t total;    /* messages in the whole payload where they were counted, else 0 */
     bool overflow;     /* an answer did not fit: nothing more is carried out */
+    bool refused;      /* memory for an answer was refused: nothing more is carried out, the session ends */
     bool answer_owed;  /* parked: the request under way is no notification */
     uint32_t msgid;    /* parked: of the request under way */
 } run_t;
@@ -77,7 +85,8 @@ typedef enum lag {
 typedef struct session {
     struct hub *hub;
     struct connection *connection; /* borrowed */
-    client_t *client;     /* whose session; with `unproven`, whose name. NULL: refused for limits/clients */
+    client_t *client; /* whose session; with `unproven`, whose name. NULL: refused, see `refusal` */
+    status_t refusal; /* why it has no client: RESOURCE_EXHAUSTED = limits/clients, UNAVAILABLE = memory */
     struct session *next; /* in client->sessions or client->unproven, newest first */
     struct session *previous;
     struct session *newer; /* all sessions in order of `active_ms` */
@@ -122,7 +131,8 @@ typedef struct session {
 KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arrival, int64_t now_ms);
 
 /* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
- * while its name is claimed), or was refused for limits/clients, which do not hold for a manager. */
+ * while its name is claimed), or was refused for limits/clients (which do not hold for a manager) or for want
+ * of memory. */
 void session_admit(session_t *session, int64_t now_ms);
 /* Whether its socket identity was probably meant to name a client, and is not a valid name. */
 bool session_misnamed(const session_t *session);
@@ -132,7 +142,7 @@ static inline bool session_admitted(const session_t *session)
     return session->client && !session->unproven;
 }
 /* The secret was right: puts an unproven session with its client. RESOURCE_EXHAUSTED where limits/clients is
- * reached. */
+ * reached, UNAVAILABLE where memory is refused. */
 KV_MUST_USE status_t session_prove(session_t *session, int64_t now_ms);
 
 /* Ends the session: takes it from its client, records `disconnect` where it was the last one, tells the
@@ -165,9 +175,9 @@ void session_yield(session_t *session);
 /* The request under way goes on. */
 void session_unpark(session_t *session);
 
-/* Keeps what arrived behind a parked request. False if the bounds (LIMIT_WAITING_PAYLOADS, limits/message
- * bytes) or memory do not allow it: the session is to be ended as slow. */
-KV_MUST_USE bool session_queue(session_t *session, const struct arrival *arrival);
+/* Keeps what arrived behind a parked request. RESOURCE_EXHAUSTED if the bounds (LIMIT_WAITING_PAYLOADS,
+ * limits/message bytes) do not allow it, UNAVAILABLE if memory is refused: see session_end_for. */
+KV_MUST_USE status_t session_queue(session_t *session, const struct arrival *arrival);
 /* The first payload that waits, owned (free with free); NULL if none does. */
 KV_MUST_USE waiting_t *session_dequeue(session_t *session);
 

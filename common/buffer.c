@@ -53,6 +53,7 @@ uint8_t *buffer_reserve(buffer_t *buffer, size_t size)
         uint8_t *data = realloc(buffer->data, capacity == 0 ? 1 : capacity);
         if (data == NULL) {
             buffer->failed = true;
+            buffer->refused = true;
             return NULL;
         }
         buffer->data = data;
@@ -66,6 +67,7 @@ void buffer_truncate(buffer_t *buffer, size_t size)
     assert(size <= buffer->size);
     buffer->size = size;
     buffer->failed = false;
+    buffer->refused = false;
 }
 
 uint8_t *buffer_take(buffer_t *buffer, size_t *size)

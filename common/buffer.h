@@ -12,6 +12,7 @@ typedef struct buffer {
     size_t capacity; /* bytes allocated, as far as `limit` lets them be used */
     size_t limit;    /* bytes that size never exceeds; buffer_bound changes it */
     bool failed;     /* an append did not fit, or memory was refused: size stands as it was before it */
+    bool refused;    /* it failed because memory was refused */
 } buffer_t;
 
 /* Makes an empty buffer that holds at most LIMIT bytes. Allocates nothing. */
@@ -46,7 +47,7 @@ static inline void buffer_append(buffer_t *buffer, const void *data, size_t size
     buffer->size += size;
 }
 
-/* Cuts the buffer back to its first SIZE bytes (at most its size) and clears `failed`. */
+/* Cuts the buffer back to its first SIZE bytes (at most its size) and clears `failed` and `refused`. */
 void buffer_truncate(buffer_t *buffer, size_t size);
 
 /* Hands the bytes over: returns them owned (free with free), NULL if there are none, and leaves the

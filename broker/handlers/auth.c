@@ -32,6 +32,7 @@ status_t handle_auth(request_t *request)
         !hub->ops->verify(hub->context, session->id, hash, request->args.password)) {
         accounts_withdraw(hub->accounts, bytes_from_text(session->peer), user, request->now_ms);
         session_about_release(session);
+        log_memory("a password cannot be verified");
         return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
     }
     session_park(session, PARK_VERIFY, 0);
@@ -39,7 +40,8 @@ status_t handle_auth(request_t *request)
 }
 
 /* Lets in a session that was refused for limits/clients, now that it is a manager's: else clients who are too
- * many could not be dealt with. False if that fails. */
+ * many could not be dealt with. False if memory is refused, or the name was claimed
+ * meanwhile. */
 static bool manager_admit(request_t *request)
 {
     session_t *session = request->session;
@@ -58,7 +60,7 @@ status_t auth_finish(request_t *request, verdict_t verdict)
     const char *client = session->client ? session->client->id : "(refused)";
     if (verdict == VERDICT_NONE) {
         accounts_withdraw(hub->accounts, bytes_from_text(session->peer), session->about, request->now_ms);
-        log_warning("a password from %s cannot be verified: out of memory", session->peer);
+        log_memory("a password cannot be verified");
         session_about_release(session);
         return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
     }
@@ -78,6 +80,8 @@ status_t auth_finish(request_t *request, verdict_t verdict)
     bool was_manager = session->role == ROLE_MANAGER;
     if (!manager_admit(request)) {
         session_about_release(session);
+        if (session->refusal == STATUS_UNAVAILABLE)
+            return request_fail_memory(request);
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "the session cannot be let in: try again");
     }
     hub->stats.auth_success_total++;

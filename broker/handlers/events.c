@@ -16,8 +16,7 @@ status_t handle_events(request_t *request)
     if (!session->ticket)
         session->ticket = tickets_issue(hub->tickets);
     if (!session->ticket)
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
-                            "out of memory for a ticket: try again later");
+        return request_fail_memory(request);
     char endpoint[HUB_ENDPOINT_SIZE];
     hub->ops->event_endpoint(hub->context, session->connection, endpoint, sizeof endpoint);
     rpc_write_map(answer, 7);

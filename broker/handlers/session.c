@@ -9,6 +9,7 @@
 enum {
     WRONG_SECRET_DELAY_MS = 1000, /* PROTOCOL.md section 3 */
     QUOTE_SIZE = 48,              /* bytes of a quoted socket identity in a note */
+    ANSWER_ROOM = 480,            /* bytes of the answer, at most */
     NOTE_SIZE = 251 /* of a note with its terminating zero: it fits beside the rest of `hello`, see
                        CHANGE_ROOM in payload.c */
 };
@@ -49,7 +50,10 @@ static status_t secret_check(request_t *request)
         session_park(session, PARK_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
         return STATUS_OK;
     }
-    if (session->unproven && session_prove(session, request->now_ms) != STATUS_OK)
+    status_t status = session->unproven ? session_prove(session, request->now_ms) : STATUS_OK;
+    if (status == STATUS_UNAVAILABLE)
+        return request_fail_memory(request);
+    if (status != STATUS_OK)
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
     return STATUS_OK;
 }
@@ -72,6 +76,8 @@ static void note_write(request_t *request)
 
 status_t handle_hello(request_t *request)
 {
+    if (!buffer_reserve(request->answer, ANSWER_ROOM))
+        return STATUS_OK; /* it cannot be told, so nothing is done */
     status_t status = secret_check(request);
     if (status != STATUS_OK || request->session->park != PARK_NONE)
         return status;

@@ -72,14 +72,17 @@ static status_t client_create(request_t *request)
         return condition_fail(request, 0);
     client_t *client = registry_obtain(registry, request->args.client);
     if (!client)
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "out of memory for another client");
+        return request_fail_memory(request);
     if ((request->args.given & OPTION_SECRET) && client->claimed) {
         registry_review(registry, client);
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name is claimed already: leave out `secret`");
     }
-    if (registry_open(registry, client, false, request->now_ms) != STATUS_OK) {
+    status_t status = registry_open(registry, client, false, request->now_ms);
+    if (status != STATUS_OK) {
         registry_review(registry, client);
+        if (status == STATUS_UNAVAILABLE)
+            return request_fail_memory(request);
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
                             "limits/clients is reached: forget a client first");
     }
@@ -122,6 +125,8 @@ status_t handle_put(request_t *request)
         return request_again(request);
     if (status == STATUS_FAILED_PRECONDITION)
         return condition_fail(request, revision);
+    if (status == STATUS_UNAVAILABLE)
+        return request_fail_memory(request);
     return request_fail(request, status, "%s is reached: delete keys, or ask for a higher limit", limit);
 }
 

@@ -48,8 +48,8 @@ static void check_answer(struct connection *connection, bytes_t envelope, bytes_
     connection->broke |= count < owed->count;
 }
 
-static bool op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
-                    buffer_t *answer)
+static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                        buffer_t *answer)
 {
     world_t *world = context;
     CHECK(bytes_equal(identity, bytes_from_text(connection->identity)));
@@ -67,7 +67,7 @@ static bool op_send(void *context, struct connection *connection, bytes_t identi
               !session->unproven);
     else
         check_answer(connection, envelope, buffer_bytes(answer));
-    return !connection->full;
+    return connection->full ? STATUS_RESOURCE_EXHAUSTED : STATUS_OK;
 }
 
 static void op_release(void *context, struct connection *connection, bool cut)

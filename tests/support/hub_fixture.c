@@ -30,8 +30,8 @@ static void got_read(got_t *got, const rpc_reply_t *reply)
         got->number = number_of(reply->body, "seq");
 }
 
-static bool op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
-                    buffer_t *answer)
+static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                        buffer_t *answer)
 {
     (void)context;
     (void)envelope;
@@ -40,7 +40,7 @@ static bool op_send(void *context, struct connection *connection, bytes_t identi
     for (size_t at = 0;
          !connection->full && rpc_read_reply(buffer_bytes(answer), &at, &reply) == RPC_STEP_MESSAGE;)
         got_read(&connection->got[connection->count++ % ANSWERS_MAX], &reply);
-    return !connection->full;
+    return connection->full ? STATUS_RESOURCE_EXHAUSTED : STATUS_OK;
 }
 
 static void op_release(void *context, struct connection *connection, bool cut)
@@ -164,6 +164,10 @@ static void request_write(buffer_t *payload, uint32_t msgid, const char *method,
             rpc_write_text(payload, va_arg(list, const char *));
         } else if (*form == 'b') {
             rpc_write_bool(payload, va_arg(list, int));
+        } else if (*form == 'c') {
+            rpc_write_map(payload, 1);
+            rpc_write_text(payload, "create");
+            rpc_write_bool(payload, true);
         } else if (*form == 'p') {
             rpc_write_map(payload, 1);
             rpc_write_text(payload, "secret");

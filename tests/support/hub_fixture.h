@@ -54,7 +54,9 @@ int hub_teardown(void **state);
 void payload_give(fixture_t *fixture, struct connection *peer, buffer_t *payload);
 
 /* Appends a request: FORM tells its params, of which there is one argument each: s a text, n a number, b a
- * bool, t a map with ttl_ms, p a map with secret, a a map with after. */
+ * bool, t a map with ttl_ms, p a map with secret, a a map with after; c a map with create, without an
+ * argument.
+ */
 void request_add(buffer_t *payload, uint32_t msgid, const char *method, const char *form, ...);
 /* Sends one request of PEER, and forgets what it got before. */
 void ask(fixture_t *fixture, struct connection *peer, const char *method, const char *form, ...);

@@ -2,11 +2,11 @@
 /* Owns which allocation is refused. */
 #include "tests/support/refuse_memory.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 int refuse_after = REFUSE_NEVER;
+bool refuse_once;
 unsigned refused;
 
 void *__real_malloc(size_t size);
@@ -24,7 +24,7 @@ static bool refuse(void)
 {
     if (refuse_after == REFUSE_NEVER || refuse_after-- > 0)
         return false;
-    refuse_after = 0;
+    refuse_after = refuse_once ? REFUSE_NEVER : 0;
     refused++;
     return true;
 }

@@ -4,9 +4,12 @@
 #ifndef KV_TESTS_REFUSE_MEMORY_H
 #define KV_TESTS_REFUSE_MEMORY_H
 
+#include <stdbool.h>
+
 enum { REFUSE_NEVER = -1 };
 
 extern int refuse_after; /* allocations that are still granted */
+extern bool refuse_once; /* the one behind them is refused, and no more; else all are */
 extern unsigned refused; /* those that were not */
 
 #endif

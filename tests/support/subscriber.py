@@ -12,7 +12,7 @@ from kvtest import TIMEOUT, Client, RawPeer, RpcError, context, unpack_all
 EVENT_KEYS = ["seq", "prev", "time_ms", "kind", "client", "key", "value", "size", "ttl_ms", "revision", "by", "user"]
 DATA_KINDS = ("put", "del", "expire")
 KINDS = (*DATA_KINDS, "connect", "disconnect", "role", "drop")
-ENDS = ("bye", "lost", "timeout", "slow", "forgotten", "revoked", "shutdown")
+ENDS = ("bye", "lost", "timeout", "slow", "memory", "forgotten", "revoked", "shutdown")
 SILENCE = 3.0  # seconds without a sync after which a watcher begins anew
 
 

@@ -135,6 +135,14 @@ static void reader__stuck__does_not_stop_the_writer_and_learns_what_was_lost(voi
     matches(output_read(fixture), pattern);
 }
 
+static void memory__refused_many_times__has_one_line(void **state)
+{
+    fixture_t *fixture = *state;
+    for (int i = 0; i < 1000; i++)
+        log_memory("a request is refused");
+    matches(output_read(fixture), TIME "error   out of memory: a request is refused; [^\n]*\n$");
+}
+
 static int set_up(void **state)
 {
     int ends[2];
@@ -170,6 +178,7 @@ int main(void)
         TEST(line__empty__is_still_a_line),
         TEST(line__too_long__is_cut_to_its_bound),
         TEST(lines__of_several_threads__do_not_mix),
+        TEST(memory__refused_many_times__has_one_line),
         TEST(reader__stuck__does_not_stop_the_writer_and_learns_what_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Claims about when free memory is given back. That it comes back is in tests/interop/test_memory_returns.py.
+ * The linker leads malloc_trim here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "broker/trim.h"
+#include "common/clock.h"
+
+static unsigned trims; /* made so far */
+
+int __wrap_malloc_trim(size_t pad);
+
+int __wrap_malloc_trim(size_t pad)
+{
+    assert_int_equal(pad, 0);
+    trims++;
+    return 1;
+}
+
+static int setup(void **state)
+{
+    static trim_t trim;
+    trim_init(&trim);
+    trims = 0;
+    *state = &trim;
+    return 0;
+}
+
+/* The time of the look that is due has come. */
+static void let_time_pass(trim_t *trim)
+{
+    assert_true(trim->due_ms < INT64_MAX);
+    trim->due_ms = clock_monotonic_ms();
+}
+
+static void turn__with_little_freed__plans_nothing(void **state)
+{
+    trim_t *trim = *state;
+    trim_turn(trim, TRIM_BYTES - 1, TRIM_BYTES - 1, true);
+    assert_true(trim->due_ms == INT64_MAX);
+    assert_int_equal(trims, 0);
+}
+
+static void turn__with_much_freed__trims_after_the_delay_when_idle(void **state)
+{
+    trim_t *trim = *state;
+    int64_t before_ms = clock_monotonic_ms();
+    trim_turn(trim, TRIM_BYTES, 0, true);
+    int64_t due_ms = trim->due_ms;
+    assert_true(due_ms >= before_ms + TRIM_DELAY_MS && due_ms <= clock_monotonic_ms() + TRIM_DELAY_MS);
+    assert_int_equal(trims, 0);
+    let_time_pass(trim);
+    trim_turn(trim, TRIM_BYTES + 1, 0, false); /* others wait for the loop */
+    assert_int_equal(trims, 0);
+    trim_turn(trim, TRIM_BYTES + 1, 0, true);
+    assert_int_equal(trims, 1);
+    assert_true(trim->due_ms == INT64_MAX);
+    trim_turn(trim, 2 * (uint64_t)TRIM_BYTES, 0, true); /* one byte less than is looked at */
+    assert_true(trim->due_ms == INT64_MAX);
+    trim_turn(trim, 2 * (uint64_t)TRIM_BYTES + 1, 0, true);
+    assert_true(trim->due_ms < INT64_MAX);
+}
+
+static void turn__with_much_moved__trims_only_if_the_process_has_grown(void **state)
+{
+    trim_t *trim = *state;
+    uint64_t moved = TRIM_BYTES;
+    trim->resident = UINT64_MAX / 2; /* after the last trim: it has not grown since */
+    trim_turn(trim, 0, moved, true);
+    let_time_pass(trim);
+    trim_turn(trim, 0, moved, true);
+    assert_int_equal(trims, 0);
+    assert_true(trim->due_ms == INT64_MAX); /* looked at, and done with */
+    char *grown = malloc(2 * (size_t)TRIM_BYTES);
+    assert_non_null(grown);
+    for (size_t at = 0; at < 2 * (size_t)TRIM_BYTES; at += 1024)
+        *(volatile char *)(grown + at) = 1;
+    trim->resident = 1;
+    moved += TRIM_BYTES;
+    trim_turn(trim, 0, moved, true);
+    let_time_pass(trim);
+    trim_turn(trim, 0, moved, true);
+    assert_int_equal(trims, 1);
+    assert_true(trim->resident > 2 * (uint64_t)TRIM_BYTES);
+    free(grown);
+}
+
+static void turn__soon_after_a_trim_that_took_long__is_planned_for_later(void **state)
+{
+    trim_t *trim = *state;
+    trim->not_before_ms = clock_monotonic_ms() + 10 * TRIM_DELAY_MS;
+    trim_turn(trim, TRIM_BYTES, 0, true);
+    assert_true(trim->due_ms == trim->not_before_ms);
+}
+
+#define TRIM_TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRIM_TEST(turn__with_little_freed__plans_nothing),
+        TRIM_TEST(turn__with_much_freed__trims_after_the_delay_when_idle),
+        TRIM_TEST(turn__with_much_moved__trims_only_if_the_process_has_grown),
+        TRIM_TEST(turn__soon_after_a_trim_that_took_long__is_planned_for_later),
+    };
+    return cmocka_run_group_tests_name("trim", tests, NULL, NULL);
+}
