@@ -281,7 +281,7 @@ void cli_init(cli_t *cli, const options_t *options)
     output_init(&cli->output, options->format, stdout);
 }
 
-outcome_t cli_open(cli_t *cli)
+outcome_t cli_open(cli_t *cli, bool keep_alive)
 {
     const options_t *options = cli->options;
     kvzmq_options_t wanted;
@@ -296,6 +296,7 @@ outcome_t cli_open(cli_t *cli)
     if (options->user != NULL)
         cli_keep_account(cli, options->user, password.text);
     cli_connection_options(cli, &wanted);
+    wanted.keep_alive = keep_alive;
     cli->connection = kvzmq_new(&wanted);
     if (cli->connection == NULL)
         outcome = cli_break(cli, "out of memory");

@@ -39,9 +39,9 @@ typedef struct cli {
 /* Begins a run with OPTIONS (borrowed); from then on errors can be shown. *CLI must be released. */
 void cli_init(cli_t *cli, const options_t *options);
 
-/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect. Errors
- * are shown. */
-KV_MUST_USE outcome_t cli_open(cli_t *cli);
+/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect.
+ * KEEP_ALIVE: its session lasts as long as the tool, whatever that waits for. Errors are shown. */
+KV_MUST_USE outcome_t cli_open(cli_t *cli, bool keep_alive);
 
 /* Says goodbye to the broker, where there is a session that LAST (how the last command ended) leaves usable.
  */

@@ -134,7 +134,7 @@ static outcome_t run_command(cli_t *cli, call_result_t *result)
     outcome_t outcome = OUTCOME_OK;
     bool called = result->status == CALL_GOOD;
     if (called && (result->call.command->flags & COMMAND_LOCAL) == 0)
-        outcome = cli_open(cli);
+        outcome = cli_open(cli, false);
     if (outcome == OUTCOME_OK && called && cli->options->last_from_input) {
         outcome = input_read(cli, &input);
         cli->input = buffer_bytes(&input);
@@ -151,7 +151,7 @@ static outcome_t run_input(cli_t *cli)
     if (cli->options->last_from_input)
         return cli_finish(
             cli, cli_refuse(cli, "kvzmq-cli", "-x needs a command, as in: kvzmq-cli -x put KEY < FILE"));
-    outcome_t outcome = cli_open(cli);
+    outcome_t outcome = cli_open(cli, true);
     if (outcome != OUTCOME_OK)
         return cli_finish(cli, outcome);
     if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)

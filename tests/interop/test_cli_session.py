@@ -7,7 +7,7 @@ import signal
 
 import pytest
 import zmq
-from kvtest import Broker, context, wait_until
+from kvtest import TIMEOUT, Broker, context, wait_until
 from terminal import KILL_LINE, status_of
 from tool import Tool, forward_one
 
@@ -43,6 +43,29 @@ def test_session__while_the_prompt_waits__is_kept(brief, tmp_path, half):
         running.press(KILL_LINE)
         assert running.type("get city") == ["Kolkata"]
         assert running.type(f"manage {running.client} get city") == ["Kolkata"]
+
+
+def test_session__while_it_asks_for_a_password__is_kept(brief, tmp_path):
+    with at_prompt(brief, tmp_path) as running:
+        running.type("put city Kolkata")
+        running.press("auth adam\n")
+        running.wait(r"Password of adam: \Z")
+        wait_out(brief)
+        wait_out(brief)
+        running.press("eve\n")
+        running.wait("Authentication success\n> \\Z")
+        assert running.type("get city") == ["Kolkata"]
+
+
+def test_session__while_the_next_line_of_a_pipe_is_late__is_kept(brief, tmp_path):
+    running = Tool(brief.request_endpoint, tmp_path).start()
+    running.stdin.write(b"put city Kolkata\n")
+    running.stdin.flush()
+    assert b"Kolkata" in running.stdout.readline()
+    wait_out(brief)
+    wait_out(brief)
+    shown, problems = running.communicate(b"get city\n", TIMEOUT)
+    assert (shown, problems) == (b"Kolkata\n", b"")
 
 
 def test_session__beside_a_watch_of_all_stores__is_kept(brief, tmp_path):
