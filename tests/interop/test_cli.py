@@ -578,7 +578,9 @@ def test_pipe__session_timed_out__says_that_it_is_a_new_client(tmp_path):
             process.stdin.write(b"put k v\n")
             process.stdin.flush()
             assert process.stdout.readline() == b"Successfully set k as v\n"
+            process.send_signal(signal.SIGSTOP)  # so that it cannot keep the session
             broker.wait_log(r"timeout")
+            process.send_signal(signal.SIGCONT)
             shown, told = process.communicate(b"get k\n", timeout=TIMEOUT)
     assert shown == b"<blank>\n" and process.returncode == 1
     assert b"new client" in told
