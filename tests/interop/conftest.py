@@ -20,3 +20,11 @@ def broker():
     """One broker for the tests of a file that need nothing special of it; each test uses clients of its own."""
     with Broker() as running:
         yield running
+
+
+@pytest.fixture
+def own_broker():
+    """For a test with raw event connections, which do not come back as a SUB does. When the managers of the test before end,
+    the broker may close any event connection that it cannot tell from theirs (PROTOCOL.md 6.1)."""
+    with Broker() as running:
+        yield running

@@ -190,8 +190,8 @@ def test_zmtp_commands__after_the_handshake__the_sender_is_served_on_or_cut_and_
 
 
 @commands
-def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_others_hear(broker, command):
-    with broker.manager() as manager, subscribed(manager, ["/"]) as other, RawSubscriber(manager.call("events")) as peer:
+def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_others_hear(own_broker, command):
+    with own_broker.manager() as manager, subscribed(manager, ["/"]) as other, RawSubscriber(manager.call("events")) as peer:
         peer.send((bytes([RawPeer.COMMAND, len(command)]) + command) * 3)
         peer.subscribe(b"/")
         frames, whole = read_until(peer, lambda body: body == b"/")

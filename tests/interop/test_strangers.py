@@ -553,8 +553,8 @@ def test_floods_without_end__the_broker_goes_on():
             assert lamp.call("put", "k", "v") <= subscriber.until(lambda event: event["client"] == "lamp")[-1]["seq"]
 
 
-def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
-    with broker.manager() as manager, broker.client("lamp") as lamp:
+def test_subscription__of_256_bytes_is_taken__of_257_cuts(own_broker):
+    with own_broker.manager() as manager, own_broker.client("lamp") as lamp:
         ticket = manager.call("events")
 
         def subscribe():
@@ -569,11 +569,11 @@ def test_subscription__of_256_bytes_is_taken__of_257_cuts(broker):
                         peer.subscribe(b"l" * size)
                     assert peer.closed()
 
-        assert_undisturbed(broker, manager, subscribe)
+        assert_undisturbed(own_broker, manager, subscribe)
 
 
-def test_subscriptions__1024_are_taken__one_more_cuts(broker):
-    with broker.manager() as manager, broker.client("lamp") as lamp:
+def test_subscriptions__1024_are_taken__one_more_cuts(own_broker):
+    with own_broker.manager() as manager, own_broker.client("lamp") as lamp:
         ticket = manager.call("events")
 
         def subscribe():
@@ -586,4 +586,4 @@ def test_subscriptions__1024_are_taken__one_more_cuts(broker):
                 peer.subscribe(b"one more")
                 assert peer.closed()
 
-        assert_undisturbed(broker, manager, subscribe)
+        assert_undisturbed(own_broker, manager, subscribe)
