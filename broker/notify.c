@@ -213,6 +213,13 @@ status_t notify_catch_up(session_t *session)
     return session->lag == LAG_NONE ? STATUS_OK : catch_up(session, &budget);
 }
 
+status_t notify_answered(session_t *session)
+{
+    unsigned budget = TICK_SLICE;
+    status_t status = session->lag == LAG_BEHIND ? catch_up(session, &budget) : STATUS_OK;
+    return status == STATUS_UNAVAILABLE ? STATUS_OK : status; /* it is tried again in its turn */
+}
+
 bool notify_tick(hub_t *hub)
 {
     if (hub->held_ms <= hub->now_ms)

@@ -20,6 +20,11 @@ void notify_unwatch(session_t *session);
  * or memory is refused (UNAVAILABLE): see session_end_for. */
 KV_MUST_USE status_t notify_catch_up(session_t *session);
 
+/* Sends what is owed to SESSION right behind an answer, a bounded number. A watch that begins with the oldest
+ * change in the log cannot wait for its turn: the next change of anybody drops that one. Fails if the session
+ * is too slow, or too far behind for the log (RESOURCE_EXHAUSTED). */
+KV_MUST_USE status_t notify_answered(session_t *session);
+
 /* Sends pushes that are owed, a bounded number. Returns whether more are owed. */
 bool notify_tick(hub_t *hub);
 

@@ -293,6 +293,8 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
         return NULL;
     }
     if (sent == STATUS_OK && !session->leaving)
+        sent = notify_answered(session);
+    if (sent == STATUS_OK && !session->leaving)
         return session;
     actor_t by = session->leaving ? session_actor(session) : (actor_t){0};
     session_end(session, sent == STATUS_OK ? SESSION_END_BYE : session_end_for(sent), by, now_ms);

@@ -111,7 +111,7 @@ static const hub_ops_t ops = {.send = op_send,
 
 /* ---- Fixture ---------------------------------------------------------------------------------- */
 
-int hub_setup(void **state)
+static int setup_with_log(void **state, uint64_t events)
 {
     static char user[] = "adam";
     static char hash[] =
@@ -124,7 +124,7 @@ int hub_setup(void **state)
                                      .last_id = 40009,
                                      .managers = &fixture->manager,
                                      .manager_count = 1,
-                                     .events_keep = 100000,
+                                     .events_keep = events,
                                      .events_keep_bytes = 100000000,
                                      .events_inline = 65536,
                                      .limits = LIMITS_DEFAULT};
@@ -133,6 +133,16 @@ int hub_setup(void **state)
     assert_non_null(fixture->hub);
     *state = fixture;
     return 0;
+}
+
+int hub_setup(void **state)
+{
+    return setup_with_log(state, 100000);
+}
+
+int hub_setup_short_log(void **state)
+{
+    return setup_with_log(state, SHORT_LOG);
 }
 
 int hub_teardown(void **state)

@@ -12,7 +12,7 @@
 #include "broker/hub.h"
 #include "common/rpc.h"
 
-enum { PEERS = 4, ANSWERS_MAX = 64, MANY = 30000, TURNS_MAX = 10000 };
+enum { PEERS = 4, ANSWERS_MAX = 64, MANY = 30000, SHORT_LOG = 64, TURNS_MAX = 10000 };
 
 /* A reply that was sent: what a test looks at. */
 typedef struct got {
@@ -48,6 +48,8 @@ typedef struct fixture {
 } fixture_t;
 
 int hub_setup(void **state);
+/* The log keeps SHORT_LOG events only. */
+int hub_setup_short_log(void **state);
 int hub_teardown(void **state);
 
 /* Hands PAYLOAD (taken) to the hub. */

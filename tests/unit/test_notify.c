@@ -98,11 +98,27 @@ static void watch_after__one_change_among_many_of_others__is_told_in_one_turn(vo
     uint64_t seq = lamp->got[0].number;
     fill(fixture, &fixture->peers[PEERS - 1], 0);
     ask(fixture, lamp, "watch", "ba", true, 0);
-    assert_int_equal(lamp->count, 1);
     hub_tick(fixture->hub, fixture->now_ms);
-    assert_int_equal(lamp->count, 2);
+    assert_int_equal(lamp->count, 2); /* the answer too */
     assert_int_equal(lamp->got[1].number, seq);
     assert_int_equal(lamp->session->lag, LAG_NONE);
+}
+
+static void watch_after__the_oldest_change_kept__log_goes_on_in_the_same_turn__is_told(void **state)
+{
+    fixture_t *fixture = *state;
+    struct connection *lamp = &fixture->peers[0];
+    name_peers(fixture);
+    ask(fixture, lamp, "put", "ss", "k", "v");
+    uint64_t seq = lamp->got[0].number;
+    put_many(fixture, &fixture->peers[PEERS - 1], SHORT_LOG - 2); /* and its `connect`: the log is full */
+    ask(fixture, lamp, "watch", "ba", true, (unsigned)seq - 1);
+    put_many(fixture, &fixture->peers[PEERS - 1], 1);
+    hub_tick(fixture->hub, fixture->now_ms);
+    assert_non_null(lamp->session);
+    assert_int_equal(lamp->count, 2);
+    assert_int_equal(lamp->got[1].kind, RPC_NOTIFICATION);
+    assert_int_equal(lamp->got[1].number, seq);
 }
 
 static void watch_after__more_changes_than_are_gone_back_over__are_all_told_in_order(void **state)
@@ -266,6 +282,9 @@ int main(void)
         NOTIFY_TEST(event__of_a_clock_read_a_millisecond_apart__is_not_before_the_last),
         NOTIFY_TEST(push__of_an_expiry_that_a_request_met__comes_behind_the_answer_to_its_payload),
         NOTIFY_TEST(watch_after__one_change_among_many_of_others__is_told_in_one_turn),
+        cmocka_unit_test_setup_teardown(
+            watch_after__the_oldest_change_kept__log_goes_on_in_the_same_turn__is_told, hub_setup_short_log,
+            hub_teardown),
         NOTIFY_TEST(watch_after__more_changes_than_are_gone_back_over__are_all_told_in_order),
         NOTIFY_TEST(watcher__that_does_not_read__is_looked_at_every_20_ms_alone),
         NOTIFY_TEST(batch__that_sessions_are_told_of__takes_turns),
