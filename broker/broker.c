@@ -111,6 +111,12 @@ static void op_cut_events(void *context, bool strict)
     event_socket_cut(broker->events, broker->hub->tickets, strict);
 }
 
+static void op_sweep_events(void *context)
+{
+    broker_t *broker = context;
+    event_socket_sweep(broker->events, broker->hub->tickets);
+}
+
 static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
 {
     const broker_t *broker = context;
@@ -128,6 +134,7 @@ static const hub_ops_t broker_ops = {
     .audience = op_audience,
     .publish = op_publish,
     .cut_events = op_cut_events,
+    .sweep_events = op_sweep_events,
     .event_endpoint = op_event_endpoint,
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "broker/admission.h"
@@ -37,6 +38,7 @@ struct event_socket {
     fd_table_t subscribers; /* subscriber_t */
     size_t open;            /* connections */
     uint64_t drains;        /* so far */
+    uint64_t suspects;      /* accepted before this drain: may be under a ticket that went void */
     unsigned published;     /* messages since the last look at the room */
     listening_t listening;
     char *const *advertised;   /* the endpoints to advertise instead; borrowed from the settings */
@@ -159,12 +161,24 @@ static void monitor_drain(event_socket_t *events)
     event_guard_rest(events->guard, events->open == 0);
 }
 
-/* Closes a connection under its peer, once: what it sent before is read still. */
-static void connection_shut(event_socket_t *events, subscriber_t *subscriber, int fd)
+/* Closes a connection, accepted in an earlier drain, under its peer, once: what it sent before is read still.
+ * FD may be another connection's by now. libzmq tells that the old one is gone before it closes FD: if that
+ * was not told after `held` was made, `held` is the connection that is meant. */
+static void connection_shut(event_socket_t *events, int fd)
 {
-    if (!subscriber->cut)
-        endpoints_shut(events->listening.real, events->listening.count, fd);
-    subscriber->cut = true;
+    const subscriber_t *subscriber = fd_table_at(&events->subscribers, fd);
+    if (!subscriber || subscriber->cut)
+        return;
+    uint64_t since = subscriber->since;
+    int held = dup(fd);
+    monitor_drain(events);
+    subscriber_t *now = fd_table_at(&events->subscribers, fd);
+    if (now && now->open && now->since == since) {
+        endpoints_shut(events->listening.real, events->listening.count, held < 0 ? fd : held);
+        now->cut = true;
+    }
+    if (held >= 0)
+        close(held);
 }
 
 /* Ties a connection to the ticket of a subscription that came from it, or closes it. Returns whether it is a
@@ -182,7 +196,7 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
     bool allowed = tickets_valid(tickets, ticket) && size <= SUBSCRIPTION_BYTES + 1 &&
                    ++subscriber->subscriptions <= SUBSCRIPTIONS_MAX;
     if (!allowed) {
-        connection_shut(events, subscriber, fd);
+        connection_shut(events, fd);
         return false;
     }
     subscriber->ticket = ticket;
@@ -207,17 +221,28 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
     return subscribed;
 }
 
-void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
+/* Closes the connections that are tied to a ticket that is void; where STRICT also the suspects. */
+static void connections_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
 {
     monitor_drain(events);
-    subscriber_t *subscribers = events->subscribers.rows;
     for (size_t fd = 0; fd < events->subscribers.count; fd++) {
-        subscriber_t *subscriber = &subscribers[fd];
-        if (!subscriber->open || (subscriber->ticket == 0 && !strict))
-            continue;
-        if (subscriber->ticket == 0 || !tickets_valid(tickets, subscriber->ticket))
-            connection_shut(events, subscriber, (int)fd);
+        const subscriber_t *subscriber = (subscriber_t *)events->subscribers.rows + fd;
+        bool cut = subscriber->ticket == 0 ? strict && subscriber->since < events->suspects
+                                           : !tickets_valid(tickets, subscriber->ticket);
+        if (subscriber->open && cut)
+            connection_shut(events, (int)fd);
     }
+}
+
+void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
+{
+    events->suspects = events->drains;
+    connections_cut(events, tickets, strict);
+}
+
+void event_socket_sweep(event_socket_t *events, const tickets_t *tickets)
+{
+    connections_cut(events, tickets, true);
 }
 
 /* ---- Out -------------------------------------------------------------------------------------- */

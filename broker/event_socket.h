@@ -4,8 +4,10 @@
  * A connection is tied to its ticket by its subscriptions, which carry the ticket's id and the descriptor.
  * When a ticket goes void its connections are cut. A connection that has not subscribed yet, or whose
  * subscription was not read yet, cannot be told from any other; so a strict cut closes every connection that
- * is not tied to a valid ticket, innocent ones too, which come back by themselves. (zmq_send(3) applies
- * subscriptions that were never read: cutting the known ones alone leaks.)
+ * may have been let in under the void ticket, innocent ones too, which come back by themselves. (zmq_send(3)
+ * applies subscriptions that were never read: cutting the known ones alone leaks.) A connection whose
+ * handshake is answered after the ticket went void cannot be under it, and is spared: one that was accepted
+ * after the last drain.
  *
  * A turn of the loop calls event_socket_drain after admission_take and before admission_answer (admission.h):
  * tie and handshake then cannot be of a descriptor's next connection. */
@@ -50,9 +52,11 @@ size_t event_socket_peers(const event_socket_t *events);
 /* Publishes PAYLOAD (taken) under TOPIC. Never waits: a subscriber that does not take it misses it. */
 void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload);
 
-/* A ticket of TICKETS went void: closes the connections that are tied to no valid ticket; where STRICT also
- * those that are not tied to any. */
+/* A ticket of TICKETS went void since the last drain: closes the connections that are tied to a void ticket;
+ * where STRICT also the suspects, which are tied to none and may have been let in before. */
 void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict);
+/* Closes also the suspects of the last cut that are still tied to no ticket. */
+void event_socket_sweep(event_socket_t *events, const tickets_t *tickets);
 
 /* Writes the endpoint that a peer should connect to who reached the request socket over ipc (LOCAL empty), or
  * over tcp at the address LOCAL: the first of that transport, else the first of all; LOCAL in place of a

@@ -40,6 +40,8 @@ typedef struct hub_ops {
     /* A ticket went void: closes the event connections under it, and where STRICT all that may be under it.
      */
     void (*cut_events)(void *context, bool strict);
+    /* Closes those that were there at the last cut_events and have not subscribed since. */
+    void (*sweep_events)(void *context);
     /* Writes the endpoint of the events socket that suits the peer of CONNECTION. */
     void (*event_endpoint)(void *context, struct connection *connection, char *text, size_t text_size);
 } hub_ops_t;

@@ -308,7 +308,7 @@ void notify_cut(hub_t *hub)
 void notify_sweep(hub_t *hub)
 {
     hub->sweep_ms = INT64_MAX;
-    hub->ops->cut_events(hub->context, true);
+    hub->ops->sweep_events(hub->context);
 }
 
 /* ---- Changes ---------------------------------------------------------------------------------- */

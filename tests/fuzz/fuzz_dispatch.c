@@ -127,6 +127,11 @@ static void op_cut_events(void *context, bool strict)
     (void)strict;
 }
 
+static void op_sweep_events(void *context)
+{
+    (void)context;
+}
+
 static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
 {
     (void)context;
@@ -142,6 +147,7 @@ static const hub_ops_t ops = {.send = op_send,
                               .audience = op_audience,
                               .publish = op_publish,
                               .cut_events = op_cut_events,
+                              .sweep_events = op_sweep_events,
                               .event_endpoint = op_event_endpoint};
 
 /* ---- What must hold --------------------------------------------------------------------------- */

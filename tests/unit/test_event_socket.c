@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Tests of event_socket.h with a real subscriber. What is about connections and tickets is tested from
  * outside (tests/interop). */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include <cmocka.h>
@@ -51,22 +56,27 @@ static void subscriber_connect(fixture_t *fixture)
     assert_int_equal(zmq_connect(fixture->subscriber, endpoint), 0);
 }
 
-/* Turns of the broker's loop until there was a subscription. */
+/* Waits for something to do, and does it as a turn of the broker's loop. Returns whether there was a new
+ * subscription. */
+static bool turn(fixture_t *fixture)
+{
+    zmq_pollitem_t items[] = {
+        {.socket = admission_socket(fixture->admission), .events = ZMQ_POLLIN},
+        {.socket = event_socket_socket(fixture->events), .events = ZMQ_POLLIN},
+        {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN},
+    };
+    if (zmq_poll(items, 3, PATIENCE_MS) <= 0)
+        fail_msg("nothing happens");
+    (void)admission_take(fixture->admission);
+    bool subscribed = event_socket_drain(fixture->events, fixture->tickets);
+    assert_int_equal(admission_answer(fixture->admission), 0);
+    return subscribed;
+}
+
 static void subscription_wait(fixture_t *fixture)
 {
-    int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
-    for (bool subscribed = false; !subscribed;) {
-        zmq_pollitem_t items[] = {
-            {.socket = admission_socket(fixture->admission), .events = ZMQ_POLLIN},
-            {.socket = event_socket_socket(fixture->events), .events = ZMQ_POLLIN},
-            {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN},
-        };
-        assert_true(zmq_poll(items, 3, PATIENCE_MS) >= 0);
-        assert_true(clock_monotonic_ms() < deadline_ms);
-        (void)admission_take(fixture->admission);
-        subscribed = event_socket_drain(fixture->events, fixture->tickets);
-        assert_int_equal(admission_answer(fixture->admission), 0);
-    }
+    while (!turn(fixture))
+        ;
 }
 
 static int setup(void **state)
@@ -136,9 +146,88 @@ static void publish__subscriber_a_few_hundred_events_behind__misses_nothing(void
     }
 }
 
+/* ---- Who is cut ------------------------------------------------------------------------------- */
+
+/* A TCP connection without a ZMTP peer behind it: it has not got beyond the handshake. */
+static int raw_connect(fixture_t *fixture)
+{
+    char endpoint[256];
+    const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+    event_socket_endpoint(fixture->events, (bytes_t){0}, endpoint, sizeof endpoint);
+    uint16_t port = (uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10);
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Closes FD. Returns whether the broker's side still went on with the handshake. */
+static bool raw_goes_on(int fd)
+{
+    static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'P', 'L', 'A', 'I', 'N'};
+    uint8_t answer[sizeof greeting];
+    (void)send(fd, greeting, sizeof greeting, MSG_NOSIGNAL);
+    ssize_t got = recv(fd, answer, sizeof answer, MSG_WAITALL);
+    close(fd);
+    return got == (ssize_t)sizeof answer;
+}
+
+static int raw_connect_accepted(fixture_t *fixture)
+{
+    int fd = raw_connect(fixture);
+    while (event_socket_peers(fixture->events) < 2)
+        (void)turn(fixture);
+    return fd;
+}
+
+static void cut__connection_that_may_have_been_let_in__ends_if_it_is_strict(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = raw_connect_accepted(fixture);
+    event_socket_cut(fixture->events, fixture->tickets, true);
+    assert_false(raw_goes_on(fd));
+}
+
+static void cut__connection_accepted_after_the_last_drain__goes_on(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = raw_connect(fixture);
+    zmq_pollitem_t accepted = {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&accepted, 1, PATIENCE_MS), 1);
+    event_socket_cut(fixture->events, fixture->tickets, true);
+    assert_int_equal(event_socket_peers(fixture->events), 2); /* it was seen */
+    assert_true(raw_goes_on(fd));
+}
+
+static void sweep__connection_of_before_the_cut_without_a_subscription__ends(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = raw_connect_accepted(fixture);
+    event_socket_cut(fixture->events, fixture->tickets, false);
+    event_socket_sweep(fixture->events, fixture->tickets);
+    assert_false(raw_goes_on(fd));
+}
+
+static void sweep__connection_of_after_the_cut__goes_on(void **state)
+{
+    fixture_t *fixture = *state;
+    event_socket_cut(fixture->events, fixture->tickets, false);
+    int fd = raw_connect_accepted(fixture);
+    event_socket_sweep(fixture->events, fixture->tickets);
+    assert_true(raw_goes_on(fd));
+}
+
+#define CUT_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CUT_TEST(cut__connection_that_may_have_been_let_in__ends_if_it_is_strict),
+        CUT_TEST(cut__connection_accepted_after_the_last_drain__goes_on),
+        CUT_TEST(sweep__connection_of_before_the_cut_without_a_subscription__ends),
+        CUT_TEST(sweep__connection_of_after_the_cut__goes_on),
         cmocka_unit_test_setup_teardown(publish__subscriber_a_few_hundred_events_behind__misses_nothing,
                                         setup, teardown),
     };
