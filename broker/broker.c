@@ -159,9 +159,8 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     void *context = broker->zmq_context;
     endpoint_list_t requests = {0};
     endpoint_list_t events = {0};
-    if (hosts_resolve(settings->requests, settings->request_count, "requests", &requests, problem,
-                      problem_size) &&
-        hosts_resolve(settings->events, settings->event_count, "events", &events, problem, problem_size)) {
+    if (hosts_of_requests(settings, &requests, problem, problem_size) &&
+        hosts_of_events(settings, &events, problem, problem_size)) {
         broker->requests = request_socket_new(context, settings, &requests, problem, problem_size);
         if (broker->requests)
             broker->events = event_socket_new(context, settings, &events, problem, problem_size);

@@ -2,6 +2,7 @@
 /* Owns the forms of configuration values. Strict: what is not wholly understood is refused. */
 #include "broker/config_value.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,7 +74,10 @@ complaint_t value_group(const char *text, uint64_t *group)
         *group = number;
         return NULL;
     }
+    errno = 0;
     const struct group *found = getgrnam(text);
+    if (found == NULL && errno == ENOMEM)
+        return "cannot be looked up: memory is used up; free some and start again";
     if (found == NULL)
         return "is not a group of this system; write the name or the number of one (\"getent group\" lists "
                "them)";

@@ -30,6 +30,7 @@ enum {
 typedef struct lookup {
     const char *endpoint;
     const char *what;
+    uint64_t group;       /* of an ipc path's file, or IPC_GROUP_OWN */
     char host[HOST_SIZE]; /* as written, without brackets */
     bool bracketed;
     const char *port; /* digits or * */
@@ -45,6 +46,11 @@ static bool fault(const lookup_t *lookup, const char *text)
     return false;
 }
 
+static bool fault_memory(const lookup_t *lookup)
+{
+    return fault(lookup, "memory is used up; free some and start again");
+}
+
 static bool list_add(const lookup_t *lookup, const char *endpoint)
 {
     endpoint_list_t *list = lookup->list;
@@ -53,7 +59,7 @@ static bool list_add(const lookup_t *lookup, const char *endpoint)
         list->endpoints = grown;
     char *copy = grown == NULL ? NULL : strdup(endpoint);
     if (copy == NULL)
-        return fault(lookup, "memory is used up; free some and start again");
+        return fault_memory(lookup);
     grown[list->count++] = copy;
     return true;
 }
@@ -78,8 +84,11 @@ static bool address_add(const lookup_t *lookup, const struct addrinfo *address)
 {
     char figures[ADDRESS_SIZE];
     char endpoint[ENDPOINT_SIZE];
-    if (getnameinfo(address->ai_addr, address->ai_addrlen, figures, sizeof figures, NULL, 0,
-                    NI_NUMERICHOST) != 0)
+    int failure =
+        getnameinfo(address->ai_addr, address->ai_addrlen, figures, sizeof figures, NULL, 0, NI_NUMERICHOST);
+    if (failure == EAI_MEMORY)
+        return fault_memory(lookup);
+    if (failure != 0)
         return fault(lookup, "its address cannot be written; choose another one");
     bool wide = address->ai_family == AF_INET6;
     snprintf(endpoint, sizeof endpoint, "tcp://%s%s%s:%s", wide ? "[" : "", figures, wide ? "]" : "",
@@ -117,6 +126,8 @@ static bool host_add(const lookup_t *lookup)
     int error = EADDRNOTAVAIL;
     int failure = getaddrinfo(lookup->host, strcmp(lookup->port, "*") == 0 ? "0" : lookup->port,
                               lookup->bracketed ? &figures : &any, &found);
+    if (failure == EAI_MEMORY || (failure == EAI_SYSTEM && errno == ENOMEM))
+        return fault_memory(lookup);
     if (failure != 0) {
         char text[160];
         snprintf(text, sizeof text, "no such host: %s; check the name, or write a numeric address",
@@ -194,13 +205,13 @@ static bool ipc_add(const lookup_t *lookup, const char *path)
         return fault(lookup, endpoint_advice(errno));
     if (lstat(absolute, &there) == 0 && !S_ISSOCK(there.st_mode))
         return fault(lookup, endpoint_advice(ENOTSOCK));
-    if (!ipc_lock_free(absolute))
+    if (!ipc_lock_free(absolute) || !ipc_group_allowed(lookup->group))
         return fault(lookup, endpoint_advice(errno));
     return list_add(lookup, lookup->endpoint);
 }
 
-bool hosts_resolve(char *const *endpoints, unsigned count, const char *what, endpoint_list_t *list,
-                   char *problem, size_t problem_size)
+static bool resolve(char *const *endpoints, unsigned count, const char *what, uint64_t group,
+                    endpoint_list_t *list, char *problem, size_t problem_size)
 {
     static const char tcp[] = "tcp://";
     static const char ipc[] = "ipc://";
@@ -209,6 +220,7 @@ bool hosts_resolve(char *const *endpoints, unsigned count, const char *what, end
     for (unsigned i = 0; done && i < count; i++) {
         lookup_t lookup = {.endpoint = endpoints[i],
                            .what = what,
+                           .group = group,
                            .list = list,
                            .problem = problem,
                            .problem_size = problem_size};
@@ -222,6 +234,18 @@ bool hosts_resolve(char *const *endpoints, unsigned count, const char *what, end
     return done;
 }
 
+bool hosts_of_requests(const settings_t *settings, endpoint_list_t *list, char *problem, size_t problem_size)
+{
+    return resolve(settings->requests, settings->request_count, "requests", settings->ipc_group, list,
+                   problem, problem_size);
+}
+
+bool hosts_of_events(const settings_t *settings, endpoint_list_t *list, char *problem, size_t problem_size)
+{
+    return resolve(settings->events, settings->event_count, "events", settings->ipc_group, list, problem,
+                   problem_size);
+}
+
 void hosts_release(endpoint_list_t *list)
 {
     for (unsigned i = 0; i < list->count; i++)
@@ -233,10 +257,10 @@ void hosts_release(endpoint_list_t *list)
 bool hosts_check(const settings_t *settings, char *problem, size_t problem_size)
 {
     endpoint_list_t list;
-    if (!hosts_resolve(settings->requests, settings->request_count, "requests", &list, problem, problem_size))
+    if (!hosts_of_requests(settings, &list, problem, problem_size))
         return false;
     hosts_release(&list);
-    if (!hosts_resolve(settings->events, settings->event_count, "events", &list, problem, problem_size))
+    if (!hosts_of_events(settings, &list, problem, problem_size))
         return false;
     hosts_release(&list);
     return true;

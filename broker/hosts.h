@@ -7,11 +7,14 @@
 #include "broker/endpoints.h"
 #include "broker/settings.h"
 
-/* Makes LIST (owned) of COUNT endpoints of WHAT ("requests", "events"). A name becomes all its addresses of
- * this machine, IPv4 first. False, and one line in PROBLEM, if a name or an address is not of this machine,
- * or a port or folder may not be used. May wait for a name server. Release with hosts_release. */
-KV_MUST_USE bool hosts_resolve(char *const *endpoints, unsigned count, const char *what,
-                               endpoint_list_t *list, char *problem, size_t problem_size);
+/* Makes LIST (owned) of the endpoints for requests, or of those for events. A name becomes all its addresses
+ * of this machine, IPv4 first. False, and one line in PROBLEM, if a name or an address is not of this
+ * machine, or a port, folder or group may not be used. May wait for a name server. Release with
+ * hosts_release. */
+KV_MUST_USE bool hosts_of_requests(const settings_t *settings, endpoint_list_t *list, char *problem,
+                                   size_t problem_size);
+KV_MUST_USE bool hosts_of_events(const settings_t *settings, endpoint_list_t *list, char *problem,
+                                 size_t problem_size);
 void hosts_release(endpoint_list_t *list);
 
 /* Whether a broker could listen as SETTINGS say, as far as that can be checked without listening. Another

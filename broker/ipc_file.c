@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -153,6 +154,19 @@ static bool address_bind(int listener, const struct sockaddr_un *address)
     umask(before);
     errno = error;
     return bound;
+}
+
+bool ipc_group_allowed(uint64_t group)
+{
+    if (group == IPC_GROUP_OWN)
+        return true;
+    int file = memfd_create("group", MFD_CLOEXEC); /* a file that is nowhere else */
+    if (file < 0)
+        return true; /* the start will tell */
+    bool refused = fchown(file, (uid_t)-1, (gid_t)group) != 0 && errno == EPERM;
+    close(file);
+    errno = refused ? EPERM : 0;
+    return !refused;
 }
 
 /* Sets who may connect. */

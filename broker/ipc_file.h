@@ -28,6 +28,9 @@ KV_MUST_USE bool ipc_path_absolute(const char *path, char *absolute, size_t size
  */
 KV_MUST_USE bool ipc_lock_free(const char *path);
 
+/* Whether this process may give a file of its own to GROUP. False: errno is EPERM. */
+KV_MUST_USE bool ipc_group_allowed(uint64_t group);
+
 /* Makes a socket that listens at PATH, for BACKLOG connections that wait, and writes its descriptor, owned by
  * the caller, to *FD. NULL, with errno set, if that fails, and nothing was changed then: EADDRINUSE if
  * somebody listens there, or starts to; ENOTSOCK if something else stands there; EEXIST if something else

@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from kvtest import TIMEOUT, Broker
+from kvtest import TIMEOUT, Broker, binary_of
 from subscriber import subscribed
 
 NOBODY = 65534
@@ -201,6 +201,20 @@ def test_group__of_the_socket_file__is_as_configured(tmp_path):
     for group in ("nogroup", str(NOBODY)):
         with Broker(**at(path, "requests"), options={"listen/ipc_group": group, "listen/ipc_mode": "660"}):
             assert (path.lstat().st_gid, mode_of(path)) == (NOBODY, 0o660)
+
+
+@needs_root
+@sockets
+def test_group__that_the_broker_may_not_give__is_refused_alike_by_the_check_and_by_the_start(tmp_path, which):
+    endpoints = {"requests": "tcp://127.0.0.1:*", "events": "tcp://127.0.0.1:*", which: f"ipc://{tmp_path}/socket"}
+    sets = [f"--set=listen/{what}={endpoint}" for what, endpoint in endpoints.items()]
+    for arguments in (["--check-config"], []):
+        done = subprocess.run(["setpriv", "--bounding-set=-chown", binary_of("kvbroker"), *arguments, *sets,
+                               f"--set=listen/ipc_group={NOBODY}"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        assert (done.returncode, done.stdout) == (2, ""), done
+        assert done.stderr == (f"listen/{which}: ipc://{tmp_path}/socket: its file cannot be given to listen/ipc_group: "
+                               "choose a group that the broker's user is in\n")
+    assert not list(tmp_path.iterdir())
 
 
 CONNECT = """
