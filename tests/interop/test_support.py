@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What other tests rest on: where their chance comes from, and what they read of processes that still write."""
+"""What other tests rest on: where their chance comes from, and what they read of processes that still write. And that the
+benchmark of promised times, which nobody runs every day, still works."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import pytest
 
 import check_chance
 from chance import seeded
-from kvtest import SUPPORT
+from kvtest import SUPPORT, TIMEOUT
 from watchers import WatchProcess
 
 WAYS = {
@@ -83,3 +85,11 @@ def test_start__behind_a_line_that_a_kill_cut_off__takes_it_away(tmp_path):
     writer.start()
     writer.process.wait()
     assert writer.lines()[:2] == [["whole", "1"], ["line", "0"]]
+
+
+def test_promises__one_row_once__is_measured_and_every_quote_is_in_its_document():
+    done = subprocess.run([sys.executable, SUPPORT.parent / "bench" / "promises", "--runs", "1", "-o", "json", "session"],
+                          capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["row"], row["runs"]) == ("session", 1) and 0 < row["median_s"] == row["worst_s"]
