@@ -343,14 +343,17 @@ kvzmq_status_t kvzmq_poll_sized(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *a
     return status;
 }
 
-kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer, kvzmq_page_t **page)
+kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer, const kvzmq_range_t *range,
+                                 kvzmq_page_t **page)
 {
+    kvzmq_range_t asked = {0};
+    if (range != NULL && sized_take(&asked, sizeof asked, range) != NULL)
+        return KVZMQ_INVALID_ARGUMENT;
     if (answer->result.size == 0)
         return KVZMQ_PROTOCOL;
-    static const kvzmq_range_t whole = {0}; /* which part was asked for, the application knows */
     kvzmq_page_t *made;
     kvzmq_status_t status = page_new(PAGE_LIST, bytes_of(answer->result.data, answer->result.size), &made);
-    if (status == KVZMQ_OK && !page_is_of_range(made, &whole)) {
+    if (status == KVZMQ_OK && !page_is_of_range(made, &asked)) {
         kvzmq_page_destroy(&made);
         return KVZMQ_PROTOCOL;
     }

@@ -578,10 +578,12 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_poll(kvzmq_t *conn, int timeou
     return kvzmq_poll_sized(conn, timeout_ms, answer);
 }
 
-/* The page of a list's answer; owned by the caller. KVZMQ_PROTOCOL if the answer is not a list's, or its rows
- * are not in order. KVZMQ_NO_MEMORY. */
+/* The page of a list's answer; owned by the caller. RANGE is the one that the request was added with, NULL if
+ * that had none. KVZMQ_PROTOCOL if the answer is not a list's, or the page is not the next one of RANGE in
+ * order, so a loop over pages ends even with a faulty broker. KVZMQ_INVALID_ARGUMENT if the size of RANGE is
+ * not set. KVZMQ_NO_MEMORY. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer,
-                                                             kvzmq_page_t **page);
+                                                             const kvzmq_range_t *range, kvzmq_page_t **page);
 
 /* A descriptor for an event loop, -1 if there is no connection. When it is readable, call kvzmq_poll(conn, 0,
  * ...) until there is no more answer. It becomes readable for answers, for what the broker pushes, and for a

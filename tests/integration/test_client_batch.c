@@ -176,7 +176,7 @@ static void batch__of_everything__answers_each_as_its_call_would(void **state)
         if (i == 4) {
             kvzmq_page_t *page = NULL;
             kvzmq_row_t row;
-            assert_ok(conn, kvzmq_answer_page(&answer, &page));
+            assert_ok(conn, kvzmq_answer_page(&answer, NULL, &page));
             assert_true(kvzmq_page_next(page, &row));
             assert_int_equal(row.revision, revision);
             kvzmq_page_destroy(&page);

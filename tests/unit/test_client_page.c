@@ -263,6 +263,29 @@ static void page__of_a_range__has_rows_in_order_within_it_and_some_if_there_is_m
     assert_false(is_of("abc", true, &range));
 }
 
+static void page__of_a_batch_s_answer__that_does_not_advance__is_refused(void **state)
+{
+    (void)state;
+    kvzmq_range_t range;
+    buffer_t body;
+    kvzmq_page_t *page = NULL;
+    write_list(&body); /* a, b\0c, d */
+    kvzmq_answer_t answer = {.size = sizeof answer,
+                             .result = {(const char *)body.data, body.size, .binary = true}};
+    assert_int_equal(kvzmq_answer_page(&answer, NULL, &page), KVZMQ_OK);
+    kvzmq_page_destroy(&page);
+    kvzmq_range_init(&range);
+    range.after = kvzmq_text("A");
+    assert_int_equal(kvzmq_answer_page(&answer, &range, &page), KVZMQ_OK);
+    kvzmq_page_destroy(&page);
+    range.after = kvzmq_text("d");
+    assert_int_equal(kvzmq_answer_page(&answer, &range, &page), KVZMQ_PROTOCOL);
+    range.size = 0;
+    assert_int_equal(kvzmq_answer_page(&answer, &range, &page), KVZMQ_INVALID_ARGUMENT);
+    assert_null(page);
+    buffer_release(&body);
+}
+
 static void page__of_clients_without_an_id__is_of_no_range(void **state)
 {
     (void)state;
@@ -303,6 +326,7 @@ int main(void)
         cmocka_unit_test(page__of_a_row_without_a_key__is_refused),
         cmocka_unit_test(page__of_changed_bytes__is_a_page_or_refused),
         cmocka_unit_test(page__of_a_range__has_rows_in_order_within_it_and_some_if_there_is_more),
+        cmocka_unit_test(page__of_a_batch_s_answer__that_does_not_advance__is_refused),
         cmocka_unit_test(page__of_clients_without_an_id__is_of_no_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
