@@ -13,10 +13,11 @@
 #include "common/utf8.h"
 
 enum {
-    TURN_MS = 1000, /* how often a watch in the foreground looks after the tool's session */
-    KEEP_PARTS = 3, /* a session is kept by a ping in each such part of its time limit */
-    LOOK_MS = 200,  /* between looks at the broker while a copy is made */
-    RETRY_MS = 50,  /* between attempts to compare while stores change */
+    TURN_MS = 1000,  /* how often a watch in the foreground looks after the tool's session */
+    KEEP_PARTS = 3,  /* a session is kept by a ping in each such part of its time limit */
+    LOOK_MS = 200,   /* between looks at the broker while a copy is made */
+    STILL_PARTS = 6, /* so many times --timeout without one more key: the copy is given up */
+    RETRY_MS = 50,   /* between attempts to compare while stores change */
     STORE_COLUMNS = 3
 };
 
@@ -234,7 +235,14 @@ typedef struct check {
     cli_t *cli;
     kvzmq_mirror_t *mirror; /* owned */
     bool different;         /* a store is */
+    bool stuck;             /* the copy does not become whole */
 } check_t;
+
+/* How long a copy that does not grow is waited for. */
+static int64_t still_ms(const cli_t *cli)
+{
+    return STILL_PARTS * (int64_t)cli->options->timeout_ms;
+}
 
 /* Compares one store, and shows the result. One that is gone meanwhile is not shown. */
 static kvzmq_status_t store_check(check_t *check, const char *store)
@@ -289,15 +297,25 @@ static kvzmq_status_t stores_check(check_t *check)
     return status;
 }
 
-/* Waits until the copy is whole, which may take long where there is much to copy. */
+/* Waits until the copy is whole. That takes long if there is much to copy, but then the copy grows; it is
+ * `stuck` if it does not. */
 static kvzmq_status_t mirror_ready(check_t *check)
 {
     kvzmq_status_t status = KVZMQ_TIMEOUT;
-    while (status == KVZMQ_TIMEOUT && !interrupt_pending()) {
+    uint64_t most = 0; /* keys in the copy so far */
+    int64_t grown_ms = clock_monotonic_ms();
+    while (status == KVZMQ_TIMEOUT && !interrupt_pending() && !check->stuck) {
+        kvzmq_mirror_state_t state;
         status = kvzmq_mirror_wait(check->mirror, 0, LOOK_MS);
         kvzmq_status_t answer = status == KVZMQ_TIMEOUT ? kvzmq_ping(check->cli->connection) : KVZMQ_OK;
         if (answer != KVZMQ_OK)
             return answer;
+        kvzmq_mirror_state(check->mirror, &state);
+        int64_t now_ms = clock_monotonic_ms();
+        if (state.keys > most)
+            grown_ms = now_ms;
+        most = state.keys > most ? state.keys : most;
+        check->stuck = status == KVZMQ_TIMEOUT && now_ms - grown_ms >= still_ms(check->cli);
     }
     return status;
 }
@@ -307,6 +325,14 @@ static outcome_t check_fail(check_t *check, kvzmq_status_t status)
 {
     if (interrupt_pending())
         return OUTCOME_INTERRUPTED;
+    char text[160];
+    (void)snprintf(
+        text, sizeof text,
+        "the copy has not grown for %g s and is not whole: the broker changes too fast, or what it "
+        "answers cannot be true",
+        (double)still_ms(check->cli) / 1000);
+    if (check->stuck)
+        return cli_fail_with(check->cli, status, text);
     const char *error = kvzmq_mirror_error(check->mirror);
     return *error == '\0' ? cli_fail(check->cli, status) : watching_fail(check->cli, status, error);
 }

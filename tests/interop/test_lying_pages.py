@@ -65,9 +65,22 @@ class PageLiar(Liar):
         return b"".join(map(pack, messages))
 
 
+class SeqLiar(Liar):
+    """Says that each list is of a time that never comes."""
+
+    def answer(self, methods, payload):
+        messages = unpack_all(payload)
+        answered = [message for message in messages if message[0] == 1]
+        for method, message in zip(methods, answered):
+            if method == "list" and message[3]:
+                message[3] = {**message[3], "seq": 2**62}
+                self.told += 1
+        return b"".join(map(pack, messages))
+
+
 @contextlib.contextmanager
-def lying(broker, *arguments):
-    with contextlib.closing(PageLiar(*arguments)) as liar:
+def lying(broker, *arguments, kind=PageLiar):
+    with contextlib.closing(kind(*arguments)) as liar:
         liar.aim(broker.request_endpoint)
         liar.start()
         yield liar
@@ -81,3 +94,11 @@ def test_page__that_is_not_the_next_one__is_refused(broker, tmp_path, lie, metho
         done = Tool(liar.endpoint, tmp_path).run("-u", "adam", *command, KVZMQ_PASSWORD="eve")
         assert liar.told
     assert done.returncode == 6 and b"PROTOCOL: " in done.stderr and b"not the next one in order" in done.stderr
+
+
+def test_verify__of_a_copy_that_never_becomes_whole__gives_up_and_says_why(broker, tmp_path):
+    with lying(broker, kind=SeqLiar) as liar:
+        done = Tool(liar.endpoint, tmp_path).run("-u", "adam", "-t", "2", "verify", KVZMQ_PASSWORD="eve")
+        assert liar.told
+    assert (done.returncode, done.stdout) == (4, b""), done
+    assert b"TIMEOUT: the copy has not grown for 12 s and is not whole" in done.stderr
