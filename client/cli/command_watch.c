@@ -13,8 +13,7 @@
 #include "common/utf8.h"
 
 enum {
-    TURN_MS = 1000,  /* how often a watch in the foreground looks after the tool's session */
-    KEEP_PARTS = 3,  /* a session is kept by a ping in each such part of its time limit */
+    TURN_MS = 1000,  /* how often a watch in the foreground looks whether anybody still reads it */
     LOOK_MS = 200,   /* between looks at the broker while a copy is made */
     STILL_PARTS = 6, /* so many times --timeout without one more key: the copy is given up */
     RETRY_MS = 50,   /* between attempts to compare while stores change */
@@ -106,19 +105,6 @@ static void options_complete(cli_t *cli, watching_options_t *options)
 
 /* ---- watch ------------------------------------------------------------------------------------ */
 
-/* Keeps the tool's session, which asks for nothing meanwhile; when that fails is of no interest before it
- * does. */
-static void session_keep(cli_t *cli, int64_t *kept_ms)
-{
-    const kvzmq_session_t *session = kvzmq_session(cli->connection);
-    int64_t now_ms = clock_monotonic_ms();
-    if (cli->said_bye || session == NULL || (uint64_t)(now_ms - *kept_ms) < session->timeout_ms / KEEP_PARTS)
-        return;
-    *kept_ms = now_ms;
-    kvzmq_status_t status = kvzmq_ping(cli->connection);
-    (void)status;
-}
-
 /* Whether nobody reads what is written to STREAM any more. A pipe says so before something is written, which
  * may be long: `watch | grep -m 1 ...` is to end when grep does. */
 static bool reader_is_gone(FILE *stream)
@@ -149,7 +135,6 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
     outcome_t outcome = watching_begin(cli, options, &watching);
     if (outcome != OUTCOME_OK)
         return outcome;
-    int64_t kept_ms = clock_monotonic_ms();
     bool more = true;
     bool unread = false;
     while (more && !unread && outcome == OUTCOME_OK) {
@@ -158,8 +143,6 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
         outcome = cli_finish(cli, OUTCOME_OK);
         if (more && interrupt_pending())
             outcome = OUTCOME_INTERRUPTED;
-        else if (more && !options->own)
-            session_keep(cli, &kept_ms);
         unread = more && reader_is_gone(cli->output.stream);
     }
     if (outcome == OUTCOME_OK && !unread)

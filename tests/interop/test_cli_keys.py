@@ -53,32 +53,31 @@ def check(running, keys, answer):
     running.prompt()
 
 
-@pytest.mark.parametrize("name, keys", of_terminals(LEFT_WORD))
-def test_key__word_left__goes_one_word_back(tool, name, keys):
+def check_each(tool, name, keys, typed, answer):
+    """Presses what TYPED makes of each of KEYS at a terminal called NAME."""
     with at_prompt(tool, TERM=name) as running:
         for key in keys:
-            check(running, f'put k "one two three{key}{key}X{END}"', "Successfully set k as one Xtwo three")
+            check(running, typed(key), answer)
+
+
+@pytest.mark.parametrize("name, keys", of_terminals(LEFT_WORD))
+def test_key__word_left__goes_one_word_back(tool, name, keys):
+    check_each(tool, name, keys, lambda key: f'put k "one two three{key}{key}X{END}"', "Successfully set k as one Xtwo three")
 
 
 @pytest.mark.parametrize("name, keys", of_terminals(RIGHT_WORD))
 def test_key__word_right__goes_one_word_on(tool, name, keys):
-    with at_prompt(tool, TERM=name) as running:
-        for key in keys:
-            check(running, f"pu k v{HOME}{key}t", "Successfully set k as v")
+    check_each(tool, name, keys, lambda key: f"pu k v{HOME}{key}t", "Successfully set k as v")
 
 
 @pytest.mark.parametrize("name, keys", of_terminals(TO_BEGIN))
 def test_key__home__goes_to_the_beginning(tool, name, keys):
-    with at_prompt(tool, TERM=name) as running:
-        for key in keys:
-            check(running, f"ut k v{key}p", "Successfully set k as v")
+    check_each(tool, name, keys, lambda key: f"ut k v{key}p", "Successfully set k as v")
 
 
 @pytest.mark.parametrize("name, keys", of_terminals(TO_END))
 def test_key__end__goes_to_the_end(tool, name, keys):
-    with at_prompt(tool, TERM=name) as running:
-        for key in keys:
-            check(running, f"put k v{HOME}{key}w", "Successfully set k as vw")
+    check_each(tool, name, keys, lambda key: f"put k v{HOME}{key}w", "Successfully set k as vw")
 
 
 @pytest.mark.parametrize("name", ALL)

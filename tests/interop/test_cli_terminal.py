@@ -255,6 +255,15 @@ def put_short_text(path):
     path.write_text("abc")
 
 
+def check_line_is_kept_in_memory(running):
+    running.prompt()
+    assert running.type("get city") == ["<blank>"]
+    running.press(UP)
+    running.wait("get city$")
+    running.press(KILL_LINE)
+    assert running.leave() == 0
+
+
 @pytest.mark.parametrize("put", [put_link, put_pipe, put_device, put_other_owner, put_other_text, put_short_text])
 def test_history__what_is_no_regular_history_of_ones_own__stays_as_it_is_and_lines_are_kept_in_memory(tool, put):
     tool.history.parent.mkdir(parents=True)
@@ -264,12 +273,7 @@ def test_history__what_is_no_regular_history_of_ones_own__stays_as_it_is_and_lin
         pytest.skip("only root can make it")
     before = [(path.name, path.lstat()) for path in sorted(tool.history.parent.iterdir())]
     with tool.terminal() as running:
-        running.prompt()
-        assert running.type("get city") == ["<blank>"]
-        running.press(UP)
-        running.wait("get city$")
-        running.press(KILL_LINE)
-        assert running.leave() == 0
+        check_line_is_kept_in_memory(running)
     after = [(path.name, path.lstat()) for path in sorted(tool.history.parent.iterdir())]
 
     def sides(files):
@@ -282,12 +286,7 @@ def test_history__what_is_no_regular_history_of_ones_own__stays_as_it_is_and_lin
                                                     (["--no-history"], {"KVZMQ_HISTORY": "typed"})])
 def test_history__turned_off__makes_no_file_and_keeps_lines_in_memory(tool, arguments, environment):
     with tool.terminal(*arguments, **environment) as running:
-        running.prompt()
-        assert running.type("get city") == ["<blank>"]
-        running.press(UP)
-        running.wait("get city$")
-        running.press(KILL_LINE)
-        assert running.leave() == 0
+        check_line_is_kept_in_memory(running)
     assert list(tool.folder.iterdir()) == []
 
 

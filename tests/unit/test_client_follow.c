@@ -384,6 +384,15 @@ static void resumed__before_the_oldest_or_beyond_the_newest__resets(void **state
 }
 
 /* Ready to be told, of all (CLIENT NULL) or one, where the oldest position is 3 and the newest 8. */
+/* Begins with the state of the client a; `list` is next. */
+static void begin_state(fixture_t *fixture)
+{
+    begin(fixture, &(follow_config_t){.client = "a", .initial = true});
+    ticket(fixture, 0, 8, 0);
+    sync_at(fixture, 0, 8);
+    (void)assert_wants(fixture, FOLLOW_LIST);
+}
+
 static void begin_earliest(fixture_t *fixture, const char *client)
 {
     begin(fixture, &(follow_config_t){.earliest = true, .client = client});
@@ -497,10 +506,7 @@ static void state__page_later_than_the_one_before__brings_that_up_to_date_first(
 {
     fixture_t fixture;
     (void)state;
-    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
-    ticket(&fixture, 0, 8, 0);
-    sync_at(&fixture, 0, 8);
-    (void)assert_wants(&fixture, FOLLOW_LIST);
+    begin_state(&fixture);
     follow_listed(fixture.follow, 0, 8, true);
     (void)assert_wants(&fixture, FOLLOW_ROWS);
     row(&fixture, "k", 8);
@@ -523,9 +529,7 @@ static void state__rows_that_do_not_come_in_order__are_not_taken(void **state)
 {
     fixture_t fixture;
     (void)state;
-    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
-    ticket(&fixture, 0, 8, 0);
-    sync_at(&fixture, 0, 8);
+    begin_state(&fixture);
     follow_listed(fixture.follow, 0, 8, true);
     row(&fixture, "k", 8);
     assert_told(&fixture, "entry 8 a k");
@@ -539,10 +543,7 @@ static void state__new_session_while_it_is_read__keeps_the_page_and_asks_for_a_t
 {
     fixture_t fixture;
     (void)state;
-    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
-    ticket(&fixture, 0, 8, 0);
-    sync_at(&fixture, 0, 8);
-    (void)assert_wants(&fixture, FOLLOW_LIST);
+    begin_state(&fixture);
     assert_true(follow_session(fixture.follow, 1, "e"));
     follow_listed(fixture.follow, 0, 8, false);
     (void)assert_wants(&fixture, FOLLOW_ROWS);
@@ -560,10 +561,7 @@ static void state__another_broker_while_it_is_read__drops_the_page(void **state)
 {
     fixture_t fixture;
     (void)state;
-    begin(&fixture, &(follow_config_t){.client = "a", .initial = true});
-    ticket(&fixture, 0, 8, 0);
-    sync_at(&fixture, 0, 8);
-    (void)assert_wants(&fixture, FOLLOW_LIST);
+    begin_state(&fixture);
     assert_false(follow_session(fixture.follow, 0, "f"));
     (void)assert_wants(&fixture, FOLLOW_TICKET);
     follow_destroy(&fixture.follow);
