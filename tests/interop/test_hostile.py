@@ -10,7 +10,7 @@ import time
 import pytest
 import zmq
 
-from chance import seeded
+from chance import rounds, seeded
 from kvtest import (SANITIZED, TIMEOUT, Broker, RawPeer, check_response, clients_of, pack, slow_hash, unpack_all,
                     wait_until)
 
@@ -144,9 +144,8 @@ def test_mutated_messages__every_answer_is_well_formed(broker):
     valid = [pack([0, 5, "put", ["k", "v", {"ttl_ms": 100000}]]), pack([0, 5, "get", ["k"]]), pack([2, "put", ["k", b"v"]]),
              pack([0, 5, "list", ["", {"after": "a", "limit": 10}]]), pack([0, 5, "manage", ["x", "put", "k", "v", {"create": True}]]),
              pack([0, 5, "hello", [{"secret": "0123456789abcdef"}]]), pack([0, 5, "auth", [1, 2]]), pack([0, 5, "del", ["k"]])]
-    rounds = 1000 if SANITIZED else 4000
     with broker.client() as client:
-        for number in range(rounds):
+        for number in range(rounds(1000 if SANITIZED else 2000)):
             client.send_raw(mutated(chance, chance.choice(valid)))
             if number % 50 == 49:  # all answers up to that of a request that cannot be mistaken
                 marker = 0x7FFF0000 + number
@@ -198,8 +197,9 @@ class Pinger(threading.Thread):
             raise self.failure
 
 
-def run_into_the_bound(broker, manager, turn, size, count, batch):
-    """Asks for values without reading until the broker ends the session; returns the most memory that it held meanwhile."""
+def run_into_the_bound(broker, manager, turn, size, count, batch, together):
+    """Asks for values without reading until the broker ends the session: COUNT times TOGETHER payloads of BATCH requests.
+    Returns the most memory that it held meanwhile."""
     before, peak = broker.rss(), 0
     # An instance for each turn: ZeroMQ may not have let go of the last connection's socket identity yet, and gives no
     # answer to a second one with it.
@@ -208,7 +208,7 @@ def run_into_the_bound(broker, manager, turn, size, count, batch):
         assert unpack_all(slow.read_frame()[1])[0][2] is None
         for _ in range(count):
             try:
-                slow.send_frame(pack([0, 2, "get", ["k"]]) * batch)
+                slow.send(RawPeer.frame(pack([0, 2, "get", ["k"]]) * batch) * together)
             except ConnectionError:  # cut off: as it should be
                 break
             peak = max(peak, broker.rss() - before)
@@ -222,13 +222,14 @@ def run_into_the_bound(broker, manager, turn, size, count, batch):
     return peak
 
 
-@pytest.mark.parametrize("size, count, batch", ((MIB, 200, 1), (MIB, 60, 7), (1000, 40000, 1)), ids=("1 MiB", "1 MiB in batches", "1 kB"))
-def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(size, count, batch):
+@pytest.mark.parametrize("size, count, batch, together", ((MIB, 200, 1, 1), (MIB, 60, 7, 1), (1000, 400, 1, 100)),
+                         ids=("1 MiB", "1 MiB in batches", "1 kB"))
+def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(size, count, batch, together):
     with Broker() as broker, broker.manager("watcher") as manager, Pinger(broker) as pinger:
         pinger.times.clear()
         before = broker.rss()
         for turn in range(3):
-            peak = run_into_the_bound(broker, manager, turn, size, count, batch)
+            peak = run_into_the_bound(broker, manager, turn, size, count, batch, together)
             # What is outstanding, one answer and the stored value, the sockets' own buffers.
             assert peak < 16 * MIB + 10 * MIB + SLACK, f"{peak >> 20} MiB, turn {turn}"
         assert broker.rss() - before < 16 * MIB + 10 * MIB + SLACK  # not more after three than after one

@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from chance import seeded
+from chance import rounds, seeded
 from kvtest import SANITIZED, TIMEOUT, Broker, binary_of, clients_of
 
-STEPS = 500 if SANITIZED else 1500
+STEPS = rounds(500 if SANITIZED else 700)
 SECRETS = {"a": "the secret of a .", "b": "the secret of b ."}
 SESSIONS = 3  # connections under each name
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import xxhash
 
-from chance import seeded
+from chance import rounds, seeded
 from kvtest import SANITIZED, Broker, RpcError, wait_until
 
 
@@ -139,7 +139,7 @@ def test_random_operations__agree_with_a_model_and_its_digest(client):
     chance = seeded()
     model = {}
     seq = client.call("digest")["seq"]
-    for _ in range(300 if SANITIZED else 1000):
+    for _ in range(rounds(300 if SANITIZED else 600)):
         key = f"key {chance.randrange(40)}"
         value = chance.choice(("", b"", "text", chance.randbytes(chance.randrange(300)), "ü" * chance.randrange(100)))
         kind = chance.random()

@@ -13,13 +13,13 @@ import time
 import pytest
 import zmq
 
-from chance import seeded
+from chance import rounds, seeded
 from kvtest import DEFAULT_ACCOUNT, SANITIZED, Broker, clients_of, digests_of, wait_until
 from relay import Relay
 from subscriber import Subscriber, Watcher, subscribed
 from watchers import Library, Recipe, Tool, checksum
 
-CHANGES = int(os.environ.get("KV_CHANGES", 4000 if SANITIZED else 30000))
+CHANGES = int(os.environ.get("KV_CHANGES", rounds(4000 if SANITIZED else 12000)))
 SEEDS = int(os.environ.get("KV_SEEDS", 1))
 # Changes a second: watchers in Python on a shared machine must be able to follow.
 RATE = int(os.environ.get("KV_RATE", 2000 if SANITIZED else 6000))

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Chance for randomised tests: numbers that follow from a seed, which is printed and which KV_SEED repeats
  * (chance.py is the same for Python). No test draws from anything else; check_chance.py finds those that do.
+ *
+ * KV_ROUNDS says how many times as many rounds a randomised test does (1): tests/run is quick, tests/long
+ * thorough.
  */
 #ifndef KV_TESTS_CHANCE_H
 #define KV_TESTS_CHANCE_H
@@ -27,6 +30,14 @@ static inline uint64_t chance_seed(void)
     printf("KV_SEED=%llu\n", (unsigned long long)seed);
     (void)fflush(stdout); /* before a crash can lose it */
     return seed;
+}
+
+/* How many rounds to do if NUMBER of them are enough for tests/run. */
+static inline size_t chance_rounds(size_t number)
+{
+    const char *given = getenv("KV_ROUNDS");
+    size_t times = given != NULL ? strtoull(given, NULL, 10) : 1;
+    return number * (times > 1 ? times : 1);
 }
 
 static inline chance_t chance_from(uint64_t seed)

@@ -15,10 +15,10 @@
 #include "tests/support/chance.h"
 
 enum {
-    SCHEDULES = 3000,
-    VALGRIND_DIVISOR = 100, /* under valgrind, fewer of them */
-    STEPS = 400,            /* of a schedule with trouble; then it is left in peace */
-    PEACE_STEPS = 4000,     /* until it must be whole */
+    SCHEDULES = 1000,
+    VALGRIND_DIVISOR = 30, /* under valgrind, fewer of them */
+    STEPS = 400,           /* of a schedule with trouble; then it is left in peace */
+    PEACE_STEPS = 4000,    /* until it must be whole */
     CLIENTS = 5,
     KEYS = 7,
     EVENTS = 4000, /* of an epoch at most */
@@ -581,10 +581,11 @@ static void run_schedule(uint64_t seed, const follow_config_t *config)
 
 static void run(const follow_config_t *config)
 {
-    int schedules = getenv("KV_VALGRIND") != NULL ? SCHEDULES / VALGRIND_DIVISOR : SCHEDULES;
+    size_t schedules =
+        getenv("KV_VALGRIND") != NULL ? SCHEDULES / VALGRIND_DIVISOR : chance_rounds(SCHEDULES);
     uint64_t seed = chance_seed();
-    for (int i = 0; i < schedules; i++)
-        run_schedule(seed + (uint64_t)i, config);
+    for (size_t i = 0; i < schedules; i++)
+        run_schedule(seed + i, config);
 }
 
 static void all_stores__events_alone__come_in_order_without_hole_or_duplicate(void **state)
