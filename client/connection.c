@@ -32,8 +32,7 @@ kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
     return conn;
 }
 
-/* In the child of a fork: do not touch what the parent's threads use. */
-static void leave_to_parent(kvzmq_t *conn)
+void connection_abandon(kvzmq_t *conn)
 {
     link_abandon(&conn->link);
     system_abandon(conn->keeper);
@@ -47,7 +46,7 @@ void kvzmq_destroy(kvzmq_t **conn)
     if (gone == NULL)
         return;
     if (context_foreign(&gone->context))
-        leave_to_parent(gone);
+        connection_abandon(gone);
     keeper_destroy(&gone->keeper);
     link_destroy(&gone->link);
     queue_release(&gone->queue);
@@ -113,7 +112,7 @@ int kvzmq_fd(const kvzmq_t *conn)
  */
 static void forget_parent(kvzmq_t *conn)
 {
-    leave_to_parent(conn);
+    connection_abandon(conn);
     connection_drop(conn, KVZMQ_UNREACHABLE);
 }
 

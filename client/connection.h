@@ -67,6 +67,9 @@ static inline void answer_release(answer_t *answer)
 
 /* libzmq's context of a connection that was live once, for sockets that are closed before it is destroyed. */
 void *connection_context(const kvzmq_t *conn);
+/* In the child of a fork: closes the copy of the connection's descriptor, and does not touch what the
+ * parent's threads use. */
+void connection_abandon(kvzmq_t *conn);
 
 /* Every public call that uses the link, or what the keeper reads, does so between these two; the keeper waits
  * meanwhile. Pairs may be nested. */

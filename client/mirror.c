@@ -208,6 +208,7 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
     if (gone == NULL)
         return;
     if (is_foreign(gone)) {
+        watcher_abandon(gone->watcher);
         system_abandon(gone);
         return;
     }

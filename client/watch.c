@@ -173,9 +173,10 @@ static bool is_foreign(const kvzmq_watch_t *watch)
     return watch->watcher != NULL && watcher_foreign(watch->watcher);
 }
 
-/* In the child of a fork: leaves everything as it is, except the descriptor, which is a copy. */
+/* In the child of a fork: leaves everything as it is, except descriptors, which are copies. */
 static void abandon(kvzmq_watch_t *watch)
 {
+    watcher_abandon(watch->watcher);
     (void)close(watch->fd);
     system_abandon(watch);
 }

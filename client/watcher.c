@@ -498,6 +498,13 @@ bool watcher_foreign(const watcher_t *watcher)
     return watcher->process != system_process();
 }
 
+void watcher_abandon(watcher_t *watcher)
+{
+    if (watcher->conn != NULL)
+        connection_abandon(watcher->conn);
+    (void)close(watcher->wake);
+}
+
 bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
 {
     watcher_t *made = calloc(1, sizeof *made);

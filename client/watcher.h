@@ -25,9 +25,12 @@ KV_MUST_USE bool watcher_new(const watcher_config_t *config, watcher_t **watcher
 /* Ends the thread and waits for it, which takes as long as a call under way. Not one of a parent process, see
  * watcher_foreign. */
 void watcher_destroy(watcher_t **watcher);
-/* Whether it is a parent process's. Then nothing else may be done with it, nor with what its thread uses:
- * that is not here, and may have left anything half done. */
+/* Whether it is a parent process's. Then nothing but watcher_abandon may be done with it, nor with what its
+ * thread uses: that is not here, and may have left anything half done. */
 bool watcher_foreign(const watcher_t *watcher);
+/* Closes this process's copies of a parent's descriptors, once: the session's, without which the broker would
+ * not see that the parent has ended, and the eventfd. The memory stays. */
+void watcher_abandon(watcher_t *watcher);
 
 /* Asks the thread to end, without waiting. Any thread may. */
 void watcher_stop(watcher_t *watcher);

@@ -24,7 +24,9 @@
  * requests in flight are answered as after a broken connection. The parent's session is not touched, and ends
  * with the parent. An application's zmq_context cannot cross a fork: with one, each call in the child returns
  * KVZMQ_FAILED_PRECONDITION. So do the calls on a watch and a mirror: in the child, destroy them or make new
- * ones.
+ * ones. A child that destroys what it does not use no longer holds the parent's sessions open: the broker
+ * sees at once that the parent has ended. libzmq's other descriptors stay open in the child until it ends or
+ * calls exec.
  *
  * Descriptors. If the process has too few descriptors left, or may not have more threads, calls return
  * KVZMQ_NO_MEMORY at once. They work again as soon as there are enough. A connection takes 10 descriptors; in

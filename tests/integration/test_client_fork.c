@@ -299,6 +299,49 @@ static void watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent(void **
     kvzmq_destroy(&lamp);
 }
 
+/* Watches, forks, and ends, while the child, which has destroyed its copies, goes on until HOLD ends. */
+static void become_daemon_with_followers(const kvzmq_options_t *options, int hold)
+{
+    char byte;
+    followers_t followers = {.watch = kvzmq_watch_new(options, NULL),
+                             .mirror = kvzmq_mirror_new(options, NULL, (kvzmq_slice_t){0})};
+    kvzmq_event_t event = {0};
+    while (event.kind != KVZMQ_EVENT_READY)
+        if (kvzmq_watch_next(followers.watch, BROKER_WAIT_MS, &event) != KVZMQ_OK)
+            _exit(1);
+    if (kvzmq_mirror_wait(followers.mirror, 0, BROKER_WAIT_MS) != KVZMQ_OK)
+        _exit(1);
+    if (fork() != 0)
+        _exit(0);
+    (void)alarm(CHILD_LIMIT_S);
+    kvzmq_watch_destroy(&followers.watch);
+    kvzmq_mirror_destroy(&followers.mirror);
+    (void)!read(hold, &byte, 1);
+    _exit(0);
+}
+
+static void parent__ends_while_the_child_has_destroyed_watch_and_mirror__has_both_ended_at_once(void **state)
+{
+    broker_process_t *broker = *state;
+    int hold[2];
+    int status;
+    kvzmq_options_t options = options_for(broker, NULL);
+    options.user = BROKER_USER;
+    options.password = BROKER_PASSWORD;
+    assert_int_equal(pipe(hold), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)close(hold[1]);
+        become_daemon_with_followers(&options, hold[0]);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    broker_process_wait_log(broker, "disconnected (lost)", 2); /* 60 s later it would be a timeout */
+    (void)close(hold[0]);
+    (void)close(hold[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +363,9 @@ int main(void)
                                         setup_tcp, teardown),
         cmocka_unit_test_setup_teardown(watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent,
                                         setup_tcp, teardown),
+        cmocka_unit_test_setup_teardown(
+            parent__ends_while_the_child_has_destroyed_watch_and_mirror__has_both_ended_at_once, setup_tcp,
+            teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
