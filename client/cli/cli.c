@@ -190,13 +190,16 @@ static void tell_notice(void *context, kvzmq_notice_t notice, const char *text)
             fprintf(cli->notices, notice_rows[i].format,
                     utf8_line(bytes_from_text(text), shown, sizeof shown));
     }
-    if (notice == KVZMQ_NOTICE_BYE)
+    if (notice == KVZMQ_NOTICE_BYE) {
         cli->gone = true;
+        cli->timed_out = strcmp(text, "timeout") == 0;
+    }
     if (notice != KVZMQ_NOTICE_RECONNECTED)
         return;
     if (cli->promoted && cli->options->user == NULL)
         fputs("You are a guest again: auth USER makes you a manager\n", cli->notices);
     cli->gone = false;
+    cli->timed_out = false;
     cli->promoted = false;
 }
 

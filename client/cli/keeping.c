@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns when a ping is due. It is sent as a batch, so that nobody waits for its answer: typing goes on while a
- * broker is slow. */
+ * broker is slow.
+ *
+ * A session times out only if this process stood still. A ping that is then sent before the broker's goodbye
+ * is read begins another session. So a ping follows the goodbye too: what is told is the same. */
 #include "client/cli/keeping.h"
 
 #include "common/clock.h"
@@ -59,7 +62,7 @@ void keeping_look(keeping_t *keeping, FILE *stream)
     if (!keeping->lost && kvzmq_fd(cli->connection) != -1) {
         answers_take(keeping);
         bool due = kvzmq_in_flight(cli->connection) == 0 && clock_monotonic_ms() >= due_ms(keeping);
-        if (due && !session_is_lost(keeping))
+        if (cli->timed_out || (due && !session_is_lost(keeping)))
             life_sign(keeping);
     }
     cli->notices = notices;

@@ -16,7 +16,8 @@ typedef struct keeping {
 /* CLI has a session. */
 void keeping_init(keeping_t *keeping, cli_t *cli);
 
-/* Takes what has come, sends a ping if it is due, and shows news on STREAM. Never waits for the broker. */
+/* Takes what has come, sends a ping if it is due, and shows news on STREAM. Does not wait for the broker,
+ * except for another session if this one timed out. */
 void keeping_look(keeping_t *keeping, FILE *stream);
 
 /* When to look again, for a caller that waits for something else: as soon as the descriptor can be read (-1:
