@@ -10,7 +10,7 @@
 #include "common/clock.h"
 #include "tests/support/own_process.h"
 
-enum { LOOK_MS = 5, REQUESTS = 40 };
+enum { LOOK_MS = 5, REQUESTS = 40, KEYS = 80000 };
 
 /* A connection that does not read, and how many descriptors this process has while that is open. */
 typedef struct reader {
@@ -89,6 +89,55 @@ static void answers__connection_closed_before_anybody_reads__are_all_there(void 
     }
     assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
     assert_int_equal(reader.notices.count[KVZMQ_NOTICE_BYE], 1);
+    kvzmq_destroy(&other);
+    kvzmq_destroy(&reader.conn);
+}
+
+/* Puts KEYS keys. */
+static void fill(kvzmq_t *conn)
+{
+    kvzmq_answer_t answer;
+    char key[16];
+    for (unsigned i = 0; i < KEYS;) {
+        kvzmq_batch_t *batch = kvzmq_batch_new(conn);
+        for (unsigned end = i + KEYS / 20; i < end; i++) {
+            (void)snprintf(key, sizeof key, "k%u", i);
+            assert_ok(conn, kvzmq_batch_put(batch, NULL, kvzmq_text(key), kvzmq_text("v"), NULL, NULL));
+        }
+        assert_ok(conn, kvzmq_batch_send(&batch));
+        while (kvzmq_poll(conn, -1, &answer) == KVZMQ_OK)
+            assert_ok(conn, answer.status);
+    }
+}
+
+/* The first digest of a large store takes several turns of the broker: SIGTERM comes meanwhile. */
+static void batch__broker_is_told_to_stop_in_the_middle_of_it__is_answered_to_its_end(void **state)
+{
+    enum { REQUESTS_SENT = 3 };
+    broker_process_t *broker = *state;
+    reader_t reader;
+    kvzmq_answer_t answer;
+    kvzmq_value_t value = {0};
+    reader_open(&reader, broker);
+    kvzmq_t *other = connect_named(broker, "reader");
+    fill(other);
+    reader.descriptors = own_descriptors() - 1; /* the other one's goes too */
+    kvzmq_batch_t *batch = kvzmq_batch_new(reader.conn);
+    assert_ok(reader.conn, kvzmq_batch_put(batch, NULL, kvzmq_text("last"), kvzmq_text("v"), NULL, NULL));
+    assert_ok(reader.conn, kvzmq_batch_call(batch, "digest", kvzmq_text(""), KVZMQ_READ, NULL));
+    assert_ok(reader.conn, kvzmq_batch_get(batch, NULL, kvzmq_text("last"), NULL));
+    assert_ok(reader.conn, kvzmq_batch_send(&batch));
+    while (kvzmq_get(other, NULL, kvzmq_text("last"), &value) == KVZMQ_ABSENT) {
+    } /* until the first request was carried out: the second is under way */
+    kvzmq_value_release(&value);
+    end_unread(&reader, broker);
+    for (unsigned i = 0; i < REQUESTS_SENT; i++) {
+        assert_ok(reader.conn, kvzmq_poll(reader.conn, 0, &answer));
+        assert_ok(reader.conn, answer.status);
+    }
+    assert_memory_equal(answer.value.data, "v", 2);
+    assert_status(reader.conn, KVZMQ_ABSENT, kvzmq_poll(reader.conn, 0, &answer));
+    assert_string_equal(reader.notices.text[KVZMQ_NOTICE_BYE], "shutdown");
     kvzmq_destroy(&other);
     kvzmq_destroy(&reader.conn);
 }
@@ -172,6 +221,8 @@ int main(void)
                                         setup_tcp, teardown),
         cmocka_unit_test_setup_teardown(answers__connection_closed_before_anybody_reads__are_all_there,
                                         setup_ipc, teardown),
+        cmocka_unit_test_setup_teardown(
+            batch__broker_is_told_to_stop_in_the_middle_of_it__is_answered_to_its_end, setup_tcp, teardown),
         cmocka_unit_test_setup_teardown(
             forget__of_oneself_and_the_broker_ends_while_nobody_reads__is_answered, setup_tcp, teardown),
         cmocka_unit_test_setup_teardown(
