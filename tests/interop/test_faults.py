@@ -247,7 +247,7 @@ def test_storm__connections_that_come_and_go__leave_nothing(broker):
     idle = broker.descriptors()
     with broker.client("watcher/1") as watcher:
         watcher.call("ping")
-        for number in range(1000 if SANITIZED else 5000):
+        for number in range(1000 if SANITIZED else 3000):
             with RawPeer(broker.request_endpoint, handshake=False) as peer:
                 if number % 3:
                     peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -282,7 +282,7 @@ def test_storm__sessions_that_are_cut_while_others_come__others_stay(broker):
         for attacker in attackers:
             attacker.start()
         try:
-            for _ in range(60 if SANITIZED else 200):
+            for _ in range(60 if SANITIZED else 100):
                 with RawPeer(broker.request_endpoint) as innocent:
                     for number in range(3):
                         innocent.send_frame(pack([0, number, "ping", []]))

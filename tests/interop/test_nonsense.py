@@ -8,13 +8,13 @@ import pathlib
 import tempfile
 import time
 
-from chance import seeded
+from chance import rounds, seeded
 from kvtest import DEFAULT_ACCOUNT, TIMEOUT, Broker, digests_of, wait_until
 from liar import Liar
 from test_own_whole import Owner, copy_of
 from watchers import Library, checksum
 
-SECONDS = float(os.environ.get("KV_SECONDS", 4))
+SECONDS = float(os.environ.get("KV_SECONDS", rounds(2)))
 
 
 def changes(broker, chance, owner, until, timeout=TIMEOUT):

@@ -14,11 +14,10 @@ import time
 import pytest
 import zmq
 
-from chance import seeded
+from chance import rounds, seeded
 from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, readable, unique, unpack_all, wait_until
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
 
-PART = 10 if SANITIZED else 1
 MIB = 1 << 20
 SLACK = 100 * MIB if SANITIZED else 6 * MIB
 
@@ -150,7 +149,7 @@ def test_strangers__thousands_with_random_credentials__hear_nothing():
         until = time.monotonic() + 5
         tried = 0
         kept = []
-        while tried < 100 or tried < 10000 // PART and time.monotonic() < until:
+        while tried < 100 or tried < rounds(1000 if SANITIZED else 4000) and time.monotonic() < until:
             group = []
             for _ in range(100):
                 user = ticket["username"] if chance.random() < 0.3 else token(chance, 16)
@@ -177,7 +176,7 @@ def test_strangers__thousands_with_random_credentials__hear_nothing():
 
 # -- no manager any more
 
-ROUNDS = 6 if SANITIZED else 40
+ROUNDS = rounds(6 if SANITIZED else 20)
 
 
 @pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
@@ -185,7 +184,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
     """Rounds of a manager with connections at every stage, and three threads that open more of them all the time, while
     puts are published all the time."""
     chance = seeded()
-    rounds = ROUNDS // 4 if ipc else ROUNDS
+    demotions = ROUNDS // 4 if ipc else ROUNDS
     with Broker(ipc=ipc) as broker, broker.manager("boss") as boss, contextlib.ExitStack() as stack:
         putters = [stack.enter_context(broker.client(f"lamp-{number}")) for number in range(2)]
         stop = threading.Event()
@@ -216,7 +215,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
 
         threads = [threading.Thread(target=put)] + [threading.Thread(target=intrude, args=(n,)) for n in range(3)]
         limits = []
-        for round_ in range(rounds):
+        for round_ in range(demotions):
             victim = stack.enter_context(broker.manager())
             name = victim.call("hello")["client"]
             ticket = victim.call("events")
@@ -259,7 +258,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
                     heard += 1
                     assert content["seq"] <= limit, (content, limit)
                 peer.close()
-        print(f"{rounds} demotions, {count} raw connections, which heard {heard} messages before")
+        print(f"{demotions} demotions, {count} raw connections, which heard {heard} messages before")
         assert heard > 0
 
 
@@ -445,7 +444,7 @@ def test_subscribers_that_vanish__thousands_of_times(broker):
         def vanish():
             nonlocal done
             until = time.monotonic() + 5
-            for _ in range(5000 // PART):
+            for _ in range(rounds(500 if SANITIZED else 2000)):
                 with contextlib.suppress(OSError):
                     peer = Opening(ticket, chance.choice((0, 1, 2, 3, 3, 3)), rude=chance.random() < 0.5)
                     if chance.random() < 0.5:  # with a reset, not with an end
@@ -492,7 +491,7 @@ def test_xsub_peers_with_a_ticket__sending_any_frames(broker):
         ticket = manager.call("events")
 
         def harass():
-            for _ in range(300 // PART):
+            for _ in range(rounds(30 if SANITIZED else 150)):
                 with contextlib.suppress(OSError):
                     with Opening(ticket, 2, kind=chance.choice((b"XSUB", b"XSUB", b"SUB", b"PUB", b"DEALER"))) as peer:
                         for _ in range(chance.randrange(30)):
@@ -510,7 +509,7 @@ def test_floods_of_subscriptions_and_pings__ended_by_a_reset():
         ticket = manager.call("events")
 
         def flood():
-            for _ in range(100 // PART):
+            for _ in range(10 if SANITIZED else 100):
                 with contextlib.suppress(OSError), Opening(ticket, 2) as peer:
                     peer.send((RawPeer.frame(b"\x01x") * 20 + ping) * 40)
                     peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -541,7 +540,7 @@ def test_floods_without_end__the_broker_goes_on():
         stack.callback(stop.set)
         for thread in threads:
             thread.start()
-        until = time.monotonic() + 4
+        until = time.monotonic() + rounds(2)
         while time.monotonic() < until:
             begin = time.monotonic()
             lamp.call("ping")
