@@ -2,10 +2,11 @@
 """Options of kvzmq-cli: wherever they stand, the same one-shot, piped and typed. And what it says of words that are wrong."""
 
 import json
+import os
 import re
 
 import pytest
-from kvtest import TIMEOUT, Broker, unique
+from kvtest import TIMEOUT, Broker, readable, unique
 from tool import Tool
 
 
@@ -31,14 +32,37 @@ class OneShot:
         done = self.run(*words)
         return done.stdout.decode().splitlines(), done.stderr.decode().splitlines()
 
+    def close(self):
+        pass
 
-class Piped(OneShot):
+
+class Piped:
+    """One run that is given a line at a time, and behind each a ping: what it says before the answer is about that line."""
+
     def __init__(self, tool, name):
-        self.run = lambda *words: tool.run("-n", name, typed=quoted(words).encode())
+        self.process = tool.start("-n", name)
+        self.given = 0  # lines
 
     def lines(self, *words):
-        shown, told = super().lines(*words)
-        return shown, [line.removeprefix("line 1: ") for line in told]
+        self.process.stdin.write(quoted(words).encode() + b"\nping\n")
+        self.process.stdin.flush()
+        shown = told = b""
+        while not shown.endswith(b"pong\n"):
+            assert readable(self.process.stdout, TIMEOUT), "no answer to a ping"
+            piece = os.read(self.process.stdout.fileno(), 65536)
+            assert piece, "the tool has ended"
+            shown += piece
+        while readable(self.process.stderr):
+            told += os.read(self.process.stderr.fileno(), 65536)
+        prefix = f"line {self.given + 1}: "
+        self.given += 2
+        return (shown.decode().splitlines()[:-1],
+                [line.removeprefix(prefix) for line in told.decode().splitlines()])
+
+    def close(self):
+        with self.process:
+            assert self.process.communicate(timeout=TIMEOUT) == (b"", b"")
+        assert self.process.returncode in (0, 1, 2)
 
 
 class Typed:
@@ -54,14 +78,16 @@ class Typed:
             return [], ["Illegal command: " + shown[1], *shown[2:]]
         return shown, []
 
+    def close(self):
+        self.terminal.close()
+
 
 @pytest.fixture(params=[OneShot, Piped, Typed])
 def way(request, tool, name):
     """A way to give the tool a command: `lines` are those of its two outputs."""
     made = request.param(tool, name)
     yield made
-    if isinstance(made, Typed):
-        made.terminal.close()
+    made.close()
 
 
 # -- where options stand
