@@ -143,8 +143,8 @@ static void every_call__name_server_is_silent__keeps_its_time_limit(void **state
     assert_int_equal(kvzmq_batch_get(batch, NULL, kvzmq_text("k"), NULL), KVZMQ_OK);
     int64_t start_ms = clock_monotonic_ms();
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_connect(conn));
-    assert_non_null(strstr(kvzmq_error(conn), "name server"));
-    assert_non_null(strstr(kvzmq_error(conn), "silent.test"));
+    char said[256];
+    (void)snprintf(said, sizeof said, "%s", kvzmq_error(conn));
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_ping(conn));
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_get(conn, NULL, kvzmq_text("k"), &value));
     assert_status(conn, KVZMQ_UNREACHABLE,
@@ -154,6 +154,8 @@ static void every_call__name_server_is_silent__keeps_its_time_limit(void **state
     kvzmq_destroy(&conn);
     assert_true(clock_monotonic_ms() - start_ms < SLACK_MS);
     assert_in_range(own_threads(), before, before + 1); /* all asked for the same: one thread waits for it */
+    assert_non_null(strstr(said, "name server"));
+    assert_non_null(strstr(said, "silent.test"));
 }
 
 static void many_hosts__name_server_is_silent__wait_in_a_bounded_number_of_threads(void **state)
