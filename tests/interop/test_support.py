@@ -11,7 +11,7 @@ import pytest
 
 import check_chance
 from chance import seeded
-from kvtest import SUPPORT, TIMEOUT
+from kvtest import SUPPORT, TIMEOUT, readable
 from watchers import WatchProcess
 
 WAYS = {
@@ -85,6 +85,27 @@ def test_start__behind_a_line_that_a_kill_cut_off__takes_it_away(tmp_path):
     writer.start()
     writer.process.wait()
     assert writer.lines()[:2] == [["whole", "1"], ["line", "0"]]
+
+
+BACKGROUND = """
+import subprocess, sys
+from network import Network
+pipe = int(sys.argv[1])
+network = Network()
+left = f"setsid bash -c 'echo begun >&{pipe}; exec sleep 1000' & wait"
+subprocess.run([*network.inside, "bash", "-c", left], pass_fds=[pipe])
+"""
+
+
+def test_network__of_a_test_that_is_killed__ends_with_all_that_runs_there():
+    reader, writer = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", BACKGROUND, str(writer)], pass_fds=[writer],
+                          env={**os.environ, "PYTHONPATH": str(SUPPORT)}) as test, os.fdopen(reader, "rb", 0) as pipe:
+        os.close(writer)
+        assert readable(pipe, TIMEOUT) and pipe.readline() == b"begun\n"
+        test.kill()
+        assert readable(pipe, TIMEOUT), "a process goes on"
+        assert pipe.read() == b""  # its end: nobody has it any more
 
 
 def test_promises__one_row_once__is_measured_and_every_quote_is_in_its_document():
