@@ -11,6 +11,7 @@
 
 #include "broker/accounts.h"
 #include "common/limits.h"
+#include "tests/support/volume.h"
 
 enum {
     START_MS = 1000000,
@@ -144,7 +145,8 @@ static void begin__no_accounts_at_all__gives_a_hash_that_can_be_verified(void **
     uint64_t wait_ms = 0;
     assert_int_equal(accounts_begin(accounts, text("a"), text("adam"), START_MS, hash, &wait_ms), STATUS_OK);
     assert_true(password_hash_valid(hash));
-    assert_int_equal(password_verify(hash, text("eve")), VERDICT_WRONG);
+    if (volume(true, false)) /* 64 MiB of work for nothing but libsodium's code */
+        assert_int_equal(password_verify(hash, text("eve")), VERDICT_WRONG);
     accounts_destroy(&accounts);
     assert_null(accounts);
 }
@@ -387,13 +389,14 @@ static void table__more_pairs_than_it_holds__keeps_a_pair_that_is_not_quiet(void
 
 static void password__hash_of_it__matches_only_it(void **state)
 {
-    (void)state;
+    fixture_t *fixture = *state;
     char hash[ACCOUNTS_HASH_SIZE];
     assert_true(password_hash(text("eve"), hash));
     assert_true(password_hash_valid(hash));
     assert_int_equal(password_verify(hash, text("eve")), VERDICT_RIGHT);
-    assert_int_equal(password_verify(hash, text("eva")), VERDICT_WRONG);
-    assert_int_equal(password_verify(hash, bytes_of(NULL, 0)), VERDICT_WRONG);
+    assert_int_equal(password_verify(fixture->hashes[0], bytes_of(NULL, 0)), VERDICT_WRONG); /* a cheap one */
+    if (volume(true, false))                                                                 /* see above */
+        assert_int_equal(password_verify(hash, text("eva")), VERDICT_WRONG);
 }
 
 /* As the program argon2 writes them: with a salt of 8 bytes, two lanes, a sum of 24 bytes. */

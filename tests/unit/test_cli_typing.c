@@ -113,8 +113,10 @@ static void paste__longer_than_a_line_may_be__is_passed_over_to_its_end(void **s
 {
     person_t *person = *state;
     type(person, "put k \033[200~");
-    for (size_t i = 0; i <= LINE_BYTES_MAX; i++)
-        type(person, i % 2 == 0 ? "x" : "\n");
+    static char pasted[LINE_BYTES_MAX + 1];
+    for (size_t i = 0; i < sizeof pasted; i++)
+        pasted[i] = i % 2 == 0 ? 'x' : '\n';
+    buffer_append(&person->typed, pasted, sizeof pasted);
     type(person, "\033[201~v\n");
     assert_false(person->typed.failed);
     assert_line(person, "put k v\n");

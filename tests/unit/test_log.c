@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "broker/log.h"
+#include "tests/support/volume.h"
 
 enum {
     LINE_MAX_BYTES = 2000, /* log.h */
     THREADS = 4,
     LINES = 500, /* of each thread; less than a pipe holds in all */
+    LINES_VALGRIND = 50,
     OUTPUT_SIZE = 1 << 20
 };
 
@@ -85,7 +87,7 @@ static void line__too_long__is_cut_to_its_bound(void **state)
 
 static void *lines_write(void *number)
 {
-    for (unsigned i = 0; i < LINES; i++)
+    for (size_t i = volume(LINES, LINES_VALGRIND); i > 0; i--)
         log_info("thread %u", *(unsigned *)number);
     return NULL;
 }
@@ -112,15 +114,15 @@ static void lines__of_several_threads__do_not_mix(void **state)
         counts[line[strlen(line) - 1] - '0']++;
         lines++;
     }
-    assert_int_equal(lines, THREADS * LINES);
+    assert_int_equal(lines, THREADS * volume(LINES, LINES_VALGRIND));
     for (unsigned i = 0; i < THREADS; i++)
-        assert_int_equal(counts[i], LINES);
+        assert_int_equal(counts[i], volume(LINES, LINES_VALGRIND));
 }
 
 static void reader__stuck__does_not_stop_the_writer_and_learns_what_was_lost(void **state)
 {
     fixture_t *fixture = *state;
-    unsigned written = 100000; /* more than any pipe of a test holds */
+    unsigned written = (unsigned)volume(100000, 5000); /* more than any pipe of a test holds */
     for (unsigned i = 0; i < written; i++)
         log_info("line");
     unsigned taken = 0;

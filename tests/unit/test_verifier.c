@@ -8,23 +8,26 @@
 #include <sodium.h>
 
 #include "broker/verifier.h"
+#include "tests/support/volume.h"
 
 enum {
     WAIT_MS = 60000, /* that anything may take before a test gives up */
     MEMORY_CHEAP = 8192,
-    MEMORY_DEAR = 64 << 20 /* bytes: tens of milliseconds */
+    MEMORY_DEAR = 64 << 20, /* bytes: tens of milliseconds */
+    MEMORY_DEAR_VALGRIND = 8 << 20
 };
 
 typedef struct fixture {
     verifier_t *verifier;
-    char cheap[ACCOUNTS_HASH_SIZE];
-    char dear[ACCOUNTS_HASH_SIZE];
 } fixture_t;
 
 static bytes_t text(const char *value)
 {
     return bytes_from_text(value);
 }
+
+static char cheap[ACCOUNTS_HASH_SIZE]; /* of the password eve, as is the next; made once for all tests */
+static char dear[ACCOUNTS_HASH_SIZE];
 
 /* Waits for the next finished job. Returns its ticket. */
 static uint64_t collect(fixture_t *fixture, verdict_t *verdict)
@@ -40,7 +43,7 @@ static void job__right_password__matches(void **state)
 {
     fixture_t *fixture = *state;
     verdict_t verdict = VERDICT_NONE;
-    assert_true(verifier_submit(fixture->verifier, UINT64_MAX, fixture->cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, UINT64_MAX, cheap, text("eve")));
     assert_int_equal(collect(fixture, &verdict), UINT64_MAX);
     assert_int_equal(verdict, VERDICT_RIGHT);
 }
@@ -50,9 +53,9 @@ static void job__wrong_empty_or_longest_password__does_not_match(void **state)
     fixture_t *fixture = *state;
     uint8_t longest[LIMIT_PASSWORD] = {0};
     verdict_t verdict = VERDICT_RIGHT;
-    assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("adam")));
-    assert_true(verifier_submit(fixture->verifier, 2, fixture->cheap, bytes_of(NULL, 0)));
-    assert_true(verifier_submit(fixture->verifier, 3, fixture->cheap, bytes_of(longest, sizeof longest)));
+    assert_true(verifier_submit(fixture->verifier, 1, cheap, text("adam")));
+    assert_true(verifier_submit(fixture->verifier, 2, cheap, bytes_of(NULL, 0)));
+    assert_true(verifier_submit(fixture->verifier, 3, cheap, bytes_of(longest, sizeof longest)));
     for (uint64_t ticket = 1; ticket <= 3; ticket++) {
         verdict = VERDICT_RIGHT;
         assert_int_equal(collect(fixture, &verdict), ticket);
@@ -64,14 +67,14 @@ static void job__password_above_the_limit__is_not_taken(void **state)
 {
     fixture_t *fixture = *state;
     uint8_t password[LIMIT_PASSWORD + 1] = {0};
-    assert_false(verifier_submit(fixture->verifier, 1, fixture->cheap, bytes_of(password, sizeof password)));
+    assert_false(verifier_submit(fixture->verifier, 1, cheap, bytes_of(password, sizeof password)));
 }
 
 static void jobs__several__are_done_in_order(void **state)
 {
     fixture_t *fixture = *state;
     for (uint64_t i = 0; i < 100; i++)
-        assert_true(verifier_submit(fixture->verifier, i, fixture->cheap, text(i % 2 == 0 ? "eve" : "no")));
+        assert_true(verifier_submit(fixture->verifier, i, cheap, text(i % 2 == 0 ? "eve" : "no")));
     for (uint64_t i = 0; i < 100; i++) {
         verdict_t verdict = VERDICT_NONE;
         assert_int_equal(collect(fixture, &verdict), i);
@@ -94,11 +97,11 @@ static void jobs__at_their_bound__are_taken_and_one_past_is_not(void **state)
     fixture_t *fixture = *state;
     verdict_t verdict = VERDICT_NONE;
     for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++)
-        assert_true(verifier_submit(fixture->verifier, i, fixture->cheap, text("eve")));
-    assert_false(verifier_submit(fixture->verifier, VERIFIER_JOBS_MAX, fixture->cheap, text("eve")));
+        assert_true(verifier_submit(fixture->verifier, i, cheap, text("eve")));
+    assert_false(verifier_submit(fixture->verifier, VERIFIER_JOBS_MAX, cheap, text("eve")));
     for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++)
         assert_int_equal(collect(fixture, &verdict), i);
-    assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, 1, cheap, text("eve")));
 }
 
 static void submit__slow_job__does_not_wait_for_it(void **state)
@@ -106,8 +109,8 @@ static void submit__slow_job__does_not_wait_for_it(void **state)
     fixture_t *fixture = *state;
     uint64_t ticket = 0;
     verdict_t verdict = VERDICT_NONE;
-    assert_true(verifier_submit(fixture->verifier, 1, fixture->dear, text("eve")));
-    /* argon2id over 64 MiB cannot be done before this line. */
+    assert_true(verifier_submit(fixture->verifier, 1, dear, text("eve")));
+    /* argon2id over so much memory cannot be done before this line. */
     assert_false(verifier_collect(fixture->verifier, &ticket, &verdict));
     assert_int_equal(collect(fixture, &verdict), 1);
     assert_int_equal(verdict, VERDICT_RIGHT);
@@ -117,7 +120,7 @@ static void destroy__jobs_waiting__ends_after_the_one_under_way(void **state)
 {
     fixture_t *fixture = *state;
     for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++) /* a minute of work, were it all done */
-        assert_true(verifier_submit(fixture->verifier, i, fixture->dear, text("eve")));
+        assert_true(verifier_submit(fixture->verifier, i, dear, text("eve")));
     int64_t begin_ms = zclock_mono();
     verifier_destroy(&fixture->verifier);
     assert_null(fixture->verifier);
@@ -128,21 +131,31 @@ static void destroy__jobs_finished_and_not_collected__leaks_nothing(void **state
 {
     fixture_t *fixture = *state;
     verdict_t verdict = VERDICT_NONE;
-    assert_true(verifier_submit(fixture->verifier, 1, fixture->cheap, text("eve")));
-    assert_true(verifier_submit(fixture->verifier, 2, fixture->cheap, text("eve")));
-    assert_true(verifier_submit(fixture->verifier, 3, fixture->cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, 1, cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, 2, cheap, text("eve")));
+    assert_true(verifier_submit(fixture->verifier, 3, cheap, text("eve")));
     assert_int_equal(collect(fixture, &verdict), 1);
     verifier_destroy(&fixture->verifier);
     verifier_destroy(&fixture->verifier);
+}
+
+static int hashes_make(void **state)
+{
+    (void)state;
+    size_t memory = volume(MEMORY_DEAR, MEMORY_DEAR_VALGRIND);
+    return sodium_init() < 0 ||
+                   crypto_pwhash_str_alg(cheap, "eve", 3, 1, MEMORY_CHEAP, crypto_pwhash_ALG_ARGON2ID13) !=
+                       0 ||
+                   crypto_pwhash_str_alg(dear, "eve", 3, 2, memory, crypto_pwhash_ALG_ARGON2ID13) != 0
+               ? -1
+               : 0;
 }
 
 static int set_up(void **state)
 {
     fixture_t *fixture = calloc(1, sizeof *fixture);
     *state = fixture;
-    if (fixture == NULL || sodium_init() < 0 ||
-        crypto_pwhash_str_alg(fixture->cheap, "eve", 3, 1, MEMORY_CHEAP, crypto_pwhash_ALG_ARGON2ID13) != 0 ||
-        crypto_pwhash_str_alg(fixture->dear, "eve", 3, 2, MEMORY_DEAR, crypto_pwhash_ALG_ARGON2ID13) != 0)
+    if (fixture == NULL)
         return -1;
     fixture->verifier = verifier_new();
     return fixture->verifier == NULL ? -1 : 0;
@@ -171,5 +184,5 @@ int main(void)
         TEST(destroy__jobs_waiting__ends_after_the_one_under_way),
         TEST(destroy__jobs_finished_and_not_collected__leaks_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, hashes_make, NULL);
 }
