@@ -2,33 +2,29 @@
 """A network of a test's own, with nothing but loopback: in it every port is free, whatever runs on the machine. What a test
 starts in it ends with it, also what a shell left in the background, and also if the test is killed."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
+import signal
+import socket
+import struct
 import subprocess
 import sys
 
-# Brings loopback up (SIOCSIFFLAGS with IFF_UP), says so, and keeps the network until its standard input ends, as it does when
-# the test is killed. It is the first process of a PID namespace: when it ends, the system kills all the others there.
-HOLD = ("import fcntl, signal, socket, struct, sys\n"
-        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
-        "with socket.socket() as any:\n"
-        "    fcntl.ioctl(any, 0x8914, struct.pack('16sh', b'lo', 1))\n"
-        "print('up', flush=True)\n"
-        "sys.stdin.read()\n")
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # netdevice(7)
 
 
 class Network:
     """`inside` is put before a command that is to run there."""
 
     def __init__(self):
-        spaces = ["--net", "--pid", "--fork", "--kill-child"]
-        spaces += [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        self.holder = subprocess.Popen(["unshare", *spaces, "--", sys.executable, "-c", HOLD], stdin=subprocess.PIPE,
+        spaces = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
+        self.holder = subprocess.Popen(["unshare", *spaces, "--", sys.executable, __file__], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "up\n", "no network namespace can be made here"
         as_user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        first = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children").read_text().strip()
-        self.inside = ["nsenter", f"--target={first}", "--net", "--pid", *as_user, "--"]
+        self.inside = ["nsenter", f"--target={self.holder.pid}", "--net", *as_user, "--"]
 
     def close(self):
         self.holder.stdin.close()
@@ -40,3 +36,28 @@ class Network:
 
     def __exit__(self, *exception):
         self.close()
+
+
+def others_here():
+    """The processes in the network of this one. No PID namespace: in one that has not its own /proc, LeakSanitizer fails."""
+    here = os.readlink("/proc/self/ns/net")
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended, or is someone else's
+            if os.readlink(process / "ns" / "net") == here and int(process.name) != os.getpid():
+                yield int(process.name)
+
+
+def hold():
+    """Brings loopback up, says so, and keeps the network until standard input ends, as it does when the test is killed."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
+    print("up", flush=True)
+    sys.stdin.read()
+    while left := list(others_here()):  # more than once: what is not yet killed may fork
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    hold()
