@@ -64,6 +64,10 @@ def random_lives(broker, manager, chance):
             manager.code("manage", name, "del", chance.choice("klm"))
         elif chance.random() < 0.5:
             manager.code("forget", name)
+    for name in ("a", "b"):  # two lives at least, whatever chance chose
+        for _ in range(2):
+            manager.call("manage", name, "put", "m", "v", {"create": True})
+            manager.call("forget", name)
 
 
 def test_prev__over_many_lives_of_names_and_numbers__is_a_chain_that_begins_anew_behind_each_drop():

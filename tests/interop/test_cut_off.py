@@ -4,6 +4,7 @@ with the same broker, is as good as the first answer. A mirror ends whole, and r
 
 import collections
 import contextlib
+import itertools
 
 from kvtest import DEFAULT_ACCOUNT, Broker, wait_until
 from relay import Relay
@@ -45,10 +46,15 @@ def test_mirror__cut_at_every_40th_value_that_it_reads__has_every_value():
             Cutter(broker.request_endpoint, "entry", 40) as cutter, mirroring(broker, cutter) as watcher:
         # Of the watch one, of the mirror two, the last of which ends its reading: what is put from here on comes as events.
         wait_until(lambda: cutter.asked["events"] >= 3, what="the mirror has read the state")
-        for begin in range(0, 400, 20):
-            lamp.batch(*[("put", f"k{number}", f"{number} " * 40) for number in range(begin, begin + 20)])
+        numbers = itertools.count()
+
+        def put_more():
+            lamp.batch(*[("put", f"k{number}", f"{number} " * 40) for number in itertools.islice(numbers, 20)])
+            return cutter.cuts >= 10
+
+        wait_until(put_more, what="ten connections have been cut")
         told = watcher.finish(manager.call("events")["seq"])
-        assert cutter.cuts == cutter.asked["entry"] // 40 >= 10
+        assert cutter.cuts == cutter.asked["entry"] // 40
         assert told["digests"] == {"lamp": lamp.call("digest")["digest"]}
 
 

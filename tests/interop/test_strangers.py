@@ -229,6 +229,8 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
             stages = [Opening(ticket, steps) for steps in (0, 1, 2, 2, 3, 3)]
             mine += stages
             subscriber = stack.enter_context(subscribed(victim))
+            if round_ == 0:
+                wait_until(lambda heard=stages[-1]: heard.drain() or heard.contents(), what="a connection hears something")
             stop.wait(chance.random() * 0.02)
             assert boss.call("role", name, "guest") == "guest"
             page = boss.call("replay", ticket["seq"], {"client": name, "limit": 10000})
