@@ -41,8 +41,9 @@ void trim_turn(trim_t *trim, uint64_t freed, uint64_t moved, bool idle)
     trim->moved = moved;
     if (!much_freed && memory_resident() < trim->resident + TRIM_BYTES)
         return; /* new requests and answers reuse the memory of earlier ones */
+    int64_t begin_ms = clock_thread_ms();
     malloc_trim(0);
-    int64_t end_ms = clock_monotonic_ms();
+    int64_t took_ms = clock_thread_ms() - begin_ms;
     trim->resident = memory_resident();
-    trim->not_before_ms = end_ms + (end_ms - now_ms) * TRIM_SHARE;
+    trim->not_before_ms = clock_monotonic_ms() + took_ms * TRIM_SHARE;
 }

@@ -20,7 +20,7 @@ typedef struct trim {
 enum {
     TRIM_BYTES = 64 << 20, /* freed or moved since the last look, from which on the next is due */
     TRIM_DELAY_MS = 500,   /* from then until the look, to trim together what is freed together */
-    TRIM_SHARE = 100       /* trims take one part in so many of the time at most */
+    TRIM_SHARE = 100       /* trims take one part in so many of a processor's time at most */
 };
 
 void trim_init(trim_t *trim);

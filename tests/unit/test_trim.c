@@ -5,13 +5,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "broker/trim.h"
 #include "common/clock.h"
 
-static unsigned trims; /* made so far */
+static unsigned trims;      /* made so far */
+static int64_t work_ms;     /* of a processor that a trim takes */
+static unsigned waiting_ms; /* that it is kept waiting for one */
 
 int __wrap_malloc_trim(size_t pad);
 
@@ -19,6 +22,9 @@ int __wrap_malloc_trim(size_t pad)
 {
     assert_int_equal(pad, 0);
     trims++;
+    usleep(waiting_ms * 1000);
+    for (int64_t end_ms = clock_thread_ms() + work_ms; clock_thread_ms() < end_ms;) {
+    }
     return 1;
 }
 
@@ -27,6 +33,8 @@ static int setup(void **state)
     static trim_t trim;
     trim_init(&trim);
     trims = 0;
+    work_ms = 0;
+    waiting_ms = 0;
     *state = &trim;
     return 0;
 }
@@ -98,6 +106,27 @@ static void turn__soon_after_a_trim_that_took_long__is_planned_for_later(void **
     assert_true(trim->due_ms == trim->not_before_ms);
 }
 
+static int64_t pause_after_a_trim(trim_t *trim)
+{
+    trim_turn(trim, TRIM_BYTES, 0, true);
+    let_time_pass(trim);
+    trim_turn(trim, TRIM_BYTES, 0, true);
+    assert_int_equal(trims, 1);
+    return trim->not_before_ms - clock_monotonic_ms();
+}
+
+static void trim__that_took_long__is_not_repeated_soon(void **state)
+{
+    work_ms = 20;
+    assert_true(pause_after_a_trim(*state) > 19 * TRIM_SHARE);
+}
+
+static void trim__that_was_kept_waiting_for_a_processor__took_no_longer(void **state)
+{
+    waiting_ms = 200;
+    assert_true(pause_after_a_trim(*state) < 100 * TRIM_SHARE);
+}
+
 #define TRIM_TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -107,6 +136,8 @@ int main(void)
         TRIM_TEST(turn__with_much_freed__trims_after_the_delay_when_idle),
         TRIM_TEST(turn__with_much_moved__trims_only_if_the_process_has_grown),
         TRIM_TEST(turn__soon_after_a_trim_that_took_long__is_planned_for_later),
+        TRIM_TEST(trim__that_took_long__is_not_repeated_soon),
+        TRIM_TEST(trim__that_was_kept_waiting_for_a_processor__took_no_longer),
     };
     return cmocka_run_group_tests_name("trim", tests, NULL, NULL);
 }
