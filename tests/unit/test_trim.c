@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Claims about when free memory is given back. That it comes back is in tests/interop/test_memory_returns.py.
  * The linker leads malloc_trim here. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "broker/trim.h"
 #include "common/clock.h"
 
-static unsigned trims;      /* made so far */
-static int64_t work_ms;     /* of a processor that a trim takes */
-static unsigned waiting_ms; /* that it is kept waiting for one */
+static unsigned trims;  /* made so far */
+static int64_t work_ms; /* of a processor that a trim takes */
+static int waiting_ms;  /* that it is kept waiting for one */
 
 int __wrap_malloc_trim(size_t pad);
 
@@ -22,7 +22,7 @@ int __wrap_malloc_trim(size_t pad)
 {
     assert_int_equal(pad, 0);
     trims++;
-    usleep(waiting_ms * 1000);
+    (void)poll(NULL, 0, waiting_ms);
     for (int64_t end_ms = clock_thread_ms() + work_ms; clock_thread_ms() < end_ms;) {
     }
     return 1;
