@@ -29,8 +29,8 @@ def home(tmp_path_factory):
     return tmp_path_factory.mktemp("home")
 
 
-def has_help_of(tool, one, other):
-    """Whether the help of ONE and of OTHER is the same."""
+def same_help(tool, one, other):
+    """Whether ONE and OTHER have the same help."""
     shown = tool.run(typed=f"{one} --help\n{other} --help\n".encode()).stdout
     middle = len(shown) // 2
     return shown[:middle] == shown[middle:]
@@ -42,7 +42,7 @@ def calls(home):
     tool = Tool("tcp://127.0.0.1:1", home)
     rows = json.loads(tool.run("-o", "json", "help").stdout)
     own = [words_of(row) for row in rows if row["arguments"] != "CLIENT COMMAND ..."]
-    managed = [["manage", "nobody", *words] for words in own if has_help_of(tool, "manage nobody " + " ".join(words), " ".join(words))]
+    managed = [["manage", "nobody", *words] for words in own if same_help(tool, "manage nobody " + " ".join(words), " ".join(words))]
     assert len(own) > 15 and len(managed) > 4
     return own + managed
 

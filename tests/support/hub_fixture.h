@@ -15,7 +15,7 @@
 enum {
     PEERS = 4,
     ANSWERS_MAX = 64,
-    MANY = 22000 /* more than HUB_WORK_TURN */,
+    MANY = 22000, /* more than HUB_WORK_TURN */
     SHORT_LOG = 64,
     TURNS_MAX = 10000
 };

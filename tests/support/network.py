@@ -39,7 +39,8 @@ class Network:
 
 
 def others_here():
-    """The processes in the network of this one. No PID namespace: in one that has not its own /proc, LeakSanitizer fails."""
+    """The processes in the network of this one. A PID namespace would be no help: LeakSanitizer fails in one that
+    lacks its own /proc."""
     here = os.readlink("/proc/self/ns/net")
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended, or is someone else's

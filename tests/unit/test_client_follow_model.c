@@ -13,6 +13,7 @@
 
 #include "client/follow.h"
 #include "tests/support/chance.h"
+#include "tests/support/volume.h"
 
 enum {
     SCHEDULES = 1000,
@@ -581,8 +582,7 @@ static void run_schedule(uint64_t seed, const follow_config_t *config)
 
 static void run(const follow_config_t *config)
 {
-    size_t schedules =
-        getenv("KV_VALGRIND") != NULL ? SCHEDULES / VALGRIND_DIVISOR : chance_rounds(SCHEDULES);
+    size_t schedules = volume(chance_rounds(SCHEDULES), SCHEDULES / VALGRIND_DIVISOR);
     uint64_t seed = chance_seed();
     for (size_t i = 0; i < schedules; i++)
         run_schedule(seed + i, config);

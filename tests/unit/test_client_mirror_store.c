@@ -12,6 +12,7 @@
 #include "client/mirror_store.h"
 #include "common/digest.h"
 #include "tests/support/chance.h"
+#include "tests/support/volume.h"
 
 enum {
     OPERATIONS = 200000,
@@ -142,7 +143,7 @@ static void operate(model_t *model, uint64_t revision)
 static void store__random_operations__is_as_the_model(void **state)
 {
     (void)state;
-    int operations = getenv("KV_VALGRIND") != NULL ? OPERATIONS / VALGRIND_DIVISOR : OPERATIONS;
+    int operations = (int)volume(OPERATIONS, OPERATIONS / VALGRIND_DIVISOR);
     model_t *model = calloc(1, sizeof *model);
     assert_non_null(model);
     model->random = chance_from(chance_seed());

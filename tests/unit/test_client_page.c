@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/rpc.h"
 #include "tests/support/chance.h"
+#include "tests/support/volume.h"
 #include "tests/unit/exact.h"
 
 enum { BODY_MAX = 1 << 20 };
@@ -200,7 +201,7 @@ static void page__of_changed_bytes__is_a_page_or_refused(void **state)
 {
     (void)state;
     chance_t chance = chance_from(chance_seed());
-    unsigned rounds = getenv("KV_VALGRIND") != NULL ? 2000 : 100000;
+    unsigned rounds = (unsigned)volume(100000, 2000);
     size_t pages = 0;
     buffer_t body;
     write_list(&body);

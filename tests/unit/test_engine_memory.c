@@ -9,6 +9,7 @@
 
 #include "broker/engine.h"
 #include "tests/support/refuse_memory.h"
+#include "tests/support/volume.h"
 
 enum { KEYS = 3000, PUTS = 30000 };
 
@@ -67,7 +68,7 @@ static void put__each_allocation_refused_in_turn__changes_nothing_until_it_succe
     static uint8_t value[600];
     uint8_t room[LIMIT_KEY_MAX];
     limits_t limits = LIMITS_DEFAULT;
-    uint64_t puts = getenv("KV_VALGRIND") != NULL ? PUTS / 10 : PUTS;
+    uint64_t puts = volume(PUTS, PUTS / 10);
     engine_t *engine = engine_new(&(engine_options_t){.limits = &limits});
     assert_non_null(engine);
     store_t *store = engine_open(engine, NULL);

@@ -12,6 +12,7 @@
 
 #include "broker/engine.h"
 #include "tests/support/chance.h"
+#include "tests/support/volume.h"
 
 enum {
     OPERATIONS = 400000,
@@ -467,8 +468,7 @@ static void engine__random_operations__agree_with_the_model(void **state)
         model->stores[s].store = engine_open(model->engine, &model->stores[s]);
         assert_non_null(model->stores[s].store);
     }
-    size_t operations =
-        getenv("KV_VALGRIND") != NULL ? OPERATIONS / VALGRIND_DIVISOR : chance_rounds(OPERATIONS);
+    size_t operations = volume(chance_rounds(OPERATIONS), OPERATIONS / VALGRIND_DIVISOR);
     for (size_t i = 0; i < operations; i++) {
         do_something(model);
         if (i % DIGEST_EVERY == 0)

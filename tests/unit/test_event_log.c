@@ -9,6 +9,7 @@
 
 #include "broker/event_log.h"
 #include "tests/support/chance.h"
+#include "tests/support/volume.h"
 
 enum {
     EVENTS = 3000, /* appended in a round */
@@ -247,8 +248,7 @@ static void log__random_events_and_bounds__are_as_in_a_plain_model(void **state)
 {
     (void)state;
     chance_t chance = chance_from(chance_seed());
-    int rounds = getenv("KV_VALGRIND") ? ROUNDS / 30 : ROUNDS;
-    for (int i = 0; i < rounds; i++)
+    for (size_t i = volume(ROUNDS, ROUNDS / 30); i > 0; i--)
         round_run(&chance);
 }
 
