@@ -298,8 +298,8 @@ static void listen__longer_than_the_sessions_time__keeps_the_session(void **stat
     kvzmq_t *device = connect_named(*state, "device");
     assert_ok(device, kvzmq_on_change(device, hear, &heard, NULL));
     int64_t start = clock_monotonic_ms();
-    assert_status(device, KVZMQ_TIMEOUT, kvzmq_listen(device, 2500));
-    assert_true(clock_monotonic_ms() - start >= 2500);
+    assert_status(device, KVZMQ_TIMEOUT, kvzmq_listen(device, 7000));
+    assert_true(clock_monotonic_ms() - start >= 7000);
     assert_int_equal(kvzmq_reconnects(device), 0);
     kvzmq_destroy(&device);
 }
@@ -308,6 +308,13 @@ static void listen__longer_than_the_sessions_time__keeps_the_session(void **stat
 static int setup_brief(void **state)
 {
     static const char *const options[] = {"session/timeout=1", NULL};
+    return setup_with(state, false, options);
+}
+
+/* The same after three: a process that keeps its session gets its turn within two of them on any machine. */
+static int setup_kept(void **state)
+{
+    static const char *const options[] = {"session/timeout=3", NULL};
     return setup_with(state, false, options);
 }
 
@@ -328,7 +335,7 @@ int main(void)
         ON(setup_tcp, on_change__last_key_was_deleted_while_the_process_was_away__says_reset),
         ON(setup_brief, on_change__client_by_number_whose_session_timed_out__says_reset),
         ON(setup_tcp, on_change__given_up__tells_nothing_more),
-        ON(setup_brief, listen__longer_than_the_sessions_time__keeps_the_session),
+        ON(setup_kept, listen__longer_than_the_sessions_time__keeps_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

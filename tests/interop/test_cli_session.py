@@ -14,8 +14,8 @@ from tool import Tool, forward_one
 
 @pytest.fixture
 def brief():
-    """A broker that ends a session after a second of silence."""
-    with Broker(options={"session/timeout": 1}) as running:
+    """A broker that ends a session after some seconds of silence: a busy machine is not silent for so long."""
+    with Broker(options={"session/timeout": 3}) as running:
         yield running
 
 

@@ -222,10 +222,13 @@ def run_into_the_bound(broker, manager, turn, size, count, batch, together):
     return peak
 
 
-@pytest.mark.parametrize("size, count, batch, together", ((MIB, 200, 1, 1), (MIB, 60, 7, 1), (1000, 400, 1, 100)),
+# Short answers over ipc: over TCP a system sometimes drops one for want of receive buffer, as each takes more of it than
+# its bytes, with the acknowledgement in it; both directions stall then, and the broker's system gives the connection up.
+@pytest.mark.parametrize("size, count, batch, together, ipc",
+                         ((MIB, 200, 1, 1, False), (MIB, 60, 7, 1, False), (1000, 400, 1, 100, True)),
                          ids=("1 MiB", "1 MiB in batches", "1 kB"))
-def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(size, count, batch, together):
-    with Broker() as broker, broker.manager("watcher") as manager, Pinger(broker) as pinger:
+def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(size, count, batch, together, ipc):
+    with Broker(ipc=ipc) as broker, broker.manager("watcher") as manager, Pinger(broker) as pinger:
         pinger.times.clear()
         before = broker.rss()
         for turn in range(3):
