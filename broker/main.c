@@ -10,11 +10,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "broker/broker.h"
-#include "broker/config.h"
-#include "broker/hash_command.h"
-#include "broker/hosts.h"
-#include "broker/log.h"
+#include "broker/config/config.h"
+#include "broker/config/hash_command.h"
+#include "broker/net/broker.h"
+#include "broker/net/hosts.h"
+#include "common/log.h"
 #include "common/standard_files.h"
 #include "common/utf8.h"
 

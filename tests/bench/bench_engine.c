@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker/engine.h"
+#include "broker/engine/engine.h"
 
 enum { KEY_SIZE = 16, VALUE_SIZE = 32, SIZE_COUNT = 4, ROUNDS = 5, BATCH = 64, SMOKE_DIVISOR = 1000 };
 

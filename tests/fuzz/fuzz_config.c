@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "broker/config.h"
+#include "broker/config/config.h"
 #include "common/utf8.h"
 #include "tests/fuzz/check.h"
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/dispatch.h"
+#include "broker/core/dispatch.h"
 #include "common/rpc.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/world.h"

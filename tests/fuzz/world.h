@@ -3,7 +3,7 @@
 #ifndef KV_TESTS_FUZZ_WORLD_H
 #define KV_TESTS_FUZZ_WORLD_H
 
-#include "broker/hub.h"
+#include "broker/core/hub.h"
 
 enum {
     CONNECTIONS = 8,

@@ -10,6 +10,8 @@ import sys
 import pytest
 
 import check_chance
+import check_layers
+import check_source
 from chance import seeded
 from kvtest import SUPPORT, TIMEOUT, readable
 from watchers import WatchProcess
@@ -32,6 +34,71 @@ def test_chance__drawn_in_another_way__is_found(tmp_path, name, text):
     (tmp_path / name).write_text(text + "\n")
     (found,) = check_chance.findings(tmp_path)
     assert found.startswith(f"{tmp_path / name}:{1 + text.count(chr(10))}: ")
+
+
+def house(root, files):
+    """A house with these files, as check_layers sees it without a build."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    checked = check_layers.House(root)
+    checked.read_includes()
+    checked.check_order()
+    checked.check_circles()
+    return checked
+
+
+def test_layers__of_the_project__have_no_includes_against_the_order():
+    assert house(SUPPORT.parents[1], {}).findings == []
+
+
+@pytest.mark.parametrize("files, finding", [
+    ({"broker/engine/store.c": '#include "broker/core/hub.h"\n', "broker/core/hub.h": ""},
+     "broker/engine/store.c:1: include not allowed: broker/core/hub stands above broker/engine/store"),
+    ({"common/name.h": '\n#include "broker/engine/pool.h"\n', "broker/engine/pool.h": ""},
+     "common/name.h:2: include not allowed: broker/engine/pool stands above common/name"),
+    ({"client/cli/shell.c": '#include "client/lib/link.h"\n', "client/lib/link.h": ""},
+     "client/cli/shell.c:1: include not allowed: client/cli/shell does not know client/lib/link"),
+    ({"client/lib/link.c": '#include "broker/engine/pool.h"\n', "broker/engine/pool.h": ""},
+     "client/lib/link.c:1: include not allowed: client/lib/link does not know broker/engine/pool"),
+    ({"broker/core/hub.c": "#include <zmq.h>\n"}, "broker/core/hub.c:1: include not allowed: <zmq.h> is for broker/net/*"),
+    ({"broker/hub.c": ""}, "broker/hub:1: stands in no row of ORDER"),
+    ({"common/name.c": '#include "common/utf8.c"\n', "common/utf8.c": ""}, "common/name.c:1: includes a .c file: common/utf8.c"),
+    ({"common/name.h": '#include "common/utf8.h"\n', "common/utf8.c": '#include "common/name.h"\n', "common/utf8.h": ""},
+     "common/name.h:1: these use each other in a circle: common/name, common/utf8"),
+])
+def test_layers__an_include_against_the_order__is_found(tmp_path, files, finding):
+    (found,) = house(tmp_path, files).findings
+    assert found.startswith(finding)
+
+
+def test_layers__a_call_against_the_order__is_found_without_an_include(tmp_path):
+    objects = tmp_path / "build/broker/CMakeFiles/kv.dir"
+    for name, text in {"engine/store": "void hub_sync(void); void store_put(void) { hub_sync(); }",
+                       "core/hub": "void hub_sync(void); void hub_sync(void) {}"}.items():
+        for folder in (objects, tmp_path / "broker"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"broker/{name}.c").write_text(text + "\n")
+        subprocess.run(["gcc", "-c", tmp_path / f"broker/{name}.c", "-o", f"{objects / name}.c.o"], check=True)
+    checked = house(tmp_path, {})
+    assert checked.findings == []
+    checked.read_calls(tmp_path / "build")
+    checked.check_order()
+    assert checked.findings == ["broker/engine/store.c:1: include not allowed: broker/core/hub stands above broker/engine/store"]
+
+
+@pytest.mark.parametrize("text, finding", [
+    ("int a;", "does not begin with /* SPDX"),
+    (f"{check_source.LICENCE}\n#ifndef KV_NAME_H\n", "its include guard is not KV_COMMON_NAME_H"),
+    (f"{check_source.LICENCE}\n#ifndef KV_COMMON_NAME_H\n{{ strcpy(a, b); }}", "strcpy is not used here"),
+])
+def test_source__a_file_against_the_rules__is_found(tmp_path, text, finding):
+    house(tmp_path, {"common/name.h": text})
+    assert finding in "\n".join(check_source.findings(tmp_path))
+
+
+def test_source__of_the_project__keeps_the_rules():
+    assert list(check_source.findings(SUPPORT.parents[1])) == []
 
 
 def drawn(seed, purpose):

@@ -2,8 +2,8 @@
 /* A real kvbroker process for a test in C (cmocka): the program that KVBROKER names, in a temporary folder of
  * its own. Every wait is for a condition and has a bound; a failure fails the test. The process ends with the
  * test at the latest. */
-#ifndef KV_TESTS_BROKER_PROCESS_H
-#define KV_TESTS_BROKER_PROCESS_H
+#ifndef KV_TESTS_SUPPORT_BROKER_PROCESS_H
+#define KV_TESTS_SUPPORT_BROKER_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * KV_ROUNDS says how many times as many rounds a randomised test does (1): tests/run is quick, tests/long
  * thorough.
  */
-#ifndef KV_TESTS_CHANCE_H
-#define KV_TESTS_CHANCE_H
+#ifndef KV_TESTS_SUPPORT_CHANCE_H
+#define KV_TESTS_SUPPORT_CHANCE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,144 +1,246 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Checks the house's rules that a compiler does not: which way dependencies point, what the core may link, calls
-that are not used here. Prints each finding as FILE:LINE: text; exits 1 if there is one.
+"""Checks which way dependencies point: by paths and #include lines, and, where a build is given, by the calls between its
+objects. Prints each finding as FILE:LINE: text; exits 1 if there is one.
 
-    check_layers.py BUILD_FOLDER      (of a finished build: the libraries in it say which module is in which layer)
-"""
+    check_layers.py [--root FOLDER] [BUILD_FOLDER]
 
+A module is a .c file with the header of the same name. ORDER is the one description of the house; ARCHITECTURE.md explains
+it. No build is needed for the includes. The calls need the objects of a build, which need not be finished."""
+
+import argparse
+import collections
+import fnmatch
 import pathlib
 import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("broker", "client", "common", "tests", "examples")
 
-# Which folders a folder's files may include from (ARCHITECTURE.md). Tests may look at everything.
-ALLOWED = {
-    "common": {"common"},
-    "broker": {"broker", "common"},
-    "client": {"client", "common"},
-    "examples": set(),  # only what is installed
-}
-# The engine knows neither who asks nor how (ARCHITECTURE.md): of the broker it may include these alone.
-ENGINE = {"engine", "store", "expiry", "omap", "omap_inner", "omap_leaf", "omap_node", "omap_warm", "pool"}
+# From the top: a module may use the modules of its own row and of the rows below. The first pattern that matches holds.
+ORDER = [
+    "broker/main",
+    "broker/net/broker",
+    "broker/net/*",
+    "broker/config/*",
+    "broker/core/reconfigure",
+    "broker/core/hub",
+    "broker/core/payload",
+    "broker/core/dispatch broker/core/methods",
+    "broker/core/handlers/*",
+    "broker/core/notify",
+    "broker/core/session",
+    "broker/core/*",
+    "broker/engine/engine",
+    "broker/engine/*",
+    "client/cli/main",
+    "client/cli/*",
+    "client/watch/*",
+    "client/lib/*",
+    "client/include/*",
+    "common/*",
+]
+
+# Whole folders that do not know each other, though one stands below the other in ORDER.
+APART = [("broker/*", "client/*"), ("client/cli/*", "client/watch/*"), ("client/cli/*", "client/lib/*")]
+
+# What is still against the order, or in a circle. One that is gone must go from here too.
+OWED = {tuple(line.split()) for line in """
+broker/config/config broker/net/ipc_file
+broker/config/config_table broker/config/config
+broker/config/config_value broker/net/ipc_file
+broker/core/dispatch broker/core/hub
+broker/core/handlers/auth broker/core/dispatch
+broker/core/handlers/events broker/core/dispatch
+broker/core/handlers/fleet broker/core/dispatch
+broker/core/handlers/fleet broker/core/payload
+broker/core/handlers/handlers broker/core/dispatch
+broker/core/handlers/page broker/core/dispatch
+broker/core/handlers/session broker/core/dispatch
+broker/core/handlers/store broker/core/dispatch
+broker/core/notify broker/core/hub
+broker/core/notify broker/core/payload
+broker/core/payload broker/core/hub
+broker/core/session broker/core/hub
+broker/core/session broker/core/notify
+broker/engine/omap_node broker/engine/omap
+broker/engine/store broker/engine/engine
+client/cli/cli client/cli/watching
+client/cli/command client/cli/command_listing
+client/cli/command client/cli/command_session
+client/cli/command client/cli/command_store
+client/cli/command client/cli/command_watch
+client/cli/output client/cli/output_json
+client/cli/output client/cli/output_raw
+client/cli/output client/cli/output_text
+client/lib/connection client/watch/changes
+client/lib/queue client/lib/batch
+client/lib/session client/watch/changes
+client/watch/follow_read client/watch/follow
+client/watch/follow_state client/watch/follow
+""".strip().splitlines()}
+
+# Libraries by the pattern of their headers, and the modules that may use them.
+LIBRARIES = [
+    (re.compile(r"(zmq|czmq)"), "broker/net/* broker/config/* client/lib/* client/watch/*"),
+    (re.compile(r"msgpack"), "common/rpc*"),
+]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-UNUSED_HERE = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|atoll|usleep|alloca)\s*\(")
-LICENCE = "/* SPDX-License-Identifier: MPL-2.0 */"
-
-findings = []
 
 
-def finding(path, line, text):
-    findings.append(f"{path.relative_to(ROOT)}:{line}: {text}")
+def matches(module, patterns):
+    return any(fnmatch.fnmatchcase(module, pattern) for pattern in patterns.split())
 
 
-def sources():
-    for folder in FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.[ch]")):
-            if "build" not in path.parts[len(ROOT.parts):]:
-                yield path
+def rank_of(module):
+    return next((rank for rank, patterns in enumerate(ORDER) if matches(module, patterns)), None)
 
 
-def includes_of(path):
-    for number, text in enumerate(path.read_text().splitlines(), 1):
-        match = INCLUDE.match(text)
-        if match:
-            yield number, match.group(1), match.group(2)
+class House:
+    """The modules of a folder, and who uses whom: {(user, used): (file, line)}."""
+
+    def __init__(self, root):
+        self.root = root
+        self.findings = []
+        self.uses = {}
+        self.files = [path for folder in ("broker", "client", "common", "examples")
+                      for path in sorted((root / folder).rglob("*.*")) if path.suffix in (".c", ".h", ".def")]
+        self.modules = {self.module_of(path) for path in self.files}
+
+    def module_of(self, path):
+        return path.relative_to(self.root).with_suffix("").as_posix()
+
+    def finding(self, path, line, text):
+        self.findings.append(f"{path.relative_to(self.root).as_posix()}:{line}: {text}")
+
+    def read_includes(self):
+        for path in self.files:
+            module = self.module_of(path)
+            for number, text in enumerate(path.read_text().splitlines(), 1):
+                match = INCLUDE.match(text)
+                if match:
+                    self.read_include(path, module, number, *match.groups())
+
+    def read_include(self, path, module, number, mark, name):
+        if name.endswith(".c"):
+            self.finding(path, number, f"includes a .c file: {name}")
+        used = pathlib.PurePosixPath(name).with_suffix("").as_posix()
+        if mark == '"' and used in self.modules:
+            self.uses.setdefault((module, used), (path, number))
+            if module.startswith("examples/"):
+                self.finding(path, number, f"an example uses only what is installed, not {name}")
+        elif mark == '"' and (self.root / name).parent.is_dir() and "/" in name:
+            self.finding(path, number, f"there is no {name}")
+        for pattern, users in LIBRARIES:
+            if mark == "<" and pattern.match(name) and not matches(module, users) and not module.startswith("examples/"):
+                self.finding(path, number, f"include not allowed: <{name}> is for {users}")
+
+    def read_calls(self, build):
+        """Adds the uses that the linker sees: a function can be declared anywhere."""
+        defined, wanted = collections.defaultdict(set), collections.defaultdict(set)
+        for path in sorted(build.rglob("*.o")):
+            module = self.module_of_object(build, path)
+            if module not in self.modules:
+                continue
+            for line in subprocess.run(["nm", "-P", path], capture_output=True, text=True, check=True).stdout.splitlines():
+                name, kind = line.split()[:2]
+                if kind == "U":
+                    wanted[module].add(name)
+                elif kind.isupper():
+                    defined[name].add(module)
+        if not defined:
+            sys.exit(f"check_layers: no objects of the project in {build}")
+        for module, names in wanted.items():
+            for name in sorted(names):
+                for used in self.definers(defined, name, module):
+                    self.uses.setdefault((module, used), (self.root / f"{module}.c", 1))
+
+    @staticmethod
+    def definers(defined, name, module):
+        """Who defines NAME for MODULE: the library and the tool may have functions of one name. What kvzmq.h declares is
+        used through it."""
+        if name.startswith("kvzmq_") and module.startswith("client/cli/"):
+            return ["client/include/kvzmq"]
+        near = {other for other in defined[name] if other.rsplit("/", 1)[0] == module.rsplit("/", 1)[0]}
+        return sorted((near or defined[name]) - {module})
+
+    @staticmethod
+    def module_of_object(build, path):
+        """build/…/broker/CMakeFiles/kv_core.dir/core/hub.c.o is broker/core/hub."""
+        parts = path.relative_to(build).as_posix().split("/")
+        if "CMakeFiles" not in parts:
+            return None
+        at = parts.index("CMakeFiles")
+        return "/".join(parts[:at] + parts[at + 2:]).removesuffix(".o").removesuffix(".c")
+
+    def check_order(self):
+        for module in sorted(self.modules):
+            if rank_of(module) is None and not module.startswith("examples/"):
+                self.finding(self.root / module, 1, "stands in no row of ORDER in check_layers.py")
+        for (user, used), (path, line) in sorted(self.uses.items()):
+            if user == used or (user, used) in OWED or None in (rank_of(user), rank_of(used)):
+                continue
+            apart = any(matches(user, one) and matches(used, other) or matches(user, other) and matches(used, one)
+                        for one, other in APART)
+            if apart:
+                self.finding(path, line, f"include not allowed: {user} does not know {used}")
+            elif rank_of(user) > rank_of(used):
+                self.finding(path, line, f"include not allowed: {used} stands above {user}")
+
+    def check_circles(self):
+        graph = collections.defaultdict(set)
+        for user, used in self.uses:
+            if user != used and (user, used) not in OWED:
+                graph[user].add(used)
+        for circle in circles(graph):
+            user, used = next((a, b) for a in circle for b in sorted(graph[a]) if b in circle)
+            path, line = self.uses[(user, used)]
+            self.finding(path, line, "these use each other in a circle: " + ", ".join(circle))
+
+    def check_owed(self):
+        for user, used in sorted(OWED - set(self.uses)):
+            self.finding(ROOT / "tests/support/check_layers.py", 1, f"{user} uses {used} no more: take it from OWED")
 
 
-def modules_of(library):
-    """The modules (broker/engine, …) whose objects an archive holds."""
-    names = subprocess.run(["ar", "t", library], capture_output=True, text=True, check=True).stdout.split()
-    stems = {name.removesuffix(".o").removesuffix(".c") for name in names}
-    return {str(path.relative_to(ROOT).with_suffix("")) for path in (ROOT / "broker").rglob("*.c") if path.stem in stems}
+def circles(graph):
+    """The groups of nodes that reach each other, by Tarjan's algorithm."""
+    index, low, stack, found = {}, {}, [], []
 
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph.get(node, ())):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            group = stack[stack.index(node):]
+            del stack[stack.index(node):]
+            if len(group) > 1:
+                found.append(sorted(group))
 
-def check_includes(core, service):
-    for path in sources():
-        top = path.relative_to(ROOT).parts[0]
-        module = str(path.relative_to(ROOT).with_suffix(""))
-        for number, mark, name in includes_of(path):
-            if name.endswith(".c"):
-                finding(path, number, f"includes a .c file: {name}")
-            folder = name.split("/")[0]
-            if mark == '"' and folder in ALLOWED and top in ALLOWED and folder not in ALLOWED[top]:
-                finding(path, number, f"{top}/ may not include from {folder}/: {name}")
-            if path.parent.name == "broker" and path.stem in ENGINE and folder == "broker" and pathlib.Path(name).stem not in ENGINE:
-                finding(path, number, f"the engine may not know: {name}")
-            if path.is_relative_to(ROOT / "client/cli") and folder == "client" and not name.startswith("client/cli/"):
-                finding(path, number, f"the tool uses nothing of the library but <kvzmq.h>: {name}")
-            if module in core and name.removesuffix(".h") in service:
-                finding(path, number, f"the core may not know a module of the service: {name}")
-            if (module in core or top == "common") and re.match(r"(zmq|czmq)", name):
-                finding(path, number, f"only the service and the client library know ZeroMQ: {name}")
-            if top in ("common", "broker") and name.startswith("msgpack") and not path.stem.startswith("rpc"):
-                finding(path, number, f"only rpc_* know MessagePack's bytes: {name}")
-
-
-def check_cycles():
-    """No header may reach itself."""
-    graph = {}
-    for path in sources():
-        if path.suffix == ".h":
-            graph[str(path.relative_to(ROOT))] = [name for _, mark, name in includes_of(path) if mark == '"']
-    done = set()
-
-    def walk(name, trail):
-        if name in trail:
-            finding(ROOT / name, 1, "includes itself: " + " -> ".join([*trail[trail.index(name):], name]))
-        elif name not in done:
-            for other in graph.get(name, []):
-                walk(other, [*trail, name])
-            done.add(name)
-
-    for header in graph:
-        walk(header, [])
-
-
-def symbols(arguments):
-    text = subprocess.run(["nm", "-P", *arguments], capture_output=True, text=True, check=True).stdout
-    return {line.split()[0].split("@")[0] for line in text.splitlines() if len(line.split()) > 1}
-
-
-def check_links(libraries):
-    """Nothing of the core or of what both sides share may need libzmq or czmq."""
-    for package in ("libzmq", "libczmq"):
-        folder = subprocess.run(["pkg-config", "--variable=libdir", package], capture_output=True, text=True,
-                                check=True).stdout.strip()
-        provided = symbols(["-D", "--defined-only", f"{folder}/{package}.so"])
-        provided = {name for name in provided if name.startswith("z")}
-        assert provided, package
-        for library in libraries:
-            for name in sorted(symbols(["-u", str(library)]) & provided):
-                finding(library.resolve(), 1, f"needs {name} of {package}")
-
-
-def check_text():
-    for path in sources():
-        lines = path.read_text().splitlines()
-        if not lines or lines[0] != LICENCE:
-            finding(path, 1, f"does not begin with {LICENCE}")
-        for number, text in enumerate(lines, 1):
-            match = UNUSED_HERE.search(text)
-            if match:
-                finding(path, number, f"{match.group(1)} is not used here: it has no bound, or hides errors")
-        if path.suffix == ".h" and path.parent.name != "handlers" and not any("#ifndef" in text for text in lines):
-            finding(path, 1, "has no include guard")
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return found
 
 
 def main():
-    build = ROOT / sys.argv[1]
-    core_library, service_library = build / "broker/libkv_core.a", build / "broker/libkv_service.a"
-    core, service = modules_of(core_library), modules_of(service_library)
-    assert core and service and not core & service, "the build's libraries do not say which module is where"
-    check_includes(core, service)
-    check_cycles()
-    check_links([core_library, build / "common/libkv_common.a"])
-    check_text()
-    for text in findings:
-        print(text)
-    return 1 if findings else 0
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", type=pathlib.Path, default=ROOT)
+    parser.add_argument("build", nargs="?", type=pathlib.Path)
+    arguments = parser.parse_args()
+    house = House(arguments.root.resolve())
+    house.read_includes()
+    if arguments.build:
+        house.read_calls(arguments.build.resolve())
+    house.check_order()
+    house.check_circles()
+    if house.root == ROOT and arguments.build:
+        house.check_owed()
+    print("\n".join(house.findings), end="\n" if house.findings else "")
+    return 1 if house.findings else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What the tests of libkvzmq share: a broker a test, connections to it, and notes of the notices they gave.
  */
-#ifndef KV_TESTS_CLIENT_FIXTURE_H
-#define KV_TESTS_CLIENT_FIXTURE_H
+#ifndef KV_TESTS_SUPPORT_CLIENT_FIXTURE_H
+#define KV_TESTS_SUPPORT_CLIENT_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* A peer that is not a broker but does as a test tells it, in a thread: for what a real broker does not do on
  * demand, such as going in the middle of a request or answering nonsense. */
-#ifndef KV_TESTS_FAKE_BROKER_H
-#define KV_TESTS_FAKE_BROKER_H
+#ifndef KV_TESTS_SUPPORT_FAKE_BROKER_H
+#define KV_TESTS_SUPPORT_FAKE_BROKER_H
 
 #include <pthread.h>
 #include <stdatomic.h>

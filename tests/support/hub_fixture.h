@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* A hub without sockets for tests: a few peers that keep what they were sent, and a clock that tests set. */
-#ifndef KV_TESTS_HUB_FIXTURE_H
-#define KV_TESTS_HUB_FIXTURE_H
+#ifndef KV_TESTS_SUPPORT_HUB_FIXTURE_H
+#define KV_TESTS_SUPPORT_HUB_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "broker/hub.h"
+#include "broker/core/hub.h"
 #include "common/rpc.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What a test looks at and changes of its own process: threads, descriptors, an interval timer, children. */
-#ifndef KV_TESTS_OWN_PROCESS_H
-#define KV_TESTS_OWN_PROCESS_H
+#ifndef KV_TESTS_SUPPORT_OWN_PROCESS_H
+#define KV_TESTS_SUPPORT_OWN_PROCESS_H
 
 #include <dirent.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What the programs that tests start have in common: PROGRAM is their name. */
-#ifndef KV_TESTS_PROGRAM_H
-#define KV_TESTS_PROGRAM_H
+#ifndef KV_TESTS_SUPPORT_PROGRAM_H
+#define KV_TESTS_SUPPORT_PROGRAM_H
 
 #include <stdint.h>
 #include <stdio.h>

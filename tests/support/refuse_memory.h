@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Allocations that the project's own code makes go through here, and can be refused: the linker leads them
  * here (tests/unit/CMakeLists.txt). */
-#ifndef KV_TESTS_REFUSE_MEMORY_H
-#define KV_TESTS_REFUSE_MEMORY_H
+#ifndef KV_TESTS_SUPPORT_REFUSE_MEMORY_H
+#define KV_TESTS_SUPPORT_REFUSE_MEMORY_H
 
 #include <stdbool.h>
 

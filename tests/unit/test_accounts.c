@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/accounts.h"
+#include "broker/core/accounts.h"
 #include "common/limits.h"
 #include "tests/support/volume.h"
 

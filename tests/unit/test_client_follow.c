@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "client/follow.h"
+#include "client/watch/follow.h"
 
 enum { TOLD = 32 };
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "client/follow.h"
+#include "client/watch/follow.h"
 #include "tests/support/chance.h"
 #include "tests/support/volume.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "client/mirror_store.h"
+#include "client/watch/mirror_store.h"
 #include "common/digest.h"
 #include "tests/support/chance.h"
 #include "tests/support/volume.h"

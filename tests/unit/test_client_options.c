@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "client/options.h"
+#include "client/lib/options.h"
 #include "common/status.h"
 
 static kvzmq_options_t defaults(void)

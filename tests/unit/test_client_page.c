@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "client/page.h"
+#include "client/lib/page.h"
 #include "common/limits.h"
 #include "common/rpc.h"
 #include "tests/support/chance.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "client/request.h"
+#include "client/lib/request.h"
 
 enum { MSGID = 7, ROOM = 256 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "client/include/kvzmq.h"
-#include "client/sized.h"
+#include "client/lib/sized.h"
 
 /* One struct as three versions have it. */
 typedef struct older {

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/config.h"
-#include "broker/ipc_file.h"
+#include "broker/config/config.h"
+#include "broker/net/ipc_file.h"
 
 #define HASH                                                                                                 \
     "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "broker/connections.h"
+#include "broker/net/connections.h"
 #include "tests/support/refuse_memory.h"
 
 enum { WAIT_MS = 60000 }; /* only a hang lasts so long */

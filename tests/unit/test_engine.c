@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/engine.h"
+#include "broker/engine/engine.h"
 #include "common/digest.h"
 
 enum { LOG_ROOM = 64 };

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/engine.h"
+#include "broker/engine/engine.h"
 #include "tests/support/refuse_memory.h"
 #include "tests/support/volume.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <xxhash.h>
 
-#include "broker/engine.h"
+#include "broker/engine/engine.h"
 #include "tests/support/chance.h"
 #include "tests/support/volume.h"
 

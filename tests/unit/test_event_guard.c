@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "broker/event_guard.h"
+#include "broker/net/event_guard.h"
 
 /* A call of the guarded thread, and what another one does meanwhile. */
 typedef struct call {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/event_log.h"
+#include "broker/core/event_log.h"
 #include "tests/support/chance.h"
 #include "tests/support/volume.h"
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "broker/admission.h"
-#include "broker/event_socket.h"
+#include "broker/net/admission.h"
+#include "broker/net/event_socket.h"
 #include "common/clock.h"
 #include "tests/support/volume.h"
 

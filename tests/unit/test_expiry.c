@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/expiry.h"
+#include "broker/engine/expiry.h"
 
 enum { MANY = 3 * EXPIRY_CHUNK + 17 };
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/log.h"
+#include "common/log.h"
 #include "tests/support/volume.h"
 
 enum {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/omap.h"
+#include "broker/engine/omap.h"
 #include "tests/support/volume.h"
 
 enum { SEED = 42 };

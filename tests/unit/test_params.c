@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/params.h"
+#include "broker/core/params.h"
 
 enum { ROOM = 4096 };
 

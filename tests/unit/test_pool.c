@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/pool.h"
+#include "broker/engine/pool.h"
 
 enum { MANY = 3000, ROUNDS = 20 };
 

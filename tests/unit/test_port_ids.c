@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/port_ids.h"
+#include "broker/core/port_ids.h"
 
 static int teardown(void **state)
 {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "broker/client_registry.h"
+#include "broker/core/client_registry.h"
 
 enum { NOW_MS = 1000 };
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "broker/secret.h"
+#include "broker/core/secret.h"
 #include "common/limits.h"
 
 static const char secret_text[] = "sixteen bytes ok";

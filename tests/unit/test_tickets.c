@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "broker/tickets.h"
+#include "broker/core/tickets.h"
 
 enum { MANY = 1000 };
 

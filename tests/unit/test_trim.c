@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "broker/trim.h"
+#include "broker/net/trim.h"
 #include "common/clock.h"
 
 static unsigned trims;  /* made so far */

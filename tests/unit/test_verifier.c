@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "broker/verifier.h"
+#include "broker/net/verifier.h"
 #include "tests/support/volume.h"
 
 enum {

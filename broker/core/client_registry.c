@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the records of clients, by id, and the port-mimicking numbers. */
+#include "broker/core/client_registry.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/engine/omap.h"
+
+struct registry {
+    engine_t *engine;
+    const settings_t *settings;
+    port_ids_t *numbers;
+    omap_t clients;  /* id → client_t * */
+    uint64_t count;  /* clients that exist */
+    client_t *noted; /* to be reviewed */
+};
+
+static client_t *client_new(registry_t *registry, bytes_t id)
+{
+    assert(id.size >= 1 && id.size <= LIMIT_NAME);
+    client_t *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    client->registry = registry;
+    client->id_size = (uint8_t)id.size;
+    memcpy(client->id, id.data, id.size);
+    if (!omap_put_pointer(&registry->clients, id, client)) {
+        free(client);
+        return NULL;
+    }
+    return client;
+}
+
+registry_t *registry_new(engine_t *engine, const settings_t *settings)
+{
+    static const settings_t nothing;
+    registry_t *registry = calloc(1, sizeof *registry);
+    if (!registry)
+        return NULL;
+    registry->engine = engine;
+    registry->settings = &nothing;
+    uint64_t seed;
+    randombytes_buf(&seed, sizeof seed);
+    omap_init(&registry->clients, seed);
+    registry->numbers = port_ids_new(settings->first_id, settings->last_id);
+    if (!registry->numbers || !registry_prepare(registry, settings))
+        registry_destroy(&registry);
+    else
+        registry_configure(registry, settings, NULL, NULL);
+    return registry;
+}
+
+void registry_destroy(registry_t **self)
+{
+    registry_t *registry = *self;
+    if (!registry)
+        return;
+    omap_cursor_t cursor;
+    omap_entry_t entry;
+    omap_seek(&registry->clients, (bytes_t){0}, false, &cursor);
+    while (omap_next(&cursor, &entry)) {
+        client_t *client = omap_entry_pointer(&entry);
+        if (client->store)
+            engine_close(registry->engine, &client->store);
+        free(client);
+    }
+    omap_release(&registry->clients);
+    port_ids_destroy(&registry->numbers);
+    free(registry);
+    *self = NULL;
+}
+
+client_t *registry_find(registry_t *registry, bytes_t id)
+{
+    return omap_find_pointer(&registry->clients, id);
+}
+
+client_t *registry_obtain(registry_t *registry, bytes_t name)
+{
+    client_t *client = registry_find(registry, name);
+    return client ? client : client_new(registry, name);
+}
+
+client_t *registry_number(registry_t *registry)
+{
+    uint64_t number = port_ids_take(registry->numbers);
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%" PRIu64, number);
+    client_t *client = client_new(registry, bytes_of(digits, (size_t)size));
+    if (!client) {
+        port_ids_free(registry->numbers, number);
+        return NULL;
+    }
+    client->numbered = true;
+    client->number = number;
+    return client;
+}
+
+status_t registry_open(registry_t *registry, client_t *client, bool above_limit, int64_t now_ms)
+{
+    assert(!client->store);
+    if (registry->count >= registry->settings->limits.clients && !above_limit)
+        return STATUS_RESOURCE_EXHAUSTED;
+    client->store = engine_open(registry->engine, client);
+    if (!client->store)
+        return STATUS_UNAVAILABLE;
+    client->since_ms = now_ms;
+    client->active_ms = now_ms;
+    registry->count++;
+    return STATUS_OK;
+}
+
+/* Frees the record unless a session or the configuration holds it. */
+static void client_release(registry_t *registry, client_t *client)
+{
+    if (client->store || client->sessions || client->unproven || client->claim_configured || client->noted)
+        return;
+    omap_remove(&registry->clients, client_id(client));
+    if (client->numbered)
+        port_ids_free(registry->numbers, client->number);
+    sodium_memzero(client->claim, sizeof client->claim);
+    free(client);
+}
+
+static void client_close(registry_t *registry, client_t *client)
+{
+    engine_close(registry->engine, &client->store);
+    registry->count--;
+    if (!client->claim_configured)
+        client->claimed = false;
+}
+
+void registry_undo(registry_t *registry, client_t *client)
+{
+    client_close(registry, client);
+    client_release(registry, client);
+}
+
+void registry_forget(registry_t *registry, client_t *client, actor_t by)
+{
+    if (client->store) {
+        engine_record(registry->engine, CHANGE_DROP, client, (bytes_t){0}, by);
+        client_close(registry, client);
+    }
+    if (!client->claim_configured)
+        client->claimed = false;
+    client_release(registry, client);
+}
+
+void registry_review(registry_t *registry, client_t *client)
+{
+    if (client->store && !client->sessions && (client->numbered || store_keys(client->store) == 0))
+        registry_forget(registry, client, (actor_t){0});
+    else
+        client_release(registry, client);
+}
+
+void registry_note(registry_t *registry, client_t *client)
+{
+    if (client->noted)
+        return;
+    client->noted = true;
+    client->next_noted = registry->noted;
+    registry->noted = client;
+}
+
+void registry_review_noted(registry_t *registry)
+{
+    while (registry->noted) {
+        client_t *client = registry->noted;
+        registry->noted = client->next_noted;
+        client->noted = false;
+        registry_review(registry, client);
+    }
+}
+
+/* ---- Claims of the configuration -------------------------------------------------------------- */
+
+void registry_abandon(registry_t *registry, const settings_t *settings)
+{
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        client_t *client = registry_find(registry, bytes_from_text(settings->names[i].name));
+        if (client)
+            client_release(registry, client);
+    }
+}
+
+bool registry_prepare(registry_t *registry, const settings_t *settings)
+{
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        if (!registry_obtain(registry, bytes_from_text(settings->names[i].name))) {
+            registry_abandon(registry, settings);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The configuration no longer claims CLIENT's name. */
+static void claim_leave(registry_t *registry, client_t *client)
+{
+    client->claim_configured = false;
+    client->claimed = client->store != NULL;
+    registry_review(registry, client);
+}
+
+void registry_configure(registry_t *registry, const settings_t *settings, registry_claimed_fn *claimed,
+                        void *context)
+{
+    const settings_t *before = registry->settings;
+    registry->settings = settings;
+    for (unsigned i = 0; i < settings->name_count; i++) {
+        const credential_t *name = &settings->names[i];
+        client_t *client = registry_find(registry, bytes_from_text(name->name));
+        bool same = client->claim_configured && strcmp(client->claim, name->hash) == 0;
+        client->claim_listed = true;
+        client->claim_configured = true;
+        client->claimed = true;
+        snprintf(client->claim, sizeof client->claim, "%s", name->hash);
+        if (!same && claimed)
+            claimed(context, client);
+    }
+    for (unsigned i = 0; i < before->name_count; i++) {
+        client_t *client = registry_find(registry, bytes_from_text(before->names[i].name));
+        if (!client->claim_listed)
+            claim_leave(registry, client);
+    }
+    for (unsigned i = 0; i < settings->name_count; i++)
+        registry_find(registry, bytes_from_text(settings->names[i].name))->claim_listed = false;
+}
+
+uint64_t registry_count(const registry_t *registry)
+{
+    return registry->count;
+}
+
+client_t *registry_next(registry_t *registry, bytes_t prefix, const bytes_t *after)
+{
+    bool behind = after && bytes_compare(*after, prefix) >= 0;
+    omap_cursor_t cursor;
+    omap_entry_t entry;
+    omap_seek(&registry->clients, behind ? *after : prefix, behind, &cursor);
+    while (omap_next(&cursor, &entry) && bytes_starts_with(entry.key, prefix)) {
+        client_t *client = omap_entry_pointer(&entry);
+        if (client_exists(client))
+            return client;
+    }
+    return NULL;
+}

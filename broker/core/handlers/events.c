@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* events, replay, watch: how one follows changes. */
+#include <inttypes.h>
+
+#include "broker/core/handlers/handlers.h"
+#include "broker/core/handlers/page.h"
+#include "broker/core/notify.h"
+
+enum { LOG_SCAN = 20000 }; /* events of the log that one `replay` or `watch` looks at: some milliseconds */
+
+status_t handle_events(request_t *request)
+{
+    hub_t *hub = request->hub;
+    session_t *session = request->session;
+    buffer_t *answer = request->answer;
+    if (!session->ticket)
+        session->ticket = tickets_issue(hub->tickets);
+    if (!session->ticket)
+        return request_fail_memory(request);
+    char endpoint[HUB_ENDPOINT_SIZE];
+    hub->ops->event_endpoint(hub->context, session->connection, endpoint, sizeof endpoint);
+    rpc_write_map(answer, 7);
+    rpc_write_text(answer, "endpoint");
+    rpc_write_text(answer, endpoint);
+    rpc_write_text(answer, "mechanism");
+    rpc_write_text(answer, "PLAIN");
+    rpc_write_text(answer, "username");
+    rpc_write_text(answer, session->ticket->username);
+    rpc_write_text(answer, "password");
+    rpc_write_text(answer, session->ticket->password);
+    rpc_write_text(answer, "epoch");
+    rpc_write_text(answer, engine_epoch(hub->engine));
+    rpc_write_text(answer, "seq");
+    rpc_write_uint(answer, engine_seq(hub->engine));
+    rpc_write_text(answer, "oldest");
+    rpc_write_uint(answer, event_log_oldest(hub->log));
+    return STATUS_OK;
+}
+
+/* Refuses a position for PROBLEM; LOWEST is one that would be taken. */
+static status_t position_refuse(request_t *request, uint64_t lowest, const char *problem)
+{
+    request->has_detail = true;
+    request->detail = lowest;
+    return request_fail(request, STATUS_OUT_OF_RANGE, "%s; read the stores anew", problem);
+}
+
+/* Whether the log can go on after request->args.after_seq, in the epoch named. */
+static status_t position_check(request_t *request)
+{
+    const hub_t *hub = request->hub;
+    const args_t *args = &request->args;
+    uint64_t oldest = event_log_oldest(hub->log);
+    if ((args->given & OPTION_EPOCH) && !bytes_equal(args->epoch, bytes_from_text(engine_epoch(hub->engine))))
+        return position_refuse(request, oldest, "another epoch: the broker was started anew");
+    if (args->after_seq < oldest)
+        return position_refuse(request, oldest, "the events after that are no longer kept");
+    if (args->after_seq > engine_seq(hub->engine))
+        return position_refuse(request, oldest, "no event has that number yet");
+    return STATUS_OK;
+}
+
+status_t handle_replay(request_t *request)
+{
+    const hub_t *hub = request->hub;
+    status_t status = position_check(request);
+    if (status != STATUS_OK)
+        return status;
+    const args_t *args = &request->args;
+    buffer_t *answer = request->answer;
+    uint64_t now = engine_seq(hub->engine);
+    uint64_t seq = args->after_seq;
+    rpc_write_map(answer, 2);
+    rpc_write_text(answer, "events");
+    page_t page = page_begin(request);
+    for (unsigned scanned = 0; seq < now && page_open(&page) && scanned < LOG_SCAN; scanned++) {
+        event_t event;
+        event_log_read(hub->log, seq + 1, &event);
+        if (!(args->given & OPTION_OF_CLIENT) || bytes_equal(event.client, args->of_client)) {
+            event_write(answer, &event);
+            if (!page_add(&page))
+                break;
+        }
+        seq++;
+    }
+    request->session->run.work += seq - args->after_seq;
+    page_end(&page);
+    rpc_write_text(answer, "seq");
+    rpc_write_uint(answer, seq);
+    return STATUS_OK;
+}
+
+/* Whether EVENT, about an earlier store of CLIENT's id, says that something may have been in it. (A name that
+ * nobody drops had no keys by then.) */
+static bool event_of_loss(const event_t *event, const client_t *client)
+{
+    bool dropped = event->kind == CHANGE_DROP && (event->by.size > 0 || client->numbered);
+    return dropped || event->kind == CHANGE_PUT || event->kind == CHANGE_DEL || event->kind == CHANGE_EXPIRE;
+}
+
+/* Whether an earlier store of the client's id was changed or lost since request->args.after_seq: of that its
+ * new sessions do not hear, as it may have been somebody else's. Where there is too much to look at, it is
+ * taken for lost. */
+static bool lost_since(request_t *request)
+{
+    const client_t *client = request->client;
+    uint64_t seq = request->args.after_seq;
+    if (client->first_seq > seq && client->first_seq - seq > LOG_SCAN)
+        return true;
+    while (++seq < client->first_seq) {
+        event_t event;
+        event_log_read(request->hub->log, seq, &event);
+        request->session->run.work++;
+        if (bytes_equal(event.client, client_id(client)) && event_of_loss(&event, client))
+            return true;
+    }
+    return false;
+}
+
+status_t handle_watch(request_t *request)
+{
+    session_t *session = request->session;
+    uint64_t now = engine_seq(request->hub->engine);
+    if (!request->args.flag) {
+        notify_unwatch(session);
+    } else {
+        bool placed = request->args.given & OPTION_AFTER_SEQ;
+        uint64_t begin = request->client->first_seq - 1; /* nothing before that is told */
+        if (!placed)
+            request->args.after_seq = now;
+        status_t status = position_check(request);
+        if (status != STATUS_OK)
+            return status;
+        if (lost_since(request))
+            return position_refuse(request, begin, "the store of that time is lost");
+        if (placed || !session->watching) /* asked again, what it is owed stays owed */
+            notify_watch(session, begin > request->args.after_seq ? begin : request->args.after_seq);
+    }
+    rpc_write_uint(request->answer, now);
+    return STATUS_OK;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* clients, role, forget, stats: what managers see of the fleet and do to its members. */
+#include "broker/core/handlers/handlers.h"
+#include "broker/core/handlers/page.h"
+#include "broker/core/notify.h"
+#include "broker/core/payload.h"
+#include "common/log.h"
+
+static void client_write(request_t *request, const client_t *client)
+{
+    buffer_t *answer = request->answer;
+    const session_t *newest = client->sessions;
+    role_t role = ROLE_GUEST;
+    for (const session_t *session = client->sessions; session; session = session->next) {
+        if (session->role > role)
+            role = session->role;
+    }
+    rpc_write_map(answer, 10);
+    rpc_write_text(answer, "id");
+    rpc_write_str(answer, client_id(client));
+    rpc_write_text(answer, "connected");
+    rpc_write_bool(answer, client->session_count > 0);
+    rpc_write_text(answer, "sessions");
+    rpc_write_uint(answer, client->session_count);
+    rpc_write_text(answer, "role");
+    rpc_write_text(answer, role_text(role));
+    rpc_write_text(answer, "claimed");
+    rpc_write_bool(answer, client->claimed);
+    rpc_write_text(answer, "peer");
+    if (newest)
+        rpc_write_text(answer, newest->peer);
+    else
+        rpc_write_nil(answer);
+    rpc_write_text(answer, "since_ms");
+    rpc_write_uint(answer, (uint64_t)(client->since_ms + request->hub->unix_offset_ms));
+    rpc_write_text(answer, "idle_ms");
+    rpc_write_uint(answer, (uint64_t)(request->now_ms - client->active_ms));
+    rpc_write_text(answer, "keys");
+    rpc_write_uint(answer, store_keys(client->store));
+    rpc_write_text(answer, "bytes");
+    rpc_write_uint(answer, store_bytes(client->store));
+}
+
+status_t handle_clients(request_t *request)
+{
+    const args_t *args = &request->args;
+    buffer_t *answer = request->answer;
+    registry_t *registry = request->hub->registry;
+    client_t *client =
+        registry_next(registry, args->prefix, (args->given & OPTION_AFTER) ? &args->after : NULL);
+    rpc_write_map(answer, 2);
+    rpc_write_text(answer, "clients");
+    page_t page = page_begin(request);
+    while (client && page_open(&page)) {
+        client_write(request, client);
+        if (!page_add(&page))
+            break;
+        bytes_t id = client_id(client);
+        client = registry_next(registry, args->prefix, &id);
+    }
+    page_end(&page);
+    rpc_write_text(answer, "more");
+    rpc_write_bool(answer, client != NULL);
+    return STATUS_OK;
+}
+
+status_t handle_role(request_t *request)
+{
+    client_t *client = request->client;
+    role_t role = request->args.manager ? ROLE_MANAGER : ROLE_GUEST;
+    if (client->session_count == 0)
+        return request_fail(request, STATUS_FAILED_PRECONDITION, "client %s has no live session", client->id);
+    if (role == ROLE_MANAGER && !client->numbered && !client->claimed)
+        return request_fail(
+            request, STATUS_FAILED_PRECONDITION,
+            "the name is not claimed, so anybody could connect as that manager: claim it first");
+    bool changed = false;
+    for (session_t *session = client->sessions; session; session = session->next)
+        changed |= session_set_role(session, role);
+    if (changed) {
+        engine_record(request->hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(role)),
+                      session_actor(request->session));
+        log_info("client %s is %s now, by client %s", client->id, role_text(role),
+                 request->session->client->id);
+    }
+    /* Behind the event, so that the demoted hear of it and of nothing after it. */
+    for (session_t *session = client->sessions; role == ROLE_GUEST && session; session = session->next)
+        notify_dismiss(session, true);
+    rpc_write_text(request->answer, role_text(role));
+    return STATUS_OK;
+}
+
+status_t handle_forget(request_t *request)
+{
+    registry_t *registry = request->hub->registry;
+    client_t *client = request->client ? request->client : registry_find(registry, request->args.client);
+    if (client->numbered)
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "client %s has no name: its store ends with its last session", client->id);
+    actor_t by = session_actor(request->session);
+    log_info("client %s is forgotten, by client %s", client->id, request->session->client->id);
+    session_t *session;
+    while ((session = client->sessions ? client->sessions : client->unproven)) {
+        if (session != request->session) /* that one is told behind its answer */
+            payload_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
+        session_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
+    }
+    registry_forget(registry, client, by);
+    rpc_write_bool(request->answer, true);
+    return STATUS_OK;
+}
+
+status_t handle_stats(request_t *request)
+{
+    const hub_t *hub = request->hub;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } gauges[] = {
+        {"uptime_ms", (uint64_t)(request->now_ms - hub->stats.started_ms)},
+        {"clients", registry_count(hub->registry)},
+        {"sessions", hub->session_count},
+        {"keys", engine_keys(hub->engine)},
+        {"bytes", engine_bytes(hub->engine)},
+        {"seq", engine_seq(hub->engine)},
+    };
+    enum { GAUGES = sizeof gauges / sizeof gauges[0] };
+    rpc_write_map(request->answer, GAUGES + STATS_COUNT);
+    for (size_t i = 0; i < GAUGES; i++) {
+        rpc_write_text(request->answer, gauges[i].name);
+        rpc_write_uint(request->answer, gauges[i].value);
+    }
+#define STAT(name)                                                                                           \
+    rpc_write_text(request->answer, #name);                                                                  \
+    rpc_write_uint(request->answer, hub->stats.name);
+#include "broker/core/stats.def"
+#undef STAT
+    return STATUS_OK;
+}

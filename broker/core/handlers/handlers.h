@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The handlers that methods.def names: one a method. Each finds its params bound and checked in
+ * request->args. */
+#ifndef KV_BROKER_CORE_HANDLERS_HANDLERS_H
+#define KV_BROKER_CORE_HANDLERS_HANDLERS_H
+
+#include "broker/core/dispatch.h"
+
+handler_fn handle_hello, handle_ping, handle_bye;                                        /* session.c */
+handler_fn handle_get, handle_entry, handle_put, handle_del, handle_list, handle_digest; /* store.c */
+handler_fn handle_auth;                                                                  /* auth.c */
+handler_fn handle_clients, handle_role, handle_forget, handle_stats;                     /* fleet.c */
+
+handler_fn handle_events, handle_replay, handle_watch; /* events.c */
+
+/* Finishes an `auth` that was parked: appends the result to request->answer or fails. */
+KV_MUST_USE status_t auth_finish(request_t *request, verdict_t verdict);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns what new settings mean for existing sessions. Does not know where settings come from. */
+#include "broker/core/hub.h"
+#include "broker/core/notify.h"
+#include "broker/core/payload.h"
+#include "common/log.h"
+
+/* Whether SESSION is a manager by an account that has changed since it authenticated. */
+static bool account_void(const session_t *session)
+{
+    return session->user &&
+           accounts_version(session->hub->accounts, bytes_from_text(session->user)) != session->user_version;
+}
+
+/* Demotes the sessions of CLIENT whose accounts are void: as `role` would, but by the broker. */
+static void client_demote(hub_t *hub, client_t *client)
+{
+    for (session_t *session = client->sessions; session; session = session->next) {
+        if (account_void(session))
+            session_set_role(session, ROLE_GUEST);
+    }
+    engine_record(hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(ROLE_GUEST)), (actor_t){0});
+    log_info("client %s is %s now: its account was removed or has another password", client->id,
+             role_text(ROLE_GUEST));
+    /* After the event, so that demoted sessions get this event and nothing after it. */
+    for (session_t *session = client->sessions; session; session = session->next) {
+        if (session->role == ROLE_GUEST)
+            notify_dismiss(session, true);
+    }
+}
+
+/* CLIENT's name has a new claim: none of its sessions has given that secret. */
+static void client_revoke(void *context, client_t *client)
+{
+    hub_t *hub = context;
+    while (client->sessions) {
+        payload_push_bye(client->sessions, session_end_text(SESSION_END_REVOKED));
+        session_end(client->sessions, SESSION_END_REVOKED, (actor_t){0}, hub->now_ms);
+    }
+}
+
+bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms)
+{
+    hub->now_ms = now_ms;
+    if (!registry_prepare(hub->registry, settings))
+        return false;
+    if (!accounts_configure(hub->accounts, settings->managers, settings->manager_count)) {
+        registry_abandon(hub->registry, settings);
+        return false;
+    }
+    hub->settings = settings;
+    engine_configure(hub->engine, &settings->limits);
+    registry_configure(hub->registry, settings, client_revoke, hub);
+    for (session_t *session = hub->oldest; session; session = session->newer) {
+        if (account_void(session))
+            client_demote(hub, session->client);
+    }
+    return true;
+}

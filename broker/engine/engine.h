@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The storage engine: every client's store, the one sequence of changes, and time's work on them (expiry).
+ *
+ * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the
+ * epoch and the order of everything come from here. The engine in memory answers before it returns. For one
+ * that answers later a handler parks the request (session_park), and payload_resume finishes it, as it does
+ * `auth`; get, put, del and list need that second half then. It knows nothing of
+ * sessions, names or wire bytes. Not thread-safe: one thread owns an engine. Time is an argument: monotonic
+ * milliseconds. */
+#ifndef KV_BROKER_ENGINE_ENGINE_H
+#define KV_BROKER_ENGINE_ENGINE_H
+
+#include "broker/engine/omap.h"
+#include "common/bytes.h"
+#include "common/limits.h"
+#include "common/status.h"
+
+typedef struct engine engine_t;
+typedef struct store store_t; /* one client's entries, PROTOCOL.md section 4 */
+
+enum {
+    ENGINE_EPOCH_SIZE = 23
+}; /* bytes of an epoch: 128 random bits as URL-safe base64, and a terminating zero */
+
+enum { ENGINE_EXPIRE_MAX = 1000 }; /* entries that a put or a walk expires: a fraction of a millisecond */
+
+/* What happened, PROTOCOL.md 6.1. Each takes the next number of the sequence. */
+typedef enum change_kind {
+    CHANGE_PUT,
+    CHANGE_DEL,
+    CHANGE_EXPIRE,
+    CHANGE_CONNECT,
+    CHANGE_DISCONNECT,
+    CHANGE_ROLE,
+    CHANGE_DROP,
+    CHANGE_KIND_COUNT
+} change_kind_t;
+
+/* Who made a change: borrowed texts, empty for the broker itself. */
+typedef struct actor {
+    bytes_t client; /* id of the client whose session did it */
+    bytes_t user;   /* the account it is a manager by, or empty */
+} actor_t;
+
+typedef struct change {
+    uint64_t seq;
+    change_kind_t kind;
+    void *owner;     /* of the store it happened to, as given to engine_open */
+    bytes_t key;     /* of PUT, DEL, EXPIRE */
+    bytes_t value;   /* of PUT; of DISCONNECT and ROLE their text */
+    bool binary;     /* of PUT: the value is bin, not str */
+    uint64_t ttl_ms; /* of PUT; 0 = none */
+    actor_t by;
+} change_t;
+
+/* Called for each change, in order of seq, after it took effect, within the call that made it. Slices are
+ * borrowed until it returns. It must not call the engine. */
+typedef void change_fn(void *context, const change_t *change);
+
+typedef struct engine_options {
+    const limits_t *limits; /* borrowed until others replace them: key, value, keys_per_client,
+                               bytes_per_client, bytes_total are enforced here */
+    change_fn *on_change;   /* may be NULL */
+    void *context;          /* given to on_change */
+} engine_options_t;
+
+/* Makes an engine with a new random epoch and seq 0 (the first change gets 1). NULL if memory is refused.
+ */
+KV_MUST_USE engine_t *engine_new(const engine_options_t *options);
+/* LIMITS (borrowed) apply from now on. Existing entries stay, even above a limit. */
+void engine_configure(engine_t *engine, const limits_t *limits);
+/* Frees the engine and every store that is still open. */
+void engine_destroy(engine_t **engine);
+
+/* A random text, new with every engine, zero-terminated. Lives as long as the engine. */
+const char *engine_epoch(const engine_t *engine);
+/* The number of the newest change, 0 = none yet. */
+uint64_t engine_seq(const engine_t *engine);
+/* Keys, and bytes of keys and values, in all open stores. */
+uint64_t engine_keys(const engine_t *engine);
+uint64_t engine_bytes(const engine_t *engine);
+
+/* Records a change that is not about an entry (CONNECT, DISCONNECT, ROLE, DROP; VALUE its text or empty) and
+ * returns its seq. */
+uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by);
+
+/* Opens an empty store that belongs to OWNER (given back in changes; may be changed by nobody). Owned by the
+ * engine; close with engine_close. NULL if memory is refused. */
+KV_MUST_USE store_t *engine_open(engine_t *engine, void *owner);
+/* Closes *STORE and sets it to NULL; its entries are gone at once (no change is recorded for each), their
+ * memory is given back by later engine_tick calls so that a large store makes no pause. */
+void engine_close(engine_t *engine, store_t **store);
+
+uint64_t store_keys(const store_t *store);
+uint64_t store_bytes(const store_t *store); /* of keys and values */
+
+/* An entry as read. Slices are borrowed until the engine is next called. */
+typedef struct entry {
+    bytes_t key;
+    bytes_t value;
+    bool binary;       /* bin, else str */
+    uint64_t revision; /* seq of the put that wrote it */
+    int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
+} entry_t;
+
+/* Reads the entry KEY. STATUS_NOT_FOUND where there is none. An entry whose time has come is expired first
+ * (its change recorded) and is not found. */
+KV_MUST_USE status_t engine_get(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms,
+                                entry_t *entry);
+
+/* A hint: the entries KEYS of STORE are about to be read or written (the requests of a batch, say; 64 are
+ * plenty). In a large store those calls take a fraction of the time then. Changes nothing. */
+void engine_warm(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count);
+
+#define REVISION_ANY UINT64_MAX /* no condition */
+
+typedef struct put {
+    bytes_t key;
+    bytes_t value;
+    bool binary;
+    uint64_t ttl_ms;      /* 0 = permanent */
+    uint64_t if_revision; /* REVISION_ANY, 0 = only if absent, else only if this is its revision */
+} put_t;
+
+/* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it
+ * has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,
+ * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage),
+ * STATUS_UNAVAILABLE where memory is refused; nothing has changed then. Sizes of key and value are the
+ * caller's to check (asserted). Neither may be borrowed from the engine itself: the old entry goes while they
+ * are in use. What is due is expired (its change recorded) before a put is refused for its sake; where that
+ * is more than ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call again, in another turn.
+ */
+KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
+                                int64_t now_ms, uint64_t *revision, const char **limit);
+
+/* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and
+ * if_revision was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the
+ * engine. */
+KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision,
+                                actor_t by, int64_t now_ms, uint64_t *revision);
+
+/* A walk over a store's entries in byte order of the keys. It is used within one call of a handler: no other
+ * engine call between begin and the last next. */
+typedef struct engine_walk {
+    engine_t *engine;
+    store_t *store;
+    bytes_t prefix;
+    int64_t now_ms;
+    unsigned budget;      /* entries that it may still expire */
+    omap_cursor_t cursor; /* private to the engine */
+} engine_walk_t;
+
+/* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (may be
+ * NULL: from the first one). PREFIX is borrowed during the walk. */
+void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix,
+                       const bytes_t *after, int64_t now_ms);
+/* Gives the next entry, or returns false at the end. Entries whose time has come are expired (recorded) and
+ * passed over, at most ENGINE_EXPIRE_MAX: at one more it returns false, and engine_walk_broken says so. Then
+ * begin the walk anew, in another turn. ENTRY's slices are borrowed until the next call. */
+KV_MUST_USE bool engine_walk_next(engine_walk_t *walk, entry_t *entry);
+static inline bool engine_walk_broken(const engine_walk_t *walk)
+{
+    return walk->budget == 0;
+}
+
+/* The store's digest, PROTOCOL.md section 7, after what is due has been expired. The first question goes
+ * through all entries (some 0.2 us each); from then on each change keeps the answer up to date, and it takes
+ * constant time. */
+uint64_t engine_digest(engine_t *engine, store_t *store, int64_t now_ms);
+/* Does at most BUDGET entries' worth of that work. Returns whether engine_digest now takes constant time; if
+ * not, call again, and let other requests come between: a large store makes no pause so. */
+KV_MUST_USE bool engine_digest_prepare(engine_t *engine, store_t *store, int64_t now_ms, unsigned budget);
+
+/* Does time's work: expires what is due and gives back memory of closed stores, at most BUDGET pieces of work
+ * (an expired entry, a freed node). Returns whether work is left that is due now. */
+bool engine_tick(engine_t *engine, int64_t now_ms, unsigned budget);
+/* When engine_tick has something to do: monotonic ms, at or before now where work is left; INT64_MAX =
+ * nothing planned. */
+int64_t engine_next_due(const engine_t *engine);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the ZAP socket and the serials. */
+#include "broker/net/admission.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "common/limits.h"
+
+enum {
+    TAKE_MAX = 64,         /* requests a turn */
+    CREDENTIAL_SIZE = 64,  /* bytes of a user name or a password; a ticket's are shorter */
+    REQUEST_ID_SIZE = 256, /* bytes of a request's id; libzmq sends "1" */
+    USER_ID_SIZE = 24,     /* bytes of a number's text */
+    /* Numbers of a request's frames (RFC 27), routing id and delimiter counted. */
+    FRAME_PEER = 0,
+    FRAME_REQUEST_ID = 3,
+    FRAME_DOMAIN = 4,
+    FRAME_USER = 8,    /* of PLAIN */
+    FRAME_PASSWORD = 9 /* the last one that is looked at */
+};
+
+typedef struct pending {
+    uint8_t peer[LIMIT_ROUTING_ID + 1]; /* routing id of the asking connection */
+    size_t peer_size;
+    uint8_t request_id[REQUEST_ID_SIZE];
+    size_t request_id_size;
+    bool requests;                          /* for the request socket; else for the event socket */
+    uint8_t credential[2][CREDENTIAL_SIZE]; /* PLAIN: user name and password */
+    size_t credential_size[2];
+} pending_t;
+
+struct admission {
+    void *socket;             /* ROUTER, bound where libzmq asks */
+    const tickets_t *tickets; /* borrowed; NULL = nobody may subscribe */
+    uint64_t last_serial;
+    size_t count; /* in `pending` */
+    pending_t pending[TAKE_MAX];
+};
+
+admission_t *admission_new(void *zmq_context)
+{
+    admission_t *admission = calloc(1, sizeof *admission);
+    if (!admission)
+        return NULL;
+    int unlimited = 0;
+    admission->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
+    if (!admission->socket ||
+        zmq_setsockopt(admission->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) != 0 ||
+        zmq_setsockopt(admission->socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited) != 0 ||
+        zmq_setsockopt(admission->socket, ZMQ_LINGER, &unlimited, sizeof unlimited) != 0 ||
+        zmq_bind(admission->socket, "inproc://zeromq.zap.01") != 0)
+        admission_destroy(&admission);
+    return admission;
+}
+
+void admission_destroy(admission_t **admission)
+{
+    if (!*admission)
+        return;
+    if ((*admission)->socket)
+        zmq_close((*admission)->socket);
+    free(*admission);
+    *admission = NULL;
+}
+
+void admission_use(admission_t *admission, const tickets_t *tickets)
+{
+    admission->tickets = tickets;
+}
+
+void *admission_socket(admission_t *admission)
+{
+    return admission->socket;
+}
+
+uint64_t admission_last_serial(const admission_t *admission)
+{
+    return admission->last_serial;
+}
+
+/* Keeps what an answer needs of frame NUMBER; one that is too long is as good as none. */
+static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
+{
+    if (number == FRAME_PEER && frame.size <= sizeof pending->peer) {
+        memcpy(pending->peer, frame.data, frame.size);
+        pending->peer_size = frame.size;
+    } else if (number == FRAME_REQUEST_ID && frame.size <= sizeof pending->request_id) {
+        memcpy(pending->request_id, frame.data, frame.size);
+        pending->request_id_size = frame.size;
+    } else if (number == FRAME_DOMAIN) {
+        pending->requests = bytes_equal(frame, bytes_from_text(ADMISSION_DOMAIN_REQUESTS));
+    } else if ((number == FRAME_USER || number == FRAME_PASSWORD) && frame.size <= CREDENTIAL_SIZE) {
+        unsigned i = number - FRAME_USER;
+        memcpy(pending->credential[i], frame.data, frame.size);
+        pending->credential_size[i] = frame.size;
+    }
+}
+
+/* Reads one request. False if none is there. */
+static bool pending_read(void *socket, pending_t *pending)
+{
+    *pending = (pending_t){0};
+    int more = 1;
+    for (unsigned number = 0; more; number++) {
+        zmq_msg_t frame;
+        zmq_msg_init(&frame);
+        if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&frame);
+            return false;
+        }
+        if (number <= FRAME_PASSWORD)
+            frame_keep(pending, number, bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)));
+        more = zmq_msg_more(&frame);
+        zmq_msg_close(&frame);
+    }
+    return true;
+}
+
+bool admission_take(admission_t *admission)
+{
+    while (admission->count < TAKE_MAX) {
+        if (!pending_read(admission->socket, &admission->pending[admission->count]))
+            return false;
+        admission->count++;
+    }
+    return true;
+}
+
+/* The User-Id that a connection is let in with, in TEXT; false where it is refused. */
+static bool pending_admit(admission_t *admission, const pending_t *pending, char text[USER_ID_SIZE])
+{
+    uint64_t id = 0;
+    if (pending->requests)
+        id = ++admission->last_serial;
+    else if (admission->tickets)
+        id = tickets_check(admission->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
+                           bytes_of(pending->credential[1], pending->credential_size[1]));
+    text[0] = '\0';
+    if (id > 0)
+        snprintf(text, USER_ID_SIZE, "%" PRIu64, id);
+    return id > 0;
+}
+
+/* Returns whether the connection was let in. */
+static bool pending_answer(admission_t *admission, const pending_t *pending)
+{
+    char user_id[USER_ID_SIZE];
+    bool admitted = pending_admit(admission, pending, user_id);
+    const bytes_t frames[] = {
+        bytes_of(pending->peer, pending->peer_size),
+        {0},
+        bytes_from_text("1.0"),
+        bytes_of(pending->request_id, pending->request_id_size),
+        bytes_from_text(admitted ? "200" : "400"),
+        bytes_from_text(admitted ? "OK" : "no valid ticket: ask for one with `events`"),
+        bytes_from_text(user_id),
+        {0},
+    };
+    enum { FRAMES = sizeof frames / sizeof frames[0] };
+    for (size_t i = 0; i < FRAMES; i++) {
+        int flags = ZMQ_DONTWAIT | (i + 1 < FRAMES ? ZMQ_SNDMORE : 0);
+        if (zmq_send(admission->socket, frames[i].data, frames[i].size, flags) < 0)
+            break; /* the connection is gone */
+    }
+    return admitted;
+}
+
+unsigned admission_answer(admission_t *admission)
+{
+    unsigned refused = 0;
+    for (size_t i = 0; i < admission->count; i++)
+        refused += !pending_answer(admission, &admission->pending[i]);
+    admission->count = 0;
+    return refused;
+}

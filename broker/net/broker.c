@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the sockets, the loop, its signals and the way down. */
+#include "broker/net/broker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "broker/config/config.h"
+#include "broker/core/hub.h"
+#include "broker/net/admission.h"
+#include "broker/net/event_socket.h"
+#include "broker/net/hosts.h"
+#include "broker/net/request_socket.h"
+#include "broker/net/trim.h"
+#include "broker/net/verifier.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+enum {
+    BURST_MS = 5,           /* requests are read for so long before time's work has its turn */
+    POLL_MAX_MS = 60000,    /* the loop looks at its timers at least so often */
+    REFUSED_LOG_MS = 10000, /* between lines about refused connections, and about floods */
+    STOP_WORK_MS = 2000,    /* on the way down: for requests under way (a password being verified) */
+    STOP_LINGER_MS = 2000   /* on the way down: for answers to leave; with the above below 5 s */
+};
+
+struct broker {
+    settings_t settings[2]; /* the live settings, and room for the next ones */
+    settings_t *live;       /* those that hold */
+    settings_source_t source;
+    void *zmq_context;
+    admission_t *admission;
+    request_socket_t *requests;
+    event_socket_t *events;
+    verifier_t *verifier;
+    hub_t *hub;
+    int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
+    trim_t trim;
+    uint64_t held;       /* bytes of stores and of waiting payloads, in the turn before */
+    uint64_t freed;      /* bytes of these that were freed, in all */
+    bool admission_more; /* work was left in the last turn */
+    bool lost_more;
+    bool requests_more;
+    bool hub_more;
+    unsigned refused;         /* connections to the event socket that were refused and not logged yet */
+    int64_t refused_until_ms; /* monotonic: no line about them before */
+    int64_t flooded_until_ms; /* the same, about floods */
+};
+
+/* ---- What the hub needs ----------------------------------------------------------------------- */
+
+static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                        buffer_t *answer)
+{
+    broker_t *broker = context;
+    return request_socket_send(broker->requests, connection, identity, envelope, answer);
+}
+
+static void op_release(void *context, struct connection *connection, bool cut)
+{
+    broker_t *broker = context;
+    connection->session = NULL;
+    if (!cut)
+        return;
+    /* What is known of descriptors is as old as the turn: this one may have a new owner by now. */
+    connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
+    connection_cut(connection);
+}
+
+static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
+{
+    broker_t *broker = context;
+    return verifier_submit(broker->verifier, ticket, hash, password);
+}
+
+static bool op_congested(void *context, struct connection *connection)
+{
+    const broker_t *broker = context;
+    return request_socket_congested(broker->requests, connection);
+}
+
+static void op_cancel(void *context, uint64_t ticket)
+{
+    broker_t *broker = context;
+    if (broker->verifier) /* gone first on the way down */
+        verifier_cancel(broker->verifier, ticket);
+}
+
+static size_t op_audience(void *context)
+{
+    const broker_t *broker = context;
+    return event_socket_peers(broker->events);
+}
+
+static void op_publish(void *context, bytes_t topic, buffer_t *payload)
+{
+    broker_t *broker = context;
+    event_socket_publish(broker->events, topic, payload);
+}
+
+static void op_cut_events(void *context, bool strict)
+{
+    broker_t *broker = context;
+    event_socket_cut(broker->events, broker->hub->tickets, strict);
+}
+
+static void op_sweep_events(void *context)
+{
+    broker_t *broker = context;
+    event_socket_sweep(broker->events, broker->hub->tickets);
+}
+
+static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
+{
+    const broker_t *broker = context;
+    char local[HUB_ENDPOINT_SIZE];
+    connection_local(connection, local, sizeof local);
+    event_socket_endpoint(broker->events, bytes_from_text(local), text, text_size);
+}
+
+static const hub_ops_t broker_ops = {
+    .send = op_send,
+    .release = op_release,
+    .verify = op_verify,
+    .cancel = op_cancel,
+    .congested = op_congested,
+    .audience = op_audience,
+    .publish = op_publish,
+    .cut_events = op_cut_events,
+    .sweep_events = op_sweep_events,
+    .event_endpoint = op_event_endpoint,
+};
+
+/* ---- Up --------------------------------------------------------------------------------------- */
+
+static int signals_open(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* Binds the sockets to the addresses of the settings' endpoints. */
+static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
+{
+    const settings_t *settings = broker->live;
+    void *context = broker->zmq_context;
+    endpoint_list_t requests = {0};
+    endpoint_list_t events = {0};
+    if (hosts_of_requests(settings, &requests, problem, problem_size) &&
+        hosts_of_events(settings, &events, problem, problem_size)) {
+        broker->requests = request_socket_new(context, settings, &requests, problem, problem_size);
+        if (broker->requests)
+            broker->events = event_socket_new(context, settings, &events, problem, problem_size);
+    }
+    hosts_release(&requests);
+    hosts_release(&events);
+    return broker->events;
+}
+
+/* Call before the first socket is made. libzmq numbers peers without a socket identity, beginning with a
+ * number from rand(3), which it never seeds. So the numbers would be the same in every process, and a peer
+ * that claims the next one as its identity would end the broker. */
+static void routing_ids_scatter(void)
+{
+    srand(randombytes_random());
+}
+
+broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *problem, size_t problem_size)
+{
+    snprintf(problem, problem_size, "out of memory, threads or file descriptors");
+    broker_t *broker = calloc(1, sizeof *broker);
+    if (!broker) {
+        settings_release(taken);
+        return NULL;
+    }
+    broker->settings[0] = *taken;
+    *taken = (settings_t){0};
+    broker->live = &broker->settings[0];
+    broker->source = *source;
+    broker->signals = signals_open();
+    routing_ids_scatter();
+    trim_init(&broker->trim);
+    broker->zmq_context = zmq_ctx_new();
+    if (broker->signals < 0 || !broker->zmq_context ||
+        !(broker->admission = admission_new(broker->zmq_context)) ||
+        !sockets_open(broker, problem, problem_size) || !(broker->verifier = verifier_new()) ||
+        !(broker->hub = hub_new(broker->live, &broker_ops, broker, clock_monotonic_ms(), clock_unix_ms())))
+        broker_destroy(&broker);
+    else
+        admission_use(broker->admission, broker->hub->tickets);
+    return broker;
+}
+
+void broker_destroy(broker_t **self)
+{
+    broker_t *broker = *self;
+    if (!broker)
+        return;
+    /* The verifier first: nothing may come back from it to sessions that are gone. */
+    verifier_destroy(&broker->verifier);
+    hub_destroy(&broker->hub);
+    event_socket_destroy(&broker->events, STOP_LINGER_MS);
+    request_socket_destroy(&broker->requests, STOP_LINGER_MS);
+    admission_destroy(&broker->admission);
+    if (broker->zmq_context)
+        zmq_ctx_term(broker->zmq_context);
+    if (broker->signals >= 0)
+        close(broker->signals);
+    settings_release(broker->live);
+    free(broker);
+    *self = NULL;
+}
+
+/* ---- The loop --------------------------------------------------------------------------------- */
+
+static void connection_lost(void *context, connection_t *connection)
+{
+    broker_t *broker = context;
+    if (connection->session)
+        hub_lost(broker->hub, connection->session, clock_monotonic_ms());
+    connection->session = NULL;
+}
+
+/* COUNT more connections to the event socket were refused: one line for all that are within a while. */
+static void subscribers_refused(broker_t *broker, unsigned count)
+{
+    broker->hub->stats.subscribers_refused_total += count;
+    broker->refused += count;
+    if (broker->refused == 0)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < broker->refused_until_ms)
+        return;
+    log_warning("%u connections to the event socket refused: no valid ticket; ask for one with `events`",
+                broker->refused);
+    broker->refused = 0;
+    broker->refused_until_ms = now_ms + REFUSED_LOG_MS;
+}
+
+/* One line for all that is within a while. */
+static void subscribers_flooded(broker_t *broker)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < broker->flooded_until_ms)
+        return;
+    log_warning("the event socket was flooded with subscriptions: all its connections were closed; "
+                "they come back by themselves");
+    broker->flooded_until_ms = now_ms + REFUSED_LOG_MS;
+}
+
+/* Who came and who went. The order of these calls is what tells connections apart: admission.h. */
+static void turn_connections(broker_t *broker)
+{
+    broker->admission_more = admission_take(broker->admission);
+    connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
+    bool subscribed = event_socket_drain(broker->events, broker->hub->tickets);
+    subscribers_refused(broker, admission_answer(broker->admission));
+    if (event_socket_flooded(broker->events))
+        subscribers_flooded(broker);
+    if (subscribed)
+        hub_sync(broker->hub, clock_monotonic_ms());
+}
+
+static void turn_requests(broker_t *broker)
+{
+    int64_t begin_ms = clock_monotonic_ms();
+    int64_t now_ms = begin_ms;
+    broker->requests_more = true;
+    while (broker->requests_more && now_ms - begin_ms < BURST_MS) {
+        broker->requests_more = request_socket_receive(broker->requests, broker->hub, now_ms);
+        now_ms = clock_monotonic_ms();
+    }
+    broker->lost_more = connections_settle(request_socket_connections(broker->requests),
+                                           !broker->requests_more, connection_lost, broker);
+}
+
+static void turn_verified(broker_t *broker)
+{
+    uint64_t ticket;
+    verdict_t verdict;
+    while (verifier_collect(broker->verifier, &ticket, &verdict))
+        hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
+}
+
+/* Whether there is work for the next turn already. */
+static bool loop_busy(const broker_t *broker)
+{
+    return broker->admission_more || broker->lost_more || broker->requests_more || broker->hub_more;
+}
+
+static void turn_memory(broker_t *broker)
+{
+    uint64_t held = engine_bytes(broker->hub->engine) + broker->hub->waiting_bytes;
+    if (held < broker->held)
+        broker->freed += broker->held - held;
+    broker->held = held;
+    uint64_t dropped = connections_dropped(request_socket_connections(broker->requests));
+    trim_turn(&broker->trim, broker->freed + dropped, request_socket_moved(broker->requests),
+              !loop_busy(broker));
+}
+
+/* How long the loop may sleep, ms. */
+static long sleep_ms(const broker_t *broker)
+{
+    if (loop_busy(broker))
+        return 0;
+    int64_t due_ms = hub_next_due(broker->hub);
+    if (broker->trim.due_ms < due_ms)
+        due_ms = broker->trim.due_ms;
+    int64_t now_ms = clock_monotonic_ms();
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
+}
+
+/* Sleeps until something happens, LIMIT_MS at most. Returns whether a signal came. */
+static bool loop_wait(broker_t *broker, long limit_ms)
+{
+    zmq_pollitem_t items[] = {
+        {.socket = request_socket_socket(broker->requests), .events = ZMQ_POLLIN},
+        {.socket = connections_socket(request_socket_connections(broker->requests)), .events = ZMQ_POLLIN},
+        {.socket = admission_socket(broker->admission), .events = ZMQ_POLLIN},
+        {.socket = event_socket_socket(broker->events), .events = ZMQ_POLLIN},
+        {.socket = event_socket_monitor(broker->events), .events = ZMQ_POLLIN},
+        {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN},
+        {.fd = broker->signals, .events = ZMQ_POLLIN},
+    };
+    enum { ITEMS = sizeof items / sizeof items[0], SIGNALS = ITEMS - 1 };
+    long wait_ms = sleep_ms(broker);
+    event_socket_enter(broker->events);
+    int ready = zmq_poll(items, ITEMS, wait_ms < limit_ms ? wait_ms : limit_ms);
+    event_socket_leave(broker->events);
+    assert(ready >= 0 || errno == EINTR);
+    (void)ready;
+    return items[SIGNALS].revents != 0;
+}
+
+/* ---- Signals ---------------------------------------------------------------------------------- */
+
+enum { DIFFERENCES_LOGGED = 50 }; /* lines about keys of one SIGHUP */
+
+typedef struct differences {
+    unsigned taken; /* keys whose new value applies from now on */
+    unsigned fixed; /* keys that differ and cannot change */
+} differences_t;
+
+static void difference_log(void *context, const char *key, bool fixed)
+{
+    differences_t *differences = context;
+    unsigned *count = fixed ? &differences->fixed : &differences->taken;
+    if (++*count > DIFFERENCES_LOGGED)
+        return;
+    if (fixed)
+        log_warning("SIGHUP: %s differs, but a change needs a restart: the old value stays", key);
+    else
+        log_info("SIGHUP: %s has changed", key);
+}
+
+/* Reads settings that the broker can switch to into NEXT. If something is wrong: false, one line in PROBLEM,
+ * and NEXT is empty. */
+static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
+{
+    snprintf(problem, problem_size, "memory is used up; free some and try again");
+    if (!settings_init(next))
+        return false;
+    bool done = broker->source.read(broker->source.context, next, problem, problem_size);
+    if (done) {
+        config_exchange_fixed(next, broker->live);
+        char text[CONFIG_PROBLEM_SIZE - 64]; /* the words before it need the rest */
+        done = config_check(next, text, sizeof text);
+        if (!done) /* good by itself */
+            snprintf(problem, problem_size, "with the old values of the keys that need a restart: %s", text);
+        int64_t now_ms = clock_monotonic_ms();
+        if (done && !hub_configure(broker->hub, next, now_ms)) {
+            snprintf(problem, problem_size, "memory is used up; free some and try again");
+            done = false;
+        }
+        if (!done)
+            config_exchange_fixed(next, broker->live);
+    }
+    if (!done)
+        settings_release(next);
+    return done;
+}
+
+/* SIGHUP: reads the settings again and switches to them, or changes nothing. */
+static void settings_reload(broker_t *broker)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    settings_t *before = broker->live;
+    settings_t *next = &broker->settings[before == &broker->settings[0]];
+    differences_t differences = {0};
+    if (broker->source.read == NULL) {
+        log_info("SIGHUP: the broker was started without --config: there is nothing to read again");
+        return;
+    }
+    if (!settings_read(broker, next, problem, sizeof problem)) {
+        log_error("SIGHUP: nothing changes: %s", problem);
+        return;
+    }
+    request_socket_configure(broker->requests, next);
+    broker->live = next;
+    config_compare(before, next, difference_log, &differences);
+    settings_release(before);
+    log_info("SIGHUP: the configuration was read again; keys that changed: %u, that need a restart: %u",
+             differences.taken, differences.fixed);
+}
+
+/* Handles the signals that came. Returns the one that asks to stop, or 0. */
+static int signals_take(broker_t *broker)
+{
+    struct signalfd_siginfo info;
+    bool reload = false;
+    int stop = 0;
+    while (stop == 0 && read(broker->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reload = true;
+        else
+            stop = (int)info.ssi_signo;
+    }
+    if (reload && stop == 0)
+        settings_reload(broker);
+    return stop;
+}
+
+/* The signal that asks to stop is taken; the next one ends the process at once. */
+static void signals_release(int stop)
+{
+    log_info("%s: stopping, waiting for clients; a second signal ends it at once",
+             stop == SIGINT ? "SIGINT" : "SIGTERM");
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* ---- The way down ----------------------------------------------------------------------------- */
+
+/* Answers what was received, says goodbye. */
+static void loop_stop(broker_t *broker)
+{
+    int64_t until_ms = clock_monotonic_ms() + STOP_WORK_MS;
+    do
+        turn_requests(broker);
+    while (broker->requests_more && clock_monotonic_ms() < until_ms);
+    broker->requests_more = false;
+    while (hub_parked(broker->hub) && clock_monotonic_ms() < until_ms) {
+        zmq_pollitem_t item = {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN};
+        long wait_ms = sleep_ms(broker);
+        long left_ms = (long)(until_ms - clock_monotonic_ms());
+        zmq_poll(&item, 1, wait_ms < left_ms ? wait_ms : left_ms > 0 ? left_ms : 0);
+        turn_verified(broker);
+        broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
+    }
+    hub_stop(broker->hub, clock_monotonic_ms());
+}
+
+void broker_run(broker_t *broker)
+{
+    log_info("ready");
+    int stop = 0;
+    for (;;) {
+        bool signalled = loop_wait(broker, POLL_MAX_MS);
+        hub_set_clock(broker->hub, clock_monotonic_ms(), clock_unix_ms());
+        turn_connections(broker);
+        if (signalled && (stop = signals_take(broker)) != 0)
+            break;
+        turn_requests(broker);
+        turn_verified(broker);
+        broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
+        turn_memory(broker);
+    }
+    signals_release(stop);
+    loop_stop(broker);
+    log_info("Bye");
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the table of descriptors and the monitor. */
+#include "broker/net/connections.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <zmq.h>
+
+#include "broker/net/fd_table.h"
+#include "broker/net/monitor.h"
+#include "common/log.h"
+
+enum {
+    SETTLE_MAX =
+        256,   /* connections that are ended in one turn: some milliseconds, with a line of the log each */
+    ROUNDS = 2 /* of libzmq's in which a connection with something left is served: see connections.h */
+};
+
+static const char monitor_endpoint[] = "inproc://requests.monitor";
+
+typedef struct descriptor {
+    bool open;
+    uint64_t floor;            /* last serial given when its present connection was accepted */
+    connection_t *connections; /* newest first; at most one is open */
+} descriptor_t;
+
+struct connections {
+    monitor_t monitor;                /* of the request socket */
+    char (*endpoints)[ENDPOINT_SIZE]; /* borrowed: where that is bound */
+    unsigned endpoint_count;
+    fd_table_t descriptors; /* descriptor_t */
+    size_t count;           /* connections of every state */
+    connection_t *leaving;
+    connection_t *gone;
+    uint64_t messages; /* payloads read in all */
+    uint64_t dropped;  /* bytes that waited for peers that left, in all */
+};
+
+void outlet_release(outlet_t *outlet)
+{
+    if (atomic_fetch_sub(&outlet->holders, 1) == 1)
+        free(outlet);
+}
+
+connections_t *connections_new(void *zmq_context, void *socket, char (*endpoints)[ENDPOINT_SIZE],
+                               unsigned count)
+{
+    connections_t *connections = calloc(1, sizeof *connections);
+    if (!connections)
+        return NULL;
+    connections->endpoints = endpoints;
+    connections->endpoint_count = count;
+    fd_table_init(&connections->descriptors, sizeof(descriptor_t));
+    if (!monitor_open(&connections->monitor, zmq_context, socket, monitor_endpoint))
+        connections_destroy(&connections);
+    return connections;
+}
+
+static void connection_free(connection_t *connection)
+{
+    if (connection->outlet)
+        outlet_release(connection->outlet);
+    free(connection);
+}
+
+void connections_destroy(connections_t **self)
+{
+    connections_t *connections = *self;
+    if (!connections)
+        return;
+    monitor_close(&connections->monitor);
+    descriptor_t *descriptors = connections->descriptors.rows;
+    for (size_t i = 0; i < connections->descriptors.count; i++) {
+        while (descriptors[i].connections) {
+            connection_t *connection = descriptors[i].connections;
+            descriptors[i].connections = connection->next;
+            connection_free(connection);
+        }
+    }
+    fd_table_release(&connections->descriptors);
+    free(connections);
+    *self = NULL;
+}
+
+void connection_cut(connection_t *connection)
+{
+    connection->cut = true;
+    if (connection->state == CONNECTION_OPEN)
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
+void *connections_socket(connections_t *connections)
+{
+    return connections->monitor.socket;
+}
+
+/* Its end was told. */
+static void connection_leave(connections_t *connections, connection_t *connection)
+{
+    connection->state = CONNECTION_LEAVING;
+    connection->next_lost = connections->leaving;
+    connections->leaving = connection;
+}
+
+/* libzmq has handed over its last message. */
+static void connection_go(connections_t *connections, connection_t *connection)
+{
+    connection->state = CONNECTION_GONE;
+    connection->quiet_since = connections->messages;
+    connection->next_lost = connections->gone;
+    connections->gone = connection;
+}
+
+static void descriptor_leave(connections_t *connections, descriptor_t *descriptor)
+{
+    for (connection_t *connection = descriptor->connections; connection; connection = connection->next) {
+        if (connection->state == CONNECTION_OPEN)
+            connection_leave(connections, connection);
+    }
+}
+
+/* Makes the record of a connection that was accepted on FD. False if memory is refused. */
+static bool connection_add(connections_t *connections, descriptor_t *descriptor, int fd)
+{
+    connection_t *connection = calloc(1, sizeof *connection);
+    if (!connection)
+        return false;
+    *connection = (connection_t){.fd = fd, .next = descriptor->connections};
+    descriptor->connections = connection;
+    connections->count++;
+    return true;
+}
+
+static void event_apply(connections_t *connections, bool accepted, int fd, uint64_t last_serial)
+{
+    descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
+    if (descriptor) {
+        descriptor_leave(connections, descriptor);
+        descriptor->open = accepted && connection_add(connections, descriptor, fd);
+        descriptor->floor = last_serial;
+    }
+    /* Without a record it cannot be distinguished from its successors. */
+    if (accepted && !(descriptor && descriptor->open)) {
+        log_memory("a connection is closed as it comes");
+        endpoints_shut(connections->endpoints, connections->endpoint_count, fd);
+    }
+}
+
+/* Whether libzmq is done with a connection that leaves: its descriptor is closed, or another's. If another
+ * connection of this socket has it, its ACCEPTED is about to come. */
+static bool connection_closed(const connections_t *connections, const connection_t *connection)
+{
+    const descriptor_t *descriptors = connections->descriptors.rows;
+    return descriptors[connection->fd].open ||
+           !endpoints_connected(connections->endpoints, connections->endpoint_count, connection->fd);
+}
+
+/* Marks connections as gone that leave and with which libzmq is done. */
+static void leaving_review(connections_t *connections)
+{
+    connection_t **link = &connections->leaving;
+    bool some = false;
+    while (*link) {
+        connection_t *connection = *link;
+        if (!connection_closed(connections, connection)) {
+            link = &connection->next_lost;
+            continue;
+        }
+        *link = connection->next_lost;
+        connection_go(connections, connection);
+        some = true;
+    }
+    int state;
+    size_t size = sizeof state;
+    if (some) /* makes libzmq look at what was handed over: point 2 of connections.h */
+        (void)zmq_getsockopt(connections->monitor.watched, ZMQ_EVENTS, &state, &size);
+}
+
+void connections_drain(connections_t *connections, uint64_t last_serial)
+{
+    bool accepted;
+    int fd;
+    while (monitor_next(&connections->monitor, &accepted, &fd))
+        event_apply(connections, accepted, fd, last_serial);
+    if (connections->leaving)
+        leaving_review(connections);
+}
+
+/* The connection of SERIAL on a descriptor; a connection without a serial gets this one. NULL if there is
+ * none. */
+static connection_t *descriptor_find(descriptor_t *descriptor, uint64_t serial)
+{
+    bool present = descriptor->open && serial > descriptor->floor;
+    connection_t *unheard = NULL;
+    for (connection_t *connection = descriptor->connections; connection; connection = connection->next) {
+        if (connection->serial == serial)
+            return connection;
+        if (connection->serial == 0 && (connection->state == CONNECTION_OPEN) == present)
+            unheard = connection;
+    }
+    if (unheard)
+        unheard->serial = serial;
+    return unheard;
+}
+
+connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial)
+{
+    connections->messages++;
+    descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
+    connection_t *connection = descriptor ? descriptor_find(descriptor, serial) : NULL;
+    if (!connection)
+        return NULL;
+    connection->quiet_since = connections->messages;
+    if (connection->outlet)
+        return connection;
+    connection->outlet = calloc(1, sizeof *connection->outlet);
+    if (!connection->outlet) {
+        log_memory("a connection is closed at its first request");
+        connection_cut(connection);
+        return NULL;
+    }
+    atomic_init(&connection->outlet->holders, 1);
+    return connection;
+}
+
+static void connection_unlink(connections_t *connections, connection_t *connection)
+{
+    descriptor_t *descriptors = connections->descriptors.rows;
+    connection_t **link = &descriptors[connection->fd].connections;
+    while (*link != connection)
+        link = &(*link)->next;
+    *link = connection->next;
+}
+
+uint64_t connections_dropped(const connections_t *connections)
+{
+    return connections->dropped;
+}
+
+bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
+{
+    /* LOST may drain the monitor: what goes then was not seen to be empty. So the list is taken first. */
+    connection_t *list = connections->gone;
+    connection_t **link = &list;
+    connections->gone = NULL;
+    unsigned ended = 0;
+    while (*link && ended < SETTLE_MAX) {
+        connection_t *connection = *link;
+        if (!empty && connections->messages - connection->quiet_since <= ROUNDS * connections->count) {
+            link = &connection->next_lost;
+            continue;
+        }
+        *link = connection->next_lost;
+        lost(context, connection);
+        if (connection->outlet)
+            connections->dropped += atomic_load(&connection->outlet->bytes);
+        connection_unlink(connections, connection);
+        connection_free(connection);
+        connections->count--;
+        ended++;
+    }
+    while (*link)
+        link = &(*link)->next_lost;
+    *link = connections->gone;
+    connections->gone = list;
+    return connections->gone || connections->leaving;
+}
+
+void connection_local(const connection_t *connection, char *text, size_t text_size)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "";
+    text[0] = '\0';
+    if (connection->state != CONNECTION_OPEN ||
+        getsockname(connection->fd, (struct sockaddr *)&address, &size) != 0)
+        return;
+    const struct in6_addr *wide = &((struct sockaddr_in6 *)&address)->sin6_addr;
+    const void *narrow = NULL; /* an IPv4 address, also where the socket takes both kinds */
+    if (address.ss_family == AF_INET)
+        narrow = &((struct sockaddr_in *)&address)->sin_addr;
+    else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(wide))
+        narrow = &wide->s6_addr[12];
+    if (narrow && inet_ntop(AF_INET, narrow, host, sizeof host))
+        snprintf(text, text_size, "%s", host);
+    else if (address.ss_family == AF_INET6 && inet_ntop(AF_INET6, wide, host, sizeof host))
+        snprintf(text, text_size, "[%s]", host);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a socket is set up and what to do where that fails. Knows nothing of what is sent on it. */
+#include "broker/net/endpoints.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/log.h"
+#include "common/utf8.h"
+
+bool socket_options_set(void *socket, const socket_option_t *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof options[i].value) != 0)
+            return false;
+    }
+    return true;
+}
+
+const char *endpoint_advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "in use: stop the program that listens there, or choose another endpoint";
+    case EADDRNOTAVAIL:
+    case ENODEV:
+        return "this machine has no such address: choose one that it has";
+    case EACCES:
+        return "permission denied: choose a port above 1023, or a path in a folder that may be written";
+    case EPERM:
+        return "its file cannot be given to listen/ipc_group: choose a group that the broker's user is in";
+    case ENOENT:
+    case ENOTDIR:
+        return "no such folder: make it, or choose another path";
+    case ENOTSOCK:
+        return "the file there is not a socket and was left alone: choose another path, or move it away";
+    case EEXIST:
+        return "the file with .lock behind its name is not a broker's lock and was left alone: move it away";
+    case ENAMETOOLONG:
+        return "its absolute path is longer than 107 bytes, the limit of a socket: choose a shorter one";
+    default:
+        return zmq_strerror(error);
+    }
+}
+
+bool listening_init(listening_t *listening, const char *what, unsigned count, const settings_t *settings)
+{
+    *listening = (listening_t){.what = what, .count = count};
+    listening->access = (ipc_access_t){settings->ipc_mode, settings->ipc_group};
+    listening->real = calloc(count, sizeof *listening->real);
+    listening->files = calloc(count, sizeof *listening->files);
+    return listening->real && listening->files;
+}
+
+void listening_release(listening_t *listening)
+{
+    for (unsigned i = 0; listening->files && i < listening->count; i++)
+        ipc_file_destroy(&listening->files[i]);
+    free(listening->files);
+    free(listening->real);
+    *listening = (listening_t){0};
+}
+
+/* The path in the file system that an endpoint names. NULL for tcp, for a name in the abstract namespace
+ * (unix(7)) and where libzmq is to choose a path of its own. */
+static const char *endpoint_path(const char *endpoint)
+{
+    static const char scheme[] = "ipc://";
+    if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    const char *path = endpoint + sizeof scheme - 1;
+    return path[0] == '@' || strcmp(path, "*") == 0 ? NULL : path;
+}
+
+/* Binds SOCKET to the Ith endpoint, an ipc path: libzmq takes the listening socket over. False, with errno
+ * set, if that fails. */
+static bool path_bind(void *socket, listening_t *listening, unsigned i, const char *path)
+{
+    char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    int backlog = 0;
+    size_t size = sizeof backlog;
+    int fd = -1;
+    if (zmq_getsockopt(socket, ZMQ_BACKLOG, &backlog, &size) != 0 ||
+        !ipc_path_absolute(path, absolute, sizeof absolute) ||
+        !(listening->files[i] = ipc_file_new(absolute, &listening->access, backlog, &fd)))
+        return false;
+    snprintf(listening->real[i], ENDPOINT_SIZE, "ipc://%s", absolute);
+    const socket_option_t use = {ZMQ_USE_FD, fd};
+    const socket_option_t own = {ZMQ_USE_FD, -1};
+    bool bound = socket_options_set(socket, &use, 1) && zmq_bind(socket, listening->real[i]) == 0;
+    int error = errno;
+    if (!bound)
+        close(fd);
+    bound &= socket_options_set(socket, &own, 1);
+    errno = error;
+    return bound;
+}
+
+static bool address_bind(void *socket, listening_t *listening, unsigned i, const char *endpoint)
+{
+    /* Only for an IPv6 address in brackets: with this option libzmq shows IPv4 addresses as ::ffff:127.0.0.1.
+     */
+    const socket_option_t ipv6 = {ZMQ_IPV6, strchr(endpoint, '[') != NULL};
+    if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoint) != 0)
+        return false;
+    size_t size = ENDPOINT_SIZE;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, listening->real[i], &size) != 0)
+        snprintf(listening->real[i], ENDPOINT_SIZE, "%s", endpoint);
+    return true;
+}
+
+bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, char *problem,
+                    size_t problem_size)
+{
+    for (unsigned i = 0; i < listening->count; i++) {
+        const char *endpoint = wanted[i];
+        const char *path = endpoint_path(endpoint);
+        bool bound =
+            path ? path_bind(socket, listening, i, path) : address_bind(socket, listening, i, endpoint);
+        if (!bound) {
+            utf8_format(problem, problem_size, "listen/%s: %s: %s", listening->what, endpoint,
+                        endpoint_advice(errno));
+            return false;
+        }
+        log_info("listening for %s on %s", listening->what, listening->real[i]);
+    }
+    return true;
+}
+
+bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct sockaddr_storage *address)
+{
+    char wanted[ENDPOINT_SIZE] = "";
+    if (address->ss_family == AF_UNIX) {
+        /* A name in the abstract namespace (unix(7)) begins with a zero byte, for which libzmq writes an @.
+         */
+        const char *path = ((const struct sockaddr_un *)address)->sun_path;
+        bool abstract = path[0] == '\0';
+        snprintf(wanted, sizeof wanted, "ipc://%s%s", abstract ? "@" : "", path + abstract);
+    }
+    if (address->ss_family == AF_INET)
+        snprintf(wanted, sizeof wanted, ":%u", ntohs(((const struct sockaddr_in *)address)->sin_port));
+    if (address->ss_family == AF_INET6)
+        snprintf(wanted, sizeof wanted, ":%u", ntohs(((const struct sockaddr_in6 *)address)->sin6_port));
+    for (unsigned i = 0; i < count; i++) {
+        const char *endpoint = real[i];
+        const char *port = strrchr(endpoint, ':');
+        if (strcmp(address->ss_family == AF_UNIX || !port ? endpoint : port, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
+{
+    int listens = 0;
+    socklen_t listens_size = sizeof listens;
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && !listens &&
+           getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           endpoints_contain(real, count, &address);
+}
+
+void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
+{
+    /* It may become something else at any time: what is looked at is what is closed. */
+    int copy = dup(fd);
+    if (copy < 0 && errno == EBADF)
+        return;
+    int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one */
+    if (endpoints_connected(real, count, held))
+        shutdown(held, SHUT_RDWR);
+    if (copy >= 0)
+        close(copy);
+}

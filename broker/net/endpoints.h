@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the request socket and the event socket have in common: options and endpoints of a libzmq socket. */
+#ifndef KV_BROKER_NET_ENDPOINTS_H
+#define KV_BROKER_NET_ENDPOINTS_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "broker/core/settings.h"
+#include "broker/net/ipc_file.h"
+#include "common/status.h"
+
+enum { SOCKET_HANDSHAKE_MS = 5000 }; /* a peer that has not introduced itself by then is closed */
+
+/* A socket option whose value is an int, zmq_setsockopt(3). */
+typedef struct socket_option {
+    int name;
+    int value;
+} socket_option_t;
+
+/* Sets COUNT options. False, with errno set, at the first one that fails. */
+KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
+
+enum { ENDPOINT_SIZE = 288 }; /* bytes of an endpoint's text with its terminating zero */
+
+/* Why an endpoint cannot be bound (errno), and what to do about it. */
+const char *endpoint_advice(int error);
+
+/* Endpoints that a socket can be bound to. */
+typedef struct endpoint_list {
+    char **endpoints;
+    unsigned count;
+} endpoint_list_t;
+
+/* Where a socket listens. */
+typedef struct listening {
+    const char *what;            /* "requests" or "events", for messages */
+    unsigned count;              /* of endpoints */
+    ipc_access_t access;         /* who may connect to an ipc path */
+    char (*real)[ENDPOINT_SIZE]; /* endpoints with real ports and absolute paths; owned */
+    ipc_file_t **files;          /* those of ipc paths; NULL for the others; owned */
+} listening_t;
+
+/* Makes room for COUNT endpoints. False if memory is refused; release it even then. */
+KV_MUST_USE bool listening_init(listening_t *listening, const char *what, unsigned count,
+                                const settings_t *settings);
+/* Releases the paths, before or after the socket is closed. */
+void listening_release(listening_t *listening);
+
+/* Binds SOCKET to each endpoint of WANTED, as many as there is room for, and logs where it listens. False,
+ * and one line in PROBLEM, if one cannot be bound. */
+KV_MUST_USE bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, char *problem,
+                                size_t problem_size);
+
+/* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the same port, or the
+ * same path. What getsockname(2) did not write of ADDRESS is zero. */
+KV_MUST_USE bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
+                                   const struct sockaddr_storage *address);
+
+/* Whether FD is open and is a connection that belongs to one of COUNT endpoints. */
+KV_MUST_USE bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
+
+/* Closes the connection on FD under its peer, if there is one and it belongs to one of COUNT endpoints. FD is
+ * libzmq's and may be another connection's by now: a wrong guess only makes an innocent peer reconnect. By
+ * any thread. */
+void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a monitor is made and how its messages read. Knows nothing of whose connections they are about. */
+#include "broker/net/monitor.h"
+
+#include <zmq.h>
+
+bool monitor_open(monitor_t *monitor, void *zmq_context, void *socket, const char *endpoint)
+{
+    /* The mark of 0 is no bound: events wait in memory, not in the I/O thread. */
+    const int none = 0;
+    *monitor = (monitor_t){.watched = socket};
+    if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0)
+        return false;
+    monitor->socket = zmq_socket(zmq_context, ZMQ_PAIR);
+    return monitor->socket && zmq_setsockopt(monitor->socket, ZMQ_RCVHWM, &none, sizeof none) == 0 &&
+           zmq_setsockopt(monitor->socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
+           zmq_connect(monitor->socket, endpoint) == 0;
+}
+
+void monitor_close(monitor_t *monitor)
+{
+    if (!monitor->watched)
+        return;
+    zmq_socket_monitor(monitor->watched, NULL, 0);
+    if (monitor->socket)
+        zmq_close(monitor->socket);
+    *monitor = (monitor_t){0};
+}
+
+/* Reads the rest of a message whose first frame had more behind it. */
+static void frames_skip(void *socket, int more)
+{
+    while (more) {
+        zmq_msg_t frame;
+        zmq_msg_init(&frame);
+        more = zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&frame);
+        zmq_msg_close(&frame);
+    }
+}
+
+bool monitor_next(monitor_t *monitor, bool *accepted, int *fd)
+{
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    if (zmq_msg_recv(&frame, monitor->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&frame);
+        return false;
+    }
+    /* zmq_socket_monitor(3): 16 bits of event, 32 bits of value, in this machine's order; then the endpoint.
+     */
+    uint16_t event = 0;
+    int32_t value = -1;
+    if (zmq_msg_size(&frame) == sizeof event + sizeof value) {
+        const uint8_t *data = zmq_msg_data(&frame);
+        memcpy(&event, data, sizeof event);
+        memcpy(&value, data + sizeof event, sizeof value);
+    }
+    frames_skip(monitor->socket, zmq_msg_more(&frame));
+    zmq_msg_close(&frame);
+    *accepted = event == ZMQ_EVENT_ACCEPTED;
+    *fd = value;
+    return true;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the ROUTER socket. Knows frames, not what is in a payload. */
+#include "broker/net/request_socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "broker/net/admission.h"
+#include "broker/net/endpoints.h"
+
+enum {
+    BACKLOG = 4096,        /* connections that wait to be accepted */
+    QUEUE = 256,           /* unread messages a connection */
+    KEEPALIVE_S = 10,      /* a probe to a silent peer's system, and between probes */
+    KEEPALIVE_PROBES = 3,  /* without an answer to so many it is gone */
+    UNTAKEN_MS = 30000,    /* a peer's system that takes no byte for so long is gone */
+    ENVELOPE_BYTES = 4096, /* of an envelope, lengths included */
+    TRIM_BYTES = 65536,    /* unused memory of an answer that is given back before it is sent */
+    PUSH_BYTES = 1 << 20,  /* of what a peer did not take: with more, pushes to it wait in the log */
+    MESSAGE_COST = 128     /* bytes that libzmq holds for a message beside its content, about */
+};
+
+struct request_socket {
+    void *socket;
+    const settings_t *settings;
+    connections_t *connections;
+    listening_t listening;
+    buffer_t envelope; /* of the arrival at hand; kept for its memory */
+    uint64_t moved;    /* bytes of payloads and answers, in all */
+};
+
+request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
+                                     const endpoint_list_t *listen, char *problem, size_t problem_size)
+{
+    request_socket_t *requests = calloc(1, sizeof *requests);
+    if (requests)
+        buffer_init(&requests->envelope, ENVELOPE_BYTES);
+    /* The envelope's memory at once: what fails later is too large. */
+    if (!requests || !buffer_reserve(&requests->envelope, ENVELOPE_BYTES) ||
+        !listening_init(&requests->listening, "requests", listen->count, settings)) {
+        snprintf(problem, problem_size, "out of memory");
+        request_socket_destroy(&requests, 0);
+        return NULL;
+    }
+    requests->settings = settings;
+    requests->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
+    int64_t message = (int64_t)settings->limits.message;
+    const socket_option_t options[] = {
+        {ZMQ_ROUTER_MANDATORY, 1},
+        {ZMQ_RCVHWM, QUEUE},
+        {ZMQ_SNDHWM, 0}, /* counted in bytes here: see request_socket_send */
+        {ZMQ_BACKLOG, BACKLOG},
+        {ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS},
+        /* Not ZMTP heartbeats: libzmq 4.3.4 aborts at one that is due on a connection that was reset while
+         * its queue was full (two peers with one identity and 1,001 messages suffice: the second is never
+         * read). */
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S},
+        {ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_S},
+        {ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES},
+        {ZMQ_TCP_MAXRT, UNTAKEN_MS},
+        {ZMQ_LINGER, 0},
+    };
+    if (!requests->socket ||
+        !socket_options_set(requests->socket, options, sizeof options / sizeof options[0]) ||
+        zmq_setsockopt(requests->socket, ZMQ_MAXMSGSIZE, &message, sizeof message) != 0 ||
+        zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
+                       strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
+        !(requests->connections =
+              connections_new(zmq_context, requests->socket, requests->listening.real, listen->count))) {
+        snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
+        request_socket_destroy(&requests, 0);
+        return NULL;
+    }
+    if (!endpoints_bind(requests->socket, &requests->listening, listen->endpoints, problem, problem_size))
+        request_socket_destroy(&requests, 0);
+    return requests;
+}
+
+void request_socket_configure(request_socket_t *requests, const settings_t *settings)
+{
+    requests->settings = settings;
+}
+
+void request_socket_destroy(request_socket_t **self, int linger_ms)
+{
+    request_socket_t *requests = *self;
+    if (!requests)
+        return;
+    if (requests->connections)
+        connections_destroy(&requests->connections);
+    if (requests->socket) {
+        zmq_setsockopt(requests->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        zmq_close(requests->socket);
+    }
+    buffer_release(&requests->envelope);
+    listening_release(&requests->listening);
+    free(requests);
+    *self = NULL;
+}
+
+void *request_socket_socket(request_socket_t *requests)
+{
+    return requests->socket;
+}
+
+connections_t *request_socket_connections(request_socket_t *requests)
+{
+    return requests->connections;
+}
+
+uint64_t request_socket_moved(const request_socket_t *requests)
+{
+    return requests->moved;
+}
+
+/* ---- In --------------------------------------------------------------------------------------- */
+
+static bytes_t frame_bytes(zmq_msg_t *frame)
+{
+    return bytes_of(zmq_msg_data(frame), zmq_msg_size(frame));
+}
+
+/* Reads the frames behind the routing id: the last one into PAYLOAD, those before it into the envelope.
+ * Returns what is wrong with them, NULL if nothing is. */
+static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
+{
+    buffer_t *envelope = &requests->envelope;
+    buffer_truncate(envelope, 0);
+    unsigned frames = 0;
+    bool delimited = false;
+    while (zmq_msg_recv(payload, requests->socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(payload)) {
+        uint32_t size = (uint32_t)zmq_msg_size(payload);
+        delimited = size == 0;
+        if (++frames <= LIMIT_ENVELOPE_FRAMES) {
+            buffer_append(envelope, &size, sizeof size);
+            buffer_append(envelope, zmq_msg_data(payload), size);
+        }
+    }
+    if (frames == 0)
+        return NULL;
+    if (!delimited)
+        return "several frames without an empty one before the payload: send one frame, or an envelope";
+    if (frames > LIMIT_ENVELOPE_FRAMES || envelope->failed)
+        return "the envelope is too large: at most 16 frames and 4 KiB";
+    return NULL;
+}
+
+/* The address of a peer for logs and throttling. Over ipc libzmq gives "localhost:UID:GID:PID", of which the
+ * process is left out: it changes with every try. So may a program of this machine change among the 16
+ * million addresses of 127.0.0.0/8: they are one. */
+static bytes_t peer_address(zmq_msg_t *payload, char text[64])
+{
+    const char *address = zmq_msg_gets(payload, "Peer-Address");
+    if (!address || address[0] == '\0')
+        return bytes_from_text("ipc");
+    static const char loopback[] = "127.";
+    static const char mapped[] = "::ffff:127.";
+    if (strncmp(address, loopback, sizeof loopback - 1) == 0 ||
+        strncmp(address, mapped, sizeof mapped - 1) == 0)
+        return bytes_from_text("127.0.0.1");
+    static const char local[] = "localhost:";
+    if (strncmp(address, local, sizeof local - 1) != 0)
+        return bytes_from_text(address);
+    snprintf(text, 64, "ipc user %lu", strtoul(address + sizeof local - 1, NULL, 10));
+    return bytes_from_text(text);
+}
+
+bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms)
+{
+    zmq_msg_t identity;
+    zmq_msg_t payload;
+    zmq_msg_init(&identity);
+    if (zmq_msg_recv(&identity, requests->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&identity);
+        return false;
+    }
+    zmq_msg_init(&payload);
+    const char *fault = frames_read(requests, &payload);
+    const char *serial = zmq_msg_gets(&payload, "User-Id");
+    requests->moved += zmq_msg_size(&payload);
+    connection_t *connection = NULL;
+    if (serial)
+        connection = connections_of_message(requests->connections, zmq_msg_get(&payload, ZMQ_SRCFD),
+                                            strtoull(serial, NULL, 10));
+    /* A raw peer may give itself an identity as long as a message, which every message to and from it would
+     * carry; no ZeroMQ library does. */
+    if (connection && !connection->cut && zmq_msg_size(&identity) > LIMIT_ROUTING_ID)
+        connection_cut(connection);
+    if (connection && !connection->cut) {
+        char address[64];
+        arrival_t arrival = {
+            .connection = connection,
+            .identity = frame_bytes(&identity),
+            .envelope = fault ? (bytes_t){0} : buffer_bytes(&requests->envelope),
+            .payload = frame_bytes(&payload),
+            .fault = fault,
+        };
+        if (!connection->session)
+            arrival.peer = peer_address(&payload, address);
+        connection->session = hub_receive(hub, connection->session, &arrival, now_ms);
+    }
+    zmq_msg_close(&payload);
+    zmq_msg_close(&identity);
+    return true;
+}
+
+/* ---- Out -------------------------------------------------------------------------------------- */
+
+/* Stands behind an answer's bytes, in their allocation. */
+typedef struct trailer {
+    outlet_t *outlet;
+    size_t cost; /* bytes that the answer counts for */
+} trailer_t;
+
+/* libzmq has let go of an answer; called by any thread. */
+static void answer_free(void *data, void *hint)
+{
+    trailer_t *trailer = hint;
+    outlet_t *outlet = trailer->outlet;
+    atomic_fetch_sub(&outlet->bytes, trailer->cost);
+    outlet_release(outlet);
+    free(data);
+}
+
+/* Trims ANSWER where much of its memory is not used, and makes room behind it for a trailer. False if
+ * memory is refused. */
+static bool answer_prepare(buffer_t *answer)
+{
+    size_t needed = answer->size + alignof(trailer_t) - 1 + sizeof(trailer_t);
+    if (answer->limit < needed)
+        buffer_bound(answer, needed);
+    if (!buffer_reserve(answer, needed - answer->size))
+        return false;
+    if (answer->capacity - needed > TRIM_BYTES) {
+        uint8_t *trimmed = realloc(answer->data, needed);
+        if (trimmed) {
+            answer->data = trimmed;
+            answer->capacity = needed;
+        }
+    }
+    return true;
+}
+
+/* Makes MESSAGE of the bytes of a prepared ANSWER, which count as COST in OUTLET until libzmq lets go of
+ * them. False if memory is refused. */
+static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg_t *message)
+{
+    size_t size = answer->size;
+    size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
+    size_t whole = place + sizeof(trailer_t);
+    assert(whole <= answer->capacity);
+    answer->size = whole;
+    uint8_t *data = buffer_take(answer, &whole);
+    trailer_t *trailer = (trailer_t *)(void *)(data + place);
+    *trailer = (trailer_t){.outlet = outlet, .cost = cost};
+    if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {
+        free(data);
+        return false;
+    }
+    atomic_fetch_add(&outlet->bytes, cost);
+    atomic_fetch_add(&outlet->holders, 1);
+    return true;
+}
+
+/* Sends the frames before the payload. UNAVAILABLE if memory is refused, NOT_FOUND if the peer is gone:
+ * no frame is to follow. */
+static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
+{
+    if (zmq_send(socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+        return errno == ENOMEM ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND;
+    for (size_t at = 0; at < envelope.size;) {
+        uint32_t size;
+        memcpy(&size, envelope.data + at, sizeof size);
+        at += sizeof size;
+        if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+            /* Only memory fails here. Ends the message, or the next one would be taken for the rest of it. */
+            zmq_send(socket, "", 0, ZMQ_DONTWAIT);
+            return STATUS_UNAVAILABLE;
+        }
+        at += size;
+    }
+    return STATUS_OK;
+}
+
+status_t request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
+                             bytes_t envelope, buffer_t *answer)
+{
+    outlet_t *outlet = connection->outlet;
+    zmq_msg_t message;
+    if (connection->cut || connection->state != CONNECTION_OPEN)
+        return STATUS_OK;
+    if (!answer_prepare(answer))
+        return STATUS_UNAVAILABLE;
+    /* What an answer holds is its memory, not its content: with short answers that is several times as much.
+     */
+    size_t cost = answer->capacity + envelope.size + MESSAGE_COST;
+    size_t outstanding = atomic_load(&outlet->bytes);
+    if (outstanding > 0 && outstanding + cost > requests->settings->limits.outstanding)
+        return STATUS_RESOURCE_EXHAUSTED;
+    if (!answer_wrap(answer, outlet, cost, &message))
+        return STATUS_UNAVAILABLE;
+    requests->moved += cost;
+    status_t status = envelope_send(requests->socket, identity, envelope);
+    if (status != STATUS_OK || zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close(&message);
+    return status == STATUS_UNAVAILABLE ? status : STATUS_OK;
+}
+
+bool request_socket_congested(const request_socket_t *requests, const connection_t *connection)
+{
+    uint64_t half = requests->settings->limits.outstanding / 2;
+    return atomic_load(&connection->outlet->bytes) > (half < PUSH_BYTES ? half : PUSH_BYTES);
+}

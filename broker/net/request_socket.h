@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The request socket: a ROUTER that turns frames into arrivals for the hub, and answers into frames. */
+#ifndef KV_BROKER_NET_REQUEST_SOCKET_H
+#define KV_BROKER_NET_REQUEST_SOCKET_H
+
+#include "broker/core/hub.h"
+#include "broker/net/connections.h"
+
+typedef struct request_socket request_socket_t;
+
+/* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM, if
+ * that fails. */
+KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
+                                                 const endpoint_list_t *listen, char *problem,
+                                                 size_t problem_size);
+/* Switches to SETTINGS, borrowed instead of the old ones; its endpoints and limits/message stay. */
+void request_socket_configure(request_socket_t *requests, const settings_t *settings);
+/* Closes it; what is on its way is given LINGER_MS to leave. */
+void request_socket_destroy(request_socket_t **requests, int linger_ms);
+
+/* The libzmq socket, to poll and to bind. */
+void *request_socket_socket(request_socket_t *requests);
+connections_t *request_socket_connections(request_socket_t *requests);
+
+/* Bytes of payloads and answers, in all. */
+uint64_t request_socket_moved(const request_socket_t *requests);
+
+/* Reads one payload and hands it to HUB. False if none was there. */
+bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
+
+/* As in hub_ops_t. */
+status_t request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
+                             bytes_t envelope, buffer_t *answer);
+
+/* As in hub_ops_t. */
+bool request_socket_congested(const request_socket_t *requests, const connection_t *connection);
+
+#endif

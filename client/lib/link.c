@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns a DEALER socket and its monitor. */
+#include "client/lib/link.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/lib/system.h"
+
+enum {
+    MONITOR_FRAME = 6, /* bytes of an event's first frame */
+    /* The monitor's events that a link needs. Not an attempt to connect again: its time never comes. */
+    MONITOR_EVENTS = ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED & ~ZMQ_EVENT_CONNECT_RETRIED,
+    /* Milliseconds before libzmq connects again: 24 days, and a link that broke is closed with the next call.
+       It cannot be told never to (-1): it then drops what it has received when the connection ends, an
+       answer sent right before that. */
+    RECONNECT_MS = INT_MAX
+};
+
+struct link {
+    void *socket;       /* the DEALER */
+    void *monitor;      /* PAIR, reads the DEALER's events */
+    int wake;           /* epoll, readable as the descriptors of both are */
+    link_state_t state; /* as far as the monitor was read */
+    bool begun;         /* there was an event */
+    int fd;             /* the connection's descriptor, libzmq's; -1 = none */
+    struct stat file;   /* what is behind it */
+};
+
+/* What an event of the monitor makes of a link that is connecting and of one that is up. An event that is not
+ * here changes nothing. */
+static const struct {
+    uint16_t event;
+    link_state_t connecting;
+    link_state_t up;
+} transitions[] = {
+    {ZMQ_EVENT_CONNECTED, LINK_ACCEPTED, LINK_UP},
+    {ZMQ_EVENT_HANDSHAKE_SUCCEEDED, LINK_UP, LINK_UP},
+    {ZMQ_EVENT_CLOSED, LINK_REFUSED, LINK_BROKEN},
+    {ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, LINK_FOREIGN, LINK_BROKEN},
+    {ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, LINK_FOREIGN, LINK_BROKEN},
+    {ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, LINK_FOREIGN, LINK_BROKEN},
+    {ZMQ_EVENT_DISCONNECTED, LINK_FOREIGN, LINK_BROKEN},
+};
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+bool link_address_family(void *socket, const char *endpoint)
+{
+    return strchr(endpoint, '[') == NULL || set_int(socket, ZMQ_IPV6, 1);
+}
+
+/* With nothing that could make closing wait. */
+static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
+{
+    int64_t message_max = LINK_MESSAGE_MAX;
+    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, LINK_KEEPALIVE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, LINK_KEEPALIVE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, LINK_KEEPALIVE_PROBES) &&
+           set_int(socket, ZMQ_SNDHWM, 0) && /* the connection bounds what is in flight */
+           set_int(socket, ZMQ_RCVHWM, (int)answers + LINK_PUSHES) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 &&
+           (identity.size == 0 || zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity.data, identity.size) == 0);
+}
+
+/* Each socket's monitor needs an address of its own in the context: the socket's place in memory is one, as
+ * nothing else has it while the socket lives. The reader is made first: a monitor that has none can never be
+ * stopped, as its last event waits to be read. */
+static bool monitor_open(void *context, link_t *link)
+{
+    char address[64];
+    (void)snprintf(address, sizeof address, "inproc://kvzmq-monitor-%p", link->socket);
+    link->monitor = zmq_socket(context, ZMQ_PAIR);
+    return link->monitor != NULL && set_int(link->monitor, ZMQ_LINGER, 0) &&
+           zmq_socket_monitor(link->socket, address, MONITOR_EVENTS) == 0 &&
+           zmq_connect(link->monitor, address) == 0;
+}
+
+/* Adds the descriptor of SOCKET, libzmq's. */
+static bool wake_add(link_t *link, void *socket)
+{
+    int fd;
+    size_t size = sizeof fd;
+    struct epoll_event event = {.events = EPOLLIN};
+    return zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0 &&
+           epoll_ctl(link->wake, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* One descriptor for both sockets: the DEALER's does not tell that the connection broke. */
+static bool wake_open(link_t *link)
+{
+    link->wake = epoll_create1(EPOLL_CLOEXEC);
+    return link->wake >= 0 && wake_add(link, link->socket) && wake_add(link, link->monitor);
+}
+
+/* With signals blocked: a signal would make any of libzmq's calls here fail with EINTR, half done. */
+static status_t open_link(void *context, const char *endpoint, bytes_t identity, unsigned answers,
+                          link_t **link)
+{
+    status_t status = STATUS_RESOURCE_EXHAUSTED;
+    link_t *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        goto cleanup;
+    made->fd = -1;
+    made->wake = -1;
+    made->socket = zmq_socket(context, ZMQ_DEALER);
+    if (made->socket == NULL || !socket_prepare(made->socket, identity, answers) ||
+        !link_address_family(made->socket, endpoint) || !monitor_open(context, made) || !wake_open(made))
+        goto cleanup;
+    if (zmq_connect(made->socket, endpoint) != 0) {
+        bool refused = errno == ENOMEM || errno == EMFILE || errno == EMTHREAD;
+        status = refused ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT;
+        goto cleanup;
+    }
+    *link = made;
+    return STATUS_OK;
+
+cleanup:
+    link_destroy(&made);
+    return status;
+}
+
+status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers, link_t **link)
+{
+    sigset_t before;
+    system_signals_block(&before);
+    status_t status = open_link(context, endpoint, identity, answers, link);
+    system_signals_restore(&before);
+    return status;
+}
+
+void link_destroy(link_t **link)
+{
+    link_t *gone = *link;
+    sigset_t before;
+    *link = NULL;
+    if (gone == NULL)
+        return;
+    system_signals_block(&before);
+    if (gone->wake >= 0)
+        (void)close(gone->wake);
+    if (gone->socket != NULL) {
+        (void)zmq_socket_monitor(gone->socket, NULL, 0);
+        (void)zmq_close(gone->socket);
+    }
+    if (gone->monitor != NULL)
+        (void)zmq_close(gone->monitor);
+    system_signals_restore(&before);
+    free(gone);
+}
+
+/* Notes which descriptor the connection has: an event that says it was opened carries it. */
+static void note_descriptor(link_t *link, uint16_t event, uint32_t number)
+{
+    if (event == ZMQ_EVENT_CONNECTED && fstat((int)number, &link->file) == 0)
+        link->fd = (int)number;
+    else if (event == ZMQ_EVENT_DISCONNECTED || event == ZMQ_EVENT_CLOSED)
+        link->fd = -1;
+}
+
+void link_abandon(link_t **link)
+{
+    link_t *gone = *link;
+    struct stat file;
+    *link = NULL;
+    if (gone == NULL)
+        return;
+    (void)close(gone->wake);
+    /* The number may belong to another file by now: libzmq reports later than it closes. */
+    if (gone->fd >= 0 && fstat(gone->fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
+        file.st_dev == gone->file.st_dev && file.st_ino == gone->file.st_ino)
+        (void)close(gone->fd);
+    system_abandon(gone);
+}
+
+static void apply(link_t *link, uint16_t event)
+{
+    if (link->state >= LINK_REFUSED)
+        return;
+    for (size_t i = 0; i < sizeof transitions / sizeof transitions[0]; i++)
+        if (transitions[i].event == event) {
+            link->state = link->state == LINK_UP ? transitions[i].up : transitions[i].connecting;
+            return;
+        }
+}
+
+static int monitor_read(link_t *link, uint8_t frame[MONITOR_FRAME])
+{
+    int size;
+    do
+        size = zmq_recv(link->monitor, frame, MONITOR_FRAME, ZMQ_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    return size;
+}
+
+/* A monitor's message: a frame with the event's number (16 bits) and value (32 bits), and one with the
+ * address (zmq_socket_monitor(3)). */
+link_state_t link_state(link_t *link)
+{
+    uint8_t frame[MONITOR_FRAME];
+    while (monitor_read(link, frame) == (int)sizeof frame) {
+        uint16_t event;
+        uint32_t number;
+        memcpy(&event, frame, sizeof event);
+        memcpy(&number, frame + sizeof event, sizeof number);
+        link->begun = true;
+        note_descriptor(link, event, number);
+        apply(link, event);
+        (void)monitor_read(link, frame);
+    }
+    return link->state;
+}
+
+bool link_stillborn(const link_t *link)
+{
+    return !link->begun;
+}
+
+static long poll_ms(int64_t timeout_ms)
+{
+    if (timeout_ms <= 0)
+        return 0;
+    return timeout_ms > INT_MAX ? INT_MAX : (long)timeout_ms;
+}
+
+bool link_wait(link_t *link, int64_t timeout_ms)
+{
+    zmq_pollitem_t items[] = {{.socket = link->socket, .events = ZMQ_POLLIN},
+                              {.socket = link->monitor, .events = ZMQ_POLLIN}};
+    return zmq_poll(items, 2, poll_ms(timeout_ms)) >= 0 || errno != EINTR;
+}
+
+bool link_pause(int64_t timeout_ms)
+{
+    return poll(NULL, 0, (int)poll_ms(timeout_ms)) >= 0 || errno != EINTR;
+}
+
+status_t link_send(link_t *link, bytes_t payload)
+{
+    zmq_msg_t message;
+    if (zmq_msg_init_size(&message, payload.size) != 0)
+        return STATUS_RESOURCE_EXHAUSTED;
+    if (payload.size > 0)
+        memcpy(zmq_msg_data(&message), payload.data, payload.size);
+    int sent;
+    do
+        sent = zmq_msg_send(&message, link->socket, ZMQ_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return STATUS_OK;
+    (void)zmq_msg_close(&message);
+    return STATUS_UNAVAILABLE;
+}
+
+bool link_receive(link_t *link, payload_t *payload)
+{
+    bool part = false; /* of a message of several frames */
+    for (;;) {
+        (void)zmq_msg_init(&payload->message);
+        int received;
+        do
+            received = zmq_msg_recv(&payload->message, link->socket, ZMQ_DONTWAIT);
+        while (received < 0 && errno == EINTR);
+        if (received < 0) {
+            payload_release(payload);
+            return false;
+        }
+        bool more = zmq_msg_more(&payload->message) != 0;
+        if (!part && !more)
+            return true;
+        part = more;
+        payload_release(payload);
+    }
+}
+
+int link_fd(const link_t *link)
+{
+    return link->wake;
+}
+
+bool link_readable(link_t *link)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    int failed;
+    do
+        failed = zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &size);
+    while (failed != 0 && errno == EINTR);
+    return failed == 0 && (events & ZMQ_POLLIN) != 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns batches in flight and their answers. */
+#include "client/lib/queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void queue_push(queue_t *queue, kvzmq_batch_t *batch)
+{
+    batch->state = BATCH_SENT;
+    batch->next = NULL;
+    if (queue->newest == NULL)
+        queue->oldest = batch;
+    else
+        queue->newest->next = batch;
+    queue->newest = batch;
+    queue->count++;
+    queue->requests += batch->count;
+}
+
+void queue_pop(queue_t *queue)
+{
+    kvzmq_batch_t *gone = queue->oldest;
+    assert(gone != NULL);
+    queue->oldest = gone->next;
+    if (queue->oldest == NULL)
+        queue->newest = NULL;
+    queue->count--;
+    queue->requests -= gone->count - gone->taken;
+    kvzmq_batch_destroy(&gone);
+}
+
+void queue_release(queue_t *queue)
+{
+    while (queue->oldest != NULL)
+        queue_pop(queue);
+}
+
+static kvzmq_batch_t *oldest_waiting(const queue_t *queue)
+{
+    kvzmq_batch_t *batch = queue->oldest;
+    while (batch != NULL && batch->state != BATCH_SENT)
+        batch = batch->next;
+    return batch;
+}
+
+bool queue_waits(const queue_t *queue)
+{
+    return queue->newest != NULL && queue->newest->state == BATCH_SENT;
+}
+
+bool queue_store(queue_t *queue, payload_t *payload, uint32_t msgid)
+{
+    kvzmq_batch_t *batch = queue_waits(queue) ? oldest_waiting(queue) : NULL;
+    if (batch == NULL || (msgid != 0 && msgid != batch->requests[0].msgid))
+        return false;
+    payload_move(&batch->payload, payload);
+    batch->at = 0;
+    batch->state = BATCH_ANSWERED;
+    return true;
+}
+
+void queue_fail(queue_t *queue, kvzmq_status_t why)
+{
+    for (kvzmq_batch_t *batch = queue->oldest; batch != NULL; batch = batch->next)
+        if (batch->state == BATCH_SENT) {
+            batch->state = BATCH_FAILED;
+            batch->failure = why;
+        }
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Asks the system. Owns the count of forks, and the list of what parents left behind. */
+#include "client/lib/system.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+bool system_descriptors_free(unsigned count)
+{
+    int opened[SYSTEM_DESCRIPTORS_MAX];
+    unsigned have = 0;
+    assert(count <= SYSTEM_DESCRIPTORS_MAX);
+    while (have < count && (opened[have] = eventfd(0, EFD_CLOEXEC)) >= 0)
+        have++;
+    for (unsigned i = 0; i < have; i++)
+        (void)close(opened[i]);
+    return have == count;
+}
+
+void system_signals_block(sigset_t *before)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, before); /* cannot fail: the arguments are valid (POSIX) */
+}
+
+void system_signals_restore(const sigset_t *before)
+{
+    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+    sigset_t before;
+    system_signals_block(&before);
+    bool started = pthread_create(thread, NULL, run, argument) == 0;
+    system_signals_restore(&before);
+    return started;
+}
+
+bool system_locks_init(pthread_mutex_t *lock, pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        return false;
+    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(condition, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    if (!made || pthread_mutex_init(lock, NULL) == 0)
+        return made;
+    (void)pthread_cond_destroy(condition);
+    return false;
+}
+
+void system_locks_destroy(pthread_mutex_t *lock, pthread_cond_t *condition)
+{
+    (void)pthread_cond_destroy(condition);
+    (void)pthread_mutex_destroy(lock);
+}
+
+bool system_random(void *out, size_t size)
+{
+    char *at = out;
+    while (size > 0) {
+        ssize_t got = getrandom(at, size, 0);
+        if (got < 0 && errno != EINTR)
+            return false;
+        if (got > 0) {
+            at += got;
+            size -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+/* ---- Forks ------------------------------------------------------------------------------------ */
+
+static unsigned forks; /* changed only where a new process has one thread */
+static bool counts;    /* the system tells of forks */
+
+static void count_fork(void)
+{
+    forks++;
+}
+
+static void count_begin(void)
+{
+    counts = pthread_atfork(NULL, NULL, count_fork) == 0;
+}
+
+unsigned system_process(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, count_begin);
+    return counts ? forks : (unsigned)getpid(); /* a system call in each call of the library, but right */
+}
+
+/* ---- What parents left behind ----------------------------------------------------------------- */
+
+typedef struct remains {
+    struct remains *next;
+    void *memory;
+} remains_t;
+
+/* Without a lock, which a thread of the parent might hold at a fork, and nobody would ever let go here. */
+static _Atomic(remains_t *) remains;
+
+void system_abandon(void *memory)
+{
+    remains_t *made = memory != NULL ? malloc(sizeof *made) : NULL;
+    if (made == NULL)
+        return;
+    made->memory = memory;
+    made->next = atomic_load(&remains);
+    while (!atomic_compare_exchange_weak(&remains, &made->next, made)) {
+    }
+}

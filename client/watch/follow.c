@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the position of a watch and what becomes of it: holes, syncs, new tickets and epochs. How the state is
+ * read is in follow_read.c. */
+#include "client/watch/follow_state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/limits.h"
+#include "common/utf8.h"
+
+static kvzmq_slice_t text_slice(const char *text)
+{
+    return text == NULL ? (kvzmq_slice_t){0} : kvzmq_text(text);
+}
+
+/* Copies the epoch TEXT. One that does not fit is cut, which makes it another epoch: nothing worse. */
+static void epoch_copy(char out[sizeof((kvzmq_position_t *)0)->epoch], const char *text)
+{
+    size_t size = strnlen(text, sizeof((kvzmq_position_t *)0)->epoch - 1);
+    memcpy(out, text, size);
+    out[size] = '\0';
+}
+
+const char *follow_config_problem(const follow_config_t *config)
+{
+    size_t id = config->client == NULL ? 1 : strlen(config->client);
+    if (id == 0 || id > LIMIT_NAME || (config->client != NULL && strchr(config->client, '/') != NULL))
+        return "watch: a client's id has 1 to 200 bytes and no slash";
+    if (config->prefix.size > 0 && config->prefix.data == NULL)
+        return "watch: the prefix has a size but no data";
+    if (config->prefix.size > LIMIT_KEY_MAX)
+        return "watch: the prefix is longer than any key, which has 1,024 bytes at most";
+    if (!utf8_valid(bytes_of(config->prefix.data, config->prefix.size)))
+        return "watch: the prefix is not UTF-8, as every key is";
+    if (config->earliest && (config->initial || config->resume))
+        return "watch: earliest goes neither with initial nor with resume";
+    return NULL;
+}
+
+follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *context)
+{
+    follow_t *follow = calloc(1, sizeof *follow);
+    if (follow == NULL)
+        return NULL;
+    follow->tell = tell;
+    follow->context = context;
+    follow->initial = config->initial;
+    follow->earliest = config->earliest;
+    buffer_init(&follow->prefix, LIMIT_KEY_MAX);
+    buffer_init(&follow->reading.cursor, LIMIT_KEY_MAX);
+    buffer_init(&follow->reading.clients_end, LIMIT_ROUTING_ID);
+    buffer_append(&follow->prefix, config->prefix.data, config->prefix.size);
+    if (config->client != NULL)
+        follow->client = strdup(config->client);
+    /* All the memory that they will need, so that going on cannot fail. */
+    bool room = buffer_reserve(&follow->reading.cursor, LIMIT_KEY_MAX) != NULL &&
+                buffer_reserve(&follow->reading.clients_end, LIMIT_ROUTING_ID) != NULL;
+    if (!room || follow->prefix.failed || (config->client != NULL && follow->client == NULL))
+        follow_destroy(&follow);
+    else if (config->resume) {
+        follow->based = true;
+        follow->announced = true;
+        follow->pos = config->since.seq;
+        epoch_copy(follow->epoch, config->since.epoch);
+    }
+    return follow;
+}
+
+void follow_destroy(follow_t **follow)
+{
+    follow_t *gone = *follow;
+    *follow = NULL;
+    if (gone == NULL)
+        return;
+    reading_release(gone);
+    buffer_release(&gone->prefix);
+    buffer_release(&gone->reading.cursor);
+    buffer_release(&gone->reading.clients_end);
+    free(gone->client);
+    free(gone);
+}
+
+void follow_counts(const follow_t *follow, kvzmq_watch_counts_t *counts)
+{
+    *counts = follow->counts;
+}
+
+/* ---- Telling ----------------------------------------------------------------------------------- */
+
+bool follow_tell(follow_t *follow, const kvzmq_event_t *event)
+{
+    kvzmq_event_t told = *event;
+    told.epoch = text_slice(follow->epoch);
+    return follow->tell(follow->context, &told);
+}
+
+bool follow_tell_plain(follow_t *follow, kvzmq_event_kind_t kind, uint64_t seq)
+{
+    kvzmq_event_t event = {.kind = kind, .seq = seq, .ttl_ms = -1};
+    return follow_tell(follow, &event);
+}
+
+static void tell_lost(follow_t *follow, const char *why)
+{
+    kvzmq_event_t event = {
+        .kind = KVZMQ_EVENT_LOST, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
+    if (!follow->lost)
+        follow->lost = follow_tell(follow, &event);
+}
+
+bool follow_wants(const follow_t *follow, const kvzmq_event_t *event)
+{
+    if (follow->prefix.size == 0 || event->kind == KVZMQ_EVENT_DROP)
+        return true;
+    return event_changes_entry(event->kind) &&
+           bytes_starts_with(bytes_of(event->key.data, event->key.size), buffer_bytes(&follow->prefix));
+}
+
+/* Takes EVENT, the next one there is: tells it where it is wanted. */
+static bool take(follow_t *follow, const kvzmq_event_t *event)
+{
+    if (follow_wants(follow, event)) {
+        if (!follow_tell(follow, event))
+            return false;
+        follow->told = event->seq;
+    }
+    follow->pos = event->seq;
+    follow->counts.events++;
+    return true;
+}
+
+/* The watcher learns how far it knows all, where events did not tell it. */
+static void tell_position(follow_t *follow)
+{
+    if (follow->pos > follow->told && follow_tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos))
+        follow->told = follow->pos;
+}
+
+/* ---- Going on after a failure ------------------------------------------------------------------ */
+
+/* Another ticket, after a pause that is longer with each failure. */
+static void pause_begin(follow_t *follow, int64_t now_ms)
+{
+    int64_t pause_ms = FOLLOW_PAUSE_FIRST_MS;
+    for (unsigned i = 1; i < follow->failures && pause_ms < FOLLOW_PAUSE_MAX_MS; i++)
+        pause_ms *= 2;
+    follow->pause_ms = now_ms + (pause_ms < FOLLOW_PAUSE_MAX_MS ? pause_ms : FOLLOW_PAUSE_MAX_MS);
+    follow->phase = PHASE_PAUSE;
+    follow->failures++;
+}
+
+void follow_failed(follow_t *follow, int64_t now_ms, const char *why)
+{
+    tell_lost(follow, why);
+    pause_begin(follow, now_ms);
+}
+
+/* What was missed cannot be had any more: all is begun anew. */
+static void start_over(follow_t *follow, int64_t now_ms)
+{
+    follow->based = false;
+    follow->ready = false;
+    reading_release(follow);
+    if (follow->failures > 0)
+        pause_begin(follow, now_ms);
+    else
+        follow->phase = PHASE_TICKET;
+    follow->failures++;
+}
+
+bool follow_session(follow_t *follow, uint64_t number, const char *epoch)
+{
+    bool same = strcmp(epoch, follow->ticket_epoch) == 0;
+    bool waits = follow->phase == PHASE_LIVE || follow->phase == PHASE_HANDSHAKE;
+    follow->ticket_void = follow->ticket_void || !same || number != follow->session;
+    if (!same || (waits && follow->ticket_void))
+        follow->phase = PHASE_TICKET;
+    return same;
+}
+
+/* ---- Beginning --------------------------------------------------------------------------------- */
+
+void follow_ticket(follow_t *follow, int64_t now_ms, uint64_t number, const char *epoch, uint64_t seq,
+                   uint64_t oldest)
+{
+    follow->session = number;
+    follow->ticket_void = false;
+    epoch_copy(follow->ticket_epoch, epoch);
+    follow->ticket_seq = seq;
+    follow->ticket_oldest = oldest;
+    follow->phase = PHASE_HANDSHAKE;
+    follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
+    follow->counts.tickets++;
+}
+
+static void live_begin(follow_t *follow, int64_t now_ms)
+{
+    follow->phase = follow->ticket_void ? PHASE_TICKET : PHASE_LIVE;
+    follow->target = 0;
+    follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
+}
+
+static void tell_ready(follow_t *follow)
+{
+    follow->based = true;
+    follow->ready = true;
+    follow->announced = true;
+    follow->earliest = false;
+    follow->told = follow->pos;
+    if (!follow_tell_plain(follow, KVZMQ_EVENT_READY, follow->pos))
+        follow->ready = false; /* the driver stops */
+}
+
+void follow_ready(follow_t *follow, int64_t now_ms)
+{
+    reading_release(follow);
+    tell_ready(follow);
+    live_begin(follow, now_ms);
+}
+
+void follow_reach(follow_t *follow, int64_t now_ms, uint64_t target)
+{
+    if (follow->pos >= target) {
+        live_begin(follow, now_ms);
+        return;
+    }
+    follow->target = target;
+    follow->gap = false;
+    follow->moved = false;
+    follow->repair_ms = now_ms + FOLLOW_REPAIR_MS;
+    follow->phase = PHASE_REPAIR;
+    follow->counts.repairs++;
+}
+
+static const char *find_reset_reason(const follow_t *follow, bool other, uint64_t seq)
+{
+    if (other)
+        return "the broker was started anew";
+    return follow->pos > seq ? "the broker has not reached that number yet, so it is from another broker"
+                             : "some changes are missing, the broker no longer keeps them";
+}
+
+/* A position to begin at. A broker that was started anew, and has kept everything since, has it from its
+ * beginning. */
+static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
+{
+    bool other = follow->epoch[0] != '\0' && strcmp(follow->epoch, follow->ticket_epoch) != 0;
+    epoch_copy(follow->epoch, follow->ticket_epoch);
+    reading_release(follow);
+    follow->ready = false;
+    if (follow->announced) {
+        const char *why = find_reset_reason(follow, other, seq);
+        const kvzmq_event_t reset = {
+            .kind = KVZMQ_EVENT_RESET, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
+        follow->counts.resets++;
+        follow->announced = !follow_tell(follow, &reset);
+    }
+    follow->pos = follow->ticket_seq;
+    if (follow->initial) {
+        follow->based = false;
+        follow->phase = PHASE_READ;
+        reading_begin(follow);
+        return;
+    }
+    if (other && follow->ticket_oldest == 0)
+        follow->pos = 0;
+    follow_ready(follow, now_ms);
+    follow_reach(follow, now_ms, seq);
+}
+
+/* Begins with the oldest event. The log goes on meanwhile, so READY waits until `replay` has taken the
+ * position. */
+static void earliest_begin(follow_t *follow, int64_t now_ms, uint64_t seq)
+{
+    epoch_copy(follow->epoch, follow->ticket_epoch);
+    follow->pos = follow->ticket_oldest;
+    if (follow->pos >= seq)
+        follow_ready(follow, now_ms);
+    else
+        follow_reach(follow, now_ms, seq);
+}
+
+/* The event connection lives, and the broker is at SEQ: how do we go on? */
+static void settle(follow_t *follow, int64_t now_ms, uint64_t seq)
+{
+    if (follow->lost)
+        follow->lost = !follow_tell_plain(follow, KVZMQ_EVENT_AGAIN, 0);
+    bool same = strcmp(follow->epoch, follow->ticket_epoch) == 0;
+    if (follow->earliest) {
+        earliest_begin(follow, now_ms, seq);
+    } else if (same && follow->reading.active) {
+        follow->phase = PHASE_READ;
+        reading_again(follow);
+    } else if (same && follow->based && follow->pos >= follow->ticket_oldest && follow->pos <= seq) {
+        if (!follow->ready)
+            follow_ready(follow, now_ms);
+        follow_reach(follow, now_ms, seq);
+    } else {
+        base_anew(follow, now_ms, seq);
+    }
+}
+
+/* ---- What the event connection brings ---------------------------------------------------------- */
+
+static bool epoch_is(kvzmq_slice_t epoch, const char *text)
+{
+    return bytes_equal(bytes_of(epoch.data, epoch.size), bytes_from_text(text));
+}
+
+/* There is more to be replayed. While a repair goes on, what comes is dropped and replayed with the rest:
+ * else it would be behind again when it ends, if events are many. */
+static void raise_target(follow_t *follow, uint64_t seq)
+{
+    if (seq > follow->target)
+        follow->target = seq;
+}
+
+void follow_sync(follow_t *follow, int64_t now_ms, const sync_t *sync)
+{
+    bool same = epoch_is(sync->epoch, follow->ticket_epoch);
+    if (follow->phase == PHASE_REPAIR && same)
+        raise_target(follow, sync->seq);
+    if (follow->phase != PHASE_HANDSHAKE && follow->phase != PHASE_LIVE)
+        return;
+    if (!same) {
+        if (follow->phase == PHASE_LIVE)
+            follow->phase = PHASE_TICKET;
+        else
+            follow_failed(follow, now_ms, "the broker was started anew just now");
+        return;
+    }
+    if (follow->phase == PHASE_HANDSHAKE) {
+        settle(follow, now_ms, sync->seq);
+        return;
+    }
+    follow->failures = 0;
+    follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
+    if (sync->seq > follow->pos)
+        follow_reach(follow, now_ms, sync->seq);
+    else
+        tell_position(follow);
+}
+
+/* Whether nothing that is wanted lies between `pos` and EVENT. About one client: `prev` says so, except that
+ * 0 does not tell whether a whole life of the client was missed. */
+static bool is_next(const follow_t *follow, const kvzmq_event_t *event)
+{
+    if (event->seq == follow->pos + 1)
+        return true;
+    return follow->client != NULL && event->prev > 0 && event->prev <= follow->pos;
+}
+
+static bool is_about(const follow_t *follow, const kvzmq_event_t *event)
+{
+    return follow->client == NULL || epoch_is(event->client, follow->client);
+}
+
+void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event)
+{
+    if (follow->phase == PHASE_REPAIR && is_about(follow, event))
+        raise_target(follow, event->seq);
+    if (follow->phase != PHASE_LIVE || !is_about(follow, event))
+        return;
+    follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
+    if (event->seq <= follow->pos)
+        return;
+    if (is_next(follow, event)) {
+        (void)take(follow, event); /* if it is not taken, it is a hole */
+        return;
+    }
+    raise_target(follow, event->seq);
+    if (now_ms >= follow->repair_ms)
+        follow_reach(follow, now_ms, follow->target);
+}
+
+void follow_quiet(follow_t *follow, int64_t now_ms)
+{
+    if (follow->phase == PHASE_PAUSE && now_ms >= follow->pause_ms)
+        follow->phase = PHASE_TICKET;
+    if (follow->phase == PHASE_LIVE && follow->target > follow->pos && now_ms >= follow->repair_ms)
+        follow_reach(follow, now_ms, follow->target);
+    if ((follow->phase == PHASE_LIVE || follow->phase == PHASE_HANDSHAKE) && now_ms >= follow->quiet_ms)
+        follow_failed(
+            follow, now_ms,
+            "no sync has come over the event connection for 3 s: is the events endpoint reachable?");
+}
+
+/* ---- What replay brings ------------------------------------------------------------------------ */
+
+bool follow_replay_event(follow_t *follow, const kvzmq_event_t *event)
+{
+    bool reading = follow->phase == PHASE_READ;
+    if (follow->gap || event->seq <= follow->pos || (reading && event->seq > follow->target))
+        return true;
+    if (!is_about(follow, event) || (follow->client == NULL && event->seq != follow->pos + 1)) {
+        follow->gap = true;
+        return true;
+    }
+    follow->moved = true;
+    if (!reading) {
+        if (follow->earliest)
+            tell_ready(follow);
+        return follow->ready && take(follow, event);
+    }
+    if (reading_covers(follow, event) && follow_wants(follow, event)) {
+        follow->announced = true;
+        if (!follow_tell(follow, event))
+            return false;
+    }
+    follow->pos = event->seq;
+    follow->counts.events++;
+    return true;
+}
+
+void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
+{
+    bool reading = follow->phase == PHASE_READ;
+    uint64_t reached = reading && seq > follow->target ? follow->target : seq;
+    bool all_told = follow->client != NULL || reached <= follow->pos;
+    if (follow->gap || !all_told) {
+        start_over(follow, now_ms);
+        return;
+    }
+    if (follow->earliest)
+        tell_ready(follow);
+    follow->moved = follow->moved || reached > follow->pos;
+    bool moved = follow->moved;
+    follow->moved = false;
+    if (reached > follow->pos)
+        follow->pos = reached;
+    if (follow->pos >= follow->target) {
+        if (reading)
+            reading_filled(follow, now_ms);
+        else {
+            live_begin(follow, now_ms);
+            tell_position(follow);
+        }
+    } else if (!moved) { /* it would be asked for ever */
+        follow_failed(follow, now_ms, "replay does not go on, although there is more: a fault of the broker");
+    }
+}
+
+void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest)
+{
+    if (follow->earliest && oldest > follow->pos && follow->tries < FOLLOW_EARLIEST_TRIES) {
+        follow->tries++;
+        follow->pos = oldest;
+        return;
+    }
+    follow->earliest = false;
+    start_over(follow, now_ms);
+}
+
+void follow_now(follow_t *follow, int64_t now_ms, uint64_t seq)
+{
+    if (follow->phase != PHASE_READ || follow->reading.step != READ_NOW)
+        return;
+    reading_fill(follow, now_ms, READ_FINISH, seq);
+}
+
+/* ---- What is next ------------------------------------------------------------------------------ */
+
+void follow_next(const follow_t *follow, follow_action_t *action)
+{
+    *action = (follow_action_t){.client = follow->client, .epoch = follow->epoch, .seq = follow->pos};
+    switch (follow->phase) {
+    case PHASE_TICKET:
+        action->want = FOLLOW_TICKET;
+        return;
+    case PHASE_HANDSHAKE:
+        action->want = FOLLOW_MESSAGE;
+        action->until_ms = follow->quiet_ms;
+        return;
+    case PHASE_LIVE:
+        action->want = FOLLOW_MESSAGE;
+        action->until_ms = follow->quiet_ms;
+        if (follow->target > follow->pos && follow->repair_ms < follow->quiet_ms)
+            action->until_ms = follow->repair_ms;
+        return;
+    case PHASE_REPAIR:
+        action->want = FOLLOW_REPLAY;
+        action->messages = true;
+        return;
+    case PHASE_PAUSE:
+        action->want = FOLLOW_PAUSE;
+        action->until_ms = follow->pause_ms;
+        return;
+    case PHASE_READ:
+        reading_next(follow, action);
+        return;
+    }
+}

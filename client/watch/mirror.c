@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Mirrors: a store that a watching thread keeps and any thread reads, under one lock. */
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/lib/link.h"
+#include "client/lib/page.h"
+#include "client/lib/sized.h"
+#include "client/lib/system.h"
+#include "client/watch/mirror_store.h"
+#include "client/watch/watcher.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/rpc.h"
+
+enum {
+    ERROR_SIZE = 512, /* bytes of an error's text with its zero */
+    PROBE_MAX = 65536 /* changes of a store that are noted while it is verified */
+};
+
+/* What a store's summary was from `seq` on. */
+typedef struct note {
+    uint64_t seq;
+    mirror_summary_t summary;
+} note_t;
+
+/* While a store is verified, what its summary was at every seq: which of them counts is known only when the
+ * broker has answered. */
+typedef struct probe {
+    bool active;
+    bool broken;   /* there was a reset, or too much to be noted */
+    bytes_t store; /* borrowed from who verifies */
+    note_t *notes; /* owned */
+    size_t count;
+    size_t capacity;
+} probe_t;
+
+struct kvzmq_mirror {
+    watcher_t *watcher;        /* NULL if what was asked for is not valid */
+    char *client;              /* NULL = all */
+    buffer_t prefix;           /* of the keys that are mirrored; empty = all */
+    pthread_mutex_t lock;      /* for all that follows */
+    pthread_cond_t changed;    /* the position, or the state */
+    mirror_store_t *store;     /* the copy */
+    bool ready;                /* it is complete */
+    bool connected;            /* no LOST without AGAIN */
+    kvzmq_position_t position; /* every change up to here is in it */
+    uint64_t resets;           /* times that it was built anew */
+    probe_t probe;             /* of who verifies */
+    kvzmq_status_t failure;    /* KVZMQ_OK = it goes on */
+    char error[ERROR_SIZE];    /* about it */
+};
+
+static bytes_t slice_bytes(kvzmq_slice_t slice)
+{
+    return bytes_of(slice.data, slice.size);
+}
+
+/* ---- The thread's side: everything with the lock held -------------------------------------------- */
+
+static void probe_note(kvzmq_mirror_t *mirror, uint64_t seq)
+{
+    probe_t *probe = &mirror->probe;
+    if (probe->count == probe->capacity) {
+        size_t capacity = probe->capacity == 0 ? 16 : probe->capacity * 2;
+        note_t *notes = capacity > PROBE_MAX ? NULL : realloc(probe->notes, capacity * sizeof *notes);
+        if (notes == NULL) {
+            probe->broken = true;
+            return;
+        }
+        probe->notes = notes;
+        probe->capacity = capacity;
+    }
+    note_t *note = &probe->notes[probe->count++];
+    note->seq = seq;
+    mirror_store_summary(mirror->store, probe->store, &note->summary);
+}
+
+static void set_position(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
+{
+    mirror->position.seq = event->seq;
+    if (event->kind == KVZMQ_EVENT_READY)
+        (void)snprintf(mirror->position.epoch, sizeof mirror->position.epoch, "%.*s", (int)event->epoch.size,
+                       event->epoch.data);
+}
+
+static void reset(kvzmq_mirror_t *mirror)
+{
+    mirror_store_clear(mirror->store);
+    mirror->ready = false;
+    mirror->position = (kvzmq_position_t){0};
+    mirror->resets++;
+    mirror->probe.broken = true;
+}
+
+static bool put(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
+{
+    mirror_entry_t entry = {.key = slice_bytes(event->key),
+                            .value = slice_bytes(event->value),
+                            .binary = event->value.binary,
+                            .has_value = event->has_value,
+                            .revision = event->revision,
+                            .due_ms = INT64_MAX};
+    int64_t now_ms = clock_monotonic_ms();
+    if (event->ttl_ms >= 0 && event->ttl_ms < INT64_MAX - now_ms)
+        entry.due_ms = now_ms + event->ttl_ms;
+    return mirror_store_put(mirror->store, slice_bytes(event->client), &entry);
+}
+
+/* Carries EVENT out. False if memory is refused. */
+static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
+{
+    switch (event->kind) {
+    case KVZMQ_EVENT_ENTRY:
+    case KVZMQ_EVENT_PUT:
+        return put(mirror, event);
+    case KVZMQ_EVENT_DEL:
+    case KVZMQ_EVENT_EXPIRE:
+        mirror_store_del(mirror->store, slice_bytes(event->client), slice_bytes(event->key));
+        return true;
+    case KVZMQ_EVENT_DROP:
+        mirror_store_drop(mirror->store, slice_bytes(event->client));
+        return true;
+    case KVZMQ_EVENT_RESET:
+        reset(mirror);
+        return true;
+    case KVZMQ_EVENT_READY:
+        mirror->ready = true;
+        mirror->connected = true;
+        return true;
+    case KVZMQ_EVENT_LOST:
+    case KVZMQ_EVENT_AGAIN:
+        mirror->connected = event->kind == KVZMQ_EVENT_AGAIN;
+        return true;
+    default:
+        return true; /* nothing about entries */
+    }
+}
+
+static bool mirror_tell(void *context, const kvzmq_event_t *event)
+{
+    kvzmq_mirror_t *mirror = context;
+    (void)pthread_mutex_lock(&mirror->lock);
+    bool taken = apply(mirror, event);
+    if (taken && mirror->ready && event->seq > 0) {
+        set_position(mirror, event);
+        if (mirror->probe.active && bytes_equal(mirror->probe.store, slice_bytes(event->client)))
+            probe_note(mirror, event->seq);
+    }
+    (void)pthread_cond_broadcast(&mirror->changed);
+    (void)pthread_mutex_unlock(&mirror->lock);
+    return taken;
+}
+
+static void mirror_ended(void *context, kvzmq_status_t status, const char *text)
+{
+    kvzmq_mirror_t *mirror = context;
+    (void)pthread_mutex_lock(&mirror->lock);
+    (void)snprintf(mirror->error, sizeof mirror->error, "%s", text);
+    mirror->failure = status;
+    mirror->connected = false;
+    (void)pthread_cond_broadcast(&mirror->changed);
+    (void)pthread_mutex_unlock(&mirror->lock);
+}
+
+/* ---- Making and ending --------------------------------------------------------------------------- */
+
+kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *client, kvzmq_slice_t prefix)
+{
+    kvzmq_mirror_t *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    watcher_config_t config = {.connection = connection,
+                               .follow = {.client = client, .prefix = prefix, .initial = true},
+                               .large_values = true,
+                               .tell = mirror_tell,
+                               .ended = mirror_ended,
+                               .context = made};
+    made->store = mirror_store_new();
+    made->client = client != NULL ? strdup(client) : NULL;
+    const char *problem = follow_config_problem(&config.follow);
+    buffer_init(&made->prefix, LIMIT_KEY_MAX);
+    if (problem == NULL)
+        buffer_append(&made->prefix, prefix.data, prefix.size);
+    bool whole = system_locks_init(&made->lock, &made->changed) && made->store != NULL &&
+                 !made->prefix.failed && (client == NULL || made->client != NULL);
+    if (whole && problem != NULL)
+        mirror_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
+    else if (whole)
+        whole = watcher_new(&config, &made->watcher);
+    if (!whole)
+        kvzmq_mirror_destroy(&made);
+    return made;
+}
+
+/* Whether a parent process's thread keeps the mirror. Its lock may be held, its copy half changed. */
+static bool is_foreign(const kvzmq_mirror_t *mirror)
+{
+    return mirror->watcher != NULL && watcher_foreign(mirror->watcher);
+}
+
+void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
+{
+    kvzmq_mirror_t *gone = *mirror;
+    *mirror = NULL;
+    if (gone == NULL)
+        return;
+    if (is_foreign(gone)) {
+        watcher_abandon(gone->watcher);
+        system_abandon(gone);
+        return;
+    }
+    watcher_destroy(&gone->watcher);
+    mirror_store_destroy(&gone->store);
+    system_locks_destroy(&gone->lock, &gone->changed);
+    free(gone->probe.notes);
+    buffer_release(&gone->prefix);
+    free(gone->client);
+    free(gone);
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------- */
+
+void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state)
+{
+    if (is_foreign(mirror)) {
+        kvzmq_mirror_state_t ended = {.failure = KVZMQ_FAILED_PRECONDITION};
+        sized_give(state, &ended, sizeof ended);
+        return;
+    }
+    (void)pthread_mutex_lock(&mirror->lock);
+    kvzmq_mirror_state_t own = {.ready = mirror->ready,
+                                .connected = mirror->connected,
+                                .position = mirror->position,
+                                .resets = mirror->resets,
+                                .failure = mirror->failure};
+    mirror_store_totals(mirror->store, &own.stores, &own.keys);
+    (void)pthread_mutex_unlock(&mirror->lock);
+    sized_give(state, &own, sizeof own);
+}
+
+const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
+{
+    if (mirror == NULL)
+        return "memory, a thread or descriptors were refused for the mirror";
+    if (is_foreign(mirror))
+        return "the mirror belongs to the process that made it: make one in the child of a fork anew";
+    (void)pthread_mutex_lock(&mirror->lock); /* what is written once is not written again */
+    const char *error = mirror->error;
+    (void)pthread_mutex_unlock(&mirror->lock);
+    return error;
+}
+
+/* Waits until SEQ is in the mirror, with the lock held. DEADLINE: INT64_MAX = none. */
+static kvzmq_status_t wait_seq(kvzmq_mirror_t *mirror, uint64_t seq, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+    while (mirror->failure == KVZMQ_OK && (!mirror->ready || mirror->position.seq < seq)) {
+        if (deadline == INT64_MAX)
+            (void)pthread_cond_wait(&mirror->changed, &mirror->lock);
+        else if (clock_monotonic_ms() >= deadline)
+            return KVZMQ_TIMEOUT;
+        else
+            (void)pthread_cond_timedwait(&mirror->changed, &mirror->lock, &until);
+    }
+    return mirror->failure;
+}
+
+static int64_t deadline_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
+}
+
+kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq, int timeout_ms)
+{
+    if (mirror == NULL)
+        return KVZMQ_NO_MEMORY;
+    if (is_foreign(mirror))
+        return KVZMQ_FAILED_PRECONDITION;
+    (void)pthread_mutex_lock(&mirror->lock);
+    kvzmq_status_t status = wait_seq(mirror, seq, deadline_of(timeout_ms));
+    (void)pthread_mutex_unlock(&mirror->lock);
+    return status;
+}
+
+/* Says which store is meant. False if it is not mirrored. */
+static bool store_choose(const kvzmq_mirror_t *mirror, const char **store)
+{
+    if (*store == NULL)
+        *store = mirror->client;
+    return *store != NULL && (mirror->client == NULL || strcmp(*store, mirror->client) == 0);
+}
+
+/* Begins a reading call: with KVZMQ_OK the lock is held. */
+static kvzmq_status_t begin(kvzmq_mirror_t *mirror)
+{
+    if (is_foreign(mirror))
+        return KVZMQ_FAILED_PRECONDITION;
+    (void)pthread_mutex_lock(&mirror->lock);
+    kvzmq_status_t status = mirror->failure;
+    if (status == KVZMQ_OK && !mirror->ready)
+        status = KVZMQ_UNAVAILABLE;
+    if (status != KVZMQ_OK)
+        (void)pthread_mutex_unlock(&mirror->lock);
+    return status;
+}
+
+/* An owned copy of BYTES. False if memory is refused. */
+static bool copy_bytes(bytes_t bytes, bool binary, kvzmq_value_t *value)
+{
+    char *data = malloc(bytes.size + 1);
+    if (data == NULL)
+        return false;
+    if (bytes.size > 0)
+        memcpy(data, bytes.data, bytes.size);
+    data[bytes.size] = '\0';
+    *value = (kvzmq_value_t){.data = data, .size = bytes.size, .binary = binary};
+    return true;
+}
+
+kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store, kvzmq_slice_t key,
+                                kvzmq_value_t *value, uint64_t *revision)
+{
+    mirror_entry_t entry;
+    if (!store_choose(mirror, &store) || !bytes_starts_with(slice_bytes(key), buffer_bytes(&mirror->prefix)))
+        return KVZMQ_INVALID_ARGUMENT;
+    kvzmq_status_t status = begin(mirror);
+    if (status != KVZMQ_OK)
+        return status;
+    if (!mirror_store_get(mirror->store, bytes_from_text(store), slice_bytes(key), &entry))
+        status = KVZMQ_ABSENT;
+    else if (!entry.has_value)
+        status = KVZMQ_UNAVAILABLE;
+    else if (value != NULL && !copy_bytes(entry.value, entry.binary, value))
+        status = KVZMQ_NO_MEMORY;
+    else if (revision != NULL)
+        *revision = entry.revision;
+    (void)pthread_mutex_unlock(&mirror->lock);
+    return status;
+}
+
+kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after, kvzmq_value_t *store)
+{
+    bytes_t client;
+    kvzmq_status_t status = begin(mirror);
+    if (status != KVZMQ_OK)
+        return status;
+    if (!mirror_store_next_client(mirror->store, bytes_from_text(after != NULL ? after : ""), &client))
+        status = KVZMQ_ABSENT;
+    else if (!copy_bytes(client, false, store))
+        status = KVZMQ_NO_MEMORY;
+    (void)pthread_mutex_unlock(&mirror->lock);
+    return status;
+}
+
+/* ---- Pages: made as a broker would send them, so that they are read the same way --------------------- */
+
+static void write_row(buffer_t *buffer, const mirror_entry_t *entry, int64_t now_ms)
+{
+    rpc_write_array(buffer, 4);
+    rpc_write_str(buffer, entry->key);
+    if (entry->binary)
+        rpc_write_bin(buffer, entry->value);
+    else
+        rpc_write_str(buffer, entry->value);
+    rpc_write_uint(buffer, entry->revision);
+    if (entry->due_ms == INT64_MAX)
+        rpc_write_nil(buffer);
+    else
+        rpc_write_uint(buffer, entry->due_ms > now_ms ? (uint64_t)(entry->due_ms - now_ms) : 0);
+}
+
+/* Writes a page of STORE's entries. */
+static void write_page(const kvzmq_mirror_t *mirror, bytes_t store, const kvzmq_range_t *range,
+                       buffer_t *page)
+{
+    bytes_t prefix = slice_bytes(range->prefix);
+    bytes_t from = slice_bytes(range->after);
+    bool inclusive = bytes_compare(from, prefix) < 0;
+    uint64_t limit = range->limit > 0 ? range->limit : LIMIT_PAGE_DEFAULT;
+    int64_t now_ms = clock_monotonic_ms();
+    uint32_t count = 0;
+    mirror_entry_t entry;
+    bool more = false;
+    if (inclusive)
+        from = prefix;
+    rpc_write_map(page, 3);
+    rpc_write_text(page, "entries");
+    size_t mark = rpc_open_array(page);
+    while (!page->failed && mirror_store_next(mirror->store, store, from, inclusive, &entry) &&
+           bytes_starts_with(entry.key, prefix)) {
+        more = count >= limit || (count > 0 && page->size - mark >= LIMIT_PAGE_BYTES);
+        if (more)
+            break;
+        if (entry.has_value) {
+            write_row(page, &entry, now_ms);
+            count++;
+        }
+        from = entry.key;
+        inclusive = false;
+    }
+    rpc_close_array(page, mark, count);
+    rpc_write_text(page, "more");
+    rpc_write_bool(page, more);
+    rpc_write_text(page, "seq");
+    rpc_write_uint(page, mirror->position.seq);
+}
+
+kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, const kvzmq_range_t *range,
+                                 kvzmq_page_t **page)
+{
+    kvzmq_range_t own = {0};
+    if (range != NULL && sized_take(&own, sizeof own, range) != NULL)
+        return KVZMQ_INVALID_ARGUMENT;
+    if (!store_choose(mirror, &store) || own.limit > LIMIT_PAGE_ENTRIES ||
+        (own.prefix.size > 0 && own.prefix.data == NULL) || (own.after.size > 0 && own.after.data == NULL))
+        return KVZMQ_INVALID_ARGUMENT;
+    kvzmq_status_t status = begin(mirror);
+    if (status != KVZMQ_OK)
+        return status;
+    buffer_t bytes;
+    buffer_init(&bytes, LINK_MESSAGE_MAX + 2 * LIMIT_PAGE_BYTES);
+    write_page(mirror, bytes_from_text(store), &own, &bytes);
+    (void)pthread_mutex_unlock(&mirror->lock);
+    status = bytes.failed ? KVZMQ_NO_MEMORY : page_new(PAGE_LIST, buffer_bytes(&bytes), page);
+    buffer_release(&bytes);
+    return status;
+}
+
+/* ---- Verifying ----------------------------------------------------------------------------------- */
+
+/* Begins to note what STORE's summary is, with the lock held. One who verifies at a time. */
+static kvzmq_status_t probe_begin(kvzmq_mirror_t *mirror, bytes_t store, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+    kvzmq_status_t status = wait_seq(mirror, 0, deadline);
+    while (status == KVZMQ_OK && mirror->probe.active) {
+        if (deadline != INT64_MAX && clock_monotonic_ms() >= deadline)
+            return KVZMQ_TIMEOUT;
+        if (deadline == INT64_MAX)
+            (void)pthread_cond_wait(&mirror->changed, &mirror->lock);
+        else
+            (void)pthread_cond_timedwait(&mirror->changed, &mirror->lock, &until);
+        status = wait_seq(mirror, 0, deadline);
+    }
+    if (status != KVZMQ_OK)
+        return status;
+    mirror->probe.active = true;
+    mirror->probe.broken = false;
+    mirror->probe.store = store;
+    mirror->probe.count = 0;
+    probe_note(mirror, mirror->position.seq);
+    return KVZMQ_OK;
+}
+
+/* Whether the store was as DIGEST says, with the lock held; ABSENT: it did not exist at some time up to then,
+ * which nothing tells more exactly. */
+static kvzmq_status_t probe_compare(const kvzmq_mirror_t *mirror, const kvzmq_digest_t *digest, bool absent,
+                                    bool *equal)
+{
+    const probe_t *probe = &mirror->probe;
+    const mirror_summary_t *as_of = NULL;
+    *equal = false;
+    if (probe->broken)
+        return KVZMQ_UNAVAILABLE;
+    for (size_t i = 0; i < probe->count && probe->notes[i].seq <= digest->seq; i++) {
+        as_of = &probe->notes[i].summary;
+        *equal = *equal || (absent && as_of->keys == 0);
+    }
+    if (absent)
+        return KVZMQ_OK;
+    if (as_of == NULL || as_of->hollow > 0)
+        return KVZMQ_UNAVAILABLE;
+    *equal = as_of->keys == digest->keys && as_of->digest == digest->digest;
+    return KVZMQ_OK;
+}
+
+/* Asks for the digest of STORE, and in which EPOCH it is. If it is not there: *ABSENT, and since which seq.
+ */
+static kvzmq_status_t digest_ask(kvzmq_t *conn, const char *store, kvzmq_digest_t *digest,
+                                 char epoch[sizeof((kvzmq_position_t *)0)->epoch], bool *absent)
+{
+    kvzmq_status_t status = kvzmq_digest(conn, store, digest);
+    const kvzmq_session_t *session = kvzmq_session(conn);
+    *absent = status == KVZMQ_NOT_FOUND;
+    if (status != KVZMQ_OK && !*absent)
+        return status;
+    (void)snprintf(epoch, sizeof((kvzmq_position_t *)0)->epoch, "%s", session->epoch);
+    if (*absent)
+        status = kvzmq_digest(conn, NULL, digest); /* for the seq */
+    if (status == KVZMQ_OK && strcmp(epoch, session->epoch) != 0)
+        return KVZMQ_UNAVAILABLE; /* another broker's, which may have the store */
+    return status;
+}
+
+kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn, const char *store, int timeout_ms,
+                                   bool *equal, uint64_t *seq)
+{
+    int64_t deadline = deadline_of(timeout_ms);
+    kvzmq_digest_t digest = {0};
+    bool same = false;
+    if (mirror->prefix.size > 0 || is_foreign(mirror))
+        return KVZMQ_FAILED_PRECONDITION;
+    if (!store_choose(mirror, &store))
+        return KVZMQ_INVALID_ARGUMENT;
+    (void)pthread_mutex_lock(&mirror->lock);
+    kvzmq_status_t status = probe_begin(mirror, bytes_from_text(store), deadline);
+    (void)pthread_mutex_unlock(&mirror->lock);
+    if (status != KVZMQ_OK)
+        return status;
+
+    bool absent = false;
+    char epoch[sizeof mirror->position.epoch] = "";
+    status = digest_ask(conn, store, &digest, epoch, &absent);
+
+    (void)pthread_mutex_lock(&mirror->lock);
+    if (status == KVZMQ_OK && strcmp(epoch, mirror->position.epoch) != 0)
+        status = KVZMQ_UNAVAILABLE;
+    if (status == KVZMQ_OK)
+        status = wait_seq(mirror, digest.seq, deadline);
+    if (status == KVZMQ_OK)
+        status = probe_compare(mirror, &digest, absent, &same);
+    mirror->probe.active = false;
+    (void)pthread_cond_broadcast(&mirror->changed);
+    (void)pthread_mutex_unlock(&mirror->lock);
+    if (status == KVZMQ_OK)
+        *equal = same;
+    if (status == KVZMQ_OK && seq != NULL)
+        *seq = digest.seq;
+    return status;
+}

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the thread, its request connection and its event connection. Everything but `stop`, `wake` and the
+ * published counts belongs to the thread alone. */
+#include "client/watch/watcher.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "client/lib/connection.h"
+#include "client/lib/resolve.h"
+#include "client/lib/sized.h"
+#include "client/lib/system.h"
+#include "client/watch/event_link.h"
+#include "client/watch/follow_request.h"
+#include "common/clock.h"
+#include "common/rpc.h"
+#include "common/utf8.h"
+
+enum {
+    KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives: at most */
+    KEEP_PARTS = 3,          /* of a session's time limit: in each there is one, where that is short */
+    MESSAGES_AT_ONCE = 1000, /* taken from the event connection before anything else is looked at */
+    THROTTLED_MAX_MS = 60000 /* waited at most where the broker says how long */
+};
+
+struct watcher {
+    watcher_config_t config;     /* its pointers into the caller's memory are not used after watcher_new */
+    pthread_t thread;            /* runs `run` */
+    unsigned process;            /* that the thread is in: system_process */
+    atomic_bool stop;            /* the thread is to end */
+    int wake;                    /* eventfd, readable when `stop` is set */
+    kvzmq_t *conn;               /* for requests */
+    event_link_t *events;        /* NULL = none yet */
+    follow_t *follow;            /* what to do */
+    kvzmq_page_t *page;          /* listed last; NULL = none */
+    bool anonymous;              /* it has no account to log in with */
+    int64_t kept_ms;             /* when the broker last answered, monotonic */
+    kvzmq_status_t refused;      /* why the last event could not be completed; KVZMQ_OK = it could */
+    kvzmq_status_t final;        /* why the thread ends; KVZMQ_OK = it does not */
+    pthread_mutex_t counts_lock; /* for `counts` */
+    kvzmq_watch_counts_t counts; /* as of the last step */
+};
+
+static bool stopping(watcher_t *watcher)
+{
+    return atomic_load(&watcher->stop);
+}
+
+/* ---- Failures ---------------------------------------------------------------------------------- */
+
+/* What will not be better next time. */
+static bool is_final(kvzmq_status_t status)
+{
+    return status == KVZMQ_INVALID_ARGUMENT || status == KVZMQ_PERMISSION_DENIED ||
+           status == KVZMQ_UNAUTHENTICATED || status == KVZMQ_UNIMPLEMENTED ||
+           status == KVZMQ_FAILED_PRECONDITION;
+}
+
+/* Waits, unless the thread is to end. */
+static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
+{
+    struct pollfd wake = {.fd = watcher->wake, .events = POLLIN};
+    if (timeout_ms > 0)
+        (void)poll(&wake, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
+}
+
+static void fail(watcher_t *watcher, kvzmq_status_t status, const char *text)
+{
+    uint64_t wait_ms = 0;
+    if (is_final(status)) {
+        if (status == KVZMQ_PERMISSION_DENIED && watcher->anonymous)
+            text = "a watch is for managers, and logs in by itself: give it an account (user, password)";
+        watcher->final = status;
+        watcher->config.ended(watcher->config.context, status, text);
+        return;
+    }
+    bool throttled = status == KVZMQ_RESOURCE_EXHAUSTED && kvzmq_detail(watcher->conn, &wait_ms);
+    follow_failed(watcher->follow, clock_monotonic_ms(), text);
+    if (throttled)
+        pause_ms(watcher, wait_ms < THROTTLED_MAX_MS ? (int64_t)wait_ms : THROTTLED_MAX_MS);
+}
+
+static void fail_call(watcher_t *watcher, kvzmq_status_t status)
+{
+    fail(watcher, status, kvzmq_error(watcher->conn));
+}
+
+/* What is told last was not taken: because the thread ends, or because it could not be completed, or for what
+ * OTHERWISE says. */
+static void not_taken(watcher_t *watcher, const char *otherwise)
+{
+    if (watcher->refused != KVZMQ_OK)
+        fail_call(watcher, watcher->refused);
+    else if (!stopping(watcher))
+        fail(watcher, KVZMQ_NO_MEMORY, otherwise);
+    watcher->refused = KVZMQ_OK;
+}
+
+/* Whether an answer that came is of use. */
+static bool session_holds(watcher_t *watcher)
+{
+    watcher->kept_ms = clock_monotonic_ms();
+    return follow_session(watcher->follow, kvzmq_reconnects(watcher->conn),
+                          kvzmq_session(watcher->conn)->epoch);
+}
+
+/* Between signs of life. */
+static int keep_ms(const watcher_t *watcher)
+{
+    const kvzmq_session_t *session = kvzmq_session(watcher->conn);
+    uint64_t part_ms = session == NULL ? KEEP_MS : session->timeout_ms / KEEP_PARTS;
+    return part_ms < KEEP_MS ? (int)part_ms : KEEP_MS;
+}
+
+/* Sees to it that the broker hears of us from time to time, and we of it. */
+static void keep(watcher_t *watcher)
+{
+    if (clock_monotonic_ms() - watcher->kept_ms < keep_ms(watcher))
+        return;
+    kvzmq_status_t status = kvzmq_ping(watcher->conn);
+    if (status != KVZMQ_OK)
+        fail_call(watcher, status);
+    else
+        (void)session_holds(watcher); /* if not, follow_next knows */
+}
+
+int watcher_wait(watcher_t *watcher)
+{
+    if (stopping(watcher))
+        return -1;
+    if (clock_monotonic_ms() - watcher->kept_ms >= keep_ms(watcher)) {
+        kvzmq_status_t status = kvzmq_ping(watcher->conn);
+        (void)status; /* what comes of it is seen by the next request */
+        watcher->kept_ms = clock_monotonic_ms();
+    }
+    return keep_ms(watcher);
+}
+
+/* ---- Telling ----------------------------------------------------------------------------------- */
+
+/* Reads the value that EVENT left out. False: the broker did not answer. If it has another value by now, or
+ * none, EVENT stays without: a later event is on its way. So it does if another broker answered, as its epoch
+ * says, whose revision may be equal by chance: a RESET is to follow. A new session with the same broker,
+ * which a call begins by itself, is as good as the one before. */
+static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *value)
+{
+    uint64_t revision = 0;
+    kvzmq_status_t status =
+        kvzmq_entry(watcher->conn, event->client.data, event->key, value, &revision, NULL);
+    bool same_broker = bytes_equal(bytes_of(event->epoch.data, event->epoch.size),
+                                   bytes_from_text(kvzmq_session(watcher->conn)->epoch));
+    if (same_broker && status != KVZMQ_OK && status != KVZMQ_ABSENT && status != KVZMQ_NOT_FOUND) {
+        watcher->refused = status;
+        return false;
+    }
+    watcher->kept_ms = clock_monotonic_ms();
+    if (same_broker && status == KVZMQ_OK && revision == event->revision) {
+        event->value = (kvzmq_slice_t){value->data, value->size, value->binary};
+        event->has_value = true;
+    }
+    return true;
+}
+
+static bool tell(void *context, const kvzmq_event_t *event)
+{
+    watcher_t *watcher = context;
+    kvzmq_event_t told = *event;
+    kvzmq_value_t value = {0};
+    if (stopping(watcher)) /* a page of them may take long, where values are read */
+        return false;
+    char client[256]; /* a request wants it as a text */
+    if (watcher->config.large_values && event->kind == KVZMQ_EVENT_PUT && !event->has_value) {
+        (void)snprintf(client, sizeof client, "%.*s", (int)event->client.size, event->client.data);
+        told.client.data = client;
+        if (!complete(watcher, &told, &value))
+            return false;
+        told.client = event->client;
+    }
+    bool taken = watcher->config.tell(watcher->config.context, &told);
+    kvzmq_value_release(&value);
+    return taken;
+}
+
+/* ---- Requests ---------------------------------------------------------------------------------- */
+
+static const char *quote(kvzmq_slice_t foreign, char *out, size_t out_size)
+{
+    return utf8_quote(bytes_of(foreign.data, foreign.size), out, out_size);
+}
+
+/* Connects to the event endpoint of TICKET. PROBLEM says why it fails. */
+static kvzmq_status_t events_connect(watcher_t *watcher, const ticket_t *ticket, const char *client,
+                                     const char **problem)
+{
+    const resolve_wait_t wait = {.deadline = clock_monotonic_ms() + watcher->conn->options.given.call_ms,
+                                 .wake = watcher->wake};
+    char endpoint[RESOLVE_ENDPOINT_MAX + 1];
+    char numeric[RESOLVE_ENDPOINT_MAX + 1];
+    *problem = "it is not an endpoint, or not a mechanism of this library";
+    if (!event_link_endpoint(ticket->endpoint))
+        return KVZMQ_PROTOCOL;
+    (void)snprintf(endpoint, sizeof endpoint, "%.*s", (int)ticket->endpoint.size, ticket->endpoint.data);
+    resolve_status_t resolved = resolve_endpoint(endpoint, &wait, numeric);
+    if (resolved != RESOLVE_DONE) {
+        *problem = resolve_status_text(resolved);
+        return resolved == RESOLVE_NO_MEMORY ? KVZMQ_NO_MEMORY : KVZMQ_UNREACHABLE;
+    }
+    event_link_options_t options = {.endpoint = numeric,
+                                    .mechanism = ticket->mechanism,
+                                    .username = ticket->username,
+                                    .password = ticket->password,
+                                    .client = client,
+                                    .receive_hwm = watcher->config.receive_hwm};
+    kvzmq_status_t status = event_link_new(connection_context(watcher->conn), &options, &watcher->events);
+    if (status == KVZMQ_NO_MEMORY)
+        *problem = resolve_status_text(RESOLVE_NO_MEMORY);
+    return status;
+}
+
+static void step_ticket(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_value_t result = {0};
+    ticket_t ticket;
+    const char *problem;
+    char text[400];
+    char endpoint[128];
+    char mechanism[32];
+    event_link_destroy(&watcher->events);
+    kvzmq_status_t status = ticket_ask(watcher->conn, &result, &ticket);
+    if (status != KVZMQ_OK) {
+        fail(watcher, status,
+             status == KVZMQ_PROTOCOL ? "the answer to events is not kvbroker's protocol"
+                                      : kvzmq_error(watcher->conn));
+        goto cleanup;
+    }
+    watcher->kept_ms = clock_monotonic_ms();
+    status = events_connect(watcher, &ticket, action->client, &problem);
+    if (status != KVZMQ_OK) {
+        (void)utf8_format(
+            text, sizeof text, "cannot connect to the events endpoint %s (mechanism %s) of %s: %s",
+            quote(ticket.endpoint, endpoint, sizeof endpoint),
+            quote(ticket.mechanism, mechanism, sizeof mechanism), kvzmq_endpoint(watcher->conn), problem);
+        fail(watcher, status, text);
+        goto cleanup;
+    }
+    follow_ticket(watcher->follow, clock_monotonic_ms(), kvzmq_reconnects(watcher->conn),
+                  kvzmq_session(watcher->conn)->epoch, ticket.seq, ticket.oldest);
+
+cleanup:
+    if (result.data != NULL)
+        explicit_bzero(result.data, result.size); /* the ticket */
+    kvzmq_value_release(&result);
+}
+
+static void step_now(watcher_t *watcher, const follow_action_t *action)
+{
+    (void)action;
+    kvzmq_value_t result = {0};
+    ticket_t ticket;
+    kvzmq_status_t status = ticket_ask(watcher->conn, &result, &ticket);
+    if (status != KVZMQ_OK)
+        fail_call(watcher, status);
+    else if (session_holds(watcher))
+        follow_now(watcher->follow, clock_monotonic_ms(), ticket.seq);
+    kvzmq_value_release(&result);
+}
+
+static void step_clients(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_range_t range = {.size = sizeof range, .after = action->after};
+    kvzmq_page_t *page = NULL;
+    kvzmq_client_t client;
+    kvzmq_status_t status = kvzmq_clients(watcher->conn, &range, &page);
+    if (status != KVZMQ_OK) {
+        fail_call(watcher, status);
+        return;
+    }
+    bool taken = true;
+    if (session_holds(watcher)) {
+        while (taken && kvzmq_page_next_client(page, &client))
+            taken = follow_client(watcher->follow, client.id, client.keys);
+        if (taken)
+            follow_clients_end(watcher->follow, kvzmq_page_more(page));
+        else
+            fail(watcher, KVZMQ_PROTOCOL, "the answer to clients is out of order, or memory ran out");
+    }
+    kvzmq_page_destroy(&page);
+}
+
+static void step_list(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_range_t range = {.size = sizeof range, .prefix = action->prefix, .after = action->after};
+    kvzmq_page_destroy(&watcher->page);
+    kvzmq_status_t status = kvzmq_list(watcher->conn, action->client, &range, &watcher->page);
+    if (status != KVZMQ_OK && status != KVZMQ_NOT_FOUND)
+        fail_call(watcher, status);
+    else if (!session_holds(watcher))
+        return;
+    else if (status == KVZMQ_NOT_FOUND)
+        follow_list_absent(watcher->follow);
+    else
+        follow_listed(watcher->follow, clock_monotonic_ms(), kvzmq_page_seq(watcher->page),
+                      kvzmq_page_more(watcher->page));
+}
+
+static void step_rows(watcher_t *watcher, const follow_action_t *action)
+{
+    (void)action;
+    kvzmq_row_t row;
+    bool taken = true;
+    while (taken && kvzmq_page_next(watcher->page, &row))
+        taken = follow_row(watcher->follow, &row);
+    if (taken)
+        follow_rows_end(watcher->follow, clock_monotonic_ms());
+    else
+        not_taken(watcher, "the answer to list is out of order, or memory ran out");
+    kvzmq_page_destroy(&watcher->page);
+}
+
+/* ---- Messages ---------------------------------------------------------------------------------- */
+
+/* What came over the event connection; anything but events and syncs is passed over. */
+static void take_message(watcher_t *watcher, bytes_t payload)
+{
+    rpc_reply_t reply;
+    kvzmq_event_t event;
+    sync_t sync;
+    size_t at = 0;
+    if (rpc_read_reply(payload, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (bytes_equal(reply.method, bytes_from_text("event"))) {
+        if (event_read_params(reply.body, &event))
+            follow_event(watcher->follow, now_ms, &event);
+    } else if (bytes_equal(reply.method, bytes_from_text("sync"))) {
+        if (event_read_sync(reply.body, &sync))
+            follow_sync(watcher->follow, now_ms, &sync);
+    }
+    if (watcher->refused != KVZMQ_OK)
+        not_taken(watcher, "no memory for an event");
+}
+
+/* Whether messages are what is waited for; anything else comes first. */
+static bool wants_messages(const watcher_t *watcher)
+{
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    return watcher->final == KVZMQ_OK && action.want == FOLLOW_MESSAGE;
+}
+
+/* Whether messages are to be taken, waited for or not. */
+static bool takes_messages(const watcher_t *watcher)
+{
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    return watcher->final == KVZMQ_OK && (action.want == FOLLOW_MESSAGE || action.messages);
+}
+
+/* Passes messages on, a bounded number, as long as they are wanted. Returns how many. */
+static unsigned take_messages(watcher_t *watcher)
+{
+    payload_t payload;
+    unsigned taken = 0;
+    while (taken < MESSAGES_AT_ONCE && takes_messages(watcher) &&
+           event_link_receive(watcher->events, &payload)) {
+        take_message(watcher, payload_bytes(&payload));
+        payload_release(&payload);
+        taken++;
+    }
+    return taken;
+}
+
+/* ---- Replay ------------------------------------------------------------------------------------ */
+
+/* Passes on what `replay` answered. False if it is not what the protocol says. */
+static bool take_replay(watcher_t *watcher, bytes_t body)
+{
+    replay_t replay;
+    kvzmq_event_t event;
+    if (!replay_read(body, &replay))
+        return false;
+    while (replay.left > 0) {
+        if (!replay_next(&replay, &event))
+            return false;
+        if (!follow_replay_event(watcher->follow, &event)) {
+            not_taken(watcher, "no memory for an event");
+            return true;
+        }
+    }
+    follow_replayed(watcher->follow, clock_monotonic_ms(), replay.seq);
+    return true;
+}
+
+static void step_replay(watcher_t *watcher, const follow_action_t *action)
+{
+    kvzmq_value_t result = {0};
+    uint64_t oldest = 0;
+    if (action->messages)
+        (void)take_messages(watcher);
+    kvzmq_status_t status = replay_ask(watcher->conn, action, &result);
+    if (status != KVZMQ_OK && status != KVZMQ_OUT_OF_RANGE)
+        fail_call(watcher, status);
+    else if (session_holds(watcher)) {
+        if (status == KVZMQ_OUT_OF_RANGE) {
+            (void)kvzmq_detail(watcher->conn, &oldest);
+            follow_out_of_range(watcher->follow, clock_monotonic_ms(), oldest);
+        } else if (!take_replay(watcher, bytes_of(result.data, result.size)))
+            fail(watcher, KVZMQ_PROTOCOL, "the answer to replay is not kvbroker's protocol");
+    }
+    kvzmq_value_release(&result);
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------------- */
+
+static void step_message(watcher_t *watcher, const follow_action_t *action)
+{
+    unsigned taken = take_messages(watcher);
+    keep(watcher);
+    if (taken > 0 || !wants_messages(watcher) || stopping(watcher))
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t due_ms = watcher->kept_ms + keep_ms(watcher);
+    int64_t until_ms = action->until_ms < due_ms ? action->until_ms : due_ms;
+    if (!event_link_wait(watcher->events, watcher->wake, until_ms - now_ms))
+        follow_quiet(watcher->follow, clock_monotonic_ms());
+}
+
+static void step_pause(watcher_t *watcher, const follow_action_t *action)
+{
+    pause_ms(watcher, action->until_ms - clock_monotonic_ms());
+    follow_quiet(watcher->follow, clock_monotonic_ms());
+}
+
+/* ---- The thread -------------------------------------------------------------------------------- */
+
+static void step(watcher_t *watcher)
+{
+    static void (*const steps[])(watcher_t *, const follow_action_t *) = {
+        [FOLLOW_TICKET] = step_ticket,   [FOLLOW_MESSAGE] = step_message, [FOLLOW_NOW] = step_now,
+        [FOLLOW_CLIENTS] = step_clients, [FOLLOW_LIST] = step_list,       [FOLLOW_ROWS] = step_rows,
+        [FOLLOW_REPLAY] = step_replay,   [FOLLOW_PAUSE] = step_pause,
+    };
+    follow_action_t action;
+    follow_next(watcher->follow, &action);
+    steps[action.want](watcher, &action);
+}
+
+static void *run(void *argument)
+{
+    watcher_t *watcher = argument;
+    while (!stopping(watcher) && watcher->final == KVZMQ_OK) {
+        step(watcher);
+        (void)pthread_mutex_lock(&watcher->counts_lock);
+        follow_counts(watcher->follow, &watcher->counts);
+        (void)pthread_mutex_unlock(&watcher->counts_lock);
+    }
+    event_link_destroy(&watcher->events);
+    kvzmq_page_destroy(&watcher->page);
+    (void)kvzmq_bye(watcher->conn); /* to managers, a watch that was ended is not a client that was lost */
+    kvzmq_destroy(&watcher->conn);
+    return NULL;
+}
+
+/* The connection's options for a thread: no call-backs, which are the application's threads'; and no attempts
+ * to connect without end, as follow.h says when to try again. */
+static kvzmq_t *connection_new(const kvzmq_options_t *given, const char *problem)
+{
+    if (problem != NULL)
+        return kvzmq_new(given); /* which says so with each call */
+    kvzmq_options_t options = *given;
+    options.connect_once = true;
+    options.keep_alive = false; /* the thread does it */
+    options.notice = NULL;
+    options.interrupted = NULL;
+    return kvzmq_new(&options);
+}
+
+static void watcher_free(watcher_t *watcher)
+{
+    event_link_destroy(&watcher->events);
+    kvzmq_destroy(&watcher->conn);
+    follow_destroy(&watcher->follow);
+    if (watcher->wake >= 0)
+        (void)close(watcher->wake);
+    (void)pthread_mutex_destroy(&watcher->counts_lock);
+    free(watcher);
+}
+
+bool watcher_foreign(const watcher_t *watcher)
+{
+    return watcher->process != system_process();
+}
+
+void watcher_abandon(watcher_t *watcher)
+{
+    if (watcher->conn != NULL)
+        connection_abandon(watcher->conn);
+    (void)close(watcher->wake);
+}
+
+bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
+{
+    watcher_t *made = calloc(1, sizeof *made);
+    *watcher = made;
+    if (made == NULL)
+        return false;
+    kvzmq_options_t given;
+    kvzmq_options_init(&given);
+    const char *problem =
+        config->connection != NULL ? sized_take(&given, sizeof given, config->connection) : NULL;
+    (void)pthread_mutex_init(&made->counts_lock, NULL);
+    made->config = *config;
+    made->process = system_process();
+    made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    made->anonymous = given.user == NULL;
+    made->conn = connection_new(problem == NULL ? &given : config->connection, problem);
+    made->follow = follow_new(&config->follow, tell, made);
+    bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL;
+    if (whole && system_thread_start(&made->thread, run, made))
+        return true;
+    watcher_free(made);
+    *watcher = NULL;
+    return false;
+}
+
+void watcher_stop(watcher_t *watcher)
+{
+    uint64_t one = 1;
+    atomic_store(&watcher->stop, true);
+    (void)!write(watcher->wake, &one, sizeof one);
+}
+
+void watcher_destroy(watcher_t **watcher)
+{
+    watcher_t *gone = *watcher;
+    if (gone == NULL)
+        return;
+    watcher_stop(gone);
+    (void)pthread_join(gone->thread, NULL);
+    *watcher = NULL; /* `tell` has used it up to here */
+    watcher_free(gone);
+}
+
+void watcher_counts(watcher_t *watcher, kvzmq_watch_counts_t *counts)
+{
+    (void)pthread_mutex_lock(&watcher->counts_lock);
+    *counts = watcher->counts;
+    (void)pthread_mutex_unlock(&watcher->counts_lock);
+}
