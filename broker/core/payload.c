@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a batch becomes one answer within its bound. Knows no method: dispatch does. */
+/* Owns how a batch becomes one answer within its bound. Knows no method by name: dispatch does. */
 #include "broker/core/payload.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/core/dispatch.h"
-#include "broker/core/handlers/handlers.h"
 #include "broker/core/notify.h"
 
 enum {
@@ -17,6 +15,9 @@ enum {
     CHANGE_ROOM = 512,    /* bytes of the longest answer to a method that changes something */
     WAITING_TURN = 524288 /* bytes of waiting payloads and their answers in one turn, about */
 };
+
+/* For what a session is parked while its request waits. */
+static const park_t park_of[] = {[WAIT_VERIFY] = PARK_VERIFY, [WAIT_DELAY] = PARK_DELAY};
 
 static const char overflow_text[] = "answer exceeds limits/message: ask for less";
 
@@ -73,25 +74,26 @@ static bool run_count(run_t *run)
     return true;
 }
 
-/* Ends a request's part of the answer, which began at byte BEFORE. */
-static void request_finish(request_t *request, status_t status, uint32_t msgid, bool owed, size_t before)
+/* Ends the part of the answer that belongs to a request (HANDLED or FAILED), and began at byte BEFORE. */
+static void request_finish(request_t *request, handling_t handling, uint32_t msgid, bool owed, size_t before)
 {
     session_t *session = request->session;
     const limits_t *limits = &session->hub->settings->limits;
     run_t *run = &session->run;
     buffer_t *answer = &run->answer;
-    if (owed && status == STATUS_OK && !answer->failed)
+    if (owed && handling == HANDLED && !answer->failed)
         return;
     if (owed && answer->refused)
-        status = request_fail_memory(request); /* of a request that only reads: run_prepare */
-    bool fits = status != STATUS_OK;
+        handling = request_fail_memory(request); /* of a request that only reads: run_prepare */
+    bool fits = handling == FAILED;
     buffer_truncate(answer, before);
-    if (status != STATUS_OK)
+    if (handling == FAILED)
         session->hub->stats.errors_total++;
     if (!owed)
         return;
     while (fits) {
-        run_error(run, msgid, status, request->problem, request->has_detail ? &request->detail : NULL);
+        run_error(run, msgid, request->status, request->problem,
+                  request->has_detail ? &request->detail : NULL);
         if (!answer->failed || run->refused)
             return;
         buffer_truncate(answer, before);
@@ -119,7 +121,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     if (!owed && limit < before + CHANGE_ROOM)
         limit = before + CHANGE_ROOM;
     buffer_bound(&run->answer, limit);
-    if (method && method->changes && before + CHANGE_ROOM > run->answer.limit) {
+    if (method && (method->flags & METHOD_CHANGES) && before + CHANGE_ROOM > run->answer.limit) {
         run_count(run);
         buffer_bound(&run->answer, run_limit(run, limits));
         if (before + CHANGE_ROOM > run->answer.limit) {
@@ -133,22 +135,25 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     request.answer = &run->answer;
     request.now_ms = now_ms;
     rpc_write_result(&run->answer, message->msgid);
-    status_t status = dispatch(&request, method, message);
-    if (owed && run->answer.failed && !run->answer.refused && session->park == PARK_NONE && run_count(run)) {
+    handling_t handling = dispatch(&request, method, message);
+    bool finished = handling == HANDLED || handling == FAILED;
+    if (owed && run->answer.failed && !run->answer.refused && finished && run_count(run)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
         buffer_truncate(&run->answer, before);
         buffer_bound(&run->answer, run_limit(run, limits));
         rpc_write_result(&run->answer, message->msgid);
-        status = dispatch(&request, method, message);
+        handling = dispatch(&request, method, message);
+        finished = handling == HANDLED || handling == FAILED;
     }
-    if (session->park != PARK_NONE) {
-        assert(status == STATUS_OK);
+    if (!finished) {
         buffer_truncate(&run->answer, before);
+        run->method = request.method;
         run->answer_owed = owed;
         run->msgid = message->msgid;
+        session_park(session, handling == AGAIN ? PARK_TURN : park_of[request.wait], request.until_ms);
         return;
     }
-    request_finish(&request, status, message->msgid, owed, before);
+    request_finish(&request, handling, message->msgid, owed, before);
     registry_review_noted(hub->registry);
 }
 
@@ -333,8 +338,8 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
     return run_continue(session, now_ms);
 }
 
-/* Ends the request that the session was parked at for PARK. */
-static void request_resume(session_t *session, park_t park, verdict_t verdict, int64_t now_ms)
+/* Ends the request that waited. */
+static void request_resume(session_t *session, verdict_t verdict, int64_t now_ms)
 {
     run_t *run = &session->run;
     size_t before = run->answer.size;
@@ -345,12 +350,9 @@ static void request_resume(session_t *session, park_t park, verdict_t verdict, i
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
     session->busy = true;
     session->hub->acting = session;
-    status_t status;
-    if (park == PARK_VERIFY)
-        status = auth_finish(&request, verdict);
-    else
-        status = request_fail(&request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
-    request_finish(&request, status, run->msgid, run->answer_owed, before);
+    wait_result_t result = {.verdict = verdict};
+    handling_t handling = run->method->finish(&request, &result);
+    request_finish(&request, handling, run->msgid, run->answer_owed, before);
 }
 
 /* Runs payloads that wait, in their order, as many as one turn may take. Returns as payload_start. */
@@ -382,7 +384,7 @@ session_t *payload_resume(session_t *session, verdict_t verdict, int64_t now_ms)
     park_t park = session->park;
     session_unpark(session);
     if (park != PARK_TURN)
-        request_resume(session, park, verdict, now_ms);
+        request_resume(session, verdict, now_ms);
     if (session->run.rest) /* else it was parked between two payloads */
         session = run_continue(session, now_ms);
     return session ? waiting_run(session, now_ms) : NULL;

@@ -64,6 +64,7 @@ typedef struct run {
     bool refused;      /* memory for an answer was refused: nothing more is carried out, the session ends */
     bool answer_owed;  /* parked: the request under way is no notification */
     uint32_t msgid;    /* parked: of the request under way */
+    const struct method *method; /* parked: the same; its `finish` ends it */
 } run_t;
 
 typedef enum park {

@@ -3,7 +3,7 @@
  *
  * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the
  * epoch and the order of everything come from here. The engine in memory answers before it returns. For one
- * that answers later a handler parks the request (session_park), and payload_resume finishes it, as it does
+ * that answers later a handler returns WAITS, and the method's `finish` ends the request, as it does for
  * `auth`; get, put, del and list need that second half then. It knows nothing of
  * sessions, names or wire bytes. Not thread-safe: one thread owns an engine. Time is an argument: monotonic
  * milliseconds. */

@@ -59,15 +59,22 @@ def test_files__that_are_named__exist():
         assert (REPOSITORY / name).exists(), f"{where}: {name}"
 
 
-def test_modules__that_the_layout_names__exist():
-    """The tables of the broker's files in ARCHITECTURE.md."""
+def test_modules__that_the_layout_names__are_all_there_are():
+    """The tables of the broker's folders in ARCHITECTURE.md, each behind a line that begins with the folder."""
     layout = (REPOSITORY / "ARCHITECTURE.md").read_text()
-    table = layout[layout.index("| file | owns |"):layout.index("## The loop")]
-    names = [name for cell in re.findall(r"^\| (`[^|]*) \|", table, re.M) for name in re.findall(r"`([^`]+)`", cell)]
-    assert len(names) > 20
-    for name in names:
-        pattern = name if name.endswith(("/", ".def")) else f"{name}.[ch]"
-        assert any([*(REPOSITORY / folder).glob(pattern)] for folder in ("broker", "common")), name
+    layout = layout[layout.index("## The broker in four libraries"):layout.index("## The loop")]
+    parts = re.split(r"^\*\*\w+\*\* \(`(broker/\w+/)`\)", layout, flags=re.M)[1:]
+    tables = dict(zip(parts[::2], parts[1::2]))
+    assert len(tables) == 4
+    for folder, text in tables.items():
+        there = {path.name for path in (REPOSITORY / folder).iterdir() if path.suffix in (".c", ".def")}
+        for cell in re.findall(r"^\| (`[^|]*) \|", text, re.M):
+            for name in re.findall(r"`([^`]+)`", cell):
+                pattern = name if name.endswith(("/", ".def")) else f"{name}.[ch]"
+                named = {path.name for path in (REPOSITORY / folder).glob(pattern)}
+                assert named, folder + name
+                there -= named
+        assert not there, f"{folder}: ARCHITECTURE.md does not name {sorted(there)}"
 
 
 def test_presets__that_are_named__exist():

@@ -239,7 +239,7 @@ def methods_of_the_protocol():
 
 def methods_of_the_broker():
     """The same, by its own table."""
-    table = (REPOSITORY / "broker" / "methods.def").read_text()
+    table = (REPOSITORY / "broker/core/methods.def").read_text()
     return {method: "M" if role == "MANAGER" else "G" for method, role in re.findall(r"^METHOD\((\w+), ROLE_(\w+),", table, re.M)}
 
 

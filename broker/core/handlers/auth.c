@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* auth: parked while a worker verifies the password. */
+/* auth: waits while a worker verifies the password. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "broker/core/handlers/handlers.h"
+#include "broker/core/hub.h"
 #include "common/log.h"
 #include "common/utf8.h"
 
@@ -12,7 +13,7 @@ enum { QUOTE_SIZE = 96 }; /* bytes of a quoted account's name in the log */
 static const char unverified_text[] =
     "the password cannot be verified now: the broker is short of memory; try again later";
 
-status_t handle_auth(request_t *request)
+handling_t handle_auth(request_t *request)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
@@ -35,8 +36,7 @@ status_t handle_auth(request_t *request)
         log_memory("a password cannot be verified");
         return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
     }
-    session_park(session, PARK_VERIFY, 0);
-    return STATUS_OK;
+    return request_wait(request, WAIT_VERIFY, 0);
 }
 
 /* Lets in a session that was refused for limits/clients, now that it is a manager's: else clients who are too
@@ -53,8 +53,9 @@ static bool manager_admit(request_t *request)
     return session->role == ROLE_MANAGER;
 }
 
-status_t auth_finish(request_t *request, verdict_t verdict)
+handling_t auth_finish(request_t *request, const wait_result_t *result)
 {
+    verdict_t verdict = result->verdict;
     session_t *session = request->session;
     hub_t *hub = request->hub;
     const char *client = session->client ? session->client->id : "(refused)";
@@ -96,5 +97,5 @@ status_t auth_finish(request_t *request, verdict_t verdict)
     rpc_write_map(request->answer, 1);
     rpc_write_text(request->answer, "role");
     rpc_write_text(request->answer, role_text(session->role));
-    return STATUS_OK;
+    return HANDLED;
 }

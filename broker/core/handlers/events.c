@@ -4,11 +4,12 @@
 
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
+#include "broker/core/hub.h"
 #include "broker/core/notify.h"
 
 enum { LOG_SCAN = 20000 }; /* events of the log that one `replay` or `watch` looks at: some milliseconds */
 
-status_t handle_events(request_t *request)
+handling_t handle_events(request_t *request)
 {
     hub_t *hub = request->hub;
     session_t *session = request->session;
@@ -34,19 +35,19 @@ status_t handle_events(request_t *request)
     rpc_write_uint(answer, engine_seq(hub->engine));
     rpc_write_text(answer, "oldest");
     rpc_write_uint(answer, event_log_oldest(hub->log));
-    return STATUS_OK;
+    return HANDLED;
 }
 
 /* Refuses a position for PROBLEM; LOWEST is one that would be taken. */
-static status_t position_refuse(request_t *request, uint64_t lowest, const char *problem)
+static handling_t position_refuse(request_t *request, uint64_t lowest, const char *problem)
 {
     request->has_detail = true;
     request->detail = lowest;
     return request_fail(request, STATUS_OUT_OF_RANGE, "%s; read the stores anew", problem);
 }
 
-/* Whether the log can go on after request->args.after_seq, in the epoch named. */
-static status_t position_check(request_t *request)
+/* Whether the log can go on after request->args.after_seq, in the epoch named: HANDLED if so. */
+static handling_t position_check(request_t *request)
 {
     const hub_t *hub = request->hub;
     const args_t *args = &request->args;
@@ -57,15 +58,14 @@ static status_t position_check(request_t *request)
         return position_refuse(request, oldest, "the events after that are no longer kept");
     if (args->after_seq > engine_seq(hub->engine))
         return position_refuse(request, oldest, "no event has that number yet");
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_replay(request_t *request)
+handling_t handle_replay(request_t *request)
 {
     const hub_t *hub = request->hub;
-    status_t status = position_check(request);
-    if (status != STATUS_OK)
-        return status;
+    if (position_check(request) != HANDLED)
+        return FAILED;
     const args_t *args = &request->args;
     buffer_t *answer = request->answer;
     uint64_t now = engine_seq(hub->engine);
@@ -87,7 +87,7 @@ status_t handle_replay(request_t *request)
     page_end(&page);
     rpc_write_text(answer, "seq");
     rpc_write_uint(answer, seq);
-    return STATUS_OK;
+    return HANDLED;
 }
 
 /* Whether EVENT, about an earlier store of CLIENT's id, says that something may have been in it. (A name that
@@ -117,7 +117,7 @@ static bool lost_since(request_t *request)
     return false;
 }
 
-status_t handle_watch(request_t *request)
+handling_t handle_watch(request_t *request)
 {
     session_t *session = request->session;
     uint64_t now = engine_seq(request->hub->engine);
@@ -128,14 +128,13 @@ status_t handle_watch(request_t *request)
         uint64_t begin = request->client->first_seq - 1; /* nothing before that is told */
         if (!placed)
             request->args.after_seq = now;
-        status_t status = position_check(request);
-        if (status != STATUS_OK)
-            return status;
+        if (position_check(request) != HANDLED)
+            return FAILED;
         if (lost_since(request))
             return position_refuse(request, begin, "the store of that time is lost");
         if (placed || !session->watching) /* asked again, what it is owed stays owed */
             notify_watch(session, begin > request->args.after_seq ? begin : request->args.after_seq);
     }
     rpc_write_uint(request->answer, now);
-    return STATUS_OK;
+    return HANDLED;
 }

@@ -2,6 +2,7 @@
 /* clients, role, forget, stats: what managers see of the fleet and do to its members. */
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
+#include "broker/core/hub.h"
 #include "broker/core/notify.h"
 #include "broker/core/payload.h"
 #include "common/log.h"
@@ -41,7 +42,7 @@ static void client_write(request_t *request, const client_t *client)
     rpc_write_uint(answer, store_bytes(client->store));
 }
 
-status_t handle_clients(request_t *request)
+handling_t handle_clients(request_t *request)
 {
     const args_t *args = &request->args;
     buffer_t *answer = request->answer;
@@ -61,10 +62,10 @@ status_t handle_clients(request_t *request)
     page_end(&page);
     rpc_write_text(answer, "more");
     rpc_write_bool(answer, client != NULL);
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_role(request_t *request)
+handling_t handle_role(request_t *request)
 {
     client_t *client = request->client;
     role_t role = request->args.manager ? ROLE_MANAGER : ROLE_GUEST;
@@ -87,10 +88,10 @@ status_t handle_role(request_t *request)
     for (session_t *session = client->sessions; role == ROLE_GUEST && session; session = session->next)
         notify_dismiss(session, true);
     rpc_write_text(request->answer, role_text(role));
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_forget(request_t *request)
+handling_t handle_forget(request_t *request)
 {
     registry_t *registry = request->hub->registry;
     client_t *client = request->client ? request->client : registry_find(registry, request->args.client);
@@ -107,10 +108,10 @@ status_t handle_forget(request_t *request)
     }
     registry_forget(registry, client, by);
     rpc_write_bool(request->answer, true);
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_stats(request_t *request)
+handling_t handle_stats(request_t *request)
 {
     const hub_t *hub = request->hub;
     const struct {
@@ -135,5 +136,5 @@ status_t handle_stats(request_t *request)
     rpc_write_uint(request->answer, hub->stats.name);
 #include "broker/core/stats.def"
 #undef STAT
-    return STATUS_OK;
+    return HANDLED;
 }

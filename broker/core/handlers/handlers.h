@@ -4,7 +4,7 @@
 #ifndef KV_BROKER_CORE_HANDLERS_HANDLERS_H
 #define KV_BROKER_CORE_HANDLERS_HANDLERS_H
 
-#include "broker/core/dispatch.h"
+#include "broker/core/request.h"
 
 handler_fn handle_hello, handle_ping, handle_bye;                                        /* session.c */
 handler_fn handle_get, handle_entry, handle_put, handle_del, handle_list, handle_digest; /* store.c */
@@ -13,7 +13,7 @@ handler_fn handle_clients, handle_role, handle_forget, handle_stats;            
 
 handler_fn handle_events, handle_replay, handle_watch; /* events.c */
 
-/* Finishes an `auth` that was parked: appends the result to request->answer or fails. */
-KV_MUST_USE status_t auth_finish(request_t *request, verdict_t verdict);
+finish_fn auth_finish;  /* the password was verified */
+finish_fn hello_refuse; /* the time for a wrong secret is over */
 
 #endif

@@ -2,6 +2,8 @@
 /* Owns where a page ends. */
 #include "broker/core/handlers/page.h"
 
+#include "broker/core/hub.h"
+
 page_t page_begin(request_t *request)
 {
     uint64_t share = request->hub->settings->limits.message / 8;

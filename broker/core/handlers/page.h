@@ -4,7 +4,7 @@
 #ifndef KV_BROKER_CORE_HANDLERS_PAGE_H
 #define KV_BROKER_CORE_HANDLERS_PAGE_H
 
-#include "broker/core/dispatch.h"
+#include "broker/core/request.h"
 
 typedef struct page {
     buffer_t *answer;

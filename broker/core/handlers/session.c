@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "broker/core/handlers/handlers.h"
+#include "broker/core/hub.h"
 #include "broker/core/secret.h"
 #include "common/utf8.h"
 
@@ -14,8 +15,8 @@ enum {
                        CHANGE_ROOM in payload.c */
 };
 
-/* A secret for a name that nobody has claimed: claims it. */
-static status_t name_claim(request_t *request)
+/* A secret for a name that nobody has claimed: claims it. HANDLED if that is done. */
+static handling_t name_claim(request_t *request)
 {
     client_t *client = request->client;
     if (client->numbered)
@@ -28,34 +29,32 @@ static status_t name_claim(request_t *request)
     engine_walk_begin(&walk, request->hub->engine, client->store, (bytes_t){0}, NULL, request->now_ms);
     bool keys = engine_walk_next(&walk, &entry);
     if (engine_walk_broken(&walk))
-        return request_again(request);
+        return AGAIN;
     if (keys)
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name has keys: only an empty store can be claimed");
     secret_hash(request->args.secret, client->claim);
     client->claimed = true;
-    return STATUS_OK;
+    return HANDLED;
 }
 
-/* Checks or makes a claim. May park the session: a wrong secret is answered late. */
-static status_t secret_check(request_t *request)
+/* Checks or makes a claim: HANDLED where the session may go on. A wrong secret waits: it is answered late. */
+static handling_t secret_check(request_t *request)
 {
     session_t *session = request->session;
     client_t *client = request->client;
     if (!(request->args.given & OPTION_SECRET))
-        return session->unproven ? request_fail_unproven(request) : STATUS_OK;
+        return session->unproven ? request_fail_unproven(request) : HANDLED;
     if (!client->claimed)
         return name_claim(request);
-    if (!secret_matches(client->claim, request->args.secret)) {
-        session_park(session, PARK_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
-        return STATUS_OK;
-    }
+    if (!secret_matches(client->claim, request->args.secret))
+        return request_wait(request, WAIT_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
     status_t status = session->unproven ? session_prove(session, request->now_ms) : STATUS_OK;
     if (status == STATUS_UNAVAILABLE)
         return request_fail_memory(request);
     if (status != STATUS_OK)
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
-    return STATUS_OK;
+    return HANDLED;
 }
 
 /* Writes the note about the session, for people, or nil. */
@@ -74,13 +73,13 @@ static void note_write(request_t *request)
     rpc_write_text(request->answer, text);
 }
 
-status_t handle_hello(request_t *request)
+handling_t handle_hello(request_t *request)
 {
     if (!buffer_reserve(request->answer, ANSWER_ROOM))
-        return STATUS_OK; /* it cannot be told, so nothing is done */
-    status_t status = secret_check(request);
-    if (status != STATUS_OK || request->session->park != PARK_NONE)
-        return status;
+        return HANDLED; /* it cannot be told, so nothing is done */
+    handling_t checked = secret_check(request);
+    if (checked != HANDLED)
+        return checked;
     const settings_t *settings = request->hub->settings;
     const limits_t *limits = &settings->limits;
     buffer_t *answer = request->answer;
@@ -109,18 +108,24 @@ status_t handle_hello(request_t *request)
     rpc_write_uint(answer, limits->message);
     rpc_write_text(answer, "note");
     note_write(request);
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_ping(request_t *request)
+handling_t hello_refuse(request_t *request, const wait_result_t *result)
+{
+    (void)result;
+    return request_fail(request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
+}
+
+handling_t handle_ping(request_t *request)
 {
     rpc_write_text(request->answer, "pong");
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_bye(request_t *request)
+handling_t handle_bye(request_t *request)
 {
     request->session->leaving = true;
     rpc_write_bool(request->answer, true);
-    return STATUS_OK;
+    return HANDLED;
 }

@@ -4,6 +4,7 @@
 
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
+#include "broker/core/hub.h"
 
 enum { DIGEST_TURN = 4000 }; /* entries of a digest that is made, in one turn: below a millisecond */
 
@@ -23,7 +24,7 @@ static void ttl_write(buffer_t *answer, const entry_t *entry)
         rpc_write_uint(answer, (uint64_t)entry->ttl_ms);
 }
 
-status_t handle_get(request_t *request)
+handling_t handle_get(request_t *request)
 {
     entry_t entry;
     if (engine_get(request->hub->engine, request->client->store, request->args.key, request->now_ms,
@@ -31,17 +32,17 @@ status_t handle_get(request_t *request)
         value_write(request->answer, &entry);
     else
         rpc_write_nil(request->answer);
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_entry(request_t *request)
+handling_t handle_entry(request_t *request)
 {
     entry_t entry;
     buffer_t *answer = request->answer;
     if (engine_get(request->hub->engine, request->client->store, request->args.key, request->now_ms,
                    &entry) != STATUS_OK) {
         rpc_write_nil(answer);
-        return STATUS_OK;
+        return HANDLED;
     }
     rpc_write_map(answer, 3);
     rpc_write_text(answer, "value");
@@ -50,10 +51,10 @@ status_t handle_entry(request_t *request)
     rpc_write_uint(answer, entry.revision);
     rpc_write_text(answer, "ttl_ms");
     ttl_write(answer, &entry);
-    return STATUS_OK;
+    return HANDLED;
 }
 
-static status_t condition_fail(request_t *request, uint64_t revision)
+static handling_t condition_fail(request_t *request, uint64_t revision)
 {
     request->has_detail = true;
     request->detail = revision;
@@ -64,8 +65,9 @@ static status_t condition_fail(request_t *request, uint64_t revision)
                         "the key has revision %" PRIu64 ": read it anew before writing", revision);
 }
 
-/* Makes the client that a managed put with `create` names. The put is known to meet its condition. */
-static status_t client_create(request_t *request)
+/* Makes the client that a managed put with `create` names: HANDLED if it is there. The put is known to meet
+ * its condition. */
+static handling_t client_create(request_t *request)
 {
     registry_t *registry = request->hub->registry;
     if (request->args.if_revision != REVISION_ANY && request->args.if_revision != 0)
@@ -87,17 +89,16 @@ static status_t client_create(request_t *request)
                             "limits/clients is reached: forget a client first");
     }
     request->client = client;
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_put(request_t *request)
+handling_t handle_put(request_t *request)
 {
     const args_t *args = &request->args;
     bool created = !request->client;
     if (created) {
-        status_t status = client_create(request);
-        if (status != STATUS_OK)
-            return status;
+        if (client_create(request) != HANDLED)
+            return FAILED;
     } else if (args->given & OPTION_SECRET) {
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the client exists already: `secret` claims a name only with its first put");
@@ -117,12 +118,12 @@ status_t handle_put(request_t *request)
             request->client->claimed = true;
         }
         rpc_write_uint(request->answer, revision);
-        return STATUS_OK;
+        return HANDLED;
     }
     if (created)
         registry_undo(request->hub->registry, request->client);
     if (status == STATUS_RESOURCE_EXHAUSTED && !limit)
-        return request_again(request);
+        return AGAIN;
     if (status == STATUS_FAILED_PRECONDITION)
         return condition_fail(request, revision);
     if (status == STATUS_UNAVAILABLE)
@@ -130,7 +131,7 @@ status_t handle_put(request_t *request)
     return request_fail(request, status, "%s is reached: delete keys, or ask for a higher limit", limit);
 }
 
-status_t handle_del(request_t *request)
+handling_t handle_del(request_t *request)
 {
     uint64_t revision = 0;
     status_t status =
@@ -142,7 +143,7 @@ status_t handle_del(request_t *request)
         rpc_write_uint(request->answer, revision);
     else
         rpc_write_nil(request->answer);
-    return STATUS_OK;
+    return HANDLED;
 }
 
 static void row_write(buffer_t *answer, const entry_t *entry)
@@ -154,7 +155,7 @@ static void row_write(buffer_t *answer, const entry_t *entry)
     ttl_write(answer, entry);
 }
 
-status_t handle_list(request_t *request)
+handling_t handle_list(request_t *request)
 {
     const args_t *args = &request->args;
     buffer_t *answer = request->answer;
@@ -174,22 +175,22 @@ status_t handle_list(request_t *request)
         more = engine_walk_next(&walk, &entry);
     }
     if (engine_walk_broken(&walk))
-        return request_again(request);
+        return AGAIN;
     page_end(&page);
     rpc_write_text(answer, "more");
     rpc_write_bool(answer, more);
     rpc_write_text(answer, "seq");
     rpc_write_uint(answer, engine_seq(engine));
-    return STATUS_OK;
+    return HANDLED;
 }
 
-status_t handle_digest(request_t *request)
+handling_t handle_digest(request_t *request)
 {
     engine_t *engine = request->hub->engine;
     store_t *store = request->client->store;
     /* The first digest of a large store goes through all of it: others are served in between. */
     if (!engine_digest_prepare(engine, store, request->now_ms, DIGEST_TURN))
-        return request_again(request);
+        return AGAIN;
     uint64_t digest = engine_digest(engine, store, request->now_ms);
     rpc_write_map(request->answer, 3);
     rpc_write_text(request->answer, "seq");
@@ -198,5 +199,5 @@ status_t handle_digest(request_t *request)
     rpc_write_uint(request->answer, digest);
     rpc_write_text(request->answer, "keys");
     rpc_write_uint(request->answer, store_keys(store));
-    return STATUS_OK;
+    return HANDLED;
 }
