@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "broker/config_value.h"
-#include "broker/hosts.h"
+#include "broker/config/config_value.h"
+#include "broker/net/hosts.h"
 
 static int lookup_failure; /* of getaddrinfo(3) */
 static int system_failure; /* errno of a call */
