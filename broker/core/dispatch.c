@@ -3,7 +3,7 @@
 #include "broker/core/dispatch.h"
 
 #include "broker/core/handlers/handlers.h"
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
 #include "common/name.h"
 #include "common/utf8.h"
 
@@ -119,6 +119,7 @@ handling_t dispatch(request_t *request, const method_t *method, const rpc_messag
     args_init(&request->args);
     request->client = session->client;
     request->has_detail = false;
+    request->cost = 0;
     if (!method)
         return request_fail(request, STATUS_UNIMPLEMENTED, "unknown method \"%s\"",
                             utf8_quote(message->method, quoted, sizeof quoted));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns the state of the broker and its entry points. */
 #include "broker/core/hub.h"
+#include "broker/core/sessions.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ void hub_destroy(hub_t **self)
     if (!hub)
         return;
     while (hub->oldest)
-        session_end(hub->oldest, SESSION_END_LOST, (actor_t){0}, hub->oldest->active_ms);
+        sessions_end(hub->oldest, SESSION_END_LOST, (actor_t){0}, hub->oldest->active_ms);
     registry_destroy(&hub->registry);
     engine_destroy(&hub->engine);
     accounts_destroy(&hub->accounts);
@@ -105,7 +106,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
 {
     hub->now_ms = now_ms;
     if (!session) {
-        session = session_begin(hub, arrival, now_ms);
+        session = sessions_begin(hub, arrival, now_ms);
         if (!session) {
             log_memory("a connection is closed, as its session cannot begin");
             hub->ops->release(hub->context, arrival->connection, true);
@@ -113,8 +114,8 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
         }
     } else {
         if (!session_admitted(session))
-            session_admit(session, now_ms);
-        session_touch(session, now_ms);
+            sessions_admit(session, now_ms);
+        sessions_touch(session, now_ms);
     }
     if (arrival->envelope.size > 0)
         session->enveloped = true;
@@ -123,7 +124,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
         if (status == STATUS_OK)
             return session;
         if (!session->yields) {
-            session_end(session, session_end_for(status), (actor_t){0}, now_ms);
+            sessions_end(session, session_end_for(status), (actor_t){0}, now_ms);
             return NULL;
         }
         session = payload_resume(session, VERDICT_NONE, now_ms); /* preempted by other sessions' work */
@@ -134,7 +135,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    session_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
+    sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
 }
 
 void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms)
@@ -147,28 +148,28 @@ void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms
         payload_resume(session, verdict, now_ms);
 }
 
-/* Sessions that were silent for too long, until hub_t.told is END. */
+/* Sessions that were silent for too long, until hub_t.cost is END. */
 static bool tick_timeouts(hub_t *hub, int64_t now_ms, uint64_t end)
 {
     int64_t timeout_ms = hub->settings->timeout_ms;
-    for (unsigned i = 0; i < TICK_SESSIONS && hub->told < end; i++) {
+    for (unsigned i = 0; i < TICK_SESSIONS && hub->cost < end; i++) {
         session_t *session = hub->oldest;
         if (!session || session->active_ms + timeout_ms > now_ms)
             return false;
         if (session->park != PARK_NONE) {
-            session_touch(session, now_ms);
+            sessions_touch(session, now_ms);
             continue;
         }
-        payload_push_bye(session, session_end_text(SESSION_END_TIMEOUT));
-        session_end(session, SESSION_END_TIMEOUT, (actor_t){0}, now_ms);
+        sessions_push_bye(session, session_end_text(SESSION_END_TIMEOUT));
+        sessions_end(session, SESSION_END_TIMEOUT, (actor_t){0}, now_ms);
     }
     return true;
 }
 
-/* Answers that were delayed, until hub_t.told is END. */
+/* Answers that were delayed, until hub_t.cost is END. */
 static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 {
-    for (unsigned i = 0; i < TICK_SESSIONS && hub->told < end; i++) {
+    for (unsigned i = 0; i < TICK_SESSIONS && hub->cost < end; i++) {
         session_t *session = hub->parked[PARK_DELAY].first;
         if (!session || session->park_until_ms > now_ms)
             return false;
@@ -190,22 +191,32 @@ static bool tick_turns(hub_t *hub, int64_t now_ms)
  * those who write without end would keep the engine from it. */
 static bool tick_engine(hub_t *hub, int64_t now_ms)
 {
-    uint64_t end = hub->told + HUB_WORK_TURN;
+    uint64_t end = hub->cost + HUB_COST_TURN;
     bool more = true;
-    for (unsigned done = 0; more && done < TICK_ENGINE && hub->told < end; done += TICK_PIECES)
+    for (unsigned done = 0; more && done < TICK_ENGINE && hub->cost < end; done += TICK_PIECES)
         more = engine_tick(hub->engine, now_ms, TICK_PIECES);
+    return more;
+}
+
+/* Pushes that are owed. */
+static bool tick_pushes(hub_t *hub, int64_t now_ms)
+{
+    session_t *slow;
+    bool more = notify_tick(hub, &slow);
+    if (slow)
+        sessions_end(slow, SESSION_END_SLOW, (actor_t){0}, now_ms);
     return more;
 }
 
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    uint64_t end = hub->told + HUB_WORK_TURN;
+    uint64_t end = hub->cost + HUB_COST_TURN;
     bool more = tick_timeouts(hub, now_ms, end);
-    more |= tick_delayed(hub, now_ms, hub->told + HUB_WORK_TURN);
+    more |= tick_delayed(hub, now_ms, hub->cost + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
     more |= tick_engine(hub, now_ms);
-    more |= notify_tick(hub); /* behind all that changes stores: it ends who could not be told */
+    more |= tick_pushes(hub, now_ms); /* behind all that changes stores: it ends who could not be told */
     if (hub->sync_ms <= now_ms)
         notify_sync(hub);
     if (hub->cut_due)
@@ -254,7 +265,7 @@ void hub_stop(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     while (hub->oldest) {
-        payload_push_bye(hub->oldest, session_end_text(SESSION_END_SHUTDOWN));
-        session_end(hub->oldest, SESSION_END_SHUTDOWN, (actor_t){0}, now_ms);
+        sessions_push_bye(hub->oldest, session_end_text(SESSION_END_SHUTDOWN));
+        sessions_end(hub->oldest, SESSION_END_SHUTDOWN, (actor_t){0}, now_ms);
     }
 }

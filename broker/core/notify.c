@@ -5,7 +5,6 @@
 
 #include <assert.h>
 
-#include "broker/core/payload.h"
 #include "common/log.h"
 
 enum {
@@ -14,8 +13,8 @@ enum {
     TICK_SLICE = 500,   /* of them for one session */
     HELD_MS = 20,       /* a session behind that does not read is looked at again */
     JUMP_EVENTS = 64,   /* of a client: so many are gone back over, to find the first that is owed */
-    PUSH_WORK = 10,     /* a push, in the unit of run_t.work */
-    HEAR_WORK = 4,      /* the same of what is published, for each connection */
+    PUSH_COST = 10,     /* of a push, in the unit of HUB_COST_TURN */
+    HEAR_COST = 4,      /* the same of what is published, for each connection */
     SWEEP_MS = 500,     /* after a ticket went void, for connections that have not subscribed */
     HEAD_BYTES = 64,    /* of a notification around its map */
     EVENT_BYTES = 256   /* of an event's map at most, its texts apart */
@@ -69,14 +68,6 @@ static void held_release(hub_t *hub)
     hub->held_ms = INT64_MAX;
 }
 
-/* Telling took WORK, for which who acts leaves the turn to others the sooner. */
-static void told(hub_t *hub, uint64_t work)
-{
-    hub->told += work;
-    if (hub->acting)
-        hub->acting->run.work += work;
-}
-
 /* Whether SESSION is told of EVENT, which is about its client. */
 static bool push_wanted(const session_t *session, const event_t *event)
 {
@@ -98,7 +89,7 @@ static status_t push_send(session_t *session, const event_t *event)
     hub_t *hub = session->hub;
     buffer_t push;
     notification_write(&push, "changed", event);
-    told(hub, PUSH_WORK);
+    hub->cost += PUSH_COST;
     status_t status = STATUS_UNAVAILABLE;
     if (!push.failed)
         status = hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
@@ -112,7 +103,7 @@ static status_t push_send(session_t *session, const event_t *event)
  * turn. (One that is too slow is ended then, not here, in the middle of somebody's request.) */
 static void push_change(const client_t *client, const event_t *event)
 {
-    told(client->sessions->hub, client->session_count);
+    client->sessions->hub->cost += client->session_count;
     for (session_t *session = client->sessions; session; session = session->next) {
         if (!session->watching || session->lag != LAG_NONE)
             continue;
@@ -220,8 +211,9 @@ status_t notify_answered(session_t *session)
     return status == STATUS_UNAVAILABLE ? STATUS_OK : status; /* it is tried again in its turn */
 }
 
-bool notify_tick(hub_t *hub)
+bool notify_tick(hub_t *hub, session_t **slow)
 {
+    *slow = NULL;
     if (hub->held_ms <= hub->now_ms)
         held_release(hub);
     const lagging_t *behind = &hub->lagging[LAG_BEHIND];
@@ -238,8 +230,8 @@ bool notify_tick(hub_t *hub)
         unsigned slice = budget < TICK_SLICE ? budget : TICK_SLICE;
         unsigned left = slice;
         if (catch_up(session, &left) == STATUS_RESOURCE_EXHAUSTED) {
-            session_end(session, SESSION_END_SLOW, (actor_t){0}, hub->now_ms);
-            return true; /* the list may have changed */
+            *slow = session;
+            return true;
         }
         budget -= slice - left;
         more |= session->lag == LAG_BEHIND;
@@ -330,8 +322,7 @@ void notify_change(hub_t *hub, const change_t *change)
         .ttl_ms = change->ttl_ms,
         .by = change->by.client,
         .user = change->by.user,
-        /* Who read an entry whose time had come did not make it expire: it is told too. */
-        .session = hub->acting && change->kind != CHANGE_EXPIRE ? hub->acting->id : 0,
+        .session = change->by.session,
     };
     if (client->last_seq == 0)
         client->first_seq = change->seq;
@@ -342,7 +333,7 @@ void notify_change(hub_t *hub, const change_t *change)
     size_t audience = hub->ops->audience(hub->context);
     if (audience > 0) {
         event_publish(hub, &event);
-        told(hub, audience * HEAR_WORK);
+        hub->cost += audience * HEAR_COST;
     }
     if (client->watcher_count > 0)
         push_change(client, &event);

@@ -4,7 +4,7 @@
 #ifndef KV_BROKER_CORE_NOTIFY_H
 #define KV_BROKER_CORE_NOTIFY_H
 
-#include "broker/core/hub.h"
+#include "broker/core/session.h"
 
 /* Logs CHANGE, publishes it, pushes it to the sessions that watch. */
 void notify_change(hub_t *hub, const change_t *change);
@@ -25,8 +25,9 @@ KV_MUST_USE status_t notify_catch_up(session_t *session);
  * is too slow, or too far behind for the log (RESOURCE_EXHAUSTED). */
 KV_MUST_USE status_t notify_answered(session_t *session);
 
-/* Sends pushes that are owed, a bounded number. Returns whether more are owed. */
-bool notify_tick(hub_t *hub);
+/* Sends pushes that are owed, a bounded number. Returns whether more are owed. *SLOW: a session that is too
+ * slow, or too far behind for the log, and must be ended; NULL if none is. */
+bool notify_tick(hub_t *hub, session_t **slow);
 
 /* Publishes a sync where anybody may hear it, and plans the next one. */
 void notify_sync(hub_t *hub);

@@ -8,6 +8,7 @@
 
 #include "broker/core/dispatch.h"
 #include "broker/core/notify.h"
+#include "broker/core/sessions.h"
 
 enum {
     WARM_AHEAD = 64,      /* requests whose keys are named to the engine at once */
@@ -136,6 +137,7 @@ static void request_run(session_t *session, const rpc_message_t *message, int64_
     request.now_ms = now_ms;
     rpc_write_result(&run->answer, message->msgid);
     handling_t handling = dispatch(&request, method, message);
+    run->cost += request.cost;
     bool finished = handling == HANDLED || handling == FAILED;
     if (owed && run->answer.failed && !run->answer.refused && finished && run_count(run)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
@@ -266,24 +268,24 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     hub_t *hub = session->hub;
     run_t *run = &session->run;
     session->busy = true;
-    hub->acting = session;
-    run->work = 0;
+    run->cost = 0;
     bool more = true;
     for (unsigned i = 0; more && run_open(session); i++) {
         if (i % WARM_AHEAD == 0)
             run_warm(session);
+        uint64_t before = hub->cost;
         more = run_step(session, now_ms);
-        if (run->work >= HUB_WORK_TURN && !session->ended && session->park == PARK_NONE)
+        run->cost += hub->cost - before;
+        if (run->cost >= HUB_COST_TURN && !session->ended && session->park == PARK_NONE)
             session_yield(session);
     }
     session->busy = false;
-    session->worked += run->work;
-    hub->acting = NULL;
+    session->cost += run->cost;
     bool parked = session->park != PARK_NONE && !session->ended;
     if (parked && run_keep(run))
         return session;
     if (parked || (run->refused && !session->ended)) {
-        session_end(session, SESSION_END_MEMORY, (actor_t){0}, now_ms);
+        sessions_end(session, SESSION_END_MEMORY, (actor_t){0}, now_ms);
         return NULL;
     }
     status_t sent = STATUS_OK;
@@ -293,7 +295,7 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
                               buffer_bytes(&run->envelope), &run->answer);
     run_release(run);
     if (session->ended) { /* it has forgotten its own client */
-        payload_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
+        sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         session_destroy(&session);
         return NULL;
     }
@@ -302,7 +304,7 @@ static session_t *run_continue(session_t *session, int64_t now_ms)
     if (sent == STATUS_OK && !session->leaving)
         return session;
     actor_t by = session->leaving ? session_actor(session) : (actor_t){0};
-    session_end(session, sent == STATUS_OK ? SESSION_END_BYE : session_end_for(sent), by, now_ms);
+    sessions_end(session, sent == STATUS_OK ? SESSION_END_BYE : session_end_for(sent), by, now_ms);
     return NULL;
 }
 
@@ -312,7 +314,7 @@ session_t *payload_start(session_t *session, const arrival_t *arrival, int64_t n
     run_t *run = &session->run;
     status_t told = notify_catch_up(session);
     if (told != STATUS_OK) {
-        session_end(session, session_end_for(told), (actor_t){0}, now_ms);
+        sessions_end(session, session_end_for(told), (actor_t){0}, now_ms);
         return NULL;
     }
     *run = (run_t){.payload = arrival->payload, .batch = limits->batch};
@@ -349,7 +351,6 @@ static void request_resume(session_t *session, verdict_t verdict, int64_t now_ms
     rpc_write_result(&run->answer, run->msgid);
     request_t request = {.hub = session->hub, .session = session, .answer = &run->answer, .now_ms = now_ms};
     session->busy = true;
-    session->hub->acting = session;
     wait_result_t result = {.verdict = verdict};
     handling_t handling = run->method->finish(&request, &result);
     request_finish(&request, handling, run->msgid, run->answer_owed, before);
@@ -359,10 +360,10 @@ static void request_resume(session_t *session, verdict_t verdict, int64_t now_ms
 static session_t *waiting_run(session_t *session, int64_t now_ms)
 {
     uint64_t end = session->answered_bytes + WAITING_TURN;
-    uint64_t work_end = session->worked + HUB_WORK_TURN;
+    uint64_t cost_end = session->cost + HUB_COST_TURN;
     waiting_t *waiting;
     while (session && session->park == PARK_NONE && session->answered_bytes < end &&
-           session->worked < work_end && (waiting = session_dequeue(session))) {
+           session->cost < cost_end && (waiting = session_dequeue(session))) {
         arrival_t arrival = {
             .connection = session->connection,
             .envelope = bytes_of(waiting->bytes, waiting->envelope_size),
@@ -388,21 +389,4 @@ session_t *payload_resume(session_t *session, verdict_t verdict, int64_t now_ms)
     if (session->run.rest) /* else it was parked between two payloads */
         session = run_continue(session, now_ms);
     return session ? waiting_run(session, now_ms) : NULL;
-}
-
-void payload_push_bye(session_t *session, const char *reason)
-{
-    if (session->enveloped || session->unproven)
-        return;
-    hub_t *hub = session->hub;
-    buffer_t push;
-    buffer_init(&push, LIMIT_ERROR_BYTES);
-    rpc_write_notification(&push, bytes_from_text("bye"));
-    rpc_write_array(&push, 1);
-    rpc_write_map(&push, 1);
-    rpc_write_text(&push, "reason");
-    rpc_write_text(&push, reason);
-    if (!push.failed) /* else it misses what it may miss */
-        hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
-    buffer_release(&push);
 }

@@ -4,7 +4,7 @@
 #ifndef KV_BROKER_CORE_PAYLOAD_H
 #define KV_BROKER_CORE_PAYLOAD_H
 
-#include "broker/core/hub.h"
+#include "broker/core/session.h"
 
 /* Runs what arrived on a session that is not parked. Returns the session, or NULL if it ended and is
  * freed. */
@@ -14,8 +14,5 @@ KV_MUST_USE session_t *payload_start(session_t *session, const arrival_t *arriva
  * it waited for something else), and goes on: with the rest of its payload, then with those behind it.
  * Returns as payload_start. */
 session_t *payload_resume(session_t *session, verdict_t verdict, int64_t now_ms);
-
-/* Sends `[2, "bye", [{"reason": REASON}]]`, unless nothing may be pushed to this session. */
-void payload_push_bye(session_t *session, const char *reason);
 
 #endif

@@ -2,7 +2,7 @@
 /* Owns what new settings mean for existing sessions. Does not know where settings come from. */
 #include "broker/core/hub.h"
 #include "broker/core/notify.h"
-#include "broker/core/payload.h"
+#include "broker/core/sessions.h"
 #include "common/log.h"
 
 /* Whether SESSION is a manager by an account that has changed since it authenticated. */
@@ -34,8 +34,8 @@ static void client_revoke(void *context, client_t *client)
 {
     hub_t *hub = context;
     while (client->sessions) {
-        payload_push_bye(client->sessions, session_end_text(SESSION_END_REVOKED));
-        session_end(client->sessions, SESSION_END_REVOKED, (actor_t){0}, hub->now_ms);
+        sessions_push_bye(client->sessions, session_end_text(SESSION_END_REVOKED));
+        sessions_end(client->sessions, SESSION_END_REVOKED, (actor_t){0}, hub->now_ms);
     }
 }
 

@@ -42,6 +42,7 @@ typedef struct request {
     status_t status; /* of an error */
     bool has_detail; /* of an error */
     uint64_t detail;
+    uint64_t cost;                      /* of one that looks at many things: their number */
     wait_t wait;                        /* WAITS: for this, */
     int64_t until_ms;                   /* and WAIT_DELAY: until then */
     char problem[REQUEST_PROBLEM_SIZE]; /* of an error: one line for people, valid UTF-8 */

@@ -5,14 +5,9 @@
 #ifndef KV_BROKER_CORE_SESSION_H
 #define KV_BROKER_CORE_SESSION_H
 
-#include "broker/core/client_registry.h"
-#include "broker/core/tickets.h"
-#include "common/buffer.h"
+#include "broker/core/arrival.h"
+#include "broker/core/hub_state.h"
 #include "common/rpc.h"
-
-struct connection; /* the transport's: where answers go */
-struct hub;
-struct arrival; /* hub.h */
 
 typedef enum role { ROLE_GUEST, ROLE_MANAGER, ROLE_COUNT } role_t;
 
@@ -58,7 +53,7 @@ typedef struct run {
     uint64_t batch;    /* limits/batch as it was when the payload came */
     buffer_t answer;   /* answers so far */
     buffer_t envelope; /* to send back before the answer; empty for DEALER */
-    uint64_t work;     /* done in this turn: things looked at, by requests that look at many */
+    uint64_t cost;     /* of this turn: things looked at, by requests that look at many, and told */
     uint64_t total;    /* messages in the whole payload where they were counted, else 0 */
     bool overflow;     /* an answer did not fit: nothing more is carried out */
     bool refused;      /* memory for an answer was refused: nothing more is carried out, the session ends */
@@ -67,24 +62,8 @@ typedef struct run {
     const struct method *method; /* parked: the same; its `finish` ends it */
 } run_t;
 
-typedef enum park {
-    PARK_NONE,
-    PARK_VERIFY, /* until the verifier has looked at a password */
-    PARK_DELAY,  /* until a time: a wrong secret */
-    PARK_TURN,   /* until the next turn: there is more to do than one may take */
-    PARK_COUNT
-} park_t;
-
-/* Whether pushes are owed to a session that watches. */
-typedef enum lag {
-    LAG_NONE,
-    LAG_BEHIND, /* those after `pushed`, as soon as it has its turn */
-    LAG_HELD,   /* the same; its peer did not read when it had it */
-    LAG_COUNT
-} lag_t;
-
-typedef struct session {
-    struct hub *hub;
+struct session {
+    hub_t *hub;
     struct connection *connection; /* borrowed */
     client_t *client; /* whose session; with `unproven`, whose name. NULL: refused, see `refusal` */
     status_t refusal; /* why it has no client: RESOURCE_EXHAUSTED = limits/clients, UNAVAILABLE = memory */
@@ -111,7 +90,7 @@ typedef struct session {
     size_t waiting_count;
     size_t waiting_bytes;
     uint64_t answered_bytes; /* of its answers, and of the payloads that waited */
-    uint64_t worked;         /* run_t.work of all its payloads */
+    uint64_t cost;           /* run_t.cost of all its payloads */
     bytes_t identity;        /* socket identity, owned */
     char *peer;              /* address of the other end, owned */
     char *user;              /* the account it is a manager by, owned; NULL */
@@ -125,32 +104,13 @@ typedef struct session {
     uint64_t own_until;      /* watching: up to this seq it is told its own changes too */
     struct session *next_lagging;
     struct session *previous_lagging;
-} session_t;
+};
 
-/* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL if
- * memory is refused. */
-KV_MUST_USE session_t *session_begin(struct hub *hub, const struct arrival *arrival, int64_t now_ms);
-
-/* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
- * while its name is claimed), or was refused for limits/clients (which do not hold for a manager) or for want
- * of memory. */
-void session_admit(session_t *session, int64_t now_ms);
-/* Whether its socket identity was probably meant to name a client, and is not a valid name. */
-bool session_misnamed(const session_t *session);
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
 {
     return session->client && !session->unproven;
 }
-/* The secret was right: puts an unproven session with its client. RESOURCE_EXHAUSTED where limits/clients is
- * reached, UNAVAILABLE where memory is refused. */
-KV_MUST_USE status_t session_prove(session_t *session, int64_t now_ms);
-
-/* Ends the session: takes it from its client, records `disconnect` where it was the last one, tells the
- * transport (unless LOST, which the transport said itself) and frees it, at once or when the payload under
- * way is through. BY is who did it. The client is reviewed unless the end is FORGOTTEN (then forgetting goes
- * on). */
-void session_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms);
 /* Keeps what a parked request is about. False if memory is refused. */
 KV_MUST_USE bool session_about_keep(session_t *session, bytes_t name);
 void session_about_release(session_t *session);
@@ -161,9 +121,6 @@ bool session_set_role(session_t *session, role_t role);
 
 /* Frees an ended session. */
 void session_destroy(session_t **session);
-
-/* Notes that a message came: the session is the newest one again. */
-void session_touch(session_t *session, int64_t now_ms);
 
 /* Who acts, for events. Borrowed from the session. */
 actor_t session_actor(const session_t *session);
@@ -178,7 +135,7 @@ void session_unpark(session_t *session);
 
 /* Keeps what arrived behind a parked request. RESOURCE_EXHAUSTED if the bounds (LIMIT_WAITING_PAYLOADS,
  * limits/message bytes) do not allow it, UNAVAILABLE if memory is refused: see session_end_for. */
-KV_MUST_USE status_t session_queue(session_t *session, const struct arrival *arrival);
+KV_MUST_USE status_t session_queue(session_t *session, const arrival_t *arrival);
 /* The first payload that waits, owned (free with free); NULL if none does. */
 KV_MUST_USE waiting_t *session_dequeue(session_t *session);
 

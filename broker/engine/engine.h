@@ -38,8 +38,9 @@ typedef enum change_kind {
 
 /* Who made a change: borrowed texts, empty for the broker itself. */
 typedef struct actor {
-    bytes_t client; /* id of the client whose session did it */
-    bytes_t user;   /* the account it is a manager by, or empty */
+    bytes_t client;   /* id of the client whose session did it */
+    bytes_t user;     /* the account it is a manager by, or empty */
+    uint64_t session; /* id of that session; 0 = the broker itself */
 } actor_t;
 
 typedef struct change {

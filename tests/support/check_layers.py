@@ -28,8 +28,10 @@ ORDER = [
     "broker/core/payload",
     "broker/core/dispatch broker/core/methods",
     "broker/core/handlers/*",
+    "broker/core/sessions",
     "broker/core/notify",
-    "broker/core/session",
+    "broker/core/session broker/core/request",
+    "broker/core/hub_state",
     "broker/core/*",
     "broker/engine/engine",
     "broker/engine/*",
@@ -49,19 +51,6 @@ OWED = {tuple(line.split()) for line in """
 broker/config/config broker/net/ipc_file
 broker/config/config_table broker/config/config
 broker/config/config_value broker/net/ipc_file
-broker/core/dispatch broker/core/hub
-broker/core/handlers/auth broker/core/hub
-broker/core/handlers/events broker/core/hub
-broker/core/handlers/fleet broker/core/hub
-broker/core/handlers/fleet broker/core/payload
-broker/core/handlers/session broker/core/hub
-broker/core/handlers/page broker/core/hub
-broker/core/handlers/store broker/core/hub
-broker/core/notify broker/core/hub
-broker/core/notify broker/core/payload
-broker/core/payload broker/core/hub
-broker/core/session broker/core/hub
-broker/core/session broker/core/notify
 broker/engine/omap_node broker/engine/omap
 broker/engine/store broker/engine/engine
 client/cli/cli client/cli/watching

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "broker/core/handlers/handlers.h"
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
+#include "broker/core/sessions.h"
 #include "common/log.h"
 #include "common/utf8.h"
 
@@ -47,7 +48,7 @@ static bool manager_admit(request_t *request)
     session_t *session = request->session;
     session->role = ROLE_MANAGER;
     if (!session->client)
-        session_admit(session, request->now_ms);
+        sessions_admit(session, request->now_ms);
     if (!session_admitted(session))
         session->role = ROLE_GUEST;
     return session->role == ROLE_MANAGER;

@@ -4,8 +4,9 @@
 
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
 #include "broker/core/notify.h"
+#include "broker/core/session.h"
 
 enum { LOG_SCAN = 20000 }; /* events of the log that one `replay` or `watch` looks at: some milliseconds */
 
@@ -83,7 +84,7 @@ handling_t handle_replay(request_t *request)
         }
         seq++;
     }
-    request->session->run.work += seq - args->after_seq;
+    request->cost += seq - args->after_seq;
     page_end(&page);
     rpc_write_text(answer, "seq");
     rpc_write_uint(answer, seq);
@@ -110,7 +111,7 @@ static bool lost_since(request_t *request)
     while (++seq < client->first_seq) {
         event_t event;
         event_log_read(request->hub->log, seq, &event);
-        request->session->run.work++;
+        request->cost++;
         if (bytes_equal(event.client, client_id(client)) && event_of_loss(&event, client))
             return true;
     }

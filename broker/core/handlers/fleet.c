@@ -2,9 +2,9 @@
 /* clients, role, forget, stats: what managers see of the fleet and do to its members. */
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
 #include "broker/core/notify.h"
-#include "broker/core/payload.h"
+#include "broker/core/sessions.h"
 #include "common/log.h"
 
 static void client_write(request_t *request, const client_t *client)
@@ -103,8 +103,8 @@ handling_t handle_forget(request_t *request)
     session_t *session;
     while ((session = client->sessions ? client->sessions : client->unproven)) {
         if (session != request->session) /* that one is told behind its answer */
-            payload_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
-        session_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
+            sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
+        sessions_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
     }
     registry_forget(registry, client, by);
     rpc_write_bool(request->answer, true);

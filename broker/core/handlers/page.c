@@ -2,7 +2,7 @@
 /* Owns where a page ends. */
 #include "broker/core/handlers/page.h"
 
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
 
 page_t page_begin(request_t *request)
 {

@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 #include "broker/core/handlers/handlers.h"
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
 #include "broker/core/secret.h"
+#include "broker/core/sessions.h"
 #include "common/utf8.h"
 
 enum {
@@ -49,7 +50,7 @@ static handling_t secret_check(request_t *request)
         return name_claim(request);
     if (!secret_matches(client->claim, request->args.secret))
         return request_wait(request, WAIT_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
-    status_t status = session->unproven ? session_prove(session, request->now_ms) : STATUS_OK;
+    status_t status = session->unproven ? sessions_prove(session, request->now_ms) : STATUS_OK;
     if (status == STATUS_UNAVAILABLE)
         return request_fail_memory(request);
     if (status != STATUS_OK)

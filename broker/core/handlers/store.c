@@ -4,7 +4,8 @@
 
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
-#include "broker/core/hub.h"
+#include "broker/core/hub_state.h"
+#include "broker/core/session.h"
 
 enum { DIGEST_TURN = 4000 }; /* entries of a digest that is made, in one turn: below a millisecond */
 
