@@ -5,8 +5,7 @@
 #include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
-
-#include "common/rpc.h"
+#include <string.h>
 
 /* A record's head; the texts follow it, in this order. */
 typedef struct record {
@@ -174,66 +173,4 @@ void event_log_read(const event_log_t *log, uint64_t seq, event_t *event)
     event->value = text_take(&from, record->value);
     event->by = text_take(&from, record->by);
     event->user = text_take(&from, record->user);
-}
-
-/* ---- On the wire ------------------------------------------------------------------------------ */
-
-static const char *const kind_texts[CHANGE_KIND_COUNT] = {
-    [CHANGE_PUT] = "put",
-    [CHANGE_DEL] = "del",
-    [CHANGE_EXPIRE] = "expire",
-    [CHANGE_CONNECT] = "connect",
-    [CHANGE_DISCONNECT] = "disconnect",
-    [CHANGE_ROLE] = "role",
-    [CHANGE_DROP] = "drop",
-};
-
-static void text_or_nil(buffer_t *buffer, bytes_t text, bool present)
-{
-    if (present)
-        rpc_write_str(buffer, text);
-    else
-        rpc_write_nil(buffer);
-}
-
-static void number_or_nil(buffer_t *buffer, uint64_t number, bool present)
-{
-    if (present)
-        rpc_write_uint(buffer, number);
-    else
-        rpc_write_nil(buffer);
-}
-
-void event_write(buffer_t *buffer, const event_t *event)
-{
-    bool put = event->kind == CHANGE_PUT;
-    bool data = put || event->kind == CHANGE_DEL || event->kind == CHANGE_EXPIRE;
-    rpc_write_map(buffer, 12);
-    rpc_write_key(buffer, "seq");
-    rpc_write_uint(buffer, event->seq);
-    rpc_write_key(buffer, "prev");
-    rpc_write_uint(buffer, event->prev);
-    rpc_write_key(buffer, "time_ms");
-    rpc_write_uint(buffer, (uint64_t)event->time_ms);
-    rpc_write_key(buffer, "kind");
-    rpc_write_text(buffer, kind_texts[event->kind]);
-    rpc_write_key(buffer, "client");
-    rpc_write_str(buffer, event->client);
-    rpc_write_key(buffer, "key");
-    text_or_nil(buffer, event->key, data);
-    rpc_write_key(buffer, "value");
-    if (event->has_value && event->binary)
-        rpc_write_bin(buffer, event->value);
-    else
-        text_or_nil(buffer, event->value, event->has_value);
-    rpc_write_key(buffer, "size");
-    number_or_nil(buffer, event->size, put);
-    rpc_write_key(buffer, "ttl_ms");
-    number_or_nil(buffer, event->ttl_ms, put && event->ttl_ms > 0);
-    rpc_write_key(buffer, "revision");
-    number_or_nil(buffer, event->seq, put);
-    rpc_write_key(buffer, "by");
-    text_or_nil(buffer, event->by, event->by.size > 0);
-    rpc_write_key(buffer, "user");
-    text_or_nil(buffer, event->user, event->user.size > 0);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The latest events, PROTOCOL.md 6.1: a ring bounded in events and in bytes, from which `replay` and pushes
- * read. An event is kept compact, as one record; event_write makes its map when somebody wants it. Knows
+ * read. An event is kept compact, as one record; event_wire.h makes its map when somebody wants it. Knows
  * nothing of who reads. */
 #ifndef KV_BROKER_CORE_EVENT_LOG_H
 #define KV_BROKER_CORE_EVENT_LOG_H
 
 #include "broker/engine/engine.h"
-#include "common/buffer.h"
 
 typedef struct event_log event_log_t;
 
@@ -41,8 +40,5 @@ uint64_t event_log_oldest(const event_log_t *log);
 /* The event with this seq, above event_log_oldest and at most that of the newest. Slices are borrowed until
  * the next append. */
 void event_log_read(const event_log_t *log, uint64_t seq, event_t *event);
-
-/* Appends the event's map. */
-void event_write(buffer_t *buffer, const event_t *event);
 
 #endif

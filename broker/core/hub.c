@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns the state of the broker and its entry points. */
 #include "broker/core/hub.h"
-#include "broker/core/sessions.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker/core/notify.h"
-#include "broker/core/payload.h"
+#include "broker/core/batch.h"
+#include "broker/core/feed.h"
+#include "broker/core/sessions.h"
+#include "broker/core/waits.h"
 #include "common/log.h"
 
 enum {
-    TICK_SESSIONS = 256, /* sessions that time out, or answers that were delayed, in one turn */
-    TICK_TURNS = 4,      /* sessions that go on with what was too much for one turn */
-    TICK_ENGINE = 2000,  /* pieces of the engine's work in one turn: well below a millisecond */
-    TICK_PIECES = 20,    /* of them before it is looked how long they took to tell */
-    CLOCK_GRAIN_MS = 1   /* how finely clocks are read */
+    TICK_DELAYED = 256, /* answers that were delayed, in one turn */
+    TICK_TURNS = 4,     /* sessions that go on with what was too much for one turn */
+    TICK_ENGINE = 2000, /* pieces of the engine's work in one turn: well below a millisecond */
+    TICK_PIECES = 20,   /* of them before it is looked how long they took to tell */
+    CLOCK_GRAIN_MS = 1  /* how finely clocks are read */
 };
+
+static const wait_result_t nothing = {.verdict = VERDICT_NONE};
 
 /* Every change passes here: it is told, it is counted, and a client that may have lost its last key is noted.
  */
@@ -24,7 +27,7 @@ static void hub_on_change(void *context, const change_t *change)
 {
     hub_t *hub = context;
     client_t *client = change->owner;
-    notify_change(hub, change);
+    feed_change(hub->feed, change);
     switch (change->kind) {
     case CHANGE_PUT:
         hub->stats.puts_total++;
@@ -54,26 +57,22 @@ static void hub_on_change(void *context, const change_t *change)
         registry_note(hub->registry, client);
 }
 
-hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
-               int64_t unix_ms)
+hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms, int64_t unix_ms)
 {
     hub_t *hub = calloc(1, sizeof *hub);
     if (!hub)
         return NULL;
-    *hub = (hub_t){.settings = settings, .ops = ops, .context = context, .unix_offset_ms = unix_ms - now_ms};
+    *hub = (hub_t){
+        .settings = settings, .outlets = *outlets, .now_ms = now_ms, .unix_offset_ms = unix_ms - now_ms};
     hub->stats.started_ms = now_ms;
-    hub->now_ms = now_ms;
-    hub->held_ms = INT64_MAX;
-    hub->sweep_ms = INT64_MAX;
-    for (int i = 0; i < PARK_COUNT; i++)
-        hub->parked[i].tail = &hub->parked[i].first;
     engine_options_t options = {.limits = &settings->limits, .on_change = hub_on_change, .context = hub};
     hub->engine = engine_new(&options);
     hub->registry = hub->engine ? registry_new(hub->engine, settings) : NULL;
     hub->accounts = accounts_new(settings->managers, settings->manager_count);
-    hub->log = event_log_new(settings->events_keep, settings->events_keep_bytes);
-    hub->tickets = tickets_new();
-    if (!hub->registry || !hub->accounts || !hub->log || !hub->tickets)
+    hub->waits = waits_new();
+    hub->feed = feed_new(hub);
+    hub->sessions = sessions_new();
+    if (!hub->registry || !hub->accounts || !hub->waits || !hub->feed || !hub->sessions)
         hub_destroy(&hub);
     return hub;
 }
@@ -83,13 +82,14 @@ void hub_destroy(hub_t **self)
     hub_t *hub = *self;
     if (!hub)
         return;
-    while (hub->oldest)
-        sessions_end(hub->oldest, SESSION_END_LOST, (actor_t){0}, hub->oldest->active_ms);
+    if (hub->sessions)
+        sessions_end_all(hub->sessions, SESSION_END_LOST, hub->now_ms);
+    sessions_destroy(&hub->sessions);
     registry_destroy(&hub->registry);
     engine_destroy(&hub->engine);
     accounts_destroy(&hub->accounts);
-    event_log_destroy(&hub->log);
-    tickets_destroy(&hub->tickets);
+    feed_destroy(&hub->feed);
+    waits_destroy(&hub->waits);
     free(hub);
     *self = NULL;
 }
@@ -109,7 +109,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
         session = sessions_begin(hub, arrival, now_ms);
         if (!session) {
             log_memory("a connection is closed, as its session cannot begin");
-            hub->ops->release(hub->context, arrival->connection, true);
+            hub->outlets.transport.release(hub->outlets.transport.context, arrival->connection, true);
             return NULL;
         }
     } else {
@@ -119,17 +119,17 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     }
     if (arrival->envelope.size > 0)
         session->enveloped = true;
-    while (session && session->park != PARK_NONE) {
-        status_t status = session_queue(session, arrival);
+    while (session && session->wait.what != WAIT_NONE) {
+        status_t status = session_enqueue(session, arrival);
         if (status == STATUS_OK)
             return session;
-        if (!session->yields) {
+        if (session->wait.what != WAIT_YIELD) {
             sessions_end(session, session_end_for(status), (actor_t){0}, now_ms);
             return NULL;
         }
-        session = payload_resume(session, VERDICT_NONE, now_ms); /* preempted by other sessions' work */
+        session = batch_resume(session, &nothing, now_ms); /* instead of waiting for its turn */
     }
-    return session ? payload_start(session, arrival, now_ms) : NULL;
+    return session ? batch_start(session, arrival, now_ms) : NULL;
 }
 
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
@@ -141,39 +141,21 @@ void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
 void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    session_t *session = hub->parked[PARK_VERIFY].first;
+    session_t *session = waits_first(hub->waits, WAIT_VERIFY);
     while (session && session->id != ticket)
-        session = session->next_parked;
+        session = session->wait.next;
     if (session)
-        payload_resume(session, verdict, now_ms);
+        batch_resume(session, &(wait_result_t){.verdict = verdict}, now_ms);
 }
 
-/* Sessions that were silent for too long, until hub_t.cost is END. */
-static bool tick_timeouts(hub_t *hub, int64_t now_ms, uint64_t end)
-{
-    int64_t timeout_ms = hub->settings->timeout_ms;
-    for (unsigned i = 0; i < TICK_SESSIONS && hub->cost < end; i++) {
-        session_t *session = hub->oldest;
-        if (!session || session->active_ms + timeout_ms > now_ms)
-            return false;
-        if (session->park != PARK_NONE) {
-            sessions_touch(session, now_ms);
-            continue;
-        }
-        sessions_push_bye(session, session_end_text(SESSION_END_TIMEOUT));
-        sessions_end(session, SESSION_END_TIMEOUT, (actor_t){0}, now_ms);
-    }
-    return true;
-}
-
-/* Answers that were delayed, until hub_t.cost is END. */
+/* Answers that were delayed, until telling has cost END. */
 static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 {
-    for (unsigned i = 0; i < TICK_SESSIONS && hub->cost < end; i++) {
-        session_t *session = hub->parked[PARK_DELAY].first;
-        if (!session || session->park_until_ms > now_ms)
+    for (unsigned i = 0; i < TICK_DELAYED && feed_cost(hub->feed) < end; i++) {
+        session_t *session = waits_first(hub->waits, WAIT_DELAY);
+        if (!session || session->wait.until_ms > now_ms)
             return false;
-        payload_resume(session, VERDICT_NONE, now_ms);
+        batch_resume(session, &nothing, now_ms);
     }
     return true;
 }
@@ -181,19 +163,19 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 /* Sessions that had more to do than one turn may take, in turn. */
 static bool tick_turns(hub_t *hub, int64_t now_ms)
 {
-    const parked_t *parked = &hub->parked[PARK_TURN];
-    for (unsigned i = 0; i < TICK_TURNS && parked->first; i++)
-        payload_resume(parked->first, VERDICT_NONE, now_ms);
-    return parked->first;
+    session_t *session;
+    for (unsigned i = 0; i < TICK_TURNS && (session = waits_first(hub->waits, WAIT_TURN)); i++)
+        batch_resume(session, &nothing, now_ms);
+    return waits_first(hub->waits, WAIT_TURN);
 }
 
 /* What the engine has due, until that took much telling: what else was told in the turn counts apart, or
  * those who write without end would keep the engine from it. */
 static bool tick_engine(hub_t *hub, int64_t now_ms)
 {
-    uint64_t end = hub->cost + HUB_COST_TURN;
+    uint64_t end = feed_cost(hub->feed) + HUB_COST_TURN;
     bool more = true;
-    for (unsigned done = 0; more && done < TICK_ENGINE && hub->cost < end; done += TICK_PIECES)
+    for (unsigned done = 0; more && done < TICK_ENGINE && feed_cost(hub->feed) < end; done += TICK_PIECES)
         more = engine_tick(hub->engine, now_ms, TICK_PIECES);
     return more;
 }
@@ -202,7 +184,7 @@ static bool tick_engine(hub_t *hub, int64_t now_ms)
 static bool tick_pushes(hub_t *hub, int64_t now_ms)
 {
     session_t *slow;
-    bool more = notify_tick(hub, &slow);
+    bool more = feed_push(hub->feed, &slow);
     if (slow)
         sessions_end(slow, SESSION_END_SLOW, (actor_t){0}, now_ms);
     return more;
@@ -211,18 +193,12 @@ static bool tick_pushes(hub_t *hub, int64_t now_ms)
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    uint64_t end = hub->cost + HUB_COST_TURN;
-    bool more = tick_timeouts(hub, now_ms, end);
-    more |= tick_delayed(hub, now_ms, hub->cost + HUB_COST_TURN);
+    bool more = sessions_tick(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
+    more |= tick_delayed(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
     more |= tick_engine(hub, now_ms);
     more |= tick_pushes(hub, now_ms); /* behind all that changes stores: it ends who could not be told */
-    if (hub->sync_ms <= now_ms)
-        notify_sync(hub);
-    if (hub->cut_due)
-        notify_cut(hub);
-    if (hub->sweep_ms <= now_ms)
-        notify_sweep(hub);
+    feed_tick(hub->feed);
     registry_review_noted(hub->registry);
     return more;
 }
@@ -230,42 +206,77 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
 void hub_sync(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    notify_sync(hub);
+    feed_sync(hub->feed);
+}
+
+static int64_t earlier(int64_t one_ms, int64_t other_ms)
+{
+    return one_ms < other_ms ? one_ms : other_ms;
 }
 
 int64_t hub_next_due(const hub_t *hub)
 {
-    if (hub->parked[PARK_TURN].first)
-        return 0;
-    int64_t due_ms = engine_next_due(hub->engine);
-    if (hub->oldest && hub->oldest->active_ms + hub->settings->timeout_ms < due_ms)
-        due_ms = hub->oldest->active_ms + hub->settings->timeout_ms;
-    if (hub->sync_ms < due_ms && hub->ops->audience(hub->context) > 0)
-        due_ms = hub->sync_ms;
-    if (hub->held_ms < due_ms)
-        due_ms = hub->held_ms;
-    if (hub->sweep_ms < due_ms)
-        due_ms = hub->sweep_ms;
-    const session_t *delayed = hub->parked[PARK_DELAY].first;
-    if (delayed && delayed->park_until_ms < due_ms)
-        due_ms = delayed->park_until_ms;
-    return due_ms;
+    int64_t due_ms = earlier(waits_next_due(hub->waits), engine_next_due(hub->engine));
+    due_ms = earlier(due_ms, sessions_next_due(hub));
+    return earlier(due_ms, feed_next_due(hub->feed));
 }
 
-bool hub_parked(const hub_t *hub)
+bool hub_waits(const hub_t *hub)
 {
-    for (int park = 0; park < PARK_COUNT; park++) {
-        if (hub->parked[park].first)
-            return true;
-    }
-    return false;
+    return waits_any(hub->waits);
 }
 
 void hub_stop(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    while (hub->oldest) {
-        sessions_push_bye(hub->oldest, session_end_text(SESSION_END_SHUTDOWN));
-        sessions_end(hub->oldest, SESSION_END_SHUTDOWN, (actor_t){0}, now_ms);
+    sessions_end_all(hub->sessions, SESSION_END_SHUTDOWN, now_ms);
+}
+
+const tickets_t *hub_tickets(const hub_t *hub)
+{
+    return feed_tickets(hub->feed);
+}
+
+uint64_t hub_held(const hub_t *hub)
+{
+    return engine_bytes(hub->engine) + hub->queued_bytes;
+}
+
+void hub_count_refused(hub_t *hub, uint64_t count)
+{
+    hub->stats.subscribers_refused_total += count;
+}
+
+/* ---- For tests -------------------------------------------------------------------------------- */
+
+/* Whether SESSION agrees with itself. */
+static bool session_sound(const hub_t *hub, const session_t *session)
+{
+    const session_auth_t *auth = &session->auth;
+    bool waits = session->wait.what != WAIT_NONE;
+    return session->hub == hub && !session->ended && !session_runs(session) && !session->batch.bye &&
+           (session->batch.stage == STAGE_IDLE || waits) &&
+           (session->queue == NULL) == (session->queue_count == 0) && (waits || !session->queue) &&
+           (auth->asked.data != NULL) == (session->wait.what == WAIT_VERIFY) &&
+           (session->role == ROLE_GUEST || session_admitted(session)) &&
+           (!auth->user || accounts_version(hub->accounts, bytes_from_text(auth->user)) == auth->version) &&
+           (!session->feed.ticket || session->role == ROLE_MANAGER) &&
+           (!session->feed.watching || session_admitted(session)) &&
+           (!session->unproven || session->client->claimed || waits || session->client->unproven);
+}
+
+bool hub_sound(const hub_t *hub)
+{
+    uint64_t waiting = 0;
+    uint64_t behind = 0;
+    bool sound =
+        sessions_sound(hub->sessions) && waits_sound(hub->waits, &waiting) && feed_sound(hub->feed, &behind);
+    uint64_t queued = 0;
+    for (const session_t *session = sessions_oldest(hub->sessions); session; session = session->newer) {
+        sound = sound && session_sound(hub, session);
+        waiting -= session->wait.what != WAIT_NONE;
+        behind -= session->feed.backlog != BACKLOG_NONE;
+        queued += session->queue_bytes;
     }
+    return sound && waiting == 0 && behind == 0 && queued == hub->queued_bytes;
 }

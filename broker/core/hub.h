@@ -5,14 +5,12 @@
 #ifndef KV_BROKER_CORE_HUB_H
 #define KV_BROKER_CORE_HUB_H
 
-#include "broker/core/arrival.h"
 #include "broker/core/hub_state.h"
 #include "broker/core/session.h"
-#include "broker/engine/engine.h"
 
-/* SETTINGS (until hub_configure), OPS and CONTEXT are borrowed for the hub's life. The time now is given as
- * monotonic and as Unix time. NULL if memory is refused. */
-KV_MUST_USE hub_t *hub_new(const settings_t *settings, const hub_ops_t *ops, void *context, int64_t now_ms,
+/* SETTINGS (until hub_configure) and what OUTLETS point to are borrowed for the hub's life. The time now is
+ * given as monotonic and as Unix time. NULL if memory is refused. */
+KV_MUST_USE hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms,
                            int64_t unix_ms);
 void hub_destroy(hub_t **hub);
 
@@ -44,8 +42,18 @@ void hub_sync(hub_t *hub, int64_t now_ms);
 /* When hub_tick has something to do next: monotonic ms; INT64_MAX = nothing planned. */
 int64_t hub_next_due(const hub_t *hub);
 /* Whether a session waits: for a password to be verified, a delayed answer, its next turn. */
-bool hub_parked(const hub_t *hub);
+bool hub_waits(const hub_t *hub);
 /* The broker stops: every session gets `bye` and ends. */
 void hub_stop(hub_t *hub, int64_t now_ms);
+
+/* The tickets that are valid: the event socket asks them. */
+const tickets_t *hub_tickets(const hub_t *hub);
+/* Bytes of keys, values and queued payloads that it holds. */
+uint64_t hub_held(const hub_t *hub);
+/* COUNT more connections to the event socket were refused. */
+void hub_count_refused(hub_t *hub, uint64_t count);
+
+/* For tests: whether lists, counts and sums agree with each other. */
+KV_MUST_USE bool hub_sound(const hub_t *hub);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns what new settings mean for existing sessions. Does not know where settings come from. */
+#include "broker/core/feed.h"
 #include "broker/core/hub.h"
-#include "broker/core/notify.h"
 #include "broker/core/sessions.h"
 #include "common/log.h"
 
 /* Whether SESSION is a manager by an account that has changed since it authenticated. */
 static bool account_void(const session_t *session)
 {
-    return session->user &&
-           accounts_version(session->hub->accounts, bytes_from_text(session->user)) != session->user_version;
+    const session_auth_t *auth = &session->auth;
+    return auth->user &&
+           accounts_version(session->hub->accounts, bytes_from_text(auth->user)) != auth->version;
 }
 
 /* Demotes the sessions of CLIENT whose accounts are void: as `role` would, but by the broker. */
@@ -25,7 +26,7 @@ static void client_demote(hub_t *hub, client_t *client)
     /* After the event, so that demoted sessions get this event and nothing after it. */
     for (session_t *session = client->sessions; session; session = session->next) {
         if (session->role == ROLE_GUEST)
-            notify_dismiss(session, true);
+            feed_dismiss(session, true);
     }
 }
 
@@ -51,7 +52,7 @@ bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms)
     hub->settings = settings;
     engine_configure(hub->engine, &settings->limits);
     registry_configure(hub->registry, settings, client_revoke, hub);
-    for (session_t *session = hub->oldest; session; session = session->newer) {
+    for (session_t *session = sessions_oldest(hub->sessions); session; session = session->newer) {
         if (account_void(session))
             client_demote(hub, session->client);
     }

@@ -6,6 +6,7 @@
 
 #include "broker/core/accounts.h"
 #include "broker/core/params.h"
+#include "broker/core/wait.h"
 #include "common/buffer.h"
 
 struct hub;
@@ -24,12 +25,6 @@ typedef enum handling {
                 turn, as if the request came then */
 } handling_t;
 
-/* What a request waits for. */
-typedef enum wait {
-    WAIT_VERIFY, /* until the verifier has looked at a password */
-    WAIT_DELAY   /* until a time */
-} wait_t;
-
 typedef struct request {
     struct hub *hub;
     struct session *session;
@@ -47,11 +42,6 @@ typedef struct request {
     int64_t until_ms;                   /* and WAIT_DELAY: until then */
     char problem[REQUEST_PROBLEM_SIZE]; /* of an error: one line for people, valid UTF-8 */
 } request_t;
-
-/* What a request waited for, for its method's `finish`. */
-typedef struct wait_result {
-    verdict_t verdict; /* WAIT_VERIFY */
-} wait_result_t;
 
 /* Carries out a request whose params are bound. */
 typedef handling_t handler_fn(request_t *request);

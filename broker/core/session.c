@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what a session holds: its role, what it waits for, the payloads behind that. */
+/* Owns what a session holds: who it is, and the payloads behind one that waits. */
 #include "broker/core/session.h"
 
 #include <stdlib.h>
+
+#include "common/utf8.h"
 
 static const char *const role_names[ROLE_COUNT] = {[ROLE_GUEST] = "guest", [ROLE_MANAGER] = "manager"};
 
@@ -28,8 +30,8 @@ actor_t session_actor(const session_t *session)
     actor_t by = {.session = session->id};
     if (session_admitted(session))
         by.client = client_id(session->client);
-    if (session->user)
-        by.user = bytes_from_text(session->user);
+    if (session->auth.user)
+        by.user = bytes_from_text(session->auth.user);
     return by;
 }
 
@@ -39,42 +41,31 @@ bool session_set_role(session_t *session, role_t role)
         return false;
     session->role = role;
     if (role == ROLE_GUEST) {
-        free(session->user);
-        session->user = NULL;
+        free(session->auth.user);
+        session->auth.user = NULL;
     }
     return true;
 }
 
-void session_park(session_t *session, park_t park, int64_t until_ms)
+session_t *session_new(hub_t *hub, const arrival_t *arrival)
 {
-    parked_t *parked = &session->hub->parked[park];
-    session->park = park;
-    session->park_until_ms = until_ms;
-    session->next_parked = NULL;
-    session->parked_link = parked->tail;
-    *parked->tail = session;
-    parked->tail = &session->next_parked;
-}
-
-void session_yield(session_t *session)
-{
-    session_park(session, PARK_TURN, 0);
-    session->yields = true;
-}
-
-void session_unpark(session_t *session)
-{
-    if (session->park == PARK_NONE)
-        return;
-    session->yields = false;
-    parked_t *parked = &session->hub->parked[session->park];
-    session_t *next = session->next_parked;
-    *session->parked_link = next;
-    if (next)
-        next->parked_link = session->parked_link;
-    else
-        parked->tail = session->parked_link;
-    session->park = PARK_NONE;
+    session_t *session = calloc(1, sizeof *session);
+    if (!session)
+        return NULL;
+    uint8_t *identity = malloc(arrival->identity.size + 1);
+    size_t peer_size = arrival->peer.size * 4 + 8; /* room for each byte to be escaped */
+    session->peer = malloc(peer_size);
+    session->identity = bytes_of(identity, arrival->identity.size);
+    if (!identity || !session->peer) {
+        session_destroy(&session);
+        return NULL;
+    }
+    memcpy(identity, arrival->identity.data, arrival->identity.size);
+    utf8_quote(arrival->peer, session->peer, peer_size);
+    session->hub = hub;
+    session->connection = arrival->connection;
+    session->queue_tail = &session->queue;
+    return session;
 }
 
 void session_destroy(session_t **self)
@@ -82,79 +73,62 @@ void session_destroy(session_t **self)
     session_t *session = *self;
     if (!session)
         return;
-    waiting_t *waiting;
-    while ((waiting = session_dequeue(session)))
-        free(waiting);
-    run_release(&session->run);
+    queued_t *queued;
+    while ((queued = session_dequeue(session)))
+        free(queued);
+    batch_release(&session->batch);
     free((void *)(uintptr_t)session->identity.data);
     free(session->peer);
-    free(session->user);
-    session_about_release(session);
+    free(session->auth.user);
+    free((void *)(uintptr_t)session->auth.asked.data);
     free(session);
     *self = NULL;
 }
 
-bool session_about_keep(session_t *session, bytes_t name)
+void batch_release(batch_t *batch)
 {
-    uint8_t *copy = malloc(name.size + 1);
-    if (!copy)
-        return false;
-    memcpy(copy, name.data, name.size);
-    copy[name.size] = 0;
-    session->about = bytes_of(copy, name.size);
-    return true;
+    free(batch->rest);
+    buffer_release(&batch->answer);
+    buffer_release(&batch->envelope);
+    *batch = (batch_t){0};
 }
 
-void session_about_release(session_t *session)
-{
-    free((void *)(uintptr_t)session->about.data);
-    session->about = (bytes_t){0};
-}
+/* ---- Payloads behind one that waits ----------------------------------------------------------- */
 
-/* ---- Payloads behind a parked request --------------------------------------------------------- */
-
-status_t session_queue(session_t *session, const arrival_t *arrival)
+status_t session_enqueue(session_t *session, const arrival_t *arrival)
 {
     bytes_t envelope = arrival->envelope;
     bytes_t payload = arrival->payload;
     size_t size = envelope.size + payload.size;
-    if (session->waiting_count >= LIMIT_WAITING_PAYLOADS ||
-        session->waiting_bytes + size > session->hub->settings->limits.message)
+    if (session->queue_count >= LIMIT_WAITING_PAYLOADS ||
+        session->queue_bytes + size > session->hub->settings->limits.message)
         return STATUS_RESOURCE_EXHAUSTED;
-    waiting_t *waiting = malloc(sizeof *waiting + size);
-    if (!waiting)
+    queued_t *queued = malloc(sizeof *queued + size);
+    if (!queued)
         return STATUS_UNAVAILABLE;
-    *waiting = (waiting_t){.fault = arrival->fault, .envelope_size = envelope.size, .size = size};
+    *queued = (queued_t){.fault = arrival->fault, .envelope_size = envelope.size, .size = size};
     if (envelope.size > 0)
-        memcpy(waiting->bytes, envelope.data, envelope.size);
+        memcpy(queued->bytes, envelope.data, envelope.size);
     if (payload.size > 0)
-        memcpy(waiting->bytes + envelope.size, payload.data, payload.size);
-    *session->waiting_tail = waiting;
-    session->waiting_tail = &waiting->next;
-    session->waiting_count++;
-    session->waiting_bytes += size;
-    session->hub->waiting_bytes += size;
+        memcpy(queued->bytes + envelope.size, payload.data, payload.size);
+    *session->queue_tail = queued;
+    session->queue_tail = &queued->next;
+    session->queue_count++;
+    session->queue_bytes += size;
+    session->hub->queued_bytes += size;
     return STATUS_OK;
 }
 
-waiting_t *session_dequeue(session_t *session)
+queued_t *session_dequeue(session_t *session)
 {
-    waiting_t *waiting = session->waiting;
-    if (!waiting)
+    queued_t *queued = session->queue;
+    if (!queued)
         return NULL;
-    session->waiting = waiting->next;
-    if (!session->waiting)
-        session->waiting_tail = &session->waiting;
-    session->waiting_count--;
-    session->waiting_bytes -= waiting->size;
-    session->hub->waiting_bytes -= waiting->size;
-    return waiting;
-}
-
-void run_release(run_t *run)
-{
-    free(run->rest);
-    buffer_release(&run->answer);
-    buffer_release(&run->envelope);
-    *run = (run_t){0};
+    session->queue = queued->next;
+    if (!session->queue)
+        session->queue_tail = &session->queue;
+    session->queue_count--;
+    session->queue_bytes -= queued->size;
+    session->hub->queued_bytes -= queued->size;
+    return queued;
 }

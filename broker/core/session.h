@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sessions: one connection's stay with the broker, PROTOCOL.md section 3. Owns who they are (client, role),
- * when they last spoke, and what waits behind a parked request. Knows no sockets: a session's other end is an
- * opaque pointer. */
+/* A session: one connection's stay with the broker, PROTOCOL.md section 3. Owns who it is (client, role,
+ * account) and the payloads that came behind one that waits. What other modules keep for each session stands
+ * in a struct of theirs, which they alone write. Knows no sockets: its other end is an opaque pointer. */
 #ifndef KV_BROKER_CORE_SESSION_H
 #define KV_BROKER_CORE_SESSION_H
 
 #include "broker/core/arrival.h"
 #include "broker/core/hub_state.h"
+#include "broker/core/wait.h"
 #include "common/rpc.h"
 
 typedef enum role { ROLE_GUEST, ROLE_MANAGER, ROLE_COUNT } role_t;
@@ -34,35 +35,82 @@ static inline session_end_t session_end_for(status_t status)
 const char *role_text(role_t role);
 const char *session_end_text(session_end_t end);
 
-/* A payload that waits behind a parked request. Owned. */
-typedef struct waiting {
-    struct waiting *next;
+/* A payload that came behind one that waits. Owned. */
+typedef struct queued {
+    struct queued *next;
     const char *fault;    /* as in arrival_t */
     size_t envelope_size; /* the envelope stands first in `bytes` */
     size_t size;          /* of envelope and payload */
     uint8_t bytes[];
-} waiting_t;
+} queued_t;
 
-/* A payload on its way: between its first request and its answer. */
-typedef struct run {
-    bytes_t payload;   /* borrowed while it runs, owned (rest) while it is parked */
-    uint8_t *rest;     /* owned copy of what was left when it was parked; NULL otherwise */
+/* How far a payload is: batch.c. */
+typedef enum stage {
+    STAGE_IDLE, /* there is none */
+    STAGE_READ, /* its next message is to be read */
+    STAGE_RUN,  /* a message is carried out */
+    STAGE_WAIT, /* a request waits: session->wait */
+    STAGE_SEND, /* the answer is to be sent */
+    STAGE_END   /* the answer is sent */
+} stage_t;
+
+/* The payload under way: batch.c. */
+typedef struct batch {
+    stage_t stage;
+    bytes_t payload;   /* borrowed while it runs, owned (rest) once it waited */
+    uint8_t *rest;     /* owned copy of what was left when it first waited; NULL before */
     size_t at;         /* where the next message begins, in `payload` */
-    size_t offset;     /* bytes of the payload before `payload` (cut off when parked), for messages */
+    size_t offset;     /* bytes of the payload before `payload` (cut off when it waited), for error texts */
     uint64_t done;     /* messages read */
-    uint64_t batch;    /* limits/batch as it was when the payload came */
+    uint64_t most;     /* limits/batch as it was when the payload came */
+    uint64_t total;    /* messages in the whole payload if they were counted, else 0 */
     buffer_t answer;   /* answers so far */
-    buffer_t envelope; /* to send back before the answer; empty for DEALER */
+    buffer_t envelope; /* to send back before the answer; empty for a DEALER */
     uint64_t cost;     /* of this turn: things looked at, by requests that look at many, and told */
-    uint64_t total;    /* messages in the whole payload where they were counted, else 0 */
     bool overflow;     /* an answer did not fit: nothing more is carried out */
     bool refused;      /* memory for an answer was refused: nothing more is carried out, the session ends */
-    bool answer_owed;  /* parked: the request under way is no notification */
-    uint32_t msgid;    /* parked: of the request under way */
-    const struct method *method; /* parked: the same; its `finish` ends it */
-} run_t;
+    bool bye;          /* it asked for `bye`: the session ends after the answer */
+    bool owed;         /* of the request that waits: it is no notification, */
+    uint32_t msgid;    /* its msgid, */
+    const struct method *method; /* and its method, whose `finish` ends it */
+} batch_t;
 
-struct session {
+/* Who waits for what: waits.c. */
+typedef struct session_wait {
+    wait_t what;
+    int64_t until_ms;      /* WAIT_DELAY: monotonic */
+    struct session *next;  /* of those that wait for the same */
+    struct session **link; /* what points to this one */
+} session_wait_t;
+
+/* Whether pushes are owed to a session that watches. */
+typedef enum backlog {
+    BACKLOG_NONE,
+    BACKLOG_DUE,  /* those after `pushed`, as soon as it has its turn */
+    BACKLOG_HELD, /* the same; its peer did not read when it had it */
+    BACKLOG_COUNT
+} backlog_t;
+
+/* What it hears of changes: feed.c. */
+typedef struct session_feed {
+    const ticket_t *ticket;      /* for the event socket; NULL = none asked for */
+    bool watching;               /* changes of its store are pushed to it */
+    backlog_t backlog;           /* in which list of the feed it stands */
+    uint64_t pushed;             /* watching: seq up to which it was told */
+    uint64_t echo_own_until_seq; /* watching: up to this seq it is told its own changes too */
+    struct session *next;
+    struct session *previous;
+} session_feed_t;
+
+/* By which account it is a manager, and which one it asks to be one by: handlers/auth.c, reconfigure.c. */
+typedef struct session_auth {
+    char *user;             /* owned; NULL */
+    uint64_t version;       /* accounts_version of it */
+    bytes_t asked;          /* of an `auth` that waits; may hold any characters; owned */
+    uint64_t asked_version; /* accounts_version of it when the `auth` came */
+} session_auth_t;
+
+typedef struct session {
     hub_t *hub;
     struct connection *connection; /* borrowed */
     client_t *client; /* whose session; with `unproven`, whose name. NULL: refused, see `refusal` */
@@ -74,72 +122,60 @@ struct session {
     uint64_t id;       /* never used twice: what a verifier's answer names */
     int64_t active_ms; /* monotonic: its latest message */
     role_t role;
-    bool unproven;                /* under a claimed name, secret not given: belongs to no client */
-    bool enveloped;               /* a payload came in an envelope: nothing is pushed */
-    bool busy;                    /* its payload runs right now: it is freed when that is through */
-    bool leaving;                 /* asked `bye`: ends after the answer */
-    bool ended;                   /* ended, to be freed when the payload that runs is through */
-    park_t park;                  /* what the request under way waits for */
-    int64_t park_until_ms;        /* PARK_DELAY */
-    bool yields;                  /* PARK_TURN: it could go on at once, and lets others have their turn */
-    struct session *next_parked;  /* in hub->parked[park] */
-    struct session **parked_link; /* what points to it there */
-    run_t run;                    /* the payload under way, where parked or running */
-    waiting_t *waiting;           /* payloads behind it, first come first */
-    waiting_t **waiting_tail;
-    size_t waiting_count;
-    size_t waiting_bytes;
-    uint64_t answered_bytes; /* of its answers, and of the payloads that waited */
-    uint64_t cost;           /* run_t.cost of all its payloads */
-    bytes_t identity;        /* socket identity, owned */
-    char *peer;              /* address of the other end, owned */
-    char *user;              /* the account it is a manager by, owned; NULL */
-    uint64_t user_version;   /* accounts_version of it */
-    bytes_t about;           /* parked: the account of an `auth`; may hold any characters; owned */
-    uint64_t about_version;  /* accounts_version of it when the `auth` came */
-    const ticket_t *ticket;  /* for events, in the hub's table; NULL = none asked for */
-    bool watching;           /* changes of its store are pushed to it */
-    lag_t lag;               /* in which of hub->lagging it stands */
-    uint64_t pushed;         /* watching: seq up to which it was told */
-    uint64_t own_until;      /* watching: up to this seq it is told its own changes too */
-    struct session *next_lagging;
-    struct session *previous_lagging;
-};
+    bool unproven;    /* under a claimed name, secret not given: belongs to no client */
+    bool enveloped;   /* a payload came in an envelope: nothing is pushed */
+    bool ended;       /* ended while its payload runs, to be freed when that is through */
+    bytes_t identity; /* socket identity, owned */
+    char *peer;       /* address of the other end, owned */
+    queued_t *queue;  /* payloads behind the one that waits, first come first */
+    queued_t **queue_tail;
+    size_t queue_count;
+    size_t queue_bytes;
+    uint64_t spent; /* batch_t.cost of all its payloads: batch.c */
+    uint64_t moved; /* bytes of their answers, and of those that were queued: batch.c */
+    batch_t batch;
+    session_wait_t wait;
+    session_feed_t feed;
+    session_auth_t auth;
+} session_t;
 
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
 {
     return session->client && !session->unproven;
 }
-/* Keeps what a parked request is about. False if memory is refused. */
-KV_MUST_USE bool session_about_keep(session_t *session, bytes_t name);
-void session_about_release(session_t *session);
+
+/* Whether a payload of it is carried out right now. */
+static inline bool session_runs(const session_t *session)
+{
+    return session->batch.stage != STAGE_IDLE && session->batch.stage != STAGE_WAIT;
+}
+
+/* Whether answers are still to come for what it sent: pushes come behind them. */
+static inline bool session_engaged(const session_t *session)
+{
+    return session->batch.stage != STAGE_IDLE || session->wait.what != WAIT_NONE;
+}
 
 /* Makes ROLE the session's role. Returns whether that is a change; then the caller sends the event and calls
- * notify_dismiss. */
+ * feed_dismiss. */
 bool session_set_role(session_t *session, role_t role);
 
+/* Makes a session that belongs to no client yet. NULL if memory is refused. */
+KV_MUST_USE session_t *session_new(hub_t *hub, const arrival_t *arrival);
 /* Frees an ended session. */
 void session_destroy(session_t **session);
 
 /* Who acts, for events. Borrowed from the session. */
 actor_t session_actor(const session_t *session);
 
-/* Parks the request under way, until UNTIL_MS (PARK_DELAY, which comes in order of time; of no meaning
- * elsewhere) or until what PARK says has come. Of PARK_TURN it is carried out anew from its beginning. */
-void session_park(session_t *session, park_t park, int64_t until_ms);
-/* Parks it between two requests for PARK_TURN, although it could go on. */
-void session_yield(session_t *session);
-/* The request under way goes on. */
-void session_unpark(session_t *session);
-
-/* Keeps what arrived behind a parked request. RESOURCE_EXHAUSTED if the bounds (LIMIT_WAITING_PAYLOADS,
+/* Keeps what arrived behind a payload that waits. RESOURCE_EXHAUSTED if the bounds (LIMIT_WAITING_PAYLOADS,
  * limits/message bytes) do not allow it, UNAVAILABLE if memory is refused: see session_end_for. */
-KV_MUST_USE status_t session_queue(session_t *session, const arrival_t *arrival);
-/* The first payload that waits, owned (free with free); NULL if none does. */
-KV_MUST_USE waiting_t *session_dequeue(session_t *session);
+KV_MUST_USE status_t session_enqueue(session_t *session, const arrival_t *arrival);
+/* The first payload of the queue, owned (free with free); NULL if it is empty. */
+KV_MUST_USE queued_t *session_dequeue(session_t *session);
 
-/* Frees what a run holds; it is empty afterwards. */
-void run_release(run_t *run);
+/* Frees what a payload under way holds; there is none afterwards. */
+void batch_release(batch_t *batch);
 
 #endif

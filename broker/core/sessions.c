@@ -5,36 +5,68 @@
 
 #include <stdlib.h>
 
-#include "broker/core/notify.h"
+#include "broker/core/feed.h"
+#include "broker/core/waits.h"
 #include "common/log.h"
 #include "common/name.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 64 }; /* bytes of a quoted socket identity in the log */
+enum {
+    QUOTE_SIZE = 64,    /* bytes of a quoted socket identity in the log */
+    TICK_SESSIONS = 256 /* sessions that time out in one turn */
+};
+
+struct sessions {
+    session_t *oldest; /* in order of their latest message */
+    session_t *newest;
+    uint64_t count;
+    uint64_t last_id;
+};
+
+sessions_t *sessions_new(void)
+{
+    return calloc(1, sizeof(sessions_t));
+}
+
+void sessions_destroy(sessions_t **sessions)
+{
+    free(*sessions);
+    *sessions = NULL;
+}
+
+uint64_t sessions_count(const sessions_t *sessions)
+{
+    return sessions->count;
+}
+
+session_t *sessions_oldest(const sessions_t *sessions)
+{
+    return sessions->oldest;
+}
 
 /* ---- Lists ------------------------------------------------------------------------------------ */
 
-static void order_append(hub_t *hub, session_t *session)
+static void order_append(sessions_t *sessions, session_t *session)
 {
     session->newer = NULL;
-    session->older = hub->newest;
-    if (hub->newest)
-        hub->newest->newer = session;
+    session->older = sessions->newest;
+    if (sessions->newest)
+        sessions->newest->newer = session;
     else
-        hub->oldest = session;
-    hub->newest = session;
+        sessions->oldest = session;
+    sessions->newest = session;
 }
 
-static void order_remove(hub_t *hub, session_t *session)
+static void order_remove(sessions_t *sessions, session_t *session)
 {
     if (session->older)
         session->older->newer = session->newer;
     else
-        hub->oldest = session->newer;
+        sessions->oldest = session->newer;
     if (session->newer)
         session->newer->older = session->older;
     else
-        hub->newest = session->older;
+        sessions->newest = session->older;
 }
 
 static void client_list_add(session_t **list, session_t *session)
@@ -58,13 +90,14 @@ static void client_list_remove(session_t **list, session_t *session)
 
 void sessions_touch(session_t *session, int64_t now_ms)
 {
+    sessions_t *sessions = session->hub->sessions;
     session->active_ms = now_ms;
     if (session_admitted(session))
         session->client->active_ms = now_ms;
-    if (session->hub->newest == session)
+    if (sessions->newest == session)
         return;
-    order_remove(session->hub, session);
-    order_append(session->hub, session);
+    order_remove(sessions, session);
+    order_append(sessions, session);
 }
 
 /* ---- Admission -------------------------------------------------------------------------------- */
@@ -148,26 +181,14 @@ status_t sessions_prove(session_t *session, int64_t now_ms)
 
 session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
 {
-    session_t *session = calloc(1, sizeof *session);
+    sessions_t *sessions = hub->sessions;
+    session_t *session = session_new(hub, arrival);
     if (!session)
         return NULL;
-    uint8_t *identity = malloc(arrival->identity.size + 1);
-    size_t peer_size = arrival->peer.size * 4 + 8; /* room for each byte to be escaped */
-    session->peer = malloc(peer_size);
-    session->identity = bytes_of(identity, arrival->identity.size);
-    if (!identity || !session->peer) {
-        session_destroy(&session);
-        return NULL;
-    }
-    memcpy(identity, arrival->identity.data, arrival->identity.size);
-    utf8_quote(arrival->peer, session->peer, peer_size);
-    session->hub = hub;
-    session->connection = arrival->connection;
-    session->id = ++hub->last_session_id;
-    session->waiting_tail = &session->waiting;
+    session->id = ++sessions->last_id;
     session->active_ms = now_ms;
-    order_append(hub, session);
-    hub->session_count++;
+    order_append(sessions, session);
+    sessions->count++;
     hub->stats.sessions_total++;
     sessions_admit(session, now_ms);
     return session;
@@ -198,18 +219,18 @@ static void session_leave(session_t *session, session_end_t end, actor_t by, int
 void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
 {
     hub_t *hub = session->hub;
-    notify_unwatch(session);
+    feed_unwatch(session);
     if (session->client)
         session_leave(session, end, by, now_ms);
     if (end != SESSION_END_SHUTDOWN) /* then subscribers are to hear of everybody's end, before their own */
-        notify_dismiss(session, false);
-    order_remove(hub, session);
-    hub->session_count--;
-    if (session->park == PARK_VERIFY) {
-        accounts_abandon(hub->accounts, bytes_from_text(session->peer), session->about, now_ms);
-        hub->ops->cancel(hub->context, session->id);
+        feed_dismiss(session, false);
+    order_remove(hub->sessions, session);
+    hub->sessions->count--;
+    if (session->wait.what == WAIT_VERIFY) {
+        accounts_abandon(hub->accounts, bytes_from_text(session->peer), session->auth.asked, now_ms);
+        hub->outlets.verification.cancel(hub->outlets.verification.context, session->id);
     }
-    session_unpark(session);
+    waits_remove(hub->waits, session);
     hub->stats.sessions_lost_total += end == SESSION_END_LOST;
     hub->stats.sessions_timeout_total += end == SESSION_END_TIMEOUT;
     hub->stats.sessions_slow_total += end == SESSION_END_SLOW;
@@ -220,10 +241,10 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
     if (end == SESSION_END_MEMORY)
         log_memory("a session is cut off, as its requests or answers cannot be kept");
     if (end != SESSION_END_LOST)
-        hub->ops->release(hub->context, session->connection,
-                          end == SESSION_END_SLOW || end == SESSION_END_MEMORY);
+        hub->outlets.transport.release(hub->outlets.transport.context, session->connection,
+                                       end == SESSION_END_SLOW || end == SESSION_END_MEMORY);
     session->ended = true;
-    if (!session->busy)
+    if (!session_runs(session))
         session_destroy(&session);
 }
 
@@ -231,7 +252,7 @@ void sessions_push_bye(session_t *session, const char *reason)
 {
     if (session->enveloped || session->unproven)
         return;
-    hub_t *hub = session->hub;
+    const transport_t *transport = &session->hub->outlets.transport;
     buffer_t push;
     buffer_init(&push, LIMIT_ERROR_BYTES);
     rpc_write_notification(&push, bytes_from_text("bye"));
@@ -240,6 +261,52 @@ void sessions_push_bye(session_t *session, const char *reason)
     rpc_write_text(&push, "reason");
     rpc_write_text(&push, reason);
     if (!push.failed) /* else it misses what it may miss */
-        hub->ops->send(hub->context, session->connection, session->identity, (bytes_t){0}, &push);
+        transport->send(transport->context, session->connection, session->identity, (bytes_t){0}, &push);
     buffer_release(&push);
+}
+
+void sessions_end_all(sessions_t *sessions, session_end_t end, int64_t now_ms)
+{
+    while (sessions->oldest) {
+        if (end != SESSION_END_LOST)
+            sessions_push_bye(sessions->oldest, session_end_text(end));
+        sessions_end(sessions->oldest, end, (actor_t){0}, now_ms);
+    }
+}
+
+/* ---- Time ------------------------------------------------------------------------------------- */
+
+bool sessions_tick(hub_t *hub, int64_t now_ms, uint64_t end)
+{
+    const sessions_t *sessions = hub->sessions;
+    for (unsigned i = 0; i < TICK_SESSIONS && feed_cost(hub->feed) < end; i++) {
+        session_t *session = sessions->oldest;
+        if (!session || session->active_ms + hub->settings->timeout_ms > now_ms)
+            return false;
+        if (session->wait.what != WAIT_NONE) {
+            sessions_touch(session, now_ms);
+            continue;
+        }
+        sessions_push_bye(session, session_end_text(SESSION_END_TIMEOUT));
+        sessions_end(session, SESSION_END_TIMEOUT, (actor_t){0}, now_ms);
+    }
+    return true;
+}
+
+int64_t sessions_next_due(const hub_t *hub)
+{
+    const session_t *oldest = hub->sessions->oldest;
+    return oldest ? oldest->active_ms + hub->settings->timeout_ms : INT64_MAX;
+}
+
+bool sessions_sound(const sessions_t *sessions)
+{
+    uint64_t count = 0;
+    const session_t *older = NULL;
+    for (const session_t *session = sessions->oldest; session; older = session, session = session->newer) {
+        if (session->older != older || session->ended || (older && older->active_ms > session->active_ms))
+            return false;
+        count++;
+    }
+    return sessions->newest == older && sessions->count == count;
 }

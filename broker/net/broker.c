@@ -56,87 +56,36 @@ struct broker {
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
 
-static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
-                        buffer_t *answer)
+static void event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
 {
-    broker_t *broker = context;
-    return request_socket_send(broker->requests, connection, identity, envelope, answer);
-}
-
-static void op_release(void *context, struct connection *connection, bool cut)
-{
-    broker_t *broker = context;
-    connection->session = NULL;
-    if (!cut)
-        return;
-    /* What is known of descriptors is as old as the turn: this one may have a new owner by now. */
-    connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
-    connection_cut(connection);
-}
-
-static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
-{
-    broker_t *broker = context;
-    return verifier_submit(broker->verifier, ticket, hash, password);
-}
-
-static bool op_congested(void *context, struct connection *connection)
-{
-    const broker_t *broker = context;
-    return request_socket_congested(broker->requests, connection);
-}
-
-static void op_cancel(void *context, uint64_t ticket)
-{
-    broker_t *broker = context;
-    if (broker->verifier) /* gone first on the way down */
-        verifier_cancel(broker->verifier, ticket);
-}
-
-static size_t op_audience(void *context)
-{
-    const broker_t *broker = context;
-    return event_socket_peers(broker->events);
-}
-
-static void op_publish(void *context, bytes_t topic, buffer_t *payload)
-{
-    broker_t *broker = context;
-    event_socket_publish(broker->events, topic, payload);
-}
-
-static void op_cut_events(void *context, bool strict)
-{
-    broker_t *broker = context;
-    event_socket_cut(broker->events, broker->hub->tickets, strict);
-}
-
-static void op_sweep_events(void *context)
-{
-    broker_t *broker = context;
-    event_socket_sweep(broker->events, broker->hub->tickets);
-}
-
-static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
-{
-    const broker_t *broker = context;
-    char local[HUB_ENDPOINT_SIZE];
+    char local[OUTLETS_ENDPOINT_SIZE];
     connection_local(connection, local, sizeof local);
-    event_socket_endpoint(broker->events, bytes_from_text(local), text, text_size);
+    event_socket_endpoint(context, bytes_from_text(local), text, text_size);
 }
 
-static const hub_ops_t broker_ops = {
-    .send = op_send,
-    .release = op_release,
-    .verify = op_verify,
-    .cancel = op_cancel,
-    .congested = op_congested,
-    .audience = op_audience,
-    .publish = op_publish,
-    .cut_events = op_cut_events,
-    .sweep_events = op_sweep_events,
-    .event_endpoint = op_event_endpoint,
-};
+static outlets_t outlets_of(const broker_t *broker)
+{
+    return (outlets_t){
+        .transport = {.context = broker->requests,
+                      .send = request_socket_send,
+                      .congested = request_socket_congested,
+                      .release = request_socket_release},
+        .publisher = {.context = broker->events,
+                      .audience = event_socket_peers,
+                      .publish = event_socket_publish,
+                      .cut = event_socket_cut,
+                      .sweep = event_socket_sweep,
+                      .endpoint = event_endpoint},
+        .verification = {.context = broker->verifier, .submit = verifier_submit, .cancel = verifier_cancel},
+    };
+}
+
+static bool hub_open(broker_t *broker)
+{
+    outlets_t outlets = outlets_of(broker);
+    broker->hub = hub_new(broker->live, &outlets, clock_monotonic_ms(), clock_unix_ms());
+    return broker->hub;
+}
 
 /* ---- Up --------------------------------------------------------------------------------------- */
 
@@ -161,7 +110,8 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     endpoint_list_t events = {0};
     if (hosts_of_requests(settings, &requests, problem, problem_size) &&
         hosts_of_events(settings, &events, problem, problem_size)) {
-        broker->requests = request_socket_new(context, settings, &requests, problem, problem_size);
+        broker->requests =
+            request_socket_new(context, settings, &requests, broker->admission, problem, problem_size);
         if (broker->requests)
             broker->events = event_socket_new(context, settings, &events, problem, problem_size);
     }
@@ -197,10 +147,10 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     if (broker->signals < 0 || !broker->zmq_context ||
         !(broker->admission = admission_new(broker->zmq_context)) ||
         !sockets_open(broker, problem, problem_size) || !(broker->verifier = verifier_new()) ||
-        !(broker->hub = hub_new(broker->live, &broker_ops, broker, clock_monotonic_ms(), clock_unix_ms())))
+        !hub_open(broker))
         broker_destroy(&broker);
     else
-        admission_use(broker->admission, broker->hub->tickets);
+        admission_use(broker->admission, hub_tickets(broker->hub));
     return broker;
 }
 
@@ -209,9 +159,8 @@ void broker_destroy(broker_t **self)
     broker_t *broker = *self;
     if (!broker)
         return;
-    /* The verifier first: nothing may come back from it to sessions that are gone. */
+    hub_destroy(&broker->hub); /* first: it uses all the others */
     verifier_destroy(&broker->verifier);
-    hub_destroy(&broker->hub);
     event_socket_destroy(&broker->events, STOP_LINGER_MS);
     request_socket_destroy(&broker->requests, STOP_LINGER_MS);
     admission_destroy(&broker->admission);
@@ -237,7 +186,7 @@ static void connection_lost(void *context, connection_t *connection)
 /* COUNT more connections to the event socket were refused: one line for all that are within a while. */
 static void subscribers_refused(broker_t *broker, unsigned count)
 {
-    broker->hub->stats.subscribers_refused_total += count;
+    hub_count_refused(broker->hub, count);
     broker->refused += count;
     if (broker->refused == 0)
         return;
@@ -265,8 +214,8 @@ static void subscribers_flooded(broker_t *broker)
 static void turn_connections(broker_t *broker)
 {
     broker->admission_more = admission_take(broker->admission);
-    connections_drain(request_socket_connections(broker->requests), admission_last_serial(broker->admission));
-    bool subscribed = event_socket_drain(broker->events, broker->hub->tickets);
+    request_socket_drain(broker->requests);
+    bool subscribed = event_socket_drain(broker->events, hub_tickets(broker->hub));
     subscribers_refused(broker, admission_answer(broker->admission));
     if (event_socket_flooded(broker->events))
         subscribers_flooded(broker);
@@ -303,7 +252,7 @@ static bool loop_busy(const broker_t *broker)
 
 static void turn_memory(broker_t *broker)
 {
-    uint64_t held = engine_bytes(broker->hub->engine) + broker->hub->waiting_bytes;
+    uint64_t held = hub_held(broker->hub);
     if (held < broker->held)
         broker->freed += broker->held - held;
     broker->held = held;
@@ -460,7 +409,7 @@ static void loop_stop(broker_t *broker)
         turn_requests(broker);
     while (broker->requests_more && clock_monotonic_ms() < until_ms);
     broker->requests_more = false;
-    while (hub_parked(broker->hub) && clock_monotonic_ms() < until_ms) {
+    while (hub_waits(broker->hub) && clock_monotonic_ms() < until_ms) {
         zmq_pollitem_t item = {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN};
         long wait_ms = sleep_ms(broker);
         long left_ms = (long)(until_ms - clock_monotonic_ms());

@@ -138,8 +138,9 @@ bool event_socket_flooded(event_socket_t *events)
     return event_guard_fired(events->guard);
 }
 
-size_t event_socket_peers(const event_socket_t *events)
+size_t event_socket_peers(void *context)
 {
+    const event_socket_t *events = context;
     return events->open;
 }
 
@@ -234,14 +235,16 @@ static void connections_cut(event_socket_t *events, const tickets_t *tickets, bo
     }
 }
 
-void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
+void event_socket_cut(void *context, const tickets_t *tickets, bool strict)
 {
+    event_socket_t *events = context;
     events->suspects = events->drains;
     connections_cut(events, tickets, strict);
 }
 
-void event_socket_sweep(event_socket_t *events, const tickets_t *tickets)
+void event_socket_sweep(void *context, const tickets_t *tickets)
 {
+    event_socket_t *events = context;
     connections_cut(events, tickets, true);
 }
 
@@ -265,8 +268,9 @@ static void room_look(event_socket_t *events)
     (void)zmq_getsockopt(events->socket, ZMQ_EVENTS, &state, &size);
 }
 
-void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload)
+void event_socket_publish(void *context, bytes_t topic, buffer_t *payload)
 {
+    event_socket_t *events = context;
     size_t size = 0;
     uint8_t *data = buffer_take(payload, &size);
     zmq_msg_t message;

@@ -46,17 +46,19 @@ KV_MUST_USE bool event_socket_flooded(event_socket_t *events);
  * subscription. */
 bool event_socket_drain(event_socket_t *events, const tickets_t *tickets);
 
+/* The next four are as in publisher_t; CONTEXT is the event_socket_t. */
+
 /* Connections there are: without any nothing need be published. */
-size_t event_socket_peers(const event_socket_t *events);
+size_t event_socket_peers(void *context);
 
 /* Publishes PAYLOAD (taken) under TOPIC. Never waits: a subscriber that does not take it misses it. */
-void event_socket_publish(event_socket_t *events, bytes_t topic, buffer_t *payload);
+void event_socket_publish(void *context, bytes_t topic, buffer_t *payload);
 
 /* A ticket of TICKETS went void since the last drain: closes the connections that are tied to a void ticket;
  * where STRICT also the suspects, which are tied to none and may have been let in before. */
-void event_socket_cut(event_socket_t *events, const tickets_t *tickets, bool strict);
+void event_socket_cut(void *context, const tickets_t *tickets, bool strict);
 /* Closes also the suspects of the last cut that are still tied to no ticket. */
-void event_socket_sweep(event_socket_t *events, const tickets_t *tickets);
+void event_socket_sweep(void *context, const tickets_t *tickets);
 
 /* Writes the endpoint that a peer should connect to who reached the request socket over ipc (LOCAL empty), or
  * over tcp at the address LOCAL: the first of that transport, else the first of all; LOCAL in place of a

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <zmq.h>
 
-#include "broker/net/admission.h"
 #include "broker/net/endpoints.h"
 
 enum {
@@ -27,6 +26,7 @@ enum {
 struct request_socket {
     void *socket;
     const settings_t *settings;
+    const admission_t *admission;
     connections_t *connections;
     listening_t listening;
     buffer_t envelope; /* of the arrival at hand; kept for its memory */
@@ -34,7 +34,8 @@ struct request_socket {
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
-                                     const endpoint_list_t *listen, char *problem, size_t problem_size)
+                                     const endpoint_list_t *listen, const admission_t *admission,
+                                     char *problem, size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
     if (requests)
@@ -47,6 +48,7 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         return NULL;
     }
     requests->settings = settings;
+    requests->admission = admission;
     requests->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
     int64_t message = (int64_t)settings->limits.message;
     const socket_option_t options[] = {
@@ -111,6 +113,11 @@ void *request_socket_socket(request_socket_t *requests)
 connections_t *request_socket_connections(request_socket_t *requests)
 {
     return requests->connections;
+}
+
+void request_socket_drain(request_socket_t *requests)
+{
+    connections_drain(requests->connections, admission_last_serial(requests->admission));
 }
 
 uint64_t request_socket_moved(const request_socket_t *requests)
@@ -287,9 +294,10 @@ static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
     return STATUS_OK;
 }
 
-status_t request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
-                             bytes_t envelope, buffer_t *answer)
+status_t request_socket_send(void *context, connection_t *connection, bytes_t identity, bytes_t envelope,
+                             buffer_t *answer)
 {
+    request_socket_t *requests = context;
     outlet_t *outlet = connection->outlet;
     zmq_msg_t message;
     if (connection->cut || connection->state != CONNECTION_OPEN)
@@ -311,8 +319,18 @@ status_t request_socket_send(request_socket_t *requests, connection_t *connectio
     return status == STATUS_UNAVAILABLE ? status : STATUS_OK;
 }
 
-bool request_socket_congested(const request_socket_t *requests, const connection_t *connection)
+bool request_socket_congested(void *context, connection_t *connection)
 {
+    const request_socket_t *requests = context;
     uint64_t half = requests->settings->limits.outstanding / 2;
     return atomic_load(&connection->outlet->bytes) > (half < PUSH_BYTES ? half : PUSH_BYTES);
+}
+
+void request_socket_release(void *context, connection_t *connection, bool cut)
+{
+    connection->session = NULL;
+    if (!cut)
+        return;
+    request_socket_drain(context); /* this turn its descriptor may have got a new owner */
+    connection_cut(connection);
 }

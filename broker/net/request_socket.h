@@ -4,15 +4,16 @@
 #define KV_BROKER_NET_REQUEST_SOCKET_H
 
 #include "broker/core/hub.h"
+#include "broker/net/admission.h"
 #include "broker/net/connections.h"
 
 typedef struct request_socket request_socket_t;
 
-/* Makes the socket and binds it to LISTEN. SETTINGS are borrowed. NULL, and one line in PROBLEM, if
- * that fails. */
+/* Makes the socket and binds it to LISTEN. SETTINGS and ADMISSION are borrowed. NULL, and one line in
+ * PROBLEM, if that fails. */
 KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
-                                                 const endpoint_list_t *listen, char *problem,
-                                                 size_t problem_size);
+                                                 const endpoint_list_t *listen, const admission_t *admission,
+                                                 char *problem, size_t problem_size);
 /* Switches to SETTINGS, borrowed instead of the old ones; its endpoints and limits/message stay. */
 void request_socket_configure(request_socket_t *requests, const settings_t *settings);
 /* Closes it; what is on its way is given LINGER_MS to leave. */
@@ -22,17 +23,19 @@ void request_socket_destroy(request_socket_t **requests, int linger_ms);
 void *request_socket_socket(request_socket_t *requests);
 connections_t *request_socket_connections(request_socket_t *requests);
 
+/* Takes note of who came and went: admission.h says when. */
+void request_socket_drain(request_socket_t *requests);
+
 /* Bytes of payloads and answers, in all. */
 uint64_t request_socket_moved(const request_socket_t *requests);
 
 /* Reads one payload and hands it to HUB. False if none was there. */
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
 
-/* As in hub_ops_t. */
-status_t request_socket_send(request_socket_t *requests, connection_t *connection, bytes_t identity,
-                             bytes_t envelope, buffer_t *answer);
-
-/* As in hub_ops_t. */
-bool request_socket_congested(const request_socket_t *requests, const connection_t *connection);
+/* As in transport_t; CONTEXT is the request_socket_t. */
+status_t request_socket_send(void *context, connection_t *connection, bytes_t identity, bytes_t envelope,
+                             buffer_t *answer);
+bool request_socket_congested(void *context, connection_t *connection);
+void request_socket_release(void *context, connection_t *connection, bool cut);
 
 #endif

@@ -100,8 +100,9 @@ void verifier_destroy(verifier_t **verifier)
     *verifier = NULL;
 }
 
-bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, bytes_t password)
+bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t password)
 {
+    verifier_t *verifier = context;
     size_t length = strlen(hash);
     if (verifier->count == VERIFIER_JOBS_MAX || length >= ACCOUNTS_HASH_SIZE ||
         password.size > LIMIT_PASSWORD)
@@ -126,8 +127,9 @@ bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, by
     return true;
 }
 
-void verifier_cancel(verifier_t *verifier, uint64_t ticket)
+void verifier_cancel(void *context, uint64_t ticket)
 {
+    verifier_t *verifier = context;
     for (job_t *job = verifier->jobs.next; job != &verifier->jobs; job = job->next) {
         if (job->ticket == ticket)
             atomic_store(&job->cancelled, true);

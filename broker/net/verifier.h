@@ -19,13 +19,15 @@ KV_MUST_USE verifier_t *verifier_new(void);
 /* Waits for the job under way (not for those behind it) and ends the thread. */
 void verifier_destroy(verifier_t **verifier);
 
+/* The next two are as in verification_t; CONTEXT is the verifier_t. */
+
 /* Hands over a job: verify PASSWORD against HASH. Both are copied. TICKET (any number of the caller's) comes
  * back. False if VERIFIER_JOBS_MAX jobs are waiting, memory is refused, or PASSWORD is above
  * LIMIT_PASSWORD. */
-KV_MUST_USE bool verifier_submit(verifier_t *verifier, uint64_t ticket, const char *hash, bytes_t password);
+KV_MUST_USE bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t password);
 
 /* Cancels the job TICKET: if it has not begun, it is not computed. It comes back with VERDICT_NONE. */
-void verifier_cancel(verifier_t *verifier, uint64_t ticket);
+void verifier_cancel(void *context, uint64_t ticket);
 
 /* The libzmq socket that is readable when a job is done: to poll. */
 void *verifier_socket(verifier_t *verifier);

@@ -63,7 +63,7 @@ static status_t op_send(void *context, struct connection *connection, bytes_t id
     if (pushed && !session) /* it has forgotten its own client */
         CHECK(at == answer->size && envelope.size == 0 && bytes_equal(reply.method, bytes_from_text("bye")));
     else if (pushed)
-        CHECK(at == answer->size && envelope.size == 0 && !session->enveloped && !session->busy &&
+        CHECK(at == answer->size && envelope.size == 0 && !session->enveloped && !session_runs(session) &&
               !session->unproven);
     else
         check_answer(connection, envelope, buffer_bytes(answer));
@@ -121,34 +121,39 @@ static void op_publish(void *context, bytes_t topic, buffer_t *payload)
         CHECK(bytes_equal(reply.method, bytes_from_text("sync")) && topic.size == 1);
 }
 
-static void op_cut_events(void *context, bool strict)
+static void op_cut(void *context, const tickets_t *tickets, bool strict)
 {
     (void)context;
+    (void)tickets;
     (void)strict;
 }
 
-static void op_sweep_events(void *context)
+static void op_sweep(void *context, const tickets_t *tickets)
 {
     (void)context;
+    (void)tickets;
 }
 
-static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
+static void op_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
 {
     (void)context;
     CHECK(!connection->lost && !connection->cut);
     snprintf(text, text_size, "tcp://127.0.0.1:5001");
 }
 
-static const hub_ops_t ops = {.send = op_send,
-                              .release = op_release,
-                              .verify = op_verify,
-                              .cancel = op_cancel,
-                              .congested = op_congested,
-                              .audience = op_audience,
-                              .publish = op_publish,
-                              .cut_events = op_cut_events,
-                              .sweep_events = op_sweep_events,
-                              .event_endpoint = op_event_endpoint};
+static outlets_t outlets_of(world_t *world)
+{
+    return (outlets_t){
+        .transport = {.context = world, .send = op_send, .congested = op_congested, .release = op_release},
+        .publisher = {.context = world,
+                      .audience = op_audience,
+                      .publish = op_publish,
+                      .cut = op_cut,
+                      .sweep = op_sweep,
+                      .endpoint = op_endpoint},
+        .verification = {.context = world, .submit = op_verify, .cancel = op_cancel},
+    };
+}
 
 /* ---- What must hold --------------------------------------------------------------------------- */
 
@@ -163,7 +168,7 @@ static void check_all(world_t *world)
             CHECK(!connection->broke);
             while (connection->first < connection->last && is_empty(&connection->owed[connection->first]))
                 connection->first++;
-            CHECK(connection->first == connection->last || connection->session->park != PARK_NONE);
+            CHECK(connection->first == connection->last || connection->session->wait.what != WAIT_NONE);
         }
         if (connection->first == connection->last)
             connection->first = connection->last = 0;
@@ -538,7 +543,7 @@ static void world_end(world_t *world, bool stop)
         world->connections[i].full = false;
     if (stop) {
         hub_stop(world->hub, world->now_ms);
-        CHECK(world->hub->session_count == 0 && !hub_parked(world->hub));
+        CHECK(sessions_count(world->hub->sessions) == 0 && !hub_waits(world->hub));
         check_all(world);
     }
     hub_destroy(&world->hub);
@@ -560,7 +565,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world->data = data;
     world->size = size;
     world->now_ms = 1000000;
-    world->hub = hub_new(&settings, &ops, world, world->now_ms, 1700000000000);
+    outlets_t outlets = outlets_of(world);
+    world->hub = hub_new(&settings, &outlets, world->now_ms, 1700000000000);
     CHECK(world->hub);
     for (int i = 0; i < CONNECTIONS; i++) {
         world->connections[i].owed = malloc(PAYLOADS_MAX * sizeof(owed_t));

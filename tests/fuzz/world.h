@@ -4,6 +4,7 @@
 #define KV_TESTS_FUZZ_WORLD_H
 
 #include "broker/core/hub.h"
+#include "broker/core/sessions.h"
 
 enum {
     CONNECTIONS = 8,

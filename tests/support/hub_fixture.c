@@ -86,34 +86,39 @@ static void op_publish(void *context, bytes_t topic, buffer_t *payload)
     fixture->published_ms = (int64_t)number_of(buffer_bytes(payload), "time_ms");
 }
 
-static void op_cut_events(void *context, bool strict)
+static void op_cut(void *context, const tickets_t *tickets, bool strict)
 {
     (void)context;
+    (void)tickets;
     (void)strict;
 }
 
-static void op_sweep_events(void *context)
+static void op_sweep(void *context, const tickets_t *tickets)
 {
     (void)context;
+    (void)tickets;
 }
 
-static void op_event_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
+static void op_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
 {
     (void)context;
     (void)connection;
     snprintf(text, text_size, "tcp://127.0.0.1:5001");
 }
 
-static const hub_ops_t ops = {.send = op_send,
-                              .release = op_release,
-                              .verify = op_verify,
-                              .cancel = op_cancel,
-                              .congested = op_congested,
-                              .audience = op_audience,
-                              .publish = op_publish,
-                              .cut_events = op_cut_events,
-                              .sweep_events = op_sweep_events,
-                              .event_endpoint = op_event_endpoint};
+static outlets_t outlets_of(fixture_t *fixture)
+{
+    return (outlets_t){
+        .transport = {.context = fixture, .send = op_send, .congested = op_congested, .release = op_release},
+        .publisher = {.context = fixture,
+                      .audience = op_audience,
+                      .publish = op_publish,
+                      .cut = op_cut,
+                      .sweep = op_sweep,
+                      .endpoint = op_endpoint},
+        .verification = {.context = fixture, .submit = op_verify, .cancel = op_cancel},
+    };
+}
 
 /* ---- Fixture ---------------------------------------------------------------------------------- */
 
@@ -135,7 +140,8 @@ static int setup_with_log(void **state, uint64_t events)
                                      .events_inline = 65536,
                                      .limits = LIMITS_DEFAULT};
     fixture->now_ms = 5000000;
-    fixture->hub = hub_new(&fixture->settings, &ops, fixture, fixture->now_ms, UNIX_MS);
+    outlets_t outlets = outlets_of(fixture);
+    fixture->hub = hub_new(&fixture->settings, &outlets, fixture->now_ms, UNIX_MS);
     assert_non_null(fixture->hub);
     *state = fixture;
     return 0;

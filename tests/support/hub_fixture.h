@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "broker/core/hub.h"
+#include "broker/core/sessions.h"
 #include "common/rpc.h"
 
 enum {

@@ -2,8 +2,8 @@
 /* How much a test does. Valgrind makes all of it some 30 times as slow and looks for wrong memory on each
  * path. So a test takes every path there, but only a few times.
  */
-#ifndef KV_TESTS_VOLUME_H
-#define KV_TESTS_VOLUME_H
+#ifndef KV_TESTS_SUPPORT_VOLUME_H
+#define KV_TESTS_SUPPORT_VOLUME_H
 
 #include <stdbool.h>
 #include <stddef.h>

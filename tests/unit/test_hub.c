@@ -44,7 +44,7 @@ static void digest__while_it_takes_turns__later_requests_of_the_session_wait_in_
         assert_false(peer->got[i].failed);
     }
     assert_int_equal(fixture->hub->stats.requests_total - requests, 4); /* each counts once */
-    assert_false(hub_parked(fixture->hub));
+    assert_false(hub_waits(fixture->hub));
 }
 
 static void digest__whose_peer_goes_while_it_takes_turns__leaves_nothing(void **state)
@@ -54,8 +54,8 @@ static void digest__whose_peer_goes_while_it_takes_turns__leaves_nothing(void **
     fill(fixture, peer, 0);
     ask(fixture, peer, "digest", "");
     hub_lost(fixture->hub, peer->session, fixture->now_ms);
-    assert_false(hub_parked(fixture->hub));
-    assert_int_equal(fixture->hub->session_count, 0);
+    assert_false(hub_waits(fixture->hub));
+    assert_int_equal(sessions_count(fixture->hub->sessions), 0);
     while (hub_tick(fixture->hub, fixture->now_ms))
         ;
     assert_int_equal(peer->count, 0);
@@ -135,7 +135,7 @@ static void payloads_that_waited__with_long_answers__take_turns(void **state)
     assert_in_range(peer->count, 2, WAITING - 1);
     ping_is_answered(fixture, &fixture->peers[1]);
     turns_until(fixture, peer, WAITING + 1);
-    assert_int_equal(fixture->peers[0].session->waiting_count, 0);
+    assert_int_equal(fixture->peers[0].session->queue_count, 0);
 }
 
 /* ---- Sessions --------------------------------------------------------------------------------- */
@@ -146,11 +146,11 @@ static void session__silent_for_the_timeout__ends_and_not_before(void **state)
     ping_is_answered(fixture, &fixture->peers[0]);
     fixture->now_ms += fixture->settings.timeout_ms - 1;
     hub_tick(fixture->hub, fixture->now_ms);
-    assert_int_equal(fixture->hub->session_count, 1);
+    assert_int_equal(sessions_count(fixture->hub->sessions), 1);
     fixture->now_ms++;
     fixture->peers[0].count = 0;
     hub_tick(fixture->hub, fixture->now_ms);
-    assert_int_equal(fixture->hub->session_count, 0);
+    assert_int_equal(sessions_count(fixture->hub->sessions), 0);
     assert_int_equal(fixture->peers[0].count, 1);
     assert_int_equal(fixture->peers[0].got[0].kind, RPC_NOTIFICATION);
     assert_false(fixture->peers[0].cut);
@@ -163,7 +163,7 @@ static void session__that_waits_for_its_password__does_not_time_out(void **state
     ask(fixture, &fixture->peers[0], "auth", "ss", "adam", "eve");
     fixture->now_ms += 10 * fixture->settings.timeout_ms;
     hub_tick(fixture->hub, fixture->now_ms);
-    assert_int_equal(fixture->hub->session_count, 1);
+    assert_int_equal(sessions_count(fixture->hub->sessions), 1);
     hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
     assert_got(&fixture->peers[0], "");
 }
@@ -178,7 +178,7 @@ static void session__that_does_not_take_its_answers__is_cut(void **state)
     assert_null(peer->session);
     assert_true(peer->cut);
     assert_int_equal(fixture->hub->stats.sessions_slow_total, 1);
-    assert_int_equal(fixture->hub->session_count, 0);
+    assert_int_equal(sessions_count(fixture->hub->sessions), 0);
 }
 
 static void verified__whose_session_is_gone__is_passed_over(void **state)
@@ -225,12 +225,12 @@ static void many_parked_sessions__that_go_in_any_order__leave_the_others_parked(
     hub_lost(fixture->hub, fixture->peers[3].session, fixture->now_ms); /* the last, then one in the middle */
     ask(fixture, &fixture->peers[0], "ping", "");
     hub_lost(fixture->hub, fixture->peers[1].session, fixture->now_ms);
-    assert_true(hub_parked(fixture->hub));
+    assert_true(hub_waits(fixture->hub));
     fixture->now_ms += 1000;
     hub_tick(fixture->hub, fixture->now_ms);
     assert_got(&fixture->peers[2], "UNAUTHENTICATED");
     assert_int_equal(fixture->peers[1].count, 0);
-    assert_false(hub_parked(fixture->hub));
+    assert_false(hub_waits(fixture->hub));
 }
 
 static void clients_limit__a_guest_is_refused_a_manager_is_let_in(void **state)
@@ -282,8 +282,8 @@ static void stop__every_session_is_told_and_ends(void **state)
         assert_null(fixture->peers[i].session);
         assert_int_equal(fixture->peers[i].got[fixture->peers[i].count - 1].kind, RPC_NOTIFICATION);
     }
-    assert_int_equal(fixture->hub->session_count, 0);
-    assert_false(hub_parked(fixture->hub));
+    assert_int_equal(sessions_count(fixture->hub->sessions), 0);
+    assert_false(hub_waits(fixture->hub));
 }
 
 #define HUB_TEST(function) cmocka_unit_test_setup_teardown(function, hub_setup, hub_teardown)

@@ -166,7 +166,7 @@ static void step_check(world_t *world, step_t step)
     unsigned begin = peer->count;
     peer->cut = false;
     step_play(world, step);
-    bool parked = peer->session && peer->session->park != PARK_NONE;
+    bool parked = peer->session && peer->session->wait.what != WAIT_NONE;
     unsigned answers = 0;
     for (unsigned i = begin; i < peer->count; i++) {
         const got_t *got = &peer->got[i];
@@ -242,7 +242,7 @@ static bool script_play(int granted, bool once)
     refuse_once = once;
     for (step_t step = 0; step < STEP_COUNT; step++) {
         struct connection *peer = &fixture->peers[step_peers[step]];
-        bool waits = peer->session && peer->session->park == PARK_VERIFY;
+        bool waits = peer->session && peer->session->wait.what == WAIT_VERIFY;
         if (step == STEP_VERIFIED && !waits)
             continue;
         if (step == STEP_MANAGE)
@@ -292,7 +292,7 @@ static void begin__without_memory__closes_the_connection(void **state)
     ask_without_memory(fixture, peer, &payload);
     assert_null(peer->session);
     assert_true(peer->cut);
-    assert_int_equal(fixture->hub->session_count, 0);
+    assert_int_equal(sessions_count(fixture->hub->sessions), 0);
     ping_is_answered(fixture, peer);
 }
 

@@ -2,11 +2,11 @@
 /* events, replay, watch: how one follows changes. */
 #include <inttypes.h>
 
+#include "broker/core/event_wire.h"
+#include "broker/core/feed.h"
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
 #include "broker/core/hub_state.h"
-#include "broker/core/notify.h"
-#include "broker/core/session.h"
 
 enum { LOG_SCAN = 20000 }; /* events of the log that one `replay` or `watch` looks at: some milliseconds */
 
@@ -15,27 +15,27 @@ handling_t handle_events(request_t *request)
     hub_t *hub = request->hub;
     session_t *session = request->session;
     buffer_t *answer = request->answer;
-    if (!session->ticket)
-        session->ticket = tickets_issue(hub->tickets);
-    if (!session->ticket)
+    const ticket_t *ticket = feed_ticket(session);
+    if (!ticket)
         return request_fail_memory(request);
-    char endpoint[HUB_ENDPOINT_SIZE];
-    hub->ops->event_endpoint(hub->context, session->connection, endpoint, sizeof endpoint);
+    char endpoint[OUTLETS_ENDPOINT_SIZE];
+    const publisher_t *publisher = &hub->outlets.publisher;
+    publisher->endpoint(publisher->context, session->connection, endpoint, sizeof endpoint);
     rpc_write_map(answer, 7);
     rpc_write_text(answer, "endpoint");
     rpc_write_text(answer, endpoint);
     rpc_write_text(answer, "mechanism");
     rpc_write_text(answer, "PLAIN");
     rpc_write_text(answer, "username");
-    rpc_write_text(answer, session->ticket->username);
+    rpc_write_text(answer, ticket->username);
     rpc_write_text(answer, "password");
-    rpc_write_text(answer, session->ticket->password);
+    rpc_write_text(answer, ticket->password);
     rpc_write_text(answer, "epoch");
     rpc_write_text(answer, engine_epoch(hub->engine));
     rpc_write_text(answer, "seq");
     rpc_write_uint(answer, engine_seq(hub->engine));
     rpc_write_text(answer, "oldest");
-    rpc_write_uint(answer, event_log_oldest(hub->log));
+    rpc_write_uint(answer, event_log_oldest(feed_log(hub->feed)));
     return HANDLED;
 }
 
@@ -52,7 +52,7 @@ static handling_t position_check(request_t *request)
 {
     const hub_t *hub = request->hub;
     const args_t *args = &request->args;
-    uint64_t oldest = event_log_oldest(hub->log);
+    uint64_t oldest = event_log_oldest(feed_log(hub->feed));
     if ((args->given & OPTION_EPOCH) && !bytes_equal(args->epoch, bytes_from_text(engine_epoch(hub->engine))))
         return position_refuse(request, oldest, "another epoch: the broker was started anew");
     if (args->after_seq < oldest)
@@ -76,9 +76,9 @@ handling_t handle_replay(request_t *request)
     page_t page = page_begin(request);
     for (unsigned scanned = 0; seq < now && page_open(&page) && scanned < LOG_SCAN; scanned++) {
         event_t event;
-        event_log_read(hub->log, seq + 1, &event);
+        event_log_read(feed_log(hub->feed), seq + 1, &event);
         if (!(args->given & OPTION_OF_CLIENT) || bytes_equal(event.client, args->of_client)) {
-            event_write(answer, &event);
+            event_wire_write(answer, &event);
             if (!page_add(&page))
                 break;
         }
@@ -110,7 +110,7 @@ static bool lost_since(request_t *request)
         return true;
     while (++seq < client->first_seq) {
         event_t event;
-        event_log_read(request->hub->log, seq, &event);
+        event_log_read(feed_log(request->hub->feed), seq, &event);
         request->cost++;
         if (bytes_equal(event.client, client_id(client)) && event_of_loss(&event, client))
             return true;
@@ -123,7 +123,7 @@ handling_t handle_watch(request_t *request)
     session_t *session = request->session;
     uint64_t now = engine_seq(request->hub->engine);
     if (!request->args.flag) {
-        notify_unwatch(session);
+        feed_unwatch(session);
     } else {
         bool placed = request->args.given & OPTION_AFTER_SEQ;
         uint64_t begin = request->client->first_seq - 1; /* nothing before that is told */
@@ -133,8 +133,8 @@ handling_t handle_watch(request_t *request)
             return FAILED;
         if (lost_since(request))
             return position_refuse(request, begin, "the store of that time is lost");
-        if (placed || !session->watching) /* asked again, what it is owed stays owed */
-            notify_watch(session, begin > request->args.after_seq ? begin : request->args.after_seq);
+        if (placed || !session->feed.watching) /* asked again, what it is owed stays owed */
+            feed_watch(session, begin > request->args.after_seq ? begin : request->args.after_seq);
     }
     rpc_write_uint(request->answer, now);
     return HANDLED;

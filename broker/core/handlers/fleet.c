@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* clients, role, forget, stats: what managers see of the fleet and do to its members. */
+#include "broker/core/feed.h"
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
 #include "broker/core/hub_state.h"
-#include "broker/core/notify.h"
 #include "broker/core/sessions.h"
 #include "common/log.h"
 
@@ -86,7 +86,7 @@ handling_t handle_role(request_t *request)
     }
     /* Behind the event, so that the demoted hear of it and of nothing after it. */
     for (session_t *session = client->sessions; role == ROLE_GUEST && session; session = session->next)
-        notify_dismiss(session, true);
+        feed_dismiss(session, true);
     rpc_write_text(request->answer, role_text(role));
     return HANDLED;
 }
@@ -120,7 +120,7 @@ handling_t handle_stats(request_t *request)
     } gauges[] = {
         {"uptime_ms", (uint64_t)(request->now_ms - hub->stats.started_ms)},
         {"clients", registry_count(hub->registry)},
-        {"sessions", hub->session_count},
+        {"sessions", sessions_count(hub->sessions)},
         {"keys", engine_keys(hub->engine)},
         {"bytes", engine_bytes(hub->engine)},
         {"seq", engine_seq(hub->engine)},

@@ -126,7 +126,7 @@ handling_t handle_ping(request_t *request)
 
 handling_t handle_bye(request_t *request)
 {
-    request->session->leaving = true;
+    request->session->batch.bye = true;
     rpc_write_bool(request->answer, true);
     return HANDLED;
 }

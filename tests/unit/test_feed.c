@@ -101,7 +101,7 @@ static void watch_after__one_change_among_many_of_others__is_told_in_one_turn(vo
     hub_tick(fixture->hub, fixture->now_ms);
     assert_int_equal(lamp->count, 2); /* the answer too */
     assert_int_equal(lamp->got[1].number, seq);
-    assert_int_equal(lamp->session->lag, LAG_NONE);
+    assert_int_equal(lamp->session->feed.backlog, BACKLOG_NONE);
 }
 
 static void watch_after__the_oldest_change_kept__log_goes_on_in_the_same_turn__is_told(void **state)

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a payload becomes one answer within its bound. Knows no method by name: dispatch does. */
+#include "broker/core/batch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/core/dispatch.h"
+#include "broker/core/feed.h"
+#include "broker/core/sessions.h"
+#include "broker/core/waits.h"
+
+enum {
+    WARM_AHEAD = 64,     /* requests whose keys are named to the engine at once */
+    WARM_STORE = 50000,  /* keys from which on a store is larger than the processor's caches */
+    CHANGE_ROOM = 512,   /* bytes of the longest answer to a method that changes something */
+    QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, about */
+    BROKEN_SIZE = 96     /* bytes of the text that a payload's fault or break is told with */
+};
+
+static const char overflow_text[] = "answer exceeds limits/message: ask for less";
+
+static void error_write(batch_t *batch, uint32_t msgid, status_t status, const char *text,
+                        const uint64_t *detail)
+{
+    rpc_write_error(&batch->answer, msgid, status, text, detail);
+    batch->refused |= batch->answer.refused;
+}
+
+/* ---- Room for answers ------------------------------------------------------------------------- */
+
+/* Makes room for the answer of a request that changes something, or for an error: what is done can be told.
+ * False where memory is refused: the payload ends here, and its session with it. */
+static inline bool room_prepare(batch_t *batch, const limits_t *limits)
+{
+    buffer_t *answer = &batch->answer;
+    if (answer->capacity - answer->size >= LIMIT_ERROR_BYTES)
+        return true;
+    buffer_bound(answer, limits->message); /* the bytes beyond the answer's own bound are for errors */
+    if (!buffer_reserve(answer, LIMIT_ERROR_BYTES)) {
+        batch->refused = answer->refused;
+        buffer_truncate(answer, answer->size);
+    }
+    return !batch->refused;
+}
+
+/* Nothing fits any more: the request MSGID and all behind it are told that. */
+static void room_over(session_t *session, uint32_t msgid)
+{
+    batch_t *batch = &session->batch;
+    batch->overflow = true;
+    buffer_bound(&batch->answer, session->hub->settings->limits.message);
+    error_write(batch, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
+}
+
+/* Bytes of answers that may be there after the message just read, so that each one behind it, and a break,
+ * can have its error (config_check.c keeps limits/message above that). How many those are is bounded by the
+ * bytes left, or known once they were counted. */
+static size_t room_limit(const batch_t *batch, const limits_t *limits)
+{
+    uint64_t later = batch->most - batch->done;
+    uint64_t left = batch->payload.size - batch->at;
+    if (batch->total > 0)
+        later = batch->total - batch->done;
+    else if (left < later)
+        later = left;
+    return limits->message - (later + 1) * LIMIT_ERROR_BYTES;
+}
+
+/* Counts the messages that are left, for a limit that is exact. False if that was done before. */
+static bool room_count(batch_t *batch)
+{
+    if (batch->total > 0)
+        return false;
+    bytes_t left = bytes_of(batch->payload.data + batch->at, batch->payload.size - batch->at);
+    batch->total = batch->done + (left.size > 0 ? rpc_count(left, batch->most) : 0);
+    return true;
+}
+
+/* ---- One message ------------------------------------------------------------------------------ */
+
+static void count_message(hub_t *hub, bool owed)
+{
+    hub->stats.requests_total += owed;
+    hub->stats.notifications_total += !owed;
+}
+
+/* Ends the part of the answer that belongs to a request (HANDLED or FAILED), and began at byte BEFORE. */
+static void request_finish(request_t *request, handling_t handling, uint32_t msgid, bool owed, size_t before)
+{
+    session_t *session = request->session;
+    const limits_t *limits = &session->hub->settings->limits;
+    batch_t *batch = &session->batch;
+    buffer_t *answer = &batch->answer;
+    if (owed && handling == HANDLED && !answer->failed)
+        return;
+    if (owed && answer->refused)
+        handling = request_fail_memory(request); /* of a request that only reads: room_prepare */
+    bool fits = handling == FAILED;
+    buffer_truncate(answer, before);
+    if (handling == FAILED)
+        session->hub->stats.errors_total++;
+    if (!owed)
+        return;
+    while (fits) {
+        error_write(batch, msgid, request->status, request->problem,
+                    request->has_detail ? &request->detail : NULL);
+        if (!answer->failed || batch->refused)
+            return;
+        buffer_truncate(answer, before);
+        fits = room_count(batch);
+        buffer_bound(answer, room_limit(batch, limits));
+    }
+    room_over(session, msgid);
+}
+
+/* Carries out one request or notification. Returns as its handler does; HANDLED also where nothing of it can
+ * be carried out or told any more. Of AGAIN nothing is left but what the method keeps. */
+static handling_t request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
+{
+    batch_t *batch = &session->batch;
+    hub_t *hub = session->hub;
+    const limits_t *limits = &hub->settings->limits;
+    size_t before = batch->answer.size;
+    bool owed = message->kind == RPC_REQUEST;
+    const method_t *method = method_find(message->method);
+    if (!room_prepare(batch, limits))
+        return HANDLED;
+    size_t limit = room_limit(batch, limits);
+    /* What a notification would answer is written and thrown away: that needs no room in the answer. */
+    if (!owed && limit < before + CHANGE_ROOM)
+        limit = before + CHANGE_ROOM;
+    buffer_bound(&batch->answer, limit);
+    if (method && (method->flags & METHOD_CHANGES) && before + CHANGE_ROOM > batch->answer.limit) {
+        room_count(batch);
+        buffer_bound(&batch->answer, room_limit(batch, limits));
+        if (before + CHANGE_ROOM > batch->answer.limit) {
+            count_message(hub, owed);
+            room_over(session, message->msgid);
+            return HANDLED;
+        }
+    }
+    request_t request;
+    request.hub = hub;
+    request.session = session;
+    request.answer = &batch->answer;
+    request.now_ms = now_ms;
+    rpc_write_result(&batch->answer, message->msgid);
+    handling_t handling = dispatch(&request, method, message);
+    batch->cost += request.cost;
+    bool finished = handling == HANDLED || handling == FAILED;
+    if (owed && batch->answer.failed && !batch->answer.refused && finished && room_count(batch)) {
+        /* Nothing was changed (that was looked at above): there may be more room than was thought. */
+        buffer_truncate(&batch->answer, before);
+        buffer_bound(&batch->answer, room_limit(batch, limits));
+        rpc_write_result(&batch->answer, message->msgid);
+        handling = dispatch(&request, method, message);
+        finished = handling == HANDLED || handling == FAILED;
+    }
+    if (handling != AGAIN)
+        count_message(hub, owed);
+    if (finished) {
+        request_finish(&request, handling, message->msgid, owed, before);
+        registry_review_noted(hub->registry);
+        return handling;
+    }
+    buffer_truncate(&batch->answer, before);
+    if (handling == WAITS) {
+        batch->method = request.method;
+        batch->owed = owed;
+        batch->msgid = message->msgid;
+        waits_add(hub->waits, session, request.wait, request.until_ms);
+    }
+    return handling;
+}
+
+/* Answers a message that is no request as PROTOCOL.md wants them. */
+static void ill_formed_answer(session_t *session, const rpc_message_t *message)
+{
+    batch_t *batch = &session->batch;
+    session->hub->stats.malformed_total++;
+    if (batch->overflow) {
+        if (message->answered)
+            room_over(session, message->msgid);
+        return;
+    }
+    request_t request = {.hub = session->hub, .session = session};
+    size_t before = batch->answer.size;
+    buffer_bound(&batch->answer, room_limit(batch, &session->hub->settings->limits));
+    request_finish(&request, request_fail(&request, STATUS_INVALID_ARGUMENT, "%s", message->problem),
+                   message->msgid, message->answered, before);
+}
+
+/* Names to the engine the keys of the requests that come next, where their store is so large that each would
+ * be waited for. A hint: whatever stands first among a message's params is taken for a key. */
+static void keys_warm(const session_t *session)
+{
+    const batch_t *batch = &session->batch;
+    if (!session_admitted(session) || store_keys(session->client->store) < WARM_STORE)
+        return;
+    bytes_t keys[WARM_AHEAD];
+    unsigned count = 0;
+    size_t at = batch->at;
+    rpc_message_t message;
+    for (unsigned i = 0; i < WARM_AHEAD && at < batch->payload.size; i++) {
+        if (rpc_read(batch->payload, &at, &message) != RPC_STEP_MESSAGE)
+            break;
+        const rpc_value_t *key = message.kind == RPC_ILL_FORMED ? NULL : rpc_param(&message, 0);
+        if (key && key->type == RPC_STR && key->as.bytes.size <= LIMIT_KEY_MAX)
+            keys[count++] = key->as.bytes;
+    }
+    if (count > 1)
+        engine_warm(session->hub->engine, session->client->store, keys, count);
+}
+
+/* ---- Stages ----------------------------------------------------------------------------------- */
+
+/* Reads the next message. */
+static stage_t stage_read(session_t *session, rpc_message_t *message)
+{
+    batch_t *batch = &session->batch;
+    if (batch->done > 0 && batch->at == batch->payload.size)
+        return STAGE_SEND;
+    switch (rpc_read(batch->payload, &batch->at, message)) {
+    case RPC_STEP_END:
+        return STAGE_SEND;
+    case RPC_STEP_BROKEN: {
+        char text[BROKEN_SIZE];
+        snprintf(text, sizeof text, "not MessagePack from byte %zu; rest dropped", batch->offset + batch->at);
+        session->hub->stats.malformed_total++;
+        buffer_bound(&batch->answer, session->hub->settings->limits.message);
+        error_write(batch, 0, STATUS_INVALID_ARGUMENT, text, NULL);
+        return STAGE_SEND;
+    }
+    case RPC_STEP_MESSAGE:
+        break;
+    }
+    batch->done++;
+    return STAGE_RUN;
+}
+
+/* Carries out MESSAGE, which began at byte BEGIN. */
+static stage_t stage_run(session_t *session, const rpc_message_t *message, size_t begin, int64_t now_ms)
+{
+    batch_t *batch = &session->batch;
+    hub_t *hub = session->hub;
+    uint64_t told = feed_cost(hub->feed);
+    handling_t handling = HANDLED;
+    if (message->kind == RPC_ILL_FORMED)
+        ill_formed_answer(session, message);
+    else if (!batch->overflow)
+        handling = request_run(session, message, now_ms);
+    else if (message->kind == RPC_REQUEST)
+        room_over(session, message->msgid);
+    batch->cost += feed_cost(hub->feed) - told;
+    if (session->ended || batch->bye || batch->refused)
+        return STAGE_SEND;
+    if (handling == WAITS)
+        return STAGE_WAIT;
+    if (handling == AGAIN) { /* it is read again in another turn */
+        batch->at = begin;
+        batch->done--;
+        waits_add(hub->waits, session, WAIT_TURN, 0);
+        return STAGE_WAIT;
+    }
+    if (batch->cost < HUB_COST_TURN)
+        return STAGE_READ;
+    waits_add(hub->waits, session, WAIT_YIELD, 0);
+    return STAGE_WAIT;
+}
+
+/* Keeps what is left of the payload while its request waits: what it was borrowed from goes away. */
+static bool rest_keep(batch_t *batch)
+{
+    if (batch->rest)
+        return true;
+    size_t left = batch->payload.size - batch->at;
+    uint8_t *rest = malloc(left + 1);
+    if (!rest)
+        return false;
+    if (batch->payload.data)
+        memcpy(rest, batch->payload.data + batch->at, left);
+    batch->rest = rest;
+    batch->offset += batch->at;
+    batch->at = 0;
+    batch->payload = bytes_of(rest, left);
+    return true;
+}
+
+/* Sends the answer, if there is one to send. */
+static status_t answer_send(session_t *session)
+{
+    batch_t *batch = &session->batch;
+    const transport_t *transport = &session->hub->outlets.transport;
+    session->moved += batch->answer.size;
+    if (batch->answer.size == 0 && batch->envelope.size == 0)
+        return STATUS_OK;
+    return transport->send(transport->context, session->connection, session->identity,
+                           buffer_bytes(&batch->envelope), &batch->answer);
+}
+
+/* The payload is through. Returns the session, NULL if it ended. */
+static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
+{
+    bool bye = session->batch.bye;
+    session->spent += session->batch.cost;
+    batch_release(&session->batch);
+    if (session->ended) { /* it has forgotten its own client */
+        sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
+        session_destroy(&session);
+        return NULL;
+    }
+    if (sent == STATUS_OK && !bye)
+        sent = feed_answered(session);
+    if (sent == STATUS_OK && !bye)
+        return session;
+    actor_t by = bye ? session_actor(session) : (actor_t){0};
+    sessions_end(session, sent == STATUS_OK ? SESSION_END_BYE : session_end_for(sent), by, now_ms);
+    return NULL;
+}
+
+/* Memory is refused for what the payload holds: the session ends. */
+static session_t *batch_abandon(session_t *session, int64_t now_ms)
+{
+    session->batch.stage = STAGE_IDLE;
+    if (session->ended)
+        session_destroy(&session);
+    else
+        sessions_end(session, SESSION_END_MEMORY, (actor_t){0}, now_ms);
+    return NULL;
+}
+
+/* Takes the payload from stage to stage: to its end, or until a request waits. Returns the session, NULL if
+ * it ended. */
+static session_t *batch_go(session_t *session, int64_t now_ms)
+{
+    batch_t *batch = &session->batch;
+    rpc_message_t message;
+    size_t begin = 0;
+    status_t sent = STATUS_OK;
+    for (unsigned ahead = 0;;) {
+        switch (batch->stage) {
+        case STAGE_READ:
+            if (ahead++ % WARM_AHEAD == 0)
+                keys_warm(session);
+            begin = batch->at;
+            batch->stage = stage_read(session, &message);
+            break;
+        case STAGE_RUN:
+            batch->stage = stage_run(session, &message, begin, now_ms);
+            break;
+        case STAGE_WAIT:
+            return rest_keep(batch) ? session : batch_abandon(session, now_ms);
+        case STAGE_SEND:
+            if (batch->refused)
+                return batch_abandon(session, now_ms);
+            sent = answer_send(session);
+            batch->stage = STAGE_END;
+            break;
+        case STAGE_END:
+            return batch_end(session, sent, now_ms);
+        case STAGE_IDLE:
+            return session;
+        }
+    }
+}
+
+session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now_ms)
+{
+    const limits_t *limits = &session->hub->settings->limits;
+    batch_t *batch = &session->batch;
+    status_t told = feed_catch_up(session);
+    if (told != STATUS_OK) {
+        sessions_end(session, session_end_for(told), (actor_t){0}, now_ms);
+        return NULL;
+    }
+    *batch = (batch_t){.stage = STAGE_READ, .payload = arrival->payload, .most = limits->batch};
+    buffer_init(&batch->answer, limits->message);
+    buffer_init(&batch->envelope, arrival->envelope.size);
+    if (arrival->envelope.size > 0)
+        buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);
+    session->hub->stats.payloads_total++;
+    const char *fault = arrival->fault ? arrival->fault : rpc_foreign(arrival->payload);
+    char text[BROKEN_SIZE];
+    if (!fault && rpc_count_exceeds(arrival->payload, limits->batch)) {
+        snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
+                 limits->batch);
+        fault = text;
+    }
+    if (fault) {
+        session->hub->stats.malformed_total++;
+        error_write(batch, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
+    }
+    batch->refused |= batch->envelope.failed; /* the answer would go astray */
+    if (fault || batch->refused)
+        batch->stage = STAGE_SEND;
+    return batch_go(session, now_ms);
+}
+
+/* Ends the request that waited. */
+static stage_t stage_finish(session_t *session, const wait_result_t *result, int64_t now_ms)
+{
+    batch_t *batch = &session->batch;
+    size_t before = batch->answer.size;
+    const limits_t *limits = &session->hub->settings->limits;
+    (void)room_prepare(batch, limits); /* without it too: accounts count who is being verified */
+    buffer_bound(&batch->answer, room_limit(batch, limits));
+    rpc_write_result(&batch->answer, batch->msgid);
+    request_t request = {.hub = session->hub, .session = session, .answer = &batch->answer, .now_ms = now_ms};
+    handling_t handling = batch->method->finish(&request, result);
+    request_finish(&request, handling, batch->msgid, batch->owed, before);
+    return session->ended || batch->refused ? STAGE_SEND : STAGE_READ;
+}
+
+/* Carries out payloads of the queue, in their order, as many as one turn may take. Returns as batch_start. */
+static session_t *queue_run(session_t *session, int64_t now_ms)
+{
+    uint64_t moved_end = session->moved + QUEUE_TURN;
+    uint64_t spent_end = session->spent + HUB_COST_TURN;
+    queued_t *queued;
+    while (session && session->wait.what == WAIT_NONE && session->moved < moved_end &&
+           session->spent < spent_end && (queued = session_dequeue(session))) {
+        arrival_t arrival = {
+            .connection = session->connection,
+            .envelope = bytes_of(queued->bytes, queued->envelope_size),
+            .payload = bytes_of(queued->bytes + queued->envelope_size, queued->size - queued->envelope_size),
+            .fault = queued->fault,
+        };
+        session->moved += queued->size;
+        session = batch_start(session, &arrival, now_ms);
+        free(queued);
+    }
+    if (session && session->wait.what == WAIT_NONE && session->queue)
+        waits_add(session->hub->waits, session, WAIT_YIELD, 0);
+    return session;
+}
+
+session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t now_ms)
+{
+    wait_t wait = session->wait.what;
+    batch_t *batch = &session->batch;
+    waits_remove(session->hub->waits, session);
+    session->spent += batch->cost;
+    batch->cost = 0;
+    if (batch->stage == STAGE_WAIT) { /* else it yielded between two payloads */
+        batch->stage = STAGE_RUN;
+        bool ends = wait != WAIT_TURN && wait != WAIT_YIELD;
+        batch->stage = ends ? stage_finish(session, result, now_ms) : STAGE_READ;
+        session = batch_go(session, now_ms);
+    }
+    return session ? queue_run(session, now_ms) : NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What a session can wait for. */
+#ifndef KV_BROKER_CORE_WAIT_H
+#define KV_BROKER_CORE_WAIT_H
+
+#include "broker/core/accounts.h"
+
+typedef enum wait {
+    WAIT_NONE,
+    WAIT_VERIFY, /* until the verifier has looked at a password */
+    WAIT_DELAY,  /* until a time */
+    WAIT_TURN,   /* until its next turn: its request has more to do than one may take */
+    WAIT_YIELD,  /* the same, but it could go on at once, and lets others have their turn */
+    WAIT_COUNT
+} wait_t;
+
+/* What came of it, for a method's `finish`. */
+typedef struct wait_result {
+    verdict_t verdict; /* WAIT_VERIFY */
+} wait_result_t;
+
+#endif
