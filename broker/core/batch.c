@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "broker/core/dispatch.h"
+#include "broker/core/due.h"
 #include "broker/core/feed.h"
 #include "broker/core/sessions.h"
 #include "broker/core/waits.h"
@@ -162,7 +163,6 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
         count_message(hub, owed);
     if (finished) {
         request_finish(&request, handling, message->msgid, owed, before);
-        registry_review_noted(hub->registry);
         return handling;
     }
     buffer_truncate(&batch->answer, before);
@@ -370,6 +370,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
 {
     const limits_t *limits = &session->hub->settings->limits;
     batch_t *batch = &session->batch;
+    due_expire(session->hub);
     status_t told = feed_catch_up(session);
     if (told != STATUS_OK) {
         sessions_end(session, session_end_for(told), (actor_t){0}, now_ms);
@@ -441,6 +442,7 @@ session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t
     wait_t wait = session->wait.what;
     batch_t *batch = &session->batch;
     waits_remove(session->hub->waits, session);
+    due_expire(session->hub);
     session->spent += batch->cost;
     batch->cost = 0;
     if (batch->stage == STAGE_WAIT) { /* else it yielded between two payloads */

@@ -50,7 +50,7 @@ registry_t *registry_new(engine_t *engine, const settings_t *settings)
     if (!registry->numbers || !registry_prepare(registry, settings))
         registry_destroy(&registry);
     else
-        registry_configure(registry, settings, NULL, NULL);
+        registry_configure(registry, settings, NULL, NULL, &(place_t){0});
     return registry;
 }
 
@@ -100,7 +100,7 @@ client_t *registry_number(registry_t *registry)
     return client;
 }
 
-status_t registry_open(registry_t *registry, client_t *client, bool above_limit, int64_t now_ms)
+status_t registry_open(registry_t *registry, client_t *client, bool above_limit, const place_t *place)
 {
     assert(!client->store);
     if (registry->count >= registry->settings->limits.clients && !above_limit)
@@ -108,14 +108,13 @@ status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
     client->store = engine_open(registry->engine, client);
     if (!client->store)
         return STATUS_UNAVAILABLE;
-    client->since_ms = now_ms;
-    client->active_ms = now_ms;
+    client->since_ms = place->now_ms;
+    client->active_ms = place->now_ms;
     registry->count++;
     return STATUS_OK;
 }
 
-/* Frees the record unless a session or the configuration holds it. */
-static void client_release(registry_t *registry, client_t *client)
+void registry_release(registry_t *registry, client_t *client)
 {
     if (client->store || client->sessions || client->unproven || client->claim_configured || client->noted)
         return;
@@ -137,26 +136,26 @@ static void client_close(registry_t *registry, client_t *client)
 void registry_undo(registry_t *registry, client_t *client)
 {
     client_close(registry, client);
-    client_release(registry, client);
+    registry_release(registry, client);
 }
 
-void registry_forget(registry_t *registry, client_t *client, actor_t by)
+void registry_forget(registry_t *registry, client_t *client, actor_t by, const place_t *place)
 {
     if (client->store) {
-        engine_record(registry->engine, CHANGE_DROP, client, (bytes_t){0}, by);
+        engine_record(registry->engine, CHANGE_DROP, client, (bytes_t){0}, by, place);
         client_close(registry, client);
     }
     if (!client->claim_configured)
         client->claimed = false;
-    client_release(registry, client);
+    registry_release(registry, client);
 }
 
-void registry_review(registry_t *registry, client_t *client)
+void registry_review(registry_t *registry, client_t *client, const place_t *place)
 {
-    if (client->store && !client->sessions && (client->numbered || store_keys(client->store) == 0))
-        registry_forget(registry, client, (actor_t){0});
+    if (client->store && client->session_count == 0 && (client->numbered || store_keys(client->store) == 0))
+        registry_forget(registry, client, (actor_t){0}, place);
     else
-        client_release(registry, client);
+        registry_release(registry, client);
 }
 
 void registry_note(registry_t *registry, client_t *client)
@@ -168,13 +167,13 @@ void registry_note(registry_t *registry, client_t *client)
     registry->noted = client;
 }
 
-void registry_review_noted(registry_t *registry)
+void registry_review_noted(registry_t *registry, const place_t *place)
 {
     while (registry->noted) {
         client_t *client = registry->noted;
         registry->noted = client->next_noted;
         client->noted = false;
-        registry_review(registry, client);
+        registry_review(registry, client, place);
     }
 }
 
@@ -185,7 +184,7 @@ void registry_abandon(registry_t *registry, const settings_t *settings)
     for (unsigned i = 0; i < settings->name_count; i++) {
         client_t *client = registry_find(registry, bytes_from_text(settings->names[i].name));
         if (client)
-            client_release(registry, client);
+            registry_release(registry, client);
     }
 }
 
@@ -201,15 +200,15 @@ bool registry_prepare(registry_t *registry, const settings_t *settings)
 }
 
 /* The configuration no longer claims CLIENT's name. */
-static void claim_leave(registry_t *registry, client_t *client)
+static void claim_leave(registry_t *registry, client_t *client, const place_t *place)
 {
     client->claim_configured = false;
     client->claimed = client->store != NULL;
-    registry_review(registry, client);
+    registry_review(registry, client, place);
 }
 
 void registry_configure(registry_t *registry, const settings_t *settings, registry_claimed_fn *claimed,
-                        void *context)
+                        void *context, const place_t *place)
 {
     const settings_t *before = registry->settings;
     registry->settings = settings;
@@ -219,18 +218,23 @@ void registry_configure(registry_t *registry, const settings_t *settings, regist
         bool same = client->claim_configured && strcmp(client->claim, name->hash) == 0;
         client->claim_listed = true;
         client->claim_configured = true;
-        client->claimed = true;
-        snprintf(client->claim, sizeof client->claim, "%s", name->hash);
+        registry_claim(client, name->hash);
         if (!same && claimed)
             claimed(context, client);
     }
     for (unsigned i = 0; i < before->name_count; i++) {
         client_t *client = registry_find(registry, bytes_from_text(before->names[i].name));
         if (!client->claim_listed)
-            claim_leave(registry, client);
+            claim_leave(registry, client, place);
     }
     for (unsigned i = 0; i < settings->name_count; i++)
         registry_find(registry, bytes_from_text(settings->names[i].name))->claim_listed = false;
+}
+
+void registry_claim(client_t *client, const char *hash)
+{
+    client->claimed = true;
+    snprintf(client->claim, sizeof client->claim, "%s", hash);
 }
 
 uint64_t registry_count(const registry_t *registry)

@@ -52,7 +52,11 @@ void registry_abandon(registry_t *registry, const settings_t *settings);
  * claim has changed. A claim that is no longer configured continues like one that a client made: as long as
  * the client exists. */
 void registry_configure(registry_t *registry, const settings_t *settings, registry_claimed_fn *claimed,
-                        void *context);
+                        void *context, const place_t *place);
+/* CLIENT's name is claimed from here on, with the secret that HASH is of. */
+void registry_claim(client_t *client, const char *hash);
+/* Frees CLIENT's record unless something holds it: a store, a session, the configuration. */
+void registry_release(registry_t *registry, client_t *client);
 /* Frees all records. Sessions must be gone. */
 void registry_destroy(registry_t **registry);
 
@@ -77,22 +81,23 @@ KV_MUST_USE client_t *registry_number(registry_t *registry);
 
 /* Makes CLIENT exist: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is reached (it may go
  * ABOVE_LIMIT), UNAVAILABLE where memory is refused. */
-KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, bool above_limit, int64_t now_ms);
+KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
+                                   const place_t *place);
 
 /* Looks at CLIENT after something went away (a session, a key, a claim): ends its existence, with a `drop`
  * event, where it has neither a session nor a key (numbered: no session), then frees the record where nothing
  * else holds it. The pointer is not valid afterwards. */
-void registry_review(registry_t *registry, client_t *client);
+void registry_review(registry_t *registry, client_t *client, const place_t *place);
 /* Notes that CLIENT may have lost its last key, to be reviewed when it is not in use. */
 void registry_note(registry_t *registry, client_t *client);
 /* Reviews the clients that were noted. */
-void registry_review_noted(registry_t *registry);
+void registry_review_noted(registry_t *registry, const place_t *place);
 /* Undoes registry_open for a client that nobody has seen: without an event. The pointer is not valid
  * afterwards. */
 void registry_undo(registry_t *registry, client_t *client);
 /* Ends CLIENT's existence whatever it holds (forget): drops the store, with its event, and the claim unless
  * that is configured. Sessions must have been taken off. The pointer is not valid afterwards. */
-void registry_forget(registry_t *registry, client_t *client, actor_t by);
+void registry_forget(registry_t *registry, client_t *client, actor_t by, const place_t *place);
 
 uint64_t registry_count(const registry_t *registry); /* clients that exist */
 

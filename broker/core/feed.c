@@ -384,19 +384,19 @@ int64_t feed_next_due(const feed_t *feed)
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
-void feed_change(feed_t *feed, const change_t *change)
+void feed_change(void *context, const change_t *change)
 {
-    const hub_t *hub = feed->hub;
-    client_t *client = change->owner;
+    feed_t *feed = context;
+    const client_t *client = change->owner;
     bool put = change->kind == CHANGE_PUT;
     event_t event = {
         .seq = change->seq,
-        .prev = client->last_seq,
-        .time_ms = hub->now_ms + hub->unix_offset_ms,
+        .prev = change->prev,
+        .time_ms = change->time_ms,
         .kind = change->kind,
         .client = client_id(client),
         .key = change->key,
-        .has_value = put ? change->value.size <= hub->settings->events_inline : change->value.size > 0,
+        .has_value = put ? change->value.size <= feed->hub->settings->events_inline : change->value.size > 0,
         .binary = change->binary,
         .size = change->value.size,
         .ttl_ms = change->ttl_ms,
@@ -404,11 +404,9 @@ void feed_change(feed_t *feed, const change_t *change)
         .user = change->by.user,
         .session = change->by.session,
     };
-    if (client->last_seq == 0)
-        client->first_seq = change->seq;
     if (event.has_value)
         event.value = change->value;
-    client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;
+    stats_count_change(&feed->hub->stats, change->kind);
     event_log_append(feed->log, &event);
     size_t hearers = audience(feed);
     if (hearers > 0) {

@@ -9,7 +9,7 @@
 
 typedef struct feed feed_t;
 
-/* HUB, whose settings, engine and outlets it uses, is borrowed. NULL if memory is refused. */
+/* HUB, whose settings and outlets it uses, and later its engine, is borrowed. NULL if memory is refused. */
 KV_MUST_USE feed_t *feed_new(hub_t *hub);
 void feed_destroy(feed_t **feed);
 
@@ -20,8 +20,9 @@ const tickets_t *feed_tickets(const feed_t *feed);
 /* What telling changes has cost so far, in the unit of HUB_COST_TURN. */
 uint64_t feed_cost(const feed_t *feed);
 
-/* Logs CHANGE, publishes it, pushes it to the sessions that watch. */
-void feed_change(feed_t *feed, const change_t *change);
+/* Counts CHANGE, logs it, publishes it, pushes it to the sessions that watch: the state machine's listener;
+ * CONTEXT is the feed_t. */
+void feed_change(void *context, const change_t *change);
 
 /* SESSION watches its store from here on, and is told after the answer what happened since AFTER, its own
  * changes included (AFTER = the seq now: nothing). AFTER is not before the client's store began. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "broker/core/batch.h"
+#include "broker/core/due.h"
 #include "broker/core/feed.h"
 #include "broker/core/sessions.h"
 #include "broker/core/waits.h"
@@ -14,48 +15,11 @@
 enum {
     TICK_DELAYED = 256, /* answers that were delayed, in one turn */
     TICK_TURNS = 4,     /* sessions that go on with what was too much for one turn */
-    TICK_ENGINE = 2000, /* pieces of the engine's work in one turn: well below a millisecond */
-    TICK_PIECES = 20,   /* of them before it is looked how long they took to tell */
+    TICK_DRAIN = 2000,  /* pieces of closed stores' memory in one turn: well below a millisecond */
     CLOCK_GRAIN_MS = 1  /* how finely clocks are read */
 };
 
 static const wait_result_t nothing = {.verdict = VERDICT_NONE};
-
-/* Every change passes here: it is told, it is counted, and a client that may have lost its last key is noted.
- */
-static void hub_on_change(void *context, const change_t *change)
-{
-    hub_t *hub = context;
-    client_t *client = change->owner;
-    feed_change(hub->feed, change);
-    switch (change->kind) {
-    case CHANGE_PUT:
-        hub->stats.puts_total++;
-        return;
-    case CHANGE_DEL:
-        hub->stats.dels_total++;
-        break;
-    case CHANGE_EXPIRE:
-        hub->stats.expires_total++;
-        break;
-    case CHANGE_CONNECT:
-        hub->stats.connects_total++;
-        return;
-    case CHANGE_DISCONNECT:
-        hub->stats.disconnects_total++;
-        return;
-    case CHANGE_ROLE:
-        hub->stats.roles_total++;
-        return;
-    case CHANGE_DROP:
-        hub->stats.drops_total++;
-        return;
-    case CHANGE_KIND_COUNT:
-        assert(false && "a kind of change");
-    }
-    if (!client->sessions)
-        registry_note(hub->registry, client);
-}
 
 hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms, int64_t unix_ms)
 {
@@ -65,15 +29,17 @@ hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now
     *hub = (hub_t){
         .settings = settings, .outlets = *outlets, .now_ms = now_ms, .unix_offset_ms = unix_ms - now_ms};
     hub->stats.started_ms = now_ms;
-    engine_options_t options = {.limits = &settings->limits, .on_change = hub_on_change, .context = hub};
-    hub->engine = engine_new(&options);
-    hub->registry = hub->engine ? registry_new(hub->engine, settings) : NULL;
     hub->accounts = accounts_new(settings->managers, settings->manager_count);
     hub->waits = waits_new();
-    hub->feed = feed_new(hub);
     hub->sessions = sessions_new();
-    if (!hub->registry || !hub->accounts || !hub->waits || !hub->feed || !hub->sessions)
+    hub->feed = feed_new(hub);
+    hub->machine = hub->feed ? state_machine_new(settings, feed_change, hub->feed) : NULL;
+    if (!hub->accounts || !hub->waits || !hub->sessions || !hub->machine) {
         hub_destroy(&hub);
+        return NULL;
+    }
+    hub->engine = state_machine_engine(hub->machine);
+    hub->registry = state_machine_registry(hub->machine);
     return hub;
 }
 
@@ -85,8 +51,7 @@ void hub_destroy(hub_t **self)
     if (hub->sessions)
         sessions_end_all(hub->sessions, SESSION_END_LOST, hub->now_ms);
     sessions_destroy(&hub->sessions);
-    registry_destroy(&hub->registry);
-    engine_destroy(&hub->engine);
+    state_machine_destroy(&hub->machine);
     accounts_destroy(&hub->accounts);
     feed_destroy(&hub->feed);
     waits_destroy(&hub->waits);
@@ -169,17 +134,6 @@ static bool tick_turns(hub_t *hub, int64_t now_ms)
     return waits_first(hub->waits, WAIT_TURN);
 }
 
-/* What the engine has due, until that took much telling: what else was told in the turn counts apart, or
- * those who write without end would keep the engine from it. */
-static bool tick_engine(hub_t *hub, int64_t now_ms)
-{
-    uint64_t end = feed_cost(hub->feed) + HUB_COST_TURN;
-    bool more = true;
-    for (unsigned done = 0; more && done < TICK_ENGINE && feed_cost(hub->feed) < end; done += TICK_PIECES)
-        more = engine_tick(hub->engine, now_ms, TICK_PIECES);
-    return more;
-}
-
 /* Pushes that are owed. */
 static bool tick_pushes(hub_t *hub, int64_t now_ms)
 {
@@ -196,10 +150,10 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     bool more = sessions_tick(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
     more |= tick_delayed(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
-    more |= tick_engine(hub, now_ms);
+    more |= due_expire(hub);
+    more |= engine_drain(hub->engine, TICK_DRAIN);
     more |= tick_pushes(hub, now_ms); /* behind all that changes stores: it ends who could not be told */
     feed_tick(hub->feed);
-    registry_review_noted(hub->registry);
     return more;
 }
 
@@ -216,7 +170,9 @@ static int64_t earlier(int64_t one_ms, int64_t other_ms)
 
 int64_t hub_next_due(const hub_t *hub)
 {
-    int64_t due_ms = earlier(waits_next_due(hub->waits), engine_next_due(hub->engine));
+    if (engine_drains(hub->engine))
+        return 0;
+    int64_t due_ms = earlier(waits_next_due(hub->waits), engine_due(hub->engine));
     due_ms = earlier(due_ms, sessions_next_due(hub));
     return earlier(due_ms, feed_next_due(hub->feed));
 }

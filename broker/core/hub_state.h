@@ -5,20 +5,20 @@
 #define KV_BROKER_CORE_HUB_STATE_H
 
 #include "broker/core/accounts.h"
-#include "broker/core/client_registry.h"
 #include "broker/core/outlets.h"
+#include "broker/core/state_machine.h"
 #include "broker/core/stats.h"
-#include "broker/engine/engine.h"
 
 enum { HUB_COST_TURN = 20000 }; /* cost of one turn, in things looked at: some milliseconds */
 
 typedef struct hub {
     const settings_t *settings; /* borrowed; see hub_configure */
     outlets_t outlets;
-    int64_t unix_offset_ms; /* Unix time less monotonic time: see hub_set_clock */
-    int64_t now_ms;         /* monotonic: of the entry point under way */
-    engine_t *engine;
-    registry_t *registry;
+    int64_t unix_offset_ms;   /* Unix time less monotonic time: see hub_set_clock */
+    int64_t now_ms;           /* monotonic: of the entry point under way */
+    state_machine_t *machine; /* by which alone clients and stores change: propose.h */
+    engine_t *engine;         /* its own, to read */
+    registry_t *registry;     /* the same */
     accounts_t *accounts;
     struct waits *waits;       /* waits.h */
     struct feed *feed;         /* feed.h */

@@ -2,6 +2,7 @@
 /* Owns what new settings mean for existing sessions. Does not know where settings come from. */
 #include "broker/core/feed.h"
 #include "broker/core/hub.h"
+#include "broker/core/propose.h"
 #include "broker/core/sessions.h"
 #include "common/log.h"
 
@@ -20,7 +21,10 @@ static void client_demote(hub_t *hub, client_t *client)
         if (account_void(session))
             session_set_role(session, ROLE_GUEST);
     }
-    engine_record(hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(ROLE_GUEST)), (actor_t){0});
+    command_t command = {
+        .kind = COMMAND_ROLE, .client = client, .text = bytes_from_text(role_text(ROLE_GUEST))};
+    outcome_t outcome;
+    propose(hub, &command, &outcome);
     log_info("client %s is %s now: its account was removed or has another password", client->id,
              role_text(ROLE_GUEST));
     /* After the event, so that demoted sessions get this event and nothing after it. */
@@ -43,15 +47,15 @@ static void client_revoke(void *context, client_t *client)
 bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    if (!registry_prepare(hub->registry, settings))
+    if (!state_machine_prepare(hub->machine, settings))
         return false;
     if (!accounts_configure(hub->accounts, settings->managers, settings->manager_count)) {
-        registry_abandon(hub->registry, settings);
+        state_machine_abandon(hub->machine, settings);
         return false;
     }
     hub->settings = settings;
-    engine_configure(hub->engine, &settings->limits);
-    registry_configure(hub->registry, settings, client_revoke, hub);
+    place_t place = propose_place(hub);
+    state_machine_configure(hub->machine, settings, client_revoke, hub, &place);
     for (session_t *session = sessions_oldest(hub->sessions); session; session = session->newer) {
         if (account_void(session))
             client_demote(hub, session->client);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "broker/core/feed.h"
+#include "broker/core/propose.h"
 #include "broker/core/waits.h"
 #include "common/log.h"
 #include "common/name.h"
@@ -102,26 +103,15 @@ void sessions_touch(session_t *session, int64_t now_ms)
 
 /* ---- Admission -------------------------------------------------------------------------------- */
 
-/* Puts the session with CLIENT, which is made to exist where it does not. */
-static status_t session_join(session_t *session, client_t *client, int64_t now_ms)
+/* The session belongs to CLIENT from here on. */
+static void session_joined(session_t *session, client_t *client, int64_t now_ms)
 {
-    hub_t *hub = session->hub;
-    bool above_limit = session->role == ROLE_MANAGER;
-    status_t status = STATUS_OK;
-    if (!client_exists(client))
-        status = registry_open(hub->registry, client, above_limit, now_ms);
-    if (status != STATUS_OK)
-        return status;
     session->client = client;
     session->unproven = false;
     client_list_add(&client->sessions, session);
     client->active_ms = now_ms;
-    if (client->session_count++ == 0) {
-        client->since_ms = now_ms;
-        engine_record(hub->engine, CHANGE_CONNECT, client, (bytes_t){0}, session_actor(session));
+    if (client->session_count == 1)
         log_info("client %s connected from %s", client->id, session->peer);
-    }
-    return STATUS_OK;
 }
 
 bool session_misnamed(const session_t *session)
@@ -141,42 +131,56 @@ static void misnamed_log(const session_t *session)
 
 void sessions_admit(session_t *session, int64_t now_ms)
 {
-    registry_t *registry = session->hub->registry;
-    client_t *client = session->client;
+    hub_t *hub = session->hub;
     if (session->unproven) {
-        if (client->claimed)
+        if (session->client->claimed)
             return;
-        client_list_remove(&client->unproven, session);
+        client_list_remove(&session->client->unproven, session);
         session->unproven = false;
         session->client = NULL;
     }
-    bytes_t name;
-    bool named = name_from_identity(session->identity, &name);
-    client = named ? registry_obtain(registry, name) : registry_number(registry);
-    session->refusal = client ? STATUS_OK : STATUS_UNAVAILABLE;
-    if (client && client->claimed) {
-        session->client = client;
-        session->unproven = true;
-        client_list_add(&client->unproven, session);
-    } else if (client) {
-        session->refusal = session_join(session, client, now_ms);
-        if (session->refusal != STATUS_OK)
-            registry_review(registry, client);
-        else if (session_misnamed(session))
+    command_t command = {
+        .kind = COMMAND_JOIN, .by = session_actor(session), .above_limit = session->role == ROLE_MANAGER};
+    (void)name_from_identity(session->identity, &command.name); /* else it gets a number */
+    outcome_t outcome;
+    propose(hub, &command, &outcome);
+    session->refusal = STATUS_OK;
+    switch (outcome.kind) {
+    case OUTCOME_DONE:
+        session_joined(session, outcome.client, now_ms);
+        if (session_misnamed(session))
             misnamed_log(session);
-    }
-    if (session->refusal == STATUS_UNAVAILABLE)
+        break;
+    case OUTCOME_CLAIMED:
+        session->client = outcome.client;
+        session->unproven = true;
+        client_list_add(&session->client->unproven, session);
+        break;
+    case OUTCOME_MEMORY:
+        session->refusal = STATUS_UNAVAILABLE;
         log_memory("a session is not let in");
+        break;
+    default:
+        session->refusal = STATUS_RESOURCE_EXHAUSTED;
+    }
 }
 
 status_t sessions_prove(session_t *session, int64_t now_ms)
 {
     client_t *client = session->client;
+    command_t command = {.kind = COMMAND_JOIN,
+                         .by = session_actor(session),
+                         .name = client_id(client),
+                         .claim = client->claim};
+    outcome_t outcome;
+    propose(session->hub, &command, &outcome);
+    if (outcome.kind == OUTCOME_MEMORY)
+        return STATUS_UNAVAILABLE;
+    if (outcome.kind != OUTCOME_DONE)
+        return STATUS_RESOURCE_EXHAUSTED;
     client_list_remove(&client->unproven, session);
-    status_t status = session_join(session, client, now_ms);
-    if (status != STATUS_OK)
-        client_list_add(&client->unproven, session);
-    return status;
+    session_joined(session, client, now_ms);
+    return STATUS_OK;
 }
 
 session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
@@ -196,24 +200,29 @@ session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
 
 /* ---- End -------------------------------------------------------------------------------------- */
 
-static void session_leave(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
+static void session_leave(session_t *session, session_end_t end, actor_t by)
 {
     hub_t *hub = session->hub;
     client_t *client = session->client;
-    if (session->unproven) {
-        client_list_remove(&client->unproven, session);
-    } else {
-        client_list_remove(&client->sessions, session);
-        if (--client->session_count == 0) {
-            client->since_ms = now_ms;
-            engine_record(hub->engine, CHANGE_DISCONNECT, client, bytes_from_text(session_end_text(end)), by);
-            log_info("client %s disconnected (%s)", client->id, session_end_text(end));
-        }
-    }
+    bool unproven = session->unproven;
     session->client = NULL;
     session->unproven = false;
-    if (end != SESSION_END_FORGOTTEN)
-        registry_review(hub->registry, client);
+    if (unproven) {
+        client_list_remove(&client->unproven, session);
+        if (end != SESSION_END_FORGOTTEN)
+            registry_release(hub->registry, client);
+        return;
+    }
+    client_list_remove(&client->sessions, session);
+    if (client->session_count == 1)
+        log_info("client %s disconnected (%s)", client->id, session_end_text(end));
+    command_t command = {.kind = COMMAND_LEAVE,
+                         .client = client,
+                         .by = by,
+                         .text = bytes_from_text(session_end_text(end)),
+                         .forgets = end == SESSION_END_FORGOTTEN};
+    outcome_t outcome;
+    propose(hub, &command, &outcome);
 }
 
 void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
@@ -221,7 +230,7 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
     hub_t *hub = session->hub;
     feed_unwatch(session);
     if (session->client)
-        session_leave(session, end, by, now_ms);
+        session_leave(session, end, by);
     if (end != SESSION_END_SHUTDOWN) /* then subscribers are to hear of everybody's end, before their own */
         feed_dismiss(session, false);
     order_remove(hub->sessions, session);

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "broker/engine/engine.h"
+
 typedef struct stats {
     int64_t started_ms; /* monotonic */
 #define STAT(name) uint64_t name;
@@ -18,5 +20,19 @@ enum {
 #undef STAT
     STATS_COUNT
 };
+
+static inline void stats_count_change(stats_t *stats, change_kind_t kind)
+{
+    uint64_t *const counters[CHANGE_KIND_COUNT] = {
+        [CHANGE_PUT] = &stats->puts_total,
+        [CHANGE_DEL] = &stats->dels_total,
+        [CHANGE_EXPIRE] = &stats->expires_total,
+        [CHANGE_CONNECT] = &stats->connects_total,
+        [CHANGE_DISCONNECT] = &stats->disconnects_total,
+        [CHANGE_ROLE] = &stats->roles_total,
+        [CHANGE_DROP] = &stats->drops_total,
+    };
+    ++*counters[kind];
+}
 
 #endif

@@ -4,6 +4,7 @@
 #define KV_BROKER_CORE_WAIT_H
 
 #include "broker/core/accounts.h"
+#include "broker/core/command.h"
 
 typedef enum wait {
     WAIT_NONE,
@@ -17,6 +18,7 @@ typedef enum wait {
 /* What came of it, for a method's `finish`. */
 typedef struct wait_result {
     verdict_t verdict; /* WAIT_VERIFY */
+    outcome_t outcome; /* of a command */
 } wait_result_t;
 
 #endif

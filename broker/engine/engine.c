@@ -158,18 +158,19 @@ static uint64_t announce(engine_t *engine, change_t *change)
     return change->seq;
 }
 
-uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by)
+uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by,
+                       const place_t *place)
 {
     assert(kind >= CHANGE_CONNECT && kind < CHANGE_KIND_COUNT);
-    change_t change = {.kind = kind, .owner = owner, .value = value, .by = by};
+    change_t change = {.time_ms = place->time_ms, .kind = kind, .owner = owner, .value = value, .by = by};
     return announce(engine, &change);
 }
 
 /* Removes the entry KEY, found as KEPT, and announces that as a change of KIND. */
 static uint64_t remove_entry(engine_t *engine, store_t *store, bytes_t key, const kept_t *kept,
-                             change_kind_t kind, actor_t by)
+                             change_kind_t kind, actor_t by, const place_t *place)
 {
-    change_t change = {.kind = kind, .owner = store->owner, .key = key, .by = by};
+    change_t change = {.time_ms = place->time_ms, .kind = kind, .owner = store->owner, .key = key, .by = by};
     engine->keys--;
     engine->bytes -= key.size + kept->value.size;
     external_t *external = store_remove(store, key, kept);
@@ -184,16 +185,16 @@ static bool is_due(const kept_t *kept, int64_t now_ms)
 }
 
 /* Expires the entry found as KEPT, whose time has come. */
-static void expire(engine_t *engine, store_t *store, const kept_t *kept)
+static void expire(engine_t *engine, store_t *store, const kept_t *kept, const place_t *place)
 {
-    remove_entry(engine, store, external_key(kept->external), kept, CHANGE_EXPIRE, (actor_t){0});
+    remove_entry(engine, store, external_key(kept->external), kept, CHANGE_EXPIRE, (actor_t){0}, place);
 }
 
 /* Expires what is due first, if its time has come; tells whether it had. */
-static bool expire_first(engine_t *engine, int64_t now_ms)
+static bool expire_first(engine_t *engine, const place_t *place)
 {
     deadline_t *deadline = expiry_first(&engine->expiry);
-    if (deadline == NULL || deadline->due_ms > now_ms)
+    if (deadline == NULL || deadline->due_ms > place->now_ms)
         return false;
     external_t *external = external_of(deadline);
     kept_t kept;
@@ -204,18 +205,19 @@ static bool expire_first(engine_t *engine, int64_t now_ms)
     bool found = store_find(external->store, external_key(external), &kept);
     assert(found && kept.external == external);
     if (found)
-        expire(engine, external->store, &kept);
+        expire(engine, external->store, &kept, place);
     return true;
 }
 
 /* Finds the entry KEY, after expiring it if its time has come. */
-static inline bool find_live(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms, kept_t *kept)
+static inline bool find_live(engine_t *engine, store_t *store, bytes_t key, const place_t *place,
+                             kept_t *kept)
 {
     if (!store_find(store, key, kept))
         return false;
-    if (!is_due(kept, now_ms))
+    if (!is_due(kept, place->now_ms))
         return true;
-    expire(engine, store, kept);
+    expire(engine, store, kept, place);
     return false;
 }
 
@@ -230,10 +232,11 @@ static void entry_read(bytes_t key, const kept_t *kept, int64_t now_ms, entry_t 
     entry->ttl_ms = kept->mortal ? kept->external->deadline.due_ms - now_ms : -1;
 }
 
-status_t engine_get(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms, entry_t *entry)
+status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, int64_t now_ms, entry_t *entry)
 {
+    (void)engine;
     kept_t kept;
-    if (!find_live(engine, store, key, now_ms, &kept))
+    if (!store_find(store, key, &kept) || is_due(&kept, now_ms))
         return STATUS_NOT_FOUND;
     entry_read(key, &kept, now_ms, entry);
     return STATUS_OK;
@@ -263,13 +266,13 @@ static const char *limit_passed(const engine_t *engine, const store_t *store, co
     return NULL;
 }
 
-status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by, int64_t now_ms,
+status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by, const place_t *place,
                     uint64_t *revision, const char **limit)
 {
     kept_t kept;
     assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
     assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
-    kept_t *old = find_live(engine, store, put->key, now_ms, &kept) ? &kept : NULL;
+    kept_t *old = find_live(engine, store, put->key, place, &kept) ? &kept : NULL;
     if (put->if_revision != REVISION_ANY && put->if_revision != (old != NULL ? kept.revision : 0)) {
         *revision = old != NULL ? kept.revision : 0;
         return STATUS_FAILED_PRECONDITION;
@@ -277,18 +280,19 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t 
     const char *passed;
     unsigned budget = ENGINE_EXPIRE_MAX + 1;
     while ((passed = limit_passed(engine, store, put, old)) != NULL) {
-        if (--budget == 0 || !expire_first(engine, now_ms)) {
+        if (--budget == 0 || !expire_first(engine, place)) {
             *limit = budget == 0 ? NULL : passed;
             return STATUS_RESOURCE_EXHAUSTED;
         }
         old = store_find(store, put->key, &kept) ? &kept : NULL; /* it may have moved */
     }
     uint64_t bytes_before = store->bytes;
-    if (!store_write(store, put, engine->seq + 1, now_ms + (int64_t)put->ttl_ms, old))
+    if (!store_write(store, put, engine->seq + 1, place->now_ms + (int64_t)put->ttl_ms, old))
         return STATUS_UNAVAILABLE;
     engine->keys += old == NULL;
     engine->bytes += store->bytes - bytes_before;
-    change_t change = {.kind = CHANGE_PUT,
+    change_t change = {.time_ms = place->time_ms,
+                       .kind = CHANGE_PUT,
                        .owner = store->owner,
                        .key = put->key,
                        .value = put->value,
@@ -300,41 +304,30 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t 
 }
 
 status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision, actor_t by,
-                    int64_t now_ms, uint64_t *revision)
+                    const place_t *place, uint64_t *revision)
 {
     kept_t kept;
-    bool found = find_live(engine, store, key, now_ms, &kept);
+    bool found = find_live(engine, store, key, place, &kept);
     if (if_revision != REVISION_ANY && if_revision != (found ? kept.revision : 0)) {
         *revision = found ? kept.revision : 0;
         return STATUS_FAILED_PRECONDITION;
     }
     if (!found)
         return STATUS_NOT_FOUND;
-    *revision = remove_entry(engine, store, key, &kept, CHANGE_DEL, by);
+    *revision = remove_entry(engine, store, key, &kept, CHANGE_DEL, by, place);
     return STATUS_OK;
 }
 
 /* ---- Walks ------------------------------------------------------------------------------------ */
 
-void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix,
+void engine_walk_begin(engine_walk_t *walk, const engine_t *engine, const store_t *store, bytes_t prefix,
                        const bytes_t *after, int64_t now_ms)
 {
-    walk->engine = engine;
-    walk->store = store;
+    (void)engine;
     walk->prefix = prefix;
     walk->now_ms = now_ms;
-    walk->budget = ENGINE_EXPIRE_MAX + 1;
     bool from_after = after != NULL && bytes_compare(*after, prefix) >= 0;
     omap_seek(&store->map, from_after ? *after : prefix, from_after, &walk->cursor);
-}
-
-/* Expires the entry that the walk has just met, and places the walk behind it. */
-static void expire_met(engine_walk_t *walk, bytes_t key, const kept_t *kept)
-{
-    uint8_t copy[OMAP_KEY_MAX];
-    memcpy(copy, key.data, key.size);
-    expire(walk->engine, walk->store, kept);
-    omap_seek(&walk->store->map, bytes_of(copy, key.size), true, &walk->cursor);
 }
 
 bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
@@ -351,41 +344,45 @@ bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
             entry_read(met.key, &kept, walk->now_ms, entry);
             return true;
         }
-        if (--walk->budget == 0)
-            return false;
-        expire_met(walk, met.key, &kept);
     }
     return false;
 }
 
-bool engine_digest_prepare(engine_t *engine, store_t *store, int64_t now_ms, unsigned budget)
+bool engine_digest_prepare(engine_t *engine, store_t *store, unsigned budget)
 {
-    while (budget > 0 && expire_first(engine, now_ms))
-        budget--;
+    (void)engine;
     return budget > 0 && store_digest_grow(store, &budget);
 }
 
-uint64_t engine_digest(engine_t *engine, store_t *store, int64_t now_ms)
+uint64_t engine_digest(engine_t *engine, store_t *store)
 {
-    while (!engine_digest_prepare(engine, store, now_ms, UINT32_MAX)) {
+    while (!engine_digest_prepare(engine, store, UINT32_MAX)) {
     }
     return store->digest;
 }
 
-/* ---- Time ------------------------------------------------------------------------------------- */
+/* ---- Time and memory -------------------------------------------------------------------------- */
 
-bool engine_tick(engine_t *engine, int64_t now_ms, unsigned budget)
-{
-    while (budget > 0 && expire_first(engine, now_ms))
-        budget--;
-    drain_closed(engine, &budget);
-    return engine_next_due(engine) <= now_ms;
-}
-
-int64_t engine_next_due(const engine_t *engine)
+int64_t engine_due(const engine_t *engine)
 {
     const deadline_t *first = expiry_first(&engine->expiry);
-    if (engine->closed != NULL)
-        return 0;
     return first != NULL ? first->due_ms : INT64_MAX;
+}
+
+bool engine_expire(engine_t *engine, const place_t *place, unsigned budget)
+{
+    while (budget > 0 && expire_first(engine, place))
+        budget--;
+    return engine_due(engine) <= place->now_ms;
+}
+
+bool engine_drain(engine_t *engine, unsigned budget)
+{
+    drain_closed(engine, &budget);
+    return engine_drains(engine);
+}
+
+bool engine_drains(const engine_t *engine)
+{
+    return engine->closed != NULL;
 }

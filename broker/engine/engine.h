@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The storage engine: every client's store, the one sequence of changes, and time's work on them (expiry).
- *
- * This is the face behind which another engine can stand (several brokers, one truth): the sequence, the
- * epoch and the order of everything come from here. The engine in memory answers before it returns. For one
- * that answers later a handler returns WAITS, and the method's `finish` ends the request, as it does for
- * `auth`; get, put, del and list need that second half then. It knows nothing of
- * sessions, names or wire bytes. Not thread-safe: one thread owns an engine. Time is an argument: monotonic
- * milliseconds. */
+/* The storage engine: every client's store, the one sequence of changes, and when entries expire. It knows
+ * nothing of sessions, names or wire bytes. What reads changes nothing. The same calls that change it, in the
+ * same order and with the same times, make the same stores and the same changes. Not thread-safe: one thread
+ * owns an engine. Time is an argument: milliseconds of a clock that never goes back. */
 #ifndef KV_BROKER_ENGINE_ENGINE_H
 #define KV_BROKER_ENGINE_ENGINE_H
 
@@ -22,7 +18,7 @@ enum {
     ENGINE_EPOCH_SIZE = 23
 }; /* bytes of an epoch: 128 random bits as URL-safe base64, and a terminating zero */
 
-enum { ENGINE_EXPIRE_MAX = 1000 }; /* entries that a put or a walk expires: a fraction of a millisecond */
+enum { ENGINE_EXPIRE_MAX = 1000 }; /* entries that a put expires: a fraction of a millisecond */
 
 /* What happened, PROTOCOL.md 6.1. Each takes the next number of the sequence. */
 typedef enum change_kind {
@@ -43,8 +39,16 @@ typedef struct actor {
     uint64_t session; /* id of that session; 0 = the broker itself */
 } actor_t;
 
+/* When something changes. */
+typedef struct place {
+    int64_t now_ms;  /* by a clock that never goes back: of deadlines */
+    int64_t time_ms; /* Unix: what the change says */
+} place_t;
+
 typedef struct change {
     uint64_t seq;
+    uint64_t prev;   /* for who gets it from the engine to fill in; 0 */
+    int64_t time_ms; /* Unix */
     change_kind_t kind;
     void *owner;     /* of the store it happened to, as given to engine_open */
     bytes_t key;     /* of PUT, DEL, EXPIRE */
@@ -56,7 +60,7 @@ typedef struct change {
 
 /* Called for each change, in order of seq, after it took effect, within the call that made it. Slices are
  * borrowed until it returns. It must not call the engine. */
-typedef void change_fn(void *context, const change_t *change);
+typedef void change_fn(void *context, change_t *change);
 
 typedef struct engine_options {
     const limits_t *limits; /* borrowed until others replace them: key, value, keys_per_client,
@@ -83,13 +87,14 @@ uint64_t engine_bytes(const engine_t *engine);
 
 /* Records a change that is not about an entry (CONNECT, DISCONNECT, ROLE, DROP; VALUE its text or empty) and
  * returns its seq. */
-uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by);
+uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by,
+                       const place_t *place);
 
 /* Opens an empty store that belongs to OWNER (given back in changes; may be changed by nobody). Owned by the
  * engine; close with engine_close. NULL if memory is refused. */
 KV_MUST_USE store_t *engine_open(engine_t *engine, void *owner);
 /* Closes *STORE and sets it to NULL; its entries are gone at once (no change is recorded for each), their
- * memory is given back by later engine_tick calls so that a large store makes no pause. */
+ * memory is given back by later engine_drain calls so that a large store makes no pause. */
 void engine_close(engine_t *engine, store_t **store);
 
 uint64_t store_keys(const store_t *store);
@@ -104,9 +109,8 @@ typedef struct entry {
     int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
 } entry_t;
 
-/* Reads the entry KEY. STATUS_NOT_FOUND where there is none. An entry whose time has come is expired first
- * (its change recorded) and is not found. */
-KV_MUST_USE status_t engine_get(engine_t *engine, store_t *store, bytes_t key, int64_t now_ms,
+/* Reads the entry KEY. STATUS_NOT_FOUND where there is none; one whose time has come is none. */
+KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, int64_t now_ms,
                                 entry_t *entry);
 
 /* A hint: the entries KEYS of STORE are about to be read or written (the requests of a batch, say; 64 are
@@ -132,51 +136,48 @@ typedef struct put {
  * is more than ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call again, in another turn.
  */
 KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
-                                int64_t now_ms, uint64_t *revision, const char **limit);
+                                const place_t *place, uint64_t *revision, const char **limit);
 
 /* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and
  * if_revision was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the
  * engine. */
 KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision,
-                                actor_t by, int64_t now_ms, uint64_t *revision);
+                                actor_t by, const place_t *place, uint64_t *revision);
 
-/* A walk over a store's entries in byte order of the keys. It is used within one call of a handler: no other
- * engine call between begin and the last next. */
+/* A walk over a store's entries in byte order of the keys. The engine must not change between begin and the
+ * last next. */
 typedef struct engine_walk {
-    engine_t *engine;
-    store_t *store;
     bytes_t prefix;
     int64_t now_ms;
-    unsigned budget;      /* entries that it may still expire */
     omap_cursor_t cursor; /* private to the engine */
 } engine_walk_t;
 
 /* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (may be
  * NULL: from the first one). PREFIX is borrowed during the walk. */
-void engine_walk_begin(engine_walk_t *walk, engine_t *engine, store_t *store, bytes_t prefix,
+void engine_walk_begin(engine_walk_t *walk, const engine_t *engine, const store_t *store, bytes_t prefix,
                        const bytes_t *after, int64_t now_ms);
-/* Gives the next entry, or returns false at the end. Entries whose time has come are expired (recorded) and
- * passed over, at most ENGINE_EXPIRE_MAX: at one more it returns false, and engine_walk_broken says so. Then
- * begin the walk anew, in another turn. ENTRY's slices are borrowed until the next call. */
+/* Gives the next entry, or returns false at the end. Entries whose time has come are passed over. ENTRY's
+ * slices are borrowed until the next call. */
 KV_MUST_USE bool engine_walk_next(engine_walk_t *walk, entry_t *entry);
-static inline bool engine_walk_broken(const engine_walk_t *walk)
-{
-    return walk->budget == 0;
-}
 
-/* The store's digest, PROTOCOL.md section 7, after what is due has been expired. The first question goes
- * through all entries (some 0.2 us each); from then on each change keeps the answer up to date, and it takes
- * constant time. */
-uint64_t engine_digest(engine_t *engine, store_t *store, int64_t now_ms);
+/* The store's digest, PROTOCOL.md section 7. What is due must have expired (engine_due). The first question
+ * goes through all entries (some 0.2 us each); from then on each change keeps the answer up to date, and it
+ * takes constant time. */
+uint64_t engine_digest(engine_t *engine, store_t *store);
 /* Does at most BUDGET entries' worth of that work. Returns whether engine_digest now takes constant time; if
  * not, call again, and let other requests come between: a large store makes no pause so. */
-KV_MUST_USE bool engine_digest_prepare(engine_t *engine, store_t *store, int64_t now_ms, unsigned budget);
+KV_MUST_USE bool engine_digest_prepare(engine_t *engine, store_t *store, unsigned budget);
 
-/* Does time's work: expires what is due and gives back memory of closed stores, at most BUDGET pieces of work
- * (an expired entry, a freed node). Returns whether work is left that is due now. */
-bool engine_tick(engine_t *engine, int64_t now_ms, unsigned budget);
-/* When engine_tick has something to do: monotonic ms, at or before now where work is left; INT64_MAX =
- * nothing planned. */
-int64_t engine_next_due(const engine_t *engine);
+/* When the next entry expires: ms; INT64_MAX = none does. */
+int64_t engine_due(const engine_t *engine);
+/* Expires what is due, earliest first and of equal times the lowest revision, BUDGET entries at most. Returns
+ * whether more is due. */
+bool engine_expire(engine_t *engine, const place_t *place, unsigned budget);
+
+/* Gives back memory of closed stores, BUDGET pieces of it at most. Returns whether there is more. This is no
+ * change: engines that are alike may differ in it. */
+bool engine_drain(engine_t *engine, unsigned budget);
+/* Whether engine_drain has something to do. */
+KV_MUST_USE bool engine_drains(const engine_t *engine);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The heap of deadlines: 4 children a node, so that it is half as deep as one of 2, and a slot keeps the time
- * itself: finding a place touches no deadline but those that move. */
+ * itself: finding a place touches no deadline but those that move, or are due at the same time. */
 #include "broker/engine/expiry.h"
 
 #include <assert.h>
@@ -61,13 +61,21 @@ static bool expiry_reserve(expiry_t *expiry)
     return true;
 }
 
+/* Whether ONE comes before OTHER. */
+static inline bool is_earlier(const expiry_slot_t *one, const expiry_slot_t *other)
+{
+    if (one->due_ms != other->due_ms)
+        return one->due_ms < other->due_ms;
+    return one->deadline->order < other->deadline->order;
+}
+
 /* Moves SLOT from PLACE, which is free, up to where no parent is due later. */
 static void sift_up(const expiry_t *expiry, uint64_t place, expiry_slot_t slot)
 {
     while (place > 0) {
         uint64_t parent = (place - 1) / ARITY;
         const expiry_slot_t *above = slot_at(expiry, parent);
-        if (above->due_ms <= slot.due_ms)
+        if (!is_earlier(&slot, above))
             break;
         place_slot(expiry, place, *above);
         place = parent;
@@ -85,9 +93,9 @@ static void sift_down(const expiry_t *expiry, uint64_t place, expiry_slot_t slot
             break;
         uint64_t least = first;
         for (uint64_t child = first + 1; child < end; child++)
-            if (slot_at(expiry, child)->due_ms < slot_at(expiry, least)->due_ms)
+            if (is_earlier(slot_at(expiry, child), slot_at(expiry, least)))
                 least = child;
-        if (slot_at(expiry, least)->due_ms >= slot.due_ms)
+        if (!is_earlier(slot_at(expiry, least), &slot))
             break;
         place_slot(expiry, place, *slot_at(expiry, least));
         place = least;
@@ -111,7 +119,7 @@ void expiry_remove(expiry_t *expiry, deadline_t *deadline)
     assert(place < expiry->count && slot_at(expiry, place)->deadline == deadline);
     expiry_slot_t last = *slot_at(expiry, --expiry->count);
     if (place < expiry->count) {
-        if (last.due_ms < deadline->due_ms)
+        if (is_earlier(&last, &(expiry_slot_t){.due_ms = deadline->due_ms, .deadline = deadline}))
             sift_up(expiry, place, last);
         else
             sift_down(expiry, place, last);

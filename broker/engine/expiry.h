@@ -11,6 +11,7 @@
 /* One deadline, embedded in what it belongs to, which must not move while it is in a heap. */
 typedef struct deadline {
     int64_t due_ms;
+    uint64_t order; /* of those with one due_ms the lowest comes first */
     uint64_t place; /* in the heap. Private */
 } deadline_t;
 
@@ -29,8 +30,8 @@ void expiry_init(expiry_t *expiry);
 /* Frees the heap, not the deadlines in it, which are its caller's. */
 void expiry_release(expiry_t *expiry);
 
-/* Puts DEADLINE (borrowed until it is removed), whose due_ms is set, into the heap. False if memory is
- * refused. */
+/* Puts DEADLINE (borrowed until it is removed), whose due_ms and order are set, into the heap. False if
+ * memory is refused. */
 KV_MUST_USE bool expiry_add(expiry_t *expiry, deadline_t *deadline);
 /* Takes DEADLINE, which has been added, out of the heap; does nothing where it has been taken out before. */
 void expiry_remove(expiry_t *expiry, deadline_t *deadline);

@@ -69,12 +69,12 @@ bool store_digest_grow(store_t *store, unsigned *budget)
 }
 
 /* Makes the external part of an entry, with a deadline in the heap where PUT has a ttl. */
-static external_t *external_new(store_t *store, const put_t *put, int64_t due_ms)
+static external_t *external_new(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms)
 {
     external_t *external = malloc(sizeof *external + put->key.size + put->value.size);
     if (external == NULL)
         return NULL;
-    *external = (external_t){.deadline = {.due_ms = due_ms},
+    *external = (external_t){.deadline = {.due_ms = due_ms, .order = revision},
                              .store = store,
                              .value_size = (uint32_t)put->value.size,
                              .key_size = (uint16_t)put->key.size};
@@ -117,7 +117,7 @@ bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t du
     external_t *external = NULL;
     size_t size = sizeof(head_t) + put->value.size;
     if (put->ttl_ms != 0 || put->value.size > STORE_INLINE_MAX) {
-        external = external_new(store, put, due_ms);
+        external = external_new(store, put, revision, due_ms);
         if (external == NULL)
             return false;
         size = sizeof(head_t) + sizeof(void *);

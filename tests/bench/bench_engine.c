@@ -63,7 +63,7 @@ static void put_one(engine_t *engine, store_t *store, bytes_t key, const uint8_t
     uint64_t revision;
     const char *limit;
     put_t put = {.key = key, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
-    if (engine_put(engine, store, &put, (actor_t){0}, 0, &revision, &limit) != STATUS_OK) {
+    if (engine_put(engine, store, &put, (actor_t){0}, &(place_t){0}, &revision, &limit) != STATUS_OK) {
         (void)fprintf(stderr, "put failed: %s\n", limit);
         exit(EXIT_FAILURE);
     }
@@ -101,7 +101,7 @@ static int64_t drain(engine_t *engine, store_t **store)
     engine_close(engine, store);
     for (bool more = true; more;) {
         int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        more = engine_tick(engine, 0, 64);
+        more = engine_drain(engine, 64);
         int64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
         longest = took > longest ? took : longest;
     }

@@ -72,10 +72,10 @@ def test_layers__an_include_against_the_order__is_found(tmp_path, files, finding
     assert found.startswith(finding)
 
 
-def test_layers__a_call_against_the_order__is_found_without_an_include(tmp_path):
+def compiled_house(tmp_path, modules):
+    """A house of MODULES of the broker, {path: the one line of its .c file}, with a build that has its objects."""
     objects = tmp_path / "build/broker/CMakeFiles/kv.dir"
-    for name, text in {"engine/store": "void hub_sync(void); void store_put(void) { hub_sync(); }",
-                       "core/hub": "void hub_sync(void); void hub_sync(void) {}"}.items():
+    for name, text in modules.items():
         for folder in (objects, tmp_path / "broker"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"broker/{name}.c").write_text(text + "\n")
@@ -84,7 +84,21 @@ def test_layers__a_call_against_the_order__is_found_without_an_include(tmp_path)
     assert checked.findings == []
     checked.read_calls(tmp_path / "build")
     checked.check_order()
+    return checked
+
+
+def test_layers__a_call_against_the_order__is_found_without_an_include(tmp_path):
+    checked = compiled_house(tmp_path, {"engine/store": "void hub_sync(void); void store_put(void) { hub_sync(); }",
+                                        "core/hub": "void hub_sync(void); void hub_sync(void) {}"})
     assert checked.findings == ["broker/engine/store.c:1: include not allowed: broker/core/hub stands above broker/engine/store"]
+
+
+def test_layers__a_change_that_passes_by_the_state_machine__is_found(tmp_path):
+    caller = "void engine_put(void); void {0}(void); void {0}(void) {{ engine_put(); }}"
+    checked = compiled_house(tmp_path, {"engine/engine": "void engine_put(void); void engine_put(void) {}",
+                                        "core/state_machine": caller.format("apply"), "core/hub": caller.format("hub_tick")})
+    (found,) = checked.findings
+    assert found.startswith("broker/core/hub.c:1: call not allowed: engine_put is for broker/core/state_machine")
 
 
 @pytest.mark.parametrize("text, finding", [

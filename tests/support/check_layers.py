@@ -29,10 +29,12 @@ ORDER = [
     "broker/core/dispatch broker/core/methods",
     "broker/core/handlers/*",
     "broker/core/sessions",
+    "broker/core/due",
     "broker/core/feed",
     "broker/core/waits",
-    "broker/core/session broker/core/request",
+    "broker/core/session broker/core/request broker/core/propose",
     "broker/core/hub_state",
+    "broker/core/state_machine broker/core/wait",
     "broker/core/*",
     "broker/engine/engine",
     "broker/engine/*",
@@ -73,6 +75,12 @@ client/watch/follow_state client/watch/follow
 LIBRARIES = [
     (re.compile(r"(zmq|czmq)"), "broker/net/* broker/config/* client/lib/* client/watch/*"),
     (re.compile(r"msgpack"), "common/rpc*"),
+]
+# Functions that only these modules may call: what changes clients and stores passes the state machine.
+DOORS = [
+    (re.compile(r"engine_(put|del|record|expire|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
+    (re.compile(r"registry_(obtain|number|open|claim|review|review_noted|undo|forget|note|prepare|abandon|configure)"),
+     "broker/core/state_machine"),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -141,8 +149,14 @@ class House:
             sys.exit(f"check_layers: no objects of the project in {build}")
         for module, names in wanted.items():
             for name in sorted(names):
+                self.check_doors(module, name)
                 for used in self.definers(defined, name, module):
                     self.uses.setdefault((module, used), (self.root / f"{module}.c", 1))
+
+    def check_doors(self, module, name):
+        for pattern, users in DOORS:
+            if pattern.fullmatch(name) and not matches(module, users):
+                self.finding(self.root / f"{module}.c", 1, f"call not allowed: {name} is for {users}")
 
     @staticmethod
     def definers(defined, name, module):

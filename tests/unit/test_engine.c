@@ -12,6 +12,8 @@
 
 enum { LOG_ROOM = 64 };
 
+#define AT(now) ((place_t){.now_ms = (now)})
+
 typedef struct fixture {
     limits_t limits;
     engine_t *engine;
@@ -22,7 +24,7 @@ typedef struct fixture {
     int owner;
 } fixture_t;
 
-static void on_change(void *context, const change_t *change)
+static void on_change(void *context, change_t *change)
 {
     fixture_t *fixture = context;
     assert_int_equal(change->seq, ++fixture->changes);
@@ -61,7 +63,7 @@ static int teardown(void **state)
 static status_t try_put(fixture_t *fixture, const put_t *put, int64_t now_ms, uint64_t *revision,
                         const char **limit)
 {
-    return engine_put(fixture->engine, fixture->store, put, (actor_t){0}, now_ms, revision, limit);
+    return engine_put(fixture->engine, fixture->store, put, (actor_t){0}, &AT(now_ms), revision, limit);
 }
 
 static uint64_t put_text(fixture_t *fixture, const char *key, const char *value, uint64_t ttl_ms,
@@ -156,11 +158,12 @@ static void seq__every_change__takes_the_next_number(void **state)
     uint64_t revision;
     assert_int_equal(engine_seq(fixture->engine), 0);
     assert_int_equal(
-        engine_record(fixture->engine, CHANGE_CONNECT, &fixture->owner, (bytes_t){0}, (actor_t){0}), 1);
+        engine_record(fixture->engine, CHANGE_CONNECT, &fixture->owner, (bytes_t){0}, (actor_t){0}, &AT(0)),
+        1);
     assert_int_equal(put_text(fixture, "a", "1", 0, 0), 2);
     assert_int_equal(put_text(fixture, "a", "2", 0, 0), 3);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), REVISION_ANY,
-                                (actor_t){0}, 0, &revision),
+                                (actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_int_equal(revision, 4);
     assert_int_equal(engine_seq(fixture->engine), 4);
@@ -209,7 +212,7 @@ static void del__if_revision_zero_on_an_absent_key__is_not_found(void **state)
     fixture_t *fixture = *state;
     uint64_t revision = 99;
     assert_int_equal(
-        engine_del(fixture->engine, fixture->store, bytes_from_text("a"), 0, (actor_t){0}, 0, &revision),
+        engine_del(fixture->engine, fixture->store, bytes_from_text("a"), 0, (actor_t){0}, &AT(0), &revision),
         STATUS_NOT_FOUND);
     assert_int_equal(revision, 99);
 }
@@ -221,7 +224,7 @@ static void del__if_revision_that_it_has_not__fails_and_keeps_it(void **state)
     entry_t entry;
     uint64_t has = put_text(fixture, "a", "1", 0, 0);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), has + 1, (actor_t){0},
-                                0, &revision),
+                                &AT(0), &revision),
                      STATUS_FAILED_PRECONDITION);
     assert_int_equal(revision, has);
     assert_int_equal(get_text(fixture, "a", 0, &entry), STATUS_OK);
@@ -291,17 +294,40 @@ static void ttl__before_its_time__tells_what_is_left(void **state)
     assert_int_equal(entry.ttl_ms, 1);
 }
 
-static void ttl__expired_key__get_finds_nothing_and_records_it(void **state)
+static void ttl__key_that_is_due__get_finds_nothing_and_changes_nothing(void **state)
 {
     fixture_t *fixture = *state;
     entry_t entry;
     (void)put_text(fixture, "a", "1", 100, 1000);
     assert_int_equal(get_text(fixture, "a", 1100, &entry), STATUS_NOT_FOUND);
+    assert_int_equal(fixture->changes, 1);
+    assert_int_equal(store_keys(fixture->store), 1);
+}
+
+static void ttl__del_of_a_key_that_is_due__records_that_it_expired(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t revision = 99;
+    (void)put_text(fixture, "a", "1", 100, 1000);
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), REVISION_ANY,
+                                (actor_t){0}, &AT(1100), &revision),
+                     STATUS_NOT_FOUND);
     assert_int_equal(fixture->changes, 2);
     assert_int_equal(fixture->kinds[1], CHANGE_EXPIRE);
     assert_string_equal(fixture->keys[1], "a");
-    assert_int_equal(get_text(fixture, "a", 1100, &entry), STATUS_NOT_FOUND);
-    assert_int_equal(fixture->changes, 2);
+}
+
+static void expire__of_equal_times__the_lowest_revision_is_first(void **state)
+{
+    enum { MANY = 9 }; /* a node of the heap has 4 children */
+    fixture_t *fixture = *state;
+    for (char key[] = "a"; key[0] < 'a' + MANY; key[0]++)
+        (void)put_text(fixture, key, "1", 10, 0);
+    (void)put_text(fixture, "a", "2", 10, 0); /* now the newest of them */
+    assert_false(engine_expire(fixture->engine, &AT(10), 100));
+    for (unsigned i = 0; i + 1 < MANY; i++)
+        assert_int_equal(fixture->keys[MANY + 1 + i][0], 'b' + i);
+    assert_string_equal(fixture->keys[MANY + 1 + MANY - 1], "a");
 }
 
 static void ttl__put_without_it__makes_the_entry_permanent(void **state)
@@ -310,7 +336,7 @@ static void ttl__put_without_it__makes_the_entry_permanent(void **state)
     entry_t entry;
     (void)put_text(fixture, "a", "1", 100, 0);
     (void)put_text(fixture, "a", "1", 0, 50);
-    assert_int_equal(engine_next_due(fixture->engine), INT64_MAX);
+    assert_int_equal(engine_due(fixture->engine), INT64_MAX);
     assert_int_equal(get_text(fixture, "a", INT64_MAX, &entry), STATUS_OK);
     assert_int_equal(entry.ttl_ms, -1);
 }
@@ -323,7 +349,7 @@ static void ttl__longest__does_not_overflow(void **state)
     assert_int_equal(entry.ttl_ms, LIMIT_TTL_MS);
 }
 
-static void walk__expired_entries__are_recorded_and_passed_over(void **state)
+static void walk__entries_that_are_due__are_passed_over(void **state)
 {
     fixture_t *fixture = *state;
     engine_walk_t walk;
@@ -338,28 +364,26 @@ static void walk__expired_entries__are_recorded_and_passed_over(void **state)
     assert_true(engine_walk_next(&walk, &entry));
     assert_true(bytes_equal(entry.key, bytes_from_text("d")));
     assert_false(engine_walk_next(&walk, &entry));
-    assert_int_equal(fixture->changes, 6);
-    assert_string_equal(fixture->keys[4], "a");
-    assert_string_equal(fixture->keys[5], "c");
+    assert_int_equal(fixture->changes, 4);
 }
 
-static void tick__what_is_due__expires_within_the_budget(void **state)
+static void expire__what_is_due__within_the_budget(void **state)
 {
     fixture_t *fixture = *state;
     (void)put_text(fixture, "a", "1", 10, 0);
     (void)put_text(fixture, "b", "1", 20, 0);
     (void)put_text(fixture, "c", "1", 30, 0);
-    assert_int_equal(engine_next_due(fixture->engine), 10);
-    assert_false(engine_tick(fixture->engine, 9, 100));
+    assert_int_equal(engine_due(fixture->engine), 10);
+    assert_false(engine_expire(fixture->engine, &AT(9), 100));
     assert_int_equal(store_keys(fixture->store), 3);
-    assert_true(engine_tick(fixture->engine, 20, 1));
+    assert_true(engine_expire(fixture->engine, &AT(20), 1));
     assert_string_equal(fixture->keys[3], "a");
-    assert_false(engine_tick(fixture->engine, 20, 1));
+    assert_false(engine_expire(fixture->engine, &AT(20), 1));
     assert_string_equal(fixture->keys[4], "b");
-    assert_int_equal(engine_next_due(fixture->engine), 30);
+    assert_int_equal(engine_due(fixture->engine), 30);
 }
 
-static void close__large_store__is_given_back_in_ticks_without_changes(void **state)
+static void close__large_store__is_given_back_in_pieces_without_changes(void **state)
 {
     enum { MANY = 20000 };
     fixture_t *fixture = *state;
@@ -372,12 +396,12 @@ static void close__large_store__is_given_back_in_ticks_without_changes(void **st
     engine_close(fixture->engine, &fixture->store);
     assert_int_equal(engine_keys(fixture->engine), 0);
     assert_int_equal(engine_bytes(fixture->engine), 0);
-    assert_true(engine_next_due(fixture->engine) <= 0);
-    while (engine_tick(fixture->engine, 100, 100))
+    assert_true(engine_drains(fixture->engine));
+    while (engine_drain(fixture->engine, 100))
         ticks++;
     assert_true(ticks > MANY / 4 / 100);
     assert_int_equal(fixture->changes, MANY);
-    assert_int_equal(engine_next_due(fixture->engine), INT64_MAX);
+    assert_int_equal(engine_due(fixture->engine), INT64_MAX);
 }
 
 /* ---- The digest ------------------------------------------------------------------------------- */
@@ -385,11 +409,11 @@ static void close__large_store__is_given_back_in_ticks_without_changes(void **st
 static void digest__one_entry__is_the_protocols(void **state)
 {
     fixture_t *fixture = *state;
-    assert_int_equal(engine_digest(fixture->engine, fixture->store, 0), 0);
+    assert_int_equal(engine_digest(fixture->engine, fixture->store), 0);
     (void)put_text(fixture, "city", "Kolkata", 0, 0);
     /* python3 -c 'import xxhash;
      * print(hex(xxhash.xxh64_intdigest(b"\4\0\0\0city\0Kolkata\1\0\0\0\0\0\0\0")))' */
-    assert_int_equal(engine_digest(fixture->engine, fixture->store, 0), UINT64_C(0x13c408a35e5c4416));
+    assert_int_equal(engine_digest(fixture->engine, fixture->store), UINT64_C(0x13c408a35e5c4416));
 }
 
 static void digest__back_to_empty__is_zero(void **state)
@@ -398,11 +422,12 @@ static void digest__back_to_empty__is_zero(void **state)
     uint64_t revision;
     (void)put_text(fixture, "a", "1", 10, 0);
     (void)put_text(fixture, "b", "1", 0, 0);
-    assert_int_not_equal(engine_digest(fixture->engine, fixture->store, 0), 0);
+    assert_int_not_equal(engine_digest(fixture->engine, fixture->store), 0);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("b"), REVISION_ANY,
-                                (actor_t){0}, 0, &revision),
+                                (actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
-    assert_int_equal(engine_digest(fixture->engine, fixture->store, 10), 0);
+    assert_false(engine_expire(fixture->engine, &AT(10), 100));
+    assert_int_equal(engine_digest(fixture->engine, fixture->store), 0);
 }
 
 static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(void **state)
@@ -416,13 +441,13 @@ static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(vo
         (void)snprintf(key, sizeof key, "%u", i);
         (void)put_text(fixture, key, "before", 0, 0);
     }
-    while (!engine_digest_prepare(fixture->engine, store, 0, STEP)) {
+    while (!engine_digest_prepare(fixture->engine, store, STEP)) {
         uint64_t revision;
         (void)snprintf(key, sizeof key, "%u", ++steps * 7 % MANY);
         (void)put_text(fixture, key, "after", 0, 0);
         (void)snprintf(key, sizeof key, "%u", steps * 13 % MANY);
         status_t status = engine_del(fixture->engine, store, bytes_from_text(key), REVISION_ANY, (actor_t){0},
-                                     0, &revision);
+                                     &AT(0), &revision);
         assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
     }
     assert_true(steps >= MANY / STEP - 2);
@@ -432,7 +457,7 @@ static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(vo
     engine_walk_begin(&walk, fixture->engine, store, (bytes_t){0}, NULL, 0);
     while (engine_walk_next(&walk, &entry))
         expected ^= digest_entry(entry.key, entry.binary, entry.value, entry.revision);
-    assert_int_equal(engine_digest(fixture->engine, store, 0), expected);
+    assert_int_equal(engine_digest(fixture->engine, store), expected);
 }
 
 #define ENGINE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -456,12 +481,14 @@ int main(void)
         ENGINE_TEST(put__one_byte_past_the_limit_of_all__is_refused),
         ENGINE_TEST(put__at_the_limit_with_an_expired_entry__has_its_room),
         ENGINE_TEST(ttl__before_its_time__tells_what_is_left),
-        ENGINE_TEST(ttl__expired_key__get_finds_nothing_and_records_it),
+        ENGINE_TEST(ttl__key_that_is_due__get_finds_nothing_and_changes_nothing),
+        ENGINE_TEST(ttl__del_of_a_key_that_is_due__records_that_it_expired),
+        ENGINE_TEST(expire__of_equal_times__the_lowest_revision_is_first),
         ENGINE_TEST(ttl__put_without_it__makes_the_entry_permanent),
         ENGINE_TEST(ttl__longest__does_not_overflow),
-        ENGINE_TEST(walk__expired_entries__are_recorded_and_passed_over),
-        ENGINE_TEST(tick__what_is_due__expires_within_the_budget),
-        ENGINE_TEST(close__large_store__is_given_back_in_ticks_without_changes),
+        ENGINE_TEST(walk__entries_that_are_due__are_passed_over),
+        ENGINE_TEST(expire__what_is_due__within_the_budget),
+        ENGINE_TEST(close__large_store__is_given_back_in_pieces_without_changes),
         ENGINE_TEST(digest__one_entry__is_the_protocols),
         ENGINE_TEST(digest__back_to_empty__is_zero),
         ENGINE_TEST(digest__prepared_in_steps_between_changes__is_that_of_all_at_once),

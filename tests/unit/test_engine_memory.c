@@ -43,19 +43,19 @@ static uint64_t count_walked(engine_t *engine, store_t *store)
 static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put)
 {
     for (int granted = 0;; granted++) {
-        uint64_t digest = engine_digest(engine, store, 0);
+        uint64_t digest = engine_digest(engine, store);
         uint64_t keys = store_keys(store);
         uint64_t bytes = store_bytes(store);
         uint64_t seq = engine_seq(engine);
         uint64_t revision = 0;
         const char *limit = "";
         refuse_after = granted;
-        status_t status = engine_put(engine, store, put, (actor_t){0}, 0, &revision, &limit);
+        status_t status = engine_put(engine, store, put, (actor_t){0}, &(place_t){0}, &revision, &limit);
         refuse_after = REFUSE_NEVER;
         if (status == STATUS_OK)
             return;
         assert_int_equal(status, STATUS_UNAVAILABLE);
-        assert_int_equal(engine_digest(engine, store, 0), digest);
+        assert_int_equal(engine_digest(engine, store), digest);
         assert_int_equal(store_keys(store), keys);
         assert_int_equal(store_bytes(store), bytes);
         assert_int_equal(engine_seq(engine), seq);
@@ -99,13 +99,14 @@ static void del__all_allocations_refused__still_deletes(void **state)
     for (uint64_t i = 0; i < KEYS; i++) {
         put_t put = {
             .key = make_key(i, room), .value = bytes_from_text("value"), .if_revision = REVISION_ANY};
-        assert_int_equal(engine_put(engine, store, &put, (actor_t){0}, 0, &revision, &limit), STATUS_OK);
+        assert_int_equal(engine_put(engine, store, &put, (actor_t){0}, &(place_t){0}, &revision, &limit),
+                         STATUS_OK);
     }
     refuse_after = 0;
     for (uint64_t i = 0; i < KEYS; i++)
-        assert_int_equal(
-            engine_del(engine, store, make_key(i, room), REVISION_ANY, (actor_t){0}, 0, &revision),
-            STATUS_OK);
+        assert_int_equal(engine_del(engine, store, make_key(i, room), REVISION_ANY, (actor_t){0},
+                                    &(place_t){0}, &revision),
+                         STATUS_OK);
     refuse_after = REFUSE_NEVER;
     assert_int_equal(count_walked(engine, store), 0);
     engine_destroy(&engine);

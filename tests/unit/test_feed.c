@@ -66,7 +66,7 @@ static void assert_pushed_in_order_up_to(const struct connection *peer, uint64_t
     assert_int_equal(previous->number, seq);
 }
 
-static void push__of_an_expiry_that_a_request_met__comes_behind_the_answer_to_its_payload(void **state)
+static void push__of_what_is_due_when_a_payload_comes__is_before_its_answer(void **state)
 {
     fixture_t *fixture = *state;
     struct connection *lamp = &fixture->peers[0];
@@ -83,10 +83,10 @@ static void push__of_an_expiry_that_a_request_met__comes_behind_the_answer_to_it
     payload_give(fixture, lamp, &payload);
     hub_tick(fixture->hub, fixture->now_ms);
     assert_int_equal(lamp->count, 3);
-    assert_int_equal(lamp->got[0].msgid, 1);
-    assert_int_equal(lamp->got[1].number, revision + 2); /* the put's */
-    assert_int_equal(lamp->got[2].kind, RPC_NOTIFICATION);
-    assert_int_equal(lamp->got[2].number, revision + 1);
+    assert_int_equal(lamp->got[0].kind, RPC_NOTIFICATION);
+    assert_int_equal(lamp->got[0].number, revision + 1);
+    assert_int_equal(lamp->got[1].msgid, 1);
+    assert_int_equal(lamp->got[2].number, revision + 2); /* the put's */
 }
 
 static void watch_after__one_change_among_many_of_others__is_told_in_one_turn(void **state)
@@ -280,7 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NOTIFY_TEST(event__has_the_time_of_the_wall_clock__also_after_it_was_set),
         NOTIFY_TEST(event__of_a_clock_read_a_millisecond_apart__is_not_before_the_last),
-        NOTIFY_TEST(push__of_an_expiry_that_a_request_met__comes_behind_the_answer_to_its_payload),
+        NOTIFY_TEST(push__of_what_is_due_when_a_payload_comes__is_before_its_answer),
         NOTIFY_TEST(watch_after__one_change_among_many_of_others__is_told_in_one_turn),
         cmocka_unit_test_setup_teardown(
             watch_after__the_oldest_change_kept__log_goes_on_in_the_same_turn__is_told, hub_setup_short_log,

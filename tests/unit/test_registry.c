@@ -9,7 +9,7 @@
 
 #include "broker/core/client_registry.h"
 
-enum { NOW_MS = 1000 };
+static const place_t place = {.now_ms = 1000};
 
 typedef struct fixture {
     settings_t settings;
@@ -52,7 +52,7 @@ static client_t *opened(fixture_t *fixture, const char *name)
 {
     client_t *client = registry_obtain(fixture->registry, bytes_from_text(name));
     assert_non_null(client);
-    assert_int_equal(registry_open(fixture->registry, client, false, NOW_MS), STATUS_OK);
+    assert_int_equal(registry_open(fixture->registry, client, false, &place), STATUS_OK);
     return client;
 }
 
@@ -62,7 +62,7 @@ static void put(fixture_t *fixture, client_t *client)
     uint64_t revision;
     const char *limit;
     assert_int_equal(
-        engine_put(fixture->engine, client->store, &put, (actor_t){0}, NOW_MS, &revision, &limit), STATUS_OK);
+        engine_put(fixture->engine, client->store, &put, (actor_t){0}, &place, &revision, &limit), STATUS_OK);
 }
 
 static void obtain__a_name_twice__gives_one_record_that_does_not_exist_yet(void **state)
@@ -73,7 +73,7 @@ static void obtain__a_name_twice__gives_one_record_that_does_not_exist_yet(void 
     assert_false(client_exists(client));
     assert_int_equal(registry_count(fixture->registry), 0);
     assert_null(registry_next(fixture->registry, (bytes_t){0}, NULL));
-    registry_review(fixture->registry, client);
+    registry_review(fixture->registry, client, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("ann")));
 }
 
@@ -83,9 +83,9 @@ static void open__at_the_limit__is_refused_but_above_it_where_asked(void **state
     opened(fixture, "ann");
     opened(fixture, "bob");
     client_t *client = registry_obtain(fixture->registry, bytes_from_text("cid"));
-    assert_int_equal(registry_open(fixture->registry, client, false, NOW_MS), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(registry_open(fixture->registry, client, false, &place), STATUS_RESOURCE_EXHAUSTED);
     assert_false(client_exists(client));
-    assert_int_equal(registry_open(fixture->registry, client, true, NOW_MS), STATUS_OK);
+    assert_int_equal(registry_open(fixture->registry, client, true, &place), STATUS_OK);
     assert_int_equal(registry_count(fixture->registry), 3);
 }
 
@@ -95,9 +95,9 @@ static void review__a_name_with_a_key__stays_and_goes_with_its_claim_when_it_is_
     client_t *client = opened(fixture, "ann");
     client->claimed = true;
     put(fixture, client);
-    registry_review(fixture->registry, client);
+    registry_review(fixture->registry, client, &place);
     assert_true(client_exists(client) && client->claimed);
-    registry_forget(fixture->registry, client, (actor_t){0});
+    registry_forget(fixture->registry, client, (actor_t){0}, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("ann")));
     assert_int_equal(engine_keys(fixture->engine), 0);
     client = opened(fixture, "ann");
@@ -110,17 +110,17 @@ review__a_numbered_client_without_session__drops_its_keys_and_frees_the_number_a
 {
     fixture_t *fixture = *state;
     client_t *client = registry_number(fixture->registry);
-    assert_int_equal(registry_open(fixture->registry, client, false, NOW_MS), STATUS_OK);
+    assert_int_equal(registry_open(fixture->registry, client, false, &place), STATUS_OK);
     assert_string_equal(client->id, "100");
     put(fixture, client);
-    registry_review(fixture->registry, client);
+    registry_review(fixture->registry, client, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("100")));
     assert_int_equal(engine_keys(fixture->engine), 0);
     client = registry_number(fixture->registry);
     assert_string_equal(client->id, "101");
     client_t *again = registry_number(fixture->registry);
     assert_string_equal(again->id, "100");
-    assert_int_equal(registry_open(fixture->registry, again, false, NOW_MS), STATUS_OK);
+    assert_int_equal(registry_open(fixture->registry, again, false, &place), STATUS_OK);
     assert_int_equal(store_keys(again->store), 0);
 }
 
@@ -130,9 +130,9 @@ static void forget__a_name_claimed_by_the_configuration__keeps_the_claim(void **
     client_t *client = registry_find(fixture->registry, bytes_from_text("conf"));
     assert_non_null(client);
     assert_true(client->claimed && !client_exists(client));
-    assert_int_equal(registry_open(fixture->registry, client, false, NOW_MS), STATUS_OK);
+    assert_int_equal(registry_open(fixture->registry, client, false, &place), STATUS_OK);
     put(fixture, client);
-    registry_forget(fixture->registry, client, (actor_t){0});
+    registry_forget(fixture->registry, client, (actor_t){0}, &place);
     client = registry_find(fixture->registry, bytes_from_text("conf"));
     assert_non_null(client);
     assert_true(client->claimed && !client_exists(client));
@@ -159,9 +159,9 @@ static void note__a_client_twice__reviews_it_once_and_a_forgotten_one_is_kept_un
     registry_note(fixture->registry, client);
     registry_note(fixture->registry, other);
     registry_note(fixture->registry, client);
-    registry_forget(fixture->registry, client, (actor_t){0});
-    registry_review_noted(fixture->registry);
-    registry_review_noted(fixture->registry);
+    registry_forget(fixture->registry, client, (actor_t){0}, &place);
+    registry_review_noted(fixture->registry, &place);
+    registry_review_noted(fixture->registry, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("ann")));
     assert_null(registry_find(fixture->registry, bytes_from_text("bob")));
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "broker/core/handlers/handlers.h"
-#include "broker/core/hub_state.h"
+#include "broker/core/propose.h"
 #include "broker/core/sessions.h"
 #include "common/log.h"
 #include "common/utf8.h"
@@ -112,9 +112,14 @@ handling_t auth_finish(request_t *request, const wait_result_t *result)
     session->auth.user = (char *)(uintptr_t)session->auth.asked.data; /* an account's name holds no zero */
     session->auth.version = session->auth.asked_version;
     session->auth.asked = (bytes_t){0};
-    if (!was_manager)
-        engine_record(hub->engine, CHANGE_ROLE, session->client, bytes_from_text(role_text(session->role)),
-                      session_actor(session));
+    if (!was_manager) {
+        command_t command = {.kind = COMMAND_ROLE,
+                             .client = session->client,
+                             .by = session_actor(session),
+                             .text = bytes_from_text(role_text(session->role))};
+        outcome_t outcome;
+        propose(hub, &command, &outcome);
+    }
     rpc_write_map(request->answer, 1);
     rpc_write_text(request->answer, "role");
     rpc_write_text(request->answer, role_text(session->role));

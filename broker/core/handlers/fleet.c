@@ -3,7 +3,7 @@
 #include "broker/core/feed.h"
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
-#include "broker/core/hub_state.h"
+#include "broker/core/propose.h"
 #include "broker/core/sessions.h"
 #include "common/log.h"
 
@@ -79,8 +79,12 @@ handling_t handle_role(request_t *request)
     for (session_t *session = client->sessions; session; session = session->next)
         changed |= session_set_role(session, role);
     if (changed) {
-        engine_record(request->hub->engine, CHANGE_ROLE, client, bytes_from_text(role_text(role)),
-                      session_actor(request->session));
+        command_t command = {.kind = COMMAND_ROLE,
+                             .client = client,
+                             .by = session_actor(request->session),
+                             .text = bytes_from_text(role_text(role))};
+        outcome_t outcome;
+        propose(request->hub, &command, &outcome);
         log_info("client %s is %s now, by client %s", client->id, role_text(role),
                  request->session->client->id);
     }
@@ -106,7 +110,9 @@ handling_t handle_forget(request_t *request)
             sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         sessions_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
     }
-    registry_forget(registry, client, by);
+    command_t command = {.kind = COMMAND_FORGET, .client = client, .by = by};
+    outcome_t outcome;
+    propose(request->hub, &command, &outcome);
     rpc_write_bool(request->answer, true);
     return HANDLED;
 }

@@ -13,6 +13,7 @@ handler_fn handle_clients, handle_role, handle_forget, handle_stats;            
 
 handler_fn handle_events, handle_replay, handle_watch; /* events.c */
 
+finish_fn put_finish, del_finish;
 finish_fn auth_finish;  /* the password was verified */
 finish_fn hello_refuse; /* the time for a wrong secret is over */
 

@@ -2,8 +2,9 @@
 /* hello, ping, bye: a session and who it is. */
 #include <stdio.h>
 
+#include "broker/core/due.h"
 #include "broker/core/handlers/handlers.h"
-#include "broker/core/hub_state.h"
+#include "broker/core/propose.h"
 #include "broker/core/secret.h"
 #include "broker/core/sessions.h"
 #include "common/utf8.h"
@@ -20,23 +21,27 @@ enum {
 static handling_t name_claim(request_t *request)
 {
     client_t *client = request->client;
-    if (client->numbered)
-        return request_fail(request, STATUS_FAILED_PRECONDITION, "a client without a name cannot be claimed");
-    if (client->session_count > 1 || client->unproven)
-        return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "the name has other sessions: it can be claimed only by its one session");
-    engine_walk_t walk;
-    entry_t entry;
-    engine_walk_begin(&walk, request->hub->engine, client->store, (bytes_t){0}, NULL, request->now_ms);
-    bool keys = engine_walk_next(&walk, &entry);
-    if (engine_walk_broken(&walk))
+    char claim[SECRET_HASH_SIZE];
+    if (due_is(request->hub)) /* keys of the store, perhaps */
         return AGAIN;
-    if (keys)
+    secret_hash(request->args.secret, claim);
+    command_t command = {
+        .kind = COMMAND_CLAIM, .client = client, .by = session_actor(request->session), .claim = claim};
+    outcome_t outcome = {.kind = OUTCOME_SHARED};
+    if (client->numbered || !client->unproven)
+        propose(request->hub, &command, &outcome);
+    switch (outcome.kind) {
+    case OUTCOME_DONE:
+        return HANDLED;
+    case OUTCOME_NUMBERED:
+        return request_fail(request, STATUS_FAILED_PRECONDITION, "a client without a name cannot be claimed");
+    case OUTCOME_KEYS:
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name has keys: only an empty store can be claimed");
-    secret_hash(request->args.secret, client->claim);
-    client->claimed = true;
-    return HANDLED;
+    default:
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "the name has other sessions: it can be claimed only by its one session");
+    }
 }
 
 /* Checks or makes a claim: HANDLED where the session may go on. A wrong secret waits: it is answered late. */

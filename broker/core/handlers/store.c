@@ -2,9 +2,10 @@
 /* get, entry, put, del, list, digest: on the session's own store, or on the one that `manage` names. */
 #include <inttypes.h>
 
+#include "broker/core/due.h"
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
-#include "broker/core/hub_state.h"
+#include "broker/core/propose.h"
 #include "broker/core/session.h"
 
 enum { DIGEST_TURN = 4000 }; /* entries of a digest that is made, in one turn: below a millisecond */
@@ -66,85 +67,85 @@ static handling_t condition_fail(request_t *request, uint64_t revision)
                         "the key has revision %" PRIu64 ": read it anew before writing", revision);
 }
 
-/* Makes the client that a managed put with `create` names: HANDLED if it is there. The put is known to meet
- * its condition. */
-static handling_t client_create(request_t *request)
+handling_t put_finish(request_t *request, const wait_result_t *result)
 {
-    registry_t *registry = request->hub->registry;
-    if (request->args.if_revision != REVISION_ANY && request->args.if_revision != 0)
-        return condition_fail(request, 0);
-    client_t *client = registry_obtain(registry, request->args.client);
-    if (!client)
-        return request_fail_memory(request);
-    if ((request->args.given & OPTION_SECRET) && client->claimed) {
-        registry_review(registry, client);
+    const outcome_t *outcome = &result->outcome;
+    switch (outcome->kind) {
+    case OUTCOME_DONE:
+        rpc_write_uint(request->answer, outcome->revision);
+        return HANDLED;
+    case OUTCOME_CONDITION:
+        return condition_fail(request, outcome->revision);
+    case OUTCOME_EXISTS:
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "the client exists already: `secret` claims a name only with its first put");
+    case OUTCOME_CLAIMED:
         return request_fail(request, STATUS_FAILED_PRECONDITION,
                             "the name is claimed already: leave out `secret`");
-    }
-    status_t status = registry_open(registry, client, false, request->now_ms);
-    if (status != STATUS_OK) {
-        registry_review(registry, client);
-        if (status == STATUS_UNAVAILABLE)
-            return request_fail_memory(request);
+    case OUTCOME_CLIENTS:
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
                             "limits/clients is reached: forget a client first");
+    case OUTCOME_LIMIT:
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
+                            "%s is reached: delete keys, or ask for a higher limit", outcome->limit);
+    case OUTCOME_MORE:
+        return AGAIN;
+    default:
+        return request_fail_memory(request);
     }
-    request->client = client;
-    return HANDLED;
 }
 
 handling_t handle_put(request_t *request)
 {
     const args_t *args = &request->args;
-    bool created = !request->client;
-    if (created) {
-        if (client_create(request) != HANDLED)
-            return FAILED;
-    } else if (args->given & OPTION_SECRET) {
-        return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "the client exists already: `secret` claims a name only with its first put");
-    }
-    put_t put = {.key = args->key,
-                 .value = args->value,
-                 .binary = args->binary,
-                 .ttl_ms = args->ttl_ms,
-                 .if_revision = args->if_revision};
-    uint64_t revision = 0;
-    const char *limit = NULL;
-    status_t status = engine_put(request->hub->engine, request->client->store, &put,
-                                 session_actor(request->session), request->now_ms, &revision, &limit);
-    if (status == STATUS_OK) {
-        if (created && (args->given & OPTION_SECRET)) {
-            secret_hash(args->secret, request->client->claim);
-            request->client->claimed = true;
+    char claim[SECRET_HASH_SIZE];
+    command_t command;
+    command.kind = COMMAND_PUT;
+    command.client = request->client;
+    command.by = session_actor(request->session);
+    command.put = (put_t){.key = args->key,
+                          .value = args->value,
+                          .binary = args->binary,
+                          .ttl_ms = args->ttl_ms,
+                          .if_revision = args->if_revision};
+    wait_result_t result;
+    if (args->given & (OPTION_CREATE | OPTION_SECRET)) {
+        command.name = args->client;
+        command.claim = args->given & OPTION_SECRET ? claim : NULL;
+        if (command.claim)
+            secret_hash(args->secret, claim);
+        if (command.claim && request->client) {
+            result.outcome.kind = OUTCOME_EXISTS;
+            return put_finish(request, &result);
         }
-        rpc_write_uint(request->answer, revision);
-        return HANDLED;
     }
-    if (created)
-        registry_undo(request->hub->registry, request->client);
-    if (status == STATUS_RESOURCE_EXHAUSTED && !limit)
-        return AGAIN;
-    if (status == STATUS_FAILED_PRECONDITION)
-        return condition_fail(request, revision);
-    if (status == STATUS_UNAVAILABLE)
-        return request_fail_memory(request);
-    return request_fail(request, status, "%s is reached: delete keys, or ask for a higher limit", limit);
+    propose(request->hub, &command, &result.outcome);
+    return put_finish(request, &result);
+}
+
+handling_t del_finish(request_t *request, const wait_result_t *result)
+{
+    const outcome_t *outcome = &result->outcome;
+    if (outcome->kind == OUTCOME_CONDITION)
+        return condition_fail(request, outcome->revision);
+    if (outcome->kind == OUTCOME_DONE)
+        rpc_write_uint(request->answer, outcome->revision);
+    else
+        rpc_write_nil(request->answer);
+    return HANDLED;
 }
 
 handling_t handle_del(request_t *request)
 {
-    uint64_t revision = 0;
-    status_t status =
-        engine_del(request->hub->engine, request->client->store, request->args.key, request->args.if_revision,
-                   session_actor(request->session), request->now_ms, &revision);
-    if (status == STATUS_FAILED_PRECONDITION)
-        return condition_fail(request, revision);
-    if (status == STATUS_OK)
-        rpc_write_uint(request->answer, revision);
-    else
-        rpc_write_nil(request->answer);
-    return HANDLED;
+    command_t command;
+    command.kind = COMMAND_DEL;
+    command.client = request->client;
+    command.by = session_actor(request->session);
+    command.put.key = request->args.key;
+    command.put.if_revision = request->args.if_revision;
+    wait_result_t result;
+    propose(request->hub, &command, &result.outcome);
+    return del_finish(request, &result);
 }
 
 static void row_write(buffer_t *answer, const entry_t *entry)
@@ -160,9 +161,11 @@ handling_t handle_list(request_t *request)
 {
     const args_t *args = &request->args;
     buffer_t *answer = request->answer;
-    engine_t *engine = request->hub->engine;
+    const engine_t *engine = request->hub->engine;
     engine_walk_t walk;
     entry_t entry;
+    if (due_is(request->hub)) /* the page is to be what events made up to its seq */
+        return AGAIN;
     engine_walk_begin(&walk, engine, request->client->store, args->prefix,
                       (args->given & OPTION_AFTER) ? &args->after : NULL, request->now_ms);
     rpc_write_map(answer, 3);
@@ -175,8 +178,6 @@ handling_t handle_list(request_t *request)
             break;
         more = engine_walk_next(&walk, &entry);
     }
-    if (engine_walk_broken(&walk))
-        return AGAIN;
     page_end(&page);
     rpc_write_text(answer, "more");
     rpc_write_bool(answer, more);
@@ -190,9 +191,9 @@ handling_t handle_digest(request_t *request)
     engine_t *engine = request->hub->engine;
     store_t *store = request->client->store;
     /* The first digest of a large store goes through all of it: others are served in between. */
-    if (!engine_digest_prepare(engine, store, request->now_ms, DIGEST_TURN))
+    if (due_is(request->hub) || !engine_digest_prepare(engine, store, DIGEST_TURN))
         return AGAIN;
-    uint64_t digest = engine_digest(engine, store, request->now_ms);
+    uint64_t digest = engine_digest(engine, store);
     rpc_write_map(request->answer, 3);
     rpc_write_text(request->answer, "seq");
     rpc_write_uint(request->answer, engine_seq(engine));
