@@ -7,13 +7,6 @@
 
 #include "broker/engine/engine.h"
 
-typedef struct stats {
-    int64_t started_ms; /* monotonic */
-#define STAT(name) uint64_t name;
-#include "broker/core/stats.def"
-#undef STAT
-} stats_t;
-
 enum {
 #define STAT(name) STATS_INDEX_##name,
 #include "broker/core/stats.def"
@@ -21,18 +14,30 @@ enum {
     STATS_COUNT
 };
 
+typedef struct stats {
+    int64_t started_ms; /* monotonic */
+    union {
+        uint64_t counters[STATS_COUNT]; /* the same, by index */
+        struct {
+#define STAT(name) uint64_t name;
+#include "broker/core/stats.def"
+#undef STAT
+        };
+    };
+} stats_t;
+
 static inline void stats_count_change(stats_t *stats, change_kind_t kind)
 {
-    uint64_t *const counters[CHANGE_KIND_COUNT] = {
-        [CHANGE_PUT] = &stats->puts_total,
-        [CHANGE_DEL] = &stats->dels_total,
-        [CHANGE_EXPIRE] = &stats->expires_total,
-        [CHANGE_CONNECT] = &stats->connects_total,
-        [CHANGE_DISCONNECT] = &stats->disconnects_total,
-        [CHANGE_ROLE] = &stats->roles_total,
-        [CHANGE_DROP] = &stats->drops_total,
+    static const uint8_t indices[CHANGE_KIND_COUNT] = {
+        [CHANGE_PUT] = STATS_INDEX_puts_total,
+        [CHANGE_DEL] = STATS_INDEX_dels_total,
+        [CHANGE_EXPIRE] = STATS_INDEX_expires_total,
+        [CHANGE_CONNECT] = STATS_INDEX_connects_total,
+        [CHANGE_DISCONNECT] = STATS_INDEX_disconnects_total,
+        [CHANGE_ROLE] = STATS_INDEX_roles_total,
+        [CHANGE_DROP] = STATS_INDEX_drops_total,
     };
-    ++*counters[kind];
+    stats->counters[indices[kind]]++;
 }
 
 #endif
