@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "broker/engine/omap_warm.h"
 #include "broker/engine/store.h"
 
 struct engine {
@@ -145,6 +146,16 @@ void engine_close(engine_t *engine, store_t **store)
     list_add(&engine->closed, closed);
     unsigned little = 1; /* most stores are small: they are gone now */
     drain_closed(engine, &little);
+}
+
+uint64_t store_keys(const store_t *store)
+{
+    return store->map.count;
+}
+
+uint64_t store_bytes(const store_t *store)
+{
+    return store->bytes;
 }
 
 /* ---- Changes ---------------------------------------------------------------------------------- */

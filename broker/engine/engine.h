@@ -6,13 +6,13 @@
 #ifndef KV_BROKER_ENGINE_ENGINE_H
 #define KV_BROKER_ENGINE_ENGINE_H
 
+#include "broker/engine/entry.h"
 #include "broker/engine/omap.h"
 #include "common/bytes.h"
 #include "common/limits.h"
 #include "common/status.h"
 
 typedef struct engine engine_t;
-typedef struct store store_t; /* one client's entries, PROTOCOL.md section 4 */
 
 enum {
     ENGINE_EPOCH_SIZE = 23
@@ -100,15 +100,6 @@ void engine_close(engine_t *engine, store_t **store);
 uint64_t store_keys(const store_t *store);
 uint64_t store_bytes(const store_t *store); /* of keys and values */
 
-/* An entry as read. Slices are borrowed until the engine is next called. */
-typedef struct entry {
-    bytes_t key;
-    bytes_t value;
-    bool binary;       /* bin, else str */
-    uint64_t revision; /* seq of the put that wrote it */
-    int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
-} entry_t;
-
 /* Reads the entry KEY. STATUS_NOT_FOUND where there is none; one whose time has come is none. */
 KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, int64_t now_ms,
                                 entry_t *entry);
@@ -116,16 +107,6 @@ KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, by
 /* A hint: the entries KEYS of STORE are about to be read or written (the requests of a batch, say; 64 are
  * plenty). In a large store those calls take a fraction of the time then. Changes nothing. */
 void engine_warm(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count);
-
-#define REVISION_ANY UINT64_MAX /* no condition */
-
-typedef struct put {
-    bytes_t key;
-    bytes_t value;
-    bool binary;
-    uint64_t ttl_ms;      /* 0 = permanent */
-    uint64_t if_revision; /* REVISION_ANY, 0 = only if absent, else only if this is its revision */
-} put_t;
 
 /* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it
  * has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,

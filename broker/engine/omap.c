@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The ordered map: finds the way through the tree, and splits and merges its nodes. Knows nothing of how a
  * node keeps what it holds. */
+#include "broker/engine/omap.h"
+
 #include <assert.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "broker/engine/omap_node.h"
+#include "broker/engine/omap_inner.h"
+#include "broker/engine/omap_leaf.h"
 
 enum {
     LEAF_MERGE_BELOW = LEAF_BLOCK_MAX / 4, /* bytes that live in a leaf, at which it looks for a neighbour */
@@ -15,6 +18,11 @@ enum {
     INNER_MERGE_BELOW = INNER_ROOM_MAX / 4 /* separators */
 };
 
+/* The longest records must leave room for two in a block, or it could not be split. */
+static_assert(sizeof(leaf_t) + 3UL * LEAF_SLOT_STEP +
+                      2 * (sizeof(record_t) + OMAP_KEY_MAX + OMAP_PAYLOAD_MAX) <=
+                  LEAF_BLOCK_MAX,
+              "a leaf holds two of the longest records");
 void omap_init(omap_t *map, uint64_t seed)
 {
     *map = (omap_t){.seed = seed};

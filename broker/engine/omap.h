@@ -39,12 +39,6 @@ void omap_release(omap_t *map);
  * written to, is not aligned (use memcpy), and is valid until the map is next changed. */
 void *omap_find(const omap_t *map, bytes_t key, size_t *size);
 
-enum { OMAP_WARM_FROM = 16384 }; /* entries; a smaller map is in the caches anyway */
-
-/* A hint: KEYS are about to be looked up. In a large map COUNT lookups after it take a fraction of the time.
- * Changes nothing. */
-void omap_warm(const omap_t *map, const bytes_t *keys, unsigned count);
-
 /* Makes sure that there is an entry KEY whose payload has SIZE bytes, at most OMAP_PAYLOAD_MAX, and returns
  * the payload to be written, as omap_find does. *ADDED tells whether the entry is new: its payload is
  * undefined then. Else the payload keeps the first bytes it had, as far as they fit. NULL if memory is

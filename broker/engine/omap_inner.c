@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The inner nodes of an ordered map: separators and children. Knows neither leaves nor the tree's height. */
-#include <assert.h>
+#include "broker/engine/omap_inner.h"
 
-#include "broker/engine/omap_node.h"
+#include <assert.h>
+#include <stdlib.h>
 
 enum { REFRESH_BELOW = 8 }; /* separators; a node this small looks for a longer prefix at each insertion */
 

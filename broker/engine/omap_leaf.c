@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The leaves of an ordered map: records within one block that grows and shrinks in steps. Knows nothing of
  * the tree above. */
-#include <assert.h>
+#include "broker/engine/omap_leaf.h"
 
-#include "broker/engine/omap_node.h"
+#include <assert.h>
 
 enum {
     SMALL_STEP = 64,            /* bytes by which a block grows that is malloc's, its MALLOC_HEAD included */
@@ -11,11 +11,6 @@ enum {
     SHRINK_FROM = 2 * POOL_STEP /* bytes to be gained before a block shrinks: no back and forth */
 };
 
-/* The longest records must leave room for two in a block, or it could not be split. */
-static_assert(sizeof(leaf_t) + 3UL * LEAF_SLOT_STEP +
-                      2 * (sizeof(record_t) + OMAP_KEY_MAX + OMAP_PAYLOAD_MAX) <=
-                  LEAF_BLOCK_MAX,
-              "a leaf holds two of the longest records");
 /* leaf_find reads tags 16 at a time. */
 static_assert(LEAF_SLOT_STEP * 3 >= 16, "a leaf's directory is as long as one comparison of tags");
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Fetches what several lookups will need into the caches, all side by side. One lookup in a large map waits
  * for memory four to six times in a row; sixteen wait hardly longer together. */
+#include "broker/engine/omap_warm.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "broker/engine/omap_node.h"
+#include "broker/engine/omap_inner.h"
+#include "broker/engine/omap_leaf.h"
 
 enum {
     SIDE_BY_SIDE = 16, /* about what a core can have under way */

@@ -21,16 +21,6 @@ store_t *store_new(expiry_t *expiry, pool_t *pool, void *owner, uint64_t seed)
     return store;
 }
 
-uint64_t store_keys(const store_t *store)
-{
-    return store->map.count;
-}
-
-uint64_t store_bytes(const store_t *store)
-{
-    return store->bytes;
-}
-
 /* Whether the digest is up to date as far as KEY. */
 static bool digest_covers(const store_t *store, bytes_t key)
 {

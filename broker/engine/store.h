@@ -8,9 +8,10 @@
 #ifndef KV_BROKER_ENGINE_STORE_H
 #define KV_BROKER_ENGINE_STORE_H
 
-#include "broker/engine/engine.h"
+#include "broker/engine/entry.h"
 #include "broker/engine/expiry.h"
 #include "broker/engine/omap.h"
+#include "common/status.h"
 
 enum { STORE_INLINE_MAX = 248 }; /* bytes of the longest value that is kept in its record */
 

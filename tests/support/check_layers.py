@@ -54,8 +54,6 @@ OWED = {tuple(line.split()) for line in """
 broker/config/config broker/net/ipc_file
 broker/config/config_table broker/config/config
 broker/config/config_value broker/net/ipc_file
-broker/engine/omap_node broker/engine/omap
-broker/engine/store broker/engine/engine
 client/cli/cli client/cli/watching
 client/cli/command client/cli/command_listing
 client/cli/command client/cli/command_session

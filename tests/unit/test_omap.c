@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/engine/omap.h"
+#include "broker/engine/omap_warm.h"
 #include "tests/support/volume.h"
 
 enum { SEED = 42 };

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What goes into a store and comes out of it: the types that the engine and its stores share. */
+#ifndef KV_BROKER_ENGINE_ENTRY_H
+#define KV_BROKER_ENGINE_ENTRY_H
+
+#include "common/bytes.h"
+
+typedef struct store store_t; /* one client's entries, PROTOCOL.md section 4 */
+
+/* An entry as read. Slices are borrowed until the engine is next called. */
+typedef struct entry {
+    bytes_t key;
+    bytes_t value;
+    bool binary;       /* bin, else str */
+    uint64_t revision; /* seq of the put that wrote it */
+    int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
+} entry_t;
+
+#define REVISION_ANY UINT64_MAX /* no condition */
+
+typedef struct put {
+    bytes_t key;
+    bytes_t value;
+    bool binary;
+    uint64_t ttl_ms;      /* 0 = permanent */
+    uint64_t if_revision; /* REVISION_ANY, 0 = only if absent, else only if this is its revision */
+} put_t;
+
+#endif
