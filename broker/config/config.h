@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The configuration: one table of keys (config.c) from which files, --set and the help are read. Makes
+/* The configuration: one table of keys (config_table.c) from which files, --set and the help are read. Makes
  * settings; other modules apply them.
  *
  * Every problem is one line: where (FILE:LINE, or --set KEY), what is wrong, and what to do about it. A
@@ -9,16 +9,14 @@
 
 #include <stdio.h>
 
+#include "broker/config/config_place.h"
 #include "broker/core/settings.h"
 #include "common/bytes.h"
 #include "common/status.h"
 
 enum {
-    CONFIG_PROBLEM_SIZE = 1024,    /* bytes that hold any problem with its terminating zero */
-    CONFIG_FILE_MAX = 4 << 20,     /* bytes of a configuration file */
-    CONFIG_LINE_MAX = 1024,        /* bytes of a line: zconfig's own bound */
-    CONFIG_ENDPOINTS_MAX = 16,     /* endpoints of a socket */
-    CONFIG_CREDENTIALS_MAX = 10000 /* accounts, and claimed names */
+    CONFIG_FILE_MAX = 4 << 20, /* bytes of a configuration file */
+    CONFIG_LINE_MAX = 1024     /* bytes of a line: zconfig's own bound */
 };
 
 /* Sets every default. False if memory is refused. Release with settings_release. */

@@ -201,7 +201,7 @@ bool config_load(settings_t *settings, const char *path, char *problem, size_t p
     }
     text = malloc(CONFIG_FILE_MAX + 1);
     if (text == NULL) {
-        place_fault(&place, "memory is used up; free some and start again");
+        place_fault_memory(&place);
         goto cleanup;
     }
     size_t size = fread(text, 1, CONFIG_FILE_MAX + 1, file);

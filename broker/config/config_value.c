@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/un.h>
 
-#include "broker/net/ipc_file.h"
+#include "broker/core/settings.h"
 #include "common/duration.h"
 #include "common/number.h"
 

@@ -16,6 +16,14 @@ typedef struct credential {
     char *hash;
 } credential_t;
 
+#define IPC_GROUP_OWN UINT64_MAX /* ipc_access_t.group: that of the process */
+
+/* Who may connect to an ipc path: every user who may write to its socket file. */
+typedef struct ipc_access {
+    uint64_t mode;  /* permissions, chmod(2) */
+    uint64_t group; /* a number, chown(2), or IPC_GROUP_OWN */
+} ipc_access_t;
+
 typedef struct settings {
     char **requests; /* endpoints of the request socket, at least one */
     unsigned request_count;
@@ -23,8 +31,7 @@ typedef struct settings {
     unsigned event_count;
     char **advertised; /* listen/advertise: endpoints that managers are told instead of events; often none */
     unsigned advertised_count;
-    uint64_t ipc_mode; /* listen/ipc_mode, listen/ipc_group: as in ipc_access_t */
-    uint64_t ipc_group;
+    ipc_access_t ipc;   /* listen/ipc_mode, listen/ipc_group */
     int64_t timeout_ms; /* session/timeout: without a message for so long, a session ends */
     uint64_t first_id;  /* ids/first, ids/last: the port-mimicking range, both included */
     uint64_t last_id;

@@ -52,7 +52,7 @@ const char *endpoint_advice(int error)
 bool listening_init(listening_t *listening, const char *what, unsigned count, const settings_t *settings)
 {
     *listening = (listening_t){.what = what, .count = count};
-    listening->access = (ipc_access_t){settings->ipc_mode, settings->ipc_group};
+    listening->access = settings->ipc;
     listening->real = calloc(count, sizeof *listening->real);
     listening->files = calloc(count, sizeof *listening->files);
     return listening->real && listening->files;

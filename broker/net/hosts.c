@@ -236,13 +236,13 @@ static bool resolve(char *const *endpoints, unsigned count, const char *what, ui
 
 bool hosts_of_requests(const settings_t *settings, endpoint_list_t *list, char *problem, size_t problem_size)
 {
-    return resolve(settings->requests, settings->request_count, "requests", settings->ipc_group, list,
+    return resolve(settings->requests, settings->request_count, "requests", settings->ipc.group, list,
                    problem, problem_size);
 }
 
 bool hosts_of_events(const settings_t *settings, endpoint_list_t *list, char *problem, size_t problem_size)
 {
-    return resolve(settings->events, settings->event_count, "events", settings->ipc_group, list, problem,
+    return resolve(settings->events, settings->event_count, "events", settings->ipc.group, list, problem,
                    problem_size);
 }
 

@@ -8,15 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/core/settings.h"
 #include "common/status.h"
-
-#define IPC_GROUP_OWN UINT64_MAX /* ipc_access_t.group: that of the process */
-
-/* Who may connect: every user who may write to the file. */
-typedef struct ipc_access {
-    uint64_t mode;  /* permissions, chmod(2) */
-    uint64_t group; /* a number, chown(2), or IPC_GROUP_OWN */
-} ipc_access_t;
 
 typedef struct ipc_file ipc_file_t;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "broker/config/config.h"
+#include "broker/config/config_kind.h"
 #include "common/utf8.h"
 #include "tests/fuzz/check.h"
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "broker/config/config.h"
+#include "broker/config/config_kind.h"
 #include "broker/net/ipc_file.h"
 
 #define HASH                                                                                                 \
@@ -58,8 +59,8 @@ static void defaults__as_documented(void **state)
     assert_string_equal(settings->requests[0], "tcp://127.0.0.1:5000");
     assert_int_equal(settings->event_count, 1);
     assert_string_equal(settings->events[0], "tcp://127.0.0.1:5001");
-    assert_int_equal(settings->ipc_mode, 0600);
-    assert_int_equal(settings->ipc_group, IPC_GROUP_OWN);
+    assert_int_equal(settings->ipc.mode, 0600);
+    assert_int_equal(settings->ipc.group, IPC_GROUP_OWN);
     assert_int_equal(settings->timeout_ms, 60000);
     assert_int_equal(settings->first_id, 32768);
     assert_int_equal(settings->last_id, 60999);
@@ -233,14 +234,14 @@ static void set__ipc_mode_and_group__are_read(void **state)
         char text[64];
         snprintf(text, sizeof text, "listen/ipc_mode=%s", modes[i].text);
         must_set(fixture, text);
-        assert_int_equal(fixture->settings.ipc_mode, modes[i].mode);
+        assert_int_equal(fixture->settings.ipc.mode, modes[i].mode);
     }
     must_set(fixture, "listen/ipc_group=root");
-    assert_int_equal(fixture->settings.ipc_group, 0);
+    assert_int_equal(fixture->settings.ipc.group, 0);
     must_set(fixture, "listen/ipc_group=");
-    assert_int_equal(fixture->settings.ipc_group, IPC_GROUP_OWN);
+    assert_int_equal(fixture->settings.ipc.group, IPC_GROUP_OWN);
     must_set(fixture, "listen/ipc_group=4294967294");
-    assert_int_equal(fixture->settings.ipc_group, UINT32_MAX - 1);
+    assert_int_equal(fixture->settings.ipc.group, UINT32_MAX - 1);
 }
 
 /* ---- Bad ---------------------------------------------------------------------------------------- */

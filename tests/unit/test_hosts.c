@@ -44,7 +44,7 @@ static void check_host(int failure, int error, const char *expected)
 {
     char endpoint[] = "tcp://host:5000";
     char *endpoints[] = {endpoint};
-    const settings_t settings = {.requests = endpoints, .request_count = 1, .ipc_group = IPC_GROUP_OWN};
+    const settings_t settings = {.requests = endpoints, .request_count = 1, .ipc.group = IPC_GROUP_OWN};
     char problem[256] = "";
     lookup_failure = failure;
     system_failure = error;

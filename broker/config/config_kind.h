@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The kinds of keys: how a key's text becomes a setting, and is shown. Knows no key by its name. */
+#ifndef KV_BROKER_CONFIG_CONFIG_KIND_H
+#define KV_BROKER_CONFIG_CONFIG_KIND_H
+
+#include <stdio.h>
+
+#include "broker/config/config_place.h"
+#include "broker/core/settings.h"
+#include "common/status.h"
+
+enum {
+    CONFIG_ENDPOINTS_MAX = 16,     /* endpoints of a socket */
+    CONFIG_CREDENTIALS_MAX = 10000 /* accounts, and claimed names */
+};
+
+typedef struct kind kind_t;
+
+/* A row of the table of keys: config_table.c. */
+typedef struct key_row {
+    const char *section;
+    const char *key; /* NAME stands for any name */
+    const kind_t *kind;
+    size_t at;       /* offset in settings_t of the number or of the list */
+    size_t count_at; /* offset in settings_t of the list's count; 0 = no list */
+    uint64_t min;    /* of a number, in the unit it is kept in */
+    uint64_t max;
+    bool fixed;       /* cannot change while a broker runs */
+    const char *help; /* one line */
+} key_row_t;
+
+struct kind {
+    /* Sets the key (NAME stands in place of the row's NAME) to VALUE, or writes the problem. */
+    bool (*assign)(settings_t *settings, const key_row_t *row, const place_t *place, const char *name,
+                   const char *value);
+    /* Writes the value it has, or a sample of one, as a file would have it. */
+    void (*show)(const settings_t *settings, const key_row_t *row, FILE *out);
+    /* Frees what the key owns. NULL: nothing. */
+    void (*release)(settings_t *settings, const key_row_t *row);
+};
+
+extern const kind_t kind_count;
+extern const kind_t kind_size;
+extern const kind_t kind_duration;
+extern const kind_t kind_mode;      /* of a file */
+extern const kind_t kind_group;     /* of this system */
+extern const kind_t kind_endpoints; /* a list */
+extern const kind_t kind_manager;   /* an account, by the row's NAME */
+extern const kind_t kind_name;      /* a claimed client name, likewise */
+
+#endif

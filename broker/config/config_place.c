@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the form of a problem: where, and what. */
+#include "broker/config/config_place.h"
+
+#include <stdarg.h>
+
+#include "common/utf8.h"
+
+bool place_fault(const place_t *place, const char *format, ...)
+{
+    char text[CONFIG_PROBLEM_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    utf8_vformat(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (place->line > 0)
+        utf8_format(place->problem, place->size, "%s:%u: %s", place->name, place->line, text);
+    else
+        utf8_format(place->problem, place->size, "%s: %s", place->name, text);
+    return false;
+}
+
+bool place_fault_memory(const place_t *place)
+{
+    return place_fault(place, "memory is used up; free some and start again");
+}
