@@ -35,19 +35,6 @@ kvzmq_batch_t *kvzmq_batch_new(kvzmq_t *conn)
     return batch;
 }
 
-void kvzmq_batch_destroy(kvzmq_batch_t **batch)
-{
-    kvzmq_batch_t *gone = *batch;
-    *batch = NULL;
-    if (gone == NULL)
-        return;
-    if (gone->state == BATCH_ANSWERED)
-        payload_release(&gone->payload);
-    buffer_release(&gone->bytes);
-    free(gone->requests);
-    free(gone);
-}
-
 size_t kvzmq_batch_count(const kvzmq_batch_t *batch)
 {
     return batch->count;

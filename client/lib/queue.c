@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns batches in flight and their answers. */
+/* Owns how batches are freed, those in flight and their answers. */
 #include "client/lib/queue.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+void kvzmq_batch_destroy(kvzmq_batch_t **batch)
+{
+    kvzmq_batch_t *gone = *batch;
+    *batch = NULL;
+    if (gone == NULL)
+        return;
+    if (gone->state == BATCH_ANSWERED)
+        payload_release(&gone->payload);
+    buffer_release(&gone->bytes);
+    free(gone->requests);
+    free(gone);
+}
 
 void queue_push(queue_t *queue, kvzmq_batch_t *batch)
 {

@@ -60,7 +60,6 @@ client/cli/output client/cli/output_json
 client/cli/output client/cli/output_raw
 client/cli/output client/cli/output_text
 client/lib/connection client/watch/changes
-client/lib/queue client/lib/batch
 client/lib/session client/watch/changes
 client/watch/follow_read client/watch/follow
 client/watch/follow_state client/watch/follow
