@@ -10,7 +10,6 @@
 
 #include "client/lib/result.h"
 #include "client/lib/system.h"
-#include "client/watch/changes.h"
 #include "common/clock.h"
 #include "common/utf8.h"
 
@@ -54,6 +53,8 @@ void kvzmq_destroy(kvzmq_t **conn)
     buffer_release(&gone->request);
     buffer_release(&gone->session_request);
     options_release(&gone->options);
+    if (gone->push.release != NULL)
+        gone->push.release(gone->push.context);
     free(gone);
 }
 
@@ -215,8 +216,8 @@ static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
 {
     if (bytes_equal(push->method, bytes_from_text("bye")))
         take_bye(conn, push);
-    else if (bytes_equal(push->method, bytes_from_text("changed")))
-        changes_take(conn, push->body);
+    else if (bytes_equal(push->method, bytes_from_text("changed")) && conn->push.take != NULL)
+        conn->push.take(conn->push.context, push->body);
 }
 
 /* Carries out the pushes at the beginning of a payload, up to its first response, which begins at *START.

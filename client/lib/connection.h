@@ -15,17 +15,17 @@ enum {
     CONNECTION_SESSION_REQUEST_MAX = 4096 /* bytes of a hello, auth or bye */
 };
 
-/* What kvzmq_on_change asked for, and how far it is. */
-typedef struct changes {
-    kvzmq_change_fn *changed;                          /* NULL = it is not wanted */
-    void *context;                                     /* the application's */
-    bool earliest;                                     /* begin with the oldest; until it is armed */
-    bool armed;                                        /* the broker knows, in this session */
-    bool placed;                                       /* `position` is one to go on from */
-    char client[sizeof((kvzmq_session_t *)0)->client]; /* whose store `position` is of; "" = the name's */
-    kvzmq_position_t position;
-    uint64_t told; /* calls of `changed` */
-} changes_t;
+/* Who takes what a broker pushes about the own store: changes.c, once the application has asked for it. */
+typedef struct push {
+    /* A session is ready for a call, which has until DEADLINE; called for each call. Any status but KVZMQ_OK
+     * ends the call and has its error text set. NULL = nobody takes anything. */
+    kvzmq_status_t (*begin)(void *context, int64_t deadline);
+    /* Takes the params of a `changed`, borrowed until it returns. */
+    void (*take)(void *context, bytes_t params);
+    /* The connection goes: frees CONTEXT. */
+    void (*release)(void *context);
+    void *context;
+} push_t;
 
 struct kvzmq {
     options_t options;
@@ -48,7 +48,7 @@ struct kvzmq {
     buffer_t request; /* the bytes of the call under way */
     buffer_t session_request; /* of the hello, auth or bye around it */
     queue_t queue;            /* batches in flight */
-    changes_t changes;        /* hearing of changes of the own store */
+    push_t push;              /* of changes of the own store */
     bool has_detail;
     uint64_t detail;                   /* of the last error */
     char error[CONNECTION_ERROR_SIZE]; /* its text, "" = none */

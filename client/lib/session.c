@@ -8,7 +8,6 @@
 #include "client/lib/resolve.h"
 #include "client/lib/result.h"
 #include "client/lib/system.h"
-#include "client/watch/changes.h"
 #include "common/clock.h"
 #include "common/limits.h"
 
@@ -244,7 +243,6 @@ static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
 {
     conn->live = true;
     conn->authenticated = false;
-    conn->changes.armed = false;
     conn->sessions++;
     if (conn->session.note[0] != '\0')
         notify(conn, KVZMQ_NOTICE_NOTE, conn->session.note);
@@ -380,13 +378,19 @@ static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
     return status;
 }
 
+/* Tells who takes what is pushed that there is a session, live and authenticated. */
+static kvzmq_status_t session_announce(const kvzmq_t *conn, int64_t deadline)
+{
+    return conn->push.begin == NULL ? KVZMQ_OK : conn->push.begin(conn->push.context, deadline);
+}
+
 kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline)
 {
     const kvzmq_options_t *options = &conn->options.given;
     kvzmq_status_t status = session_open(conn, options->user, options->password, deadline);
     if (status == KVZMQ_OK)
         status = session_authenticate(conn, deadline);
-    return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
+    return status == KVZMQ_OK ? session_announce(conn, deadline) : status;
 }
 
 static kvzmq_status_t connect_session(kvzmq_t *conn)
@@ -400,7 +404,7 @@ static kvzmq_status_t connect_session(kvzmq_t *conn)
     status = connection_begin(conn, conn->options.given.call_ms, &deadline);
     if (status == KVZMQ_OK)
         status = session_authenticate(conn, deadline);
-    return status == KVZMQ_OK ? changes_arm(conn, deadline) : status;
+    return status == KVZMQ_OK ? session_announce(conn, deadline) : status;
 }
 
 kvzmq_status_t kvzmq_connect(kvzmq_t *conn)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how far the application has been told of changes of its own store: PROTOCOL.md, 5 (`watch`) and 6.3.
- */
-#include "client/watch/changes.h"
-
+/* Hearing of changes of one's own store, PROTOCOL.md, 5 (`watch`) and 6.3: asking for them in each new
+ * session, from where the last one ended, and telling them. Owns how far the application has been told. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +12,31 @@
 enum {
     EARLIEST_TRIES = 100 /* to begin with the oldest change, while the log goes on; then from now on */
 };
+
+/* What kvzmq_on_change asked for, and how far it is. */
+typedef struct changes {
+    kvzmq_t *conn;            /* borrowed: it frees this with itself */
+    kvzmq_change_fn *changed; /* NULL = it is not wanted */
+    void *context;            /* the application's */
+    bool earliest;            /* begin with the oldest; until it is armed */
+    uint64_t armed;           /* number of the session in which the broker pushes; 0 = none */
+    bool placed;              /* `position` is one to go on from */
+    char client[sizeof((kvzmq_session_t *)0)->client]; /* whose store `position` is of; "" = the name's */
+    kvzmq_position_t position;
+    uint64_t told; /* calls of `changed` */
+} changes_t;
+
+/* NULL = kvzmq_on_change was not called. */
+static changes_t *changes_of(const kvzmq_t *conn)
+{
+    return conn->push.context;
+}
+
+/* Whether the broker pushes changes in the newest session. */
+static bool is_armed(const changes_t *changes)
+{
+    return changes->armed != 0 && changes->armed == changes->conn->sessions;
+}
 
 /* Sends `watch`, and reads the seq that it is answered with. */
 static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *after, int64_t deadline,
@@ -36,75 +59,77 @@ static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *
     return understood ? KVZMQ_OK : connection_garbled(conn, "watch");
 }
 
-static void tell(kvzmq_t *conn, kvzmq_event_t *event)
+static void tell(changes_t *changes, kvzmq_event_t *event)
 {
     event->size = sizeof *event;
-    changes_t *changes = &conn->changes;
     changes->told++;
     changes->changed(changes->context, event);
 }
 
 /* Something may have been missed: WHY. */
-static void tell_reset(kvzmq_t *conn, const char *why)
+static void tell_reset(changes_t *changes, const char *why)
 {
+    const kvzmq_session_t *session = &changes->conn->session;
     kvzmq_event_t event = {.kind = KVZMQ_EVENT_RESET,
                            .ttl_ms = -1,
                            .value = kvzmq_text(why),
                            .has_value = true,
-                           .epoch = kvzmq_text(conn->session.epoch),
-                           .client = kvzmq_text(conn->session.client)};
-    tell(conn, &event);
+                           .epoch = kvzmq_text(session->epoch),
+                           .client = kvzmq_text(session->client)};
+    tell(changes, &event);
 }
 
 /* Whether `position` is one in the store that this session has. */
-static bool position_holds(const kvzmq_t *conn)
+static bool position_holds(const changes_t *changes)
 {
-    const changes_t *changes = &conn->changes;
-    const char *client = conn->session.client;
+    const char *client = changes->conn->session.client;
     if (session_by_number(client)) /* each session of such a client begins with an empty store */
         return false;
     return changes->client[0] == '\0' || strcmp(changes->client, client) == 0;
 }
 
-static const char *find_reset_reason(const kvzmq_t *conn)
+static const char *find_reset_reason(const changes_t *changes)
 {
-    if (strcmp(conn->changes.position.epoch, conn->session.epoch) != 0)
+    if (strcmp(changes->position.epoch, changes->conn->session.epoch) != 0)
         return "the broker was started anew";
-    return position_holds(conn) ? "some changes are missing, the broker no longer keeps them"
-                                : "this is another client than before, with a store of its own";
+    return position_holds(changes) ? "some changes are missing, the broker no longer keeps them"
+                                   : "this is another client than before, with a store of its own";
 }
 
-static void position_set(kvzmq_t *conn, uint64_t seq)
+static void position_set(changes_t *changes, uint64_t seq)
 {
-    kvzmq_position_t *position = &conn->changes.position;
+    kvzmq_position_t *position = &changes->position;
     position->seq = seq;
-    (void)snprintf(position->epoch, sizeof position->epoch, "%s", conn->session.epoch);
+    (void)snprintf(position->epoch, sizeof position->epoch, "%s", changes->conn->session.epoch);
 }
 
 /* Goes on after the lowest position that the broker takes: to one that is too low it answers which that is,
  * unless the log has gone on by the time that it is asked for. */
-static kvzmq_status_t ask_earliest(kvzmq_t *conn, int64_t deadline, uint64_t *seq)
+static kvzmq_status_t ask_earliest(changes_t *changes, int64_t deadline, uint64_t *seq)
 {
     kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;
-    position_set(conn, 0);
+    position_set(changes, 0);
     for (unsigned tries = 0; status == KVZMQ_OUT_OF_RANGE && tries < EARLIEST_TRIES; tries++) {
-        status = ask_watch(conn, true, &conn->changes.position, deadline, seq);
+        status = ask_watch(changes->conn, true, &changes->position, deadline, seq);
         if (status == KVZMQ_OUT_OF_RANGE)
-            position_set(conn, conn->detail);
+            position_set(changes, changes->conn->detail);
     }
     return status;
 }
 
-kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
+/* push_t.begin: sees to it that the broker pushes changes in this session, if they are wanted; costs nothing
+ * where it does. */
+static kvzmq_status_t changes_arm(void *context, int64_t deadline)
 {
-    changes_t *changes = &conn->changes;
+    changes_t *changes = context;
+    kvzmq_t *conn = changes->conn;
     uint64_t seq = 0;
-    if (changes->changed == NULL || changes->armed)
+    if (changes->changed == NULL || is_armed(changes))
         return KVZMQ_OK;
     kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;
     if (changes->earliest)
-        status = ask_earliest(conn, deadline, &seq);
-    else if (changes->placed && position_holds(conn))
+        status = ask_earliest(changes, deadline, &seq);
+    else if (changes->placed && position_holds(changes))
         status = ask_watch(conn, true, &changes->position, deadline, &seq);
     bool missed = changes->placed && status == KVZMQ_OUT_OF_RANGE;
     bool anew = status == KVZMQ_OUT_OF_RANGE;
@@ -112,35 +137,37 @@ kvzmq_status_t changes_arm(kvzmq_t *conn, int64_t deadline)
         status = ask_watch(conn, true, NULL, deadline, &seq);
     if (status != KVZMQ_OK)
         return status;
-    const char *why = missed ? find_reset_reason(conn) : "";
+    const char *why = missed ? find_reset_reason(changes) : "";
     if (anew)
-        position_set(conn, seq);
+        position_set(changes, seq);
     (void)snprintf(changes->client, sizeof changes->client, "%s", conn->session.client);
     changes->earliest = false;
     changes->placed = true;
-    changes->armed = true;
+    changes->armed = conn->sessions;
     conn->error[0] = '\0'; /* what the first attempt said */
     conn->has_detail = false;
     if (missed)
-        tell_reset(conn, why);
+        tell_reset(changes, why);
     return KVZMQ_OK;
 }
 
 /* What is pushed from here on has a hole before it: only a new session will bring it again, whole. */
-static void changes_break(kvzmq_t *conn, bool *why)
+static void changes_break(changes_t *changes, bool *why)
 {
     *why = true;
-    conn->changes.armed = false;
+    changes->armed = 0;
 }
 
-void changes_take(kvzmq_t *conn, bytes_t params)
+/* push_t.take. */
+static void changes_take(void *context, bytes_t params)
 {
-    changes_t *changes = &conn->changes;
+    changes_t *changes = context;
+    kvzmq_t *conn = changes->conn;
     kvzmq_event_t event;
-    if (changes->changed == NULL || !changes->armed)
+    if (changes->changed == NULL || !is_armed(changes))
         return;
     if (!event_read_params(params, &event)) {
-        changes_break(conn, &conn->garbled);
+        changes_break(changes, &conn->garbled);
         return;
     }
     if (event.seq <= changes->position.seq)
@@ -148,37 +175,41 @@ void changes_take(kvzmq_t *conn, bytes_t params)
     event.epoch = kvzmq_text(conn->session.epoch);
     event_copy_t *copy = event_copy_new(&event); /* whose texts end with zeros */
     if (copy == NULL) {
-        changes_break(conn, &conn->ended);
+        changes_break(changes, &conn->ended);
         return;
     }
     changes->position.seq = event.seq;
-    tell(conn, &copy->event);
+    tell(changes, &copy->event);
     free(copy);
 }
 
 /* Ends what was asked for. */
-static kvzmq_status_t disarm(kvzmq_t *conn, int64_t deadline)
+static kvzmq_status_t disarm(changes_t *changes, int64_t deadline)
 {
     uint64_t seq;
-    bool known = conn->changes.armed && conn->live && conn->link != NULL;
-    conn->changes.changed = NULL;
-    conn->changes.armed = false;
-    return known ? ask_watch(conn, false, NULL, deadline, &seq) : KVZMQ_OK;
+    const kvzmq_t *conn = changes->conn;
+    bool known = is_armed(changes) && conn->live && conn->link != NULL;
+    changes->changed = NULL;
+    changes->armed = 0;
+    return known ? ask_watch(changes->conn, false, NULL, deadline, &seq) : KVZMQ_OK;
 }
 
-static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
-                          const kvzmq_position_t *after, bool earliest)
+/* The connection's changes, made where there are none. NULL if memory is refused. */
+static changes_t *changes_ensure(kvzmq_t *conn)
 {
-    int64_t deadline;
-    changes_t *changes = &conn->changes;
-    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
-    if (status == KVZMQ_OK && after != NULL && memchr(after->epoch, 0, sizeof after->epoch) == NULL)
-        status =
-            connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "on_change: the epoch does not end with a zero");
-    if (status != KVZMQ_OK)
-        return status;
-    if (changed == NULL)
-        return disarm(conn, deadline);
+    if (changes_of(conn) != NULL)
+        return changes_of(conn);
+    changes_t *changes = calloc(1, sizeof *changes);
+    if (changes == NULL)
+        return NULL;
+    changes->conn = conn;
+    conn->push = (push_t){.begin = changes_arm, .take = changes_take, .release = free, .context = changes};
+    return changes;
+}
+
+static kvzmq_status_t arm(changes_t *changes, kvzmq_change_fn *changed, void *context,
+                          const kvzmq_position_t *after, bool earliest, int64_t deadline)
+{
     bool goes_on =
         changes->changed != NULL && after == NULL && !earliest; /* another function, nothing else */
     bool placed = changes->placed;
@@ -186,14 +217,14 @@ static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context
     changes->changed = changed;
     changes->context = context;
     if (!goes_on) {
-        changes->armed = false;
+        changes->armed = 0;
         changes->earliest = earliest;
         changes->placed = after != NULL;
         changes->client[0] = '\0';
         if (after != NULL)
             changes->position = *after;
     }
-    status = session_ensure(conn, deadline);
+    kvzmq_status_t status = session_ensure(changes->conn, deadline);
     if (status != KVZMQ_OK && !goes_on) {
         changes->changed = NULL;
         changes->earliest = false;
@@ -203,11 +234,29 @@ static kvzmq_status_t arm(kvzmq_t *conn, kvzmq_change_fn *changed, void *context
     return status;
 }
 
+static kvzmq_status_t on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
+                                const kvzmq_position_t *after, bool earliest)
+{
+    int64_t deadline;
+    kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
+    if (status == KVZMQ_OK && after != NULL && memchr(after->epoch, 0, sizeof after->epoch) == NULL)
+        status =
+            connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "on_change: the epoch does not end with a zero");
+    if (status != KVZMQ_OK)
+        return status;
+    if (changed == NULL)
+        return changes_of(conn) == NULL ? KVZMQ_OK : disarm(changes_of(conn), deadline);
+    changes_t *changes = changes_ensure(conn);
+    if (changes == NULL)
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory to hear of changes");
+    return arm(changes, changed, context, after, earliest, deadline);
+}
+
 kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *context,
                                const kvzmq_position_t *after)
 {
     connection_enter(conn);
-    kvzmq_status_t status = arm(conn, changed, context, after, false);
+    kvzmq_status_t status = on_change(conn, changed, context, after, false);
     connection_leave(conn);
     return status;
 }
@@ -215,16 +264,18 @@ kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *co
 kvzmq_status_t kvzmq_on_change_earliest(kvzmq_t *conn, kvzmq_change_fn *changed, void *context)
 {
     connection_enter(conn);
-    kvzmq_status_t status = arm(conn, changed, context, NULL, true);
+    kvzmq_status_t status = on_change(conn, changed, context, NULL, true);
     connection_leave(conn);
     return status;
 }
 
 bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position)
 {
-    if (conn->changes.placed)
-        *position = conn->changes.position;
-    return conn->changes.placed;
+    const changes_t *changes = changes_of(conn);
+    if (changes == NULL || !changes->placed)
+        return false;
+    *position = changes->position;
+    return true;
 }
 
 /* When the session is to be given a sign of life, monotonic. */
@@ -237,18 +288,19 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
 {
     int64_t begun_ms = clock_monotonic_ms();
     int64_t until_ms = timeout_ms < 0 ? INT64_MAX : begun_ms + timeout_ms;
-    uint64_t before = conn->changes.told;
+    const changes_t *changes = changes_of(conn);
+    uint64_t before = changes == NULL ? 0 : changes->told;
     for (;;) {
         int64_t deadline;
         kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
-        if (status == KVZMQ_OK && conn->changes.changed == NULL)
+        if (status == KVZMQ_OK && (changes == NULL || changes->changed == NULL))
             status =
                 connection_fail(conn, KVZMQ_FAILED_PRECONDITION, "listen: kvzmq_on_change was not called");
         if (status == KVZMQ_OK)
             status = session_ensure(conn, deadline); /* takes what is there */
         if (status == KVZMQ_OK && clock_monotonic_ms() >= keep_ms(conn))
             status = kvzmq_ping(conn);
-        if (status != KVZMQ_OK || conn->changes.told != before)
+        if (status != KVZMQ_OK || changes->told != before)
             return status;
         int64_t now_ms = clock_monotonic_ms();
         if (now_ms >= until_ms)
