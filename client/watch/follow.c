@@ -1,13 +1,55 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the position of a watch and what becomes of it: holes, syncs, new tickets and epochs. How the state is
- * read is in follow_read.c. */
-#include "client/watch/follow_state.h"
+/* Owns the position of a watch and what becomes of it: holes, syncs, new tickets and epochs. How far the
+ * state is read is follow_read.c's. */
+#include "client/watch/follow.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "client/watch/follow_read.h"
+#include "common/buffer.h"
 #include "common/limits.h"
 #include "common/utf8.h"
+
+typedef enum follow_phase {
+    PHASE_TICKET,    /* a ticket and an event connection are wanted */
+    PHASE_HANDSHAKE, /* the connection is made, no sync has come */
+    PHASE_READ,      /* the state is read: see read_step_t */
+    PHASE_REPAIR,    /* what was missed is replayed, up to `target` */
+    PHASE_LIVE,      /* events are told as they come */
+    PHASE_PAUSE      /* after a failure, before another ticket */
+} follow_phase_t;
+
+struct follow {
+    follow_tell_fn *tell;
+    void *context;
+    char *client;    /* owned; NULL = all */
+    buffer_t prefix; /* of keys */
+    bool initial;    /* the state is wanted */
+    bool earliest;   /* READY is to be told at the oldest position there is, once `replay` has taken that */
+    unsigned tries;  /* positions that it did not take any more */
+    follow_phase_t phase;
+    char epoch[sizeof((kvzmq_position_t *)0)->epoch]; /* that `pos` is of; "" = none yet */
+    bool based;       /* `pos` is a position from which the watcher was told, or will be, every event */
+    bool ready;       /* READY was told since */
+    bool announced;   /* the watcher has been told something that a RESET would take back */
+    bool lost;        /* LOST was told, and no AGAIN since */
+    uint64_t pos;     /* everything wanted up to here was told; while reading: about what is covered */
+    uint64_t told;    /* the highest seq that the watcher knows to be complete */
+    uint64_t target;  /* of a repair, or while reading */
+    bool gap;         /* the replay under way left something out that it must not */
+    bool moved;       /* the replay under way brought something */
+    uint64_t session; /* the ticket is of */
+    bool ticket_void; /* that session is gone: no event will come by it. Answers in the meantime are good */
+    char ticket_epoch[sizeof((kvzmq_position_t *)0)->epoch];
+    uint64_t ticket_seq;
+    uint64_t ticket_oldest;
+    int64_t quiet_ms;  /* when silence has lasted too long */
+    int64_t repair_ms; /* before this no repair begins, unless a sync comes */
+    int64_t pause_ms;  /* end of the pause */
+    unsigned failures; /* since events were last told as they came */
+    reading_t reading;
+    kvzmq_watch_counts_t counts;
+};
 
 static kvzmq_slice_t text_slice(const char *text)
 {
@@ -48,14 +90,10 @@ follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *
     follow->initial = config->initial;
     follow->earliest = config->earliest;
     buffer_init(&follow->prefix, LIMIT_KEY_MAX);
-    buffer_init(&follow->reading.cursor, LIMIT_KEY_MAX);
-    buffer_init(&follow->reading.clients_end, LIMIT_ROUTING_ID);
     buffer_append(&follow->prefix, config->prefix.data, config->prefix.size);
     if (config->client != NULL)
         follow->client = strdup(config->client);
-    /* All the memory that they will need, so that going on cannot fail. */
-    bool room = buffer_reserve(&follow->reading.cursor, LIMIT_KEY_MAX) != NULL &&
-                buffer_reserve(&follow->reading.clients_end, LIMIT_ROUTING_ID) != NULL;
+    bool room = reading_init(&follow->reading, follow->client);
     if (!room || follow->prefix.failed || (config->client != NULL && follow->client == NULL))
         follow_destroy(&follow);
     else if (config->resume) {
@@ -73,10 +111,8 @@ void follow_destroy(follow_t **follow)
     *follow = NULL;
     if (gone == NULL)
         return;
-    reading_release(gone);
+    reading_release(&gone->reading);
     buffer_release(&gone->prefix);
-    buffer_release(&gone->reading.cursor);
-    buffer_release(&gone->reading.clients_end);
     free(gone->client);
     free(gone);
 }
@@ -88,17 +124,17 @@ void follow_counts(const follow_t *follow, kvzmq_watch_counts_t *counts)
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
 
-bool follow_tell(follow_t *follow, const kvzmq_event_t *event)
+static bool tell(follow_t *follow, const kvzmq_event_t *event)
 {
     kvzmq_event_t told = *event;
     told.epoch = text_slice(follow->epoch);
     return follow->tell(follow->context, &told);
 }
 
-bool follow_tell_plain(follow_t *follow, kvzmq_event_kind_t kind, uint64_t seq)
+static bool tell_plain(follow_t *follow, kvzmq_event_kind_t kind, uint64_t seq)
 {
     kvzmq_event_t event = {.kind = kind, .seq = seq, .ttl_ms = -1};
-    return follow_tell(follow, &event);
+    return tell(follow, &event);
 }
 
 static void tell_lost(follow_t *follow, const char *why)
@@ -106,10 +142,10 @@ static void tell_lost(follow_t *follow, const char *why)
     kvzmq_event_t event = {
         .kind = KVZMQ_EVENT_LOST, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
     if (!follow->lost)
-        follow->lost = follow_tell(follow, &event);
+        follow->lost = tell(follow, &event);
 }
 
-bool follow_wants(const follow_t *follow, const kvzmq_event_t *event)
+static bool is_wanted(const follow_t *follow, const kvzmq_event_t *event)
 {
     if (follow->prefix.size == 0 || event->kind == KVZMQ_EVENT_DROP)
         return true;
@@ -120,8 +156,8 @@ bool follow_wants(const follow_t *follow, const kvzmq_event_t *event)
 /* Takes EVENT, the next one there is: tells it where it is wanted. */
 static bool take(follow_t *follow, const kvzmq_event_t *event)
 {
-    if (follow_wants(follow, event)) {
-        if (!follow_tell(follow, event))
+    if (is_wanted(follow, event)) {
+        if (!tell(follow, event))
             return false;
         follow->told = event->seq;
     }
@@ -133,7 +169,7 @@ static bool take(follow_t *follow, const kvzmq_event_t *event)
 /* The watcher learns how far it knows all, where events did not tell it. */
 static void tell_position(follow_t *follow)
 {
-    if (follow->pos > follow->told && follow_tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos))
+    if (follow->pos > follow->told && tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos))
         follow->told = follow->pos;
 }
 
@@ -161,7 +197,7 @@ static void start_over(follow_t *follow, int64_t now_ms)
 {
     follow->based = false;
     follow->ready = false;
-    reading_release(follow);
+    reading_stop(&follow->reading);
     if (follow->failures > 0)
         pause_begin(follow, now_ms);
     else
@@ -208,18 +244,18 @@ static void tell_ready(follow_t *follow)
     follow->announced = true;
     follow->earliest = false;
     follow->told = follow->pos;
-    if (!follow_tell_plain(follow, KVZMQ_EVENT_READY, follow->pos))
+    if (!tell_plain(follow, KVZMQ_EVENT_READY, follow->pos))
         follow->ready = false; /* the driver stops */
 }
 
-void follow_ready(follow_t *follow, int64_t now_ms)
+static void ready(follow_t *follow, int64_t now_ms)
 {
-    reading_release(follow);
+    reading_stop(&follow->reading);
     tell_ready(follow);
     live_begin(follow, now_ms);
 }
 
-void follow_reach(follow_t *follow, int64_t now_ms, uint64_t target)
+static void reach(follow_t *follow, int64_t now_ms, uint64_t target)
 {
     if (follow->pos >= target) {
         live_begin(follow, now_ms);
@@ -247,26 +283,26 @@ static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
     bool other = follow->epoch[0] != '\0' && strcmp(follow->epoch, follow->ticket_epoch) != 0;
     epoch_copy(follow->epoch, follow->ticket_epoch);
-    reading_release(follow);
+    reading_stop(&follow->reading);
     follow->ready = false;
     if (follow->announced) {
         const char *why = find_reset_reason(follow, other, seq);
         const kvzmq_event_t reset = {
             .kind = KVZMQ_EVENT_RESET, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
         follow->counts.resets++;
-        follow->announced = !follow_tell(follow, &reset);
+        follow->announced = !tell(follow, &reset);
     }
     follow->pos = follow->ticket_seq;
     if (follow->initial) {
         follow->based = false;
         follow->phase = PHASE_READ;
-        reading_begin(follow);
+        reading_begin(&follow->reading);
         return;
     }
     if (other && follow->ticket_oldest == 0)
         follow->pos = 0;
-    follow_ready(follow, now_ms);
-    follow_reach(follow, now_ms, seq);
+    ready(follow, now_ms);
+    reach(follow, now_ms, seq);
 }
 
 /* Begins with the oldest event. The log goes on meanwhile, so READY waits until `replay` has taken the
@@ -276,26 +312,26 @@ static void earliest_begin(follow_t *follow, int64_t now_ms, uint64_t seq)
     epoch_copy(follow->epoch, follow->ticket_epoch);
     follow->pos = follow->ticket_oldest;
     if (follow->pos >= seq)
-        follow_ready(follow, now_ms);
+        ready(follow, now_ms);
     else
-        follow_reach(follow, now_ms, seq);
+        reach(follow, now_ms, seq);
 }
 
 /* The event connection lives, and the broker is at SEQ: how do we go on? */
 static void settle(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
     if (follow->lost)
-        follow->lost = !follow_tell_plain(follow, KVZMQ_EVENT_AGAIN, 0);
+        follow->lost = !tell_plain(follow, KVZMQ_EVENT_AGAIN, 0);
     bool same = strcmp(follow->epoch, follow->ticket_epoch) == 0;
     if (follow->earliest) {
         earliest_begin(follow, now_ms, seq);
     } else if (same && follow->reading.active) {
         follow->phase = PHASE_READ;
-        reading_again(follow);
+        reading_again(&follow->reading);
     } else if (same && follow->based && follow->pos >= follow->ticket_oldest && follow->pos <= seq) {
         if (!follow->ready)
-            follow_ready(follow, now_ms);
-        follow_reach(follow, now_ms, seq);
+            ready(follow, now_ms);
+        reach(follow, now_ms, seq);
     } else {
         base_anew(follow, now_ms, seq);
     }
@@ -337,7 +373,7 @@ void follow_sync(follow_t *follow, int64_t now_ms, const sync_t *sync)
     follow->failures = 0;
     follow->quiet_ms = now_ms + FOLLOW_SYNC_MS;
     if (sync->seq > follow->pos)
-        follow_reach(follow, now_ms, sync->seq);
+        reach(follow, now_ms, sync->seq);
     else
         tell_position(follow);
 }
@@ -371,7 +407,7 @@ void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event)
     }
     raise_target(follow, event->seq);
     if (now_ms >= follow->repair_ms)
-        follow_reach(follow, now_ms, follow->target);
+        reach(follow, now_ms, follow->target);
 }
 
 void follow_quiet(follow_t *follow, int64_t now_ms)
@@ -379,11 +415,28 @@ void follow_quiet(follow_t *follow, int64_t now_ms)
     if (follow->phase == PHASE_PAUSE && now_ms >= follow->pause_ms)
         follow->phase = PHASE_TICKET;
     if (follow->phase == PHASE_LIVE && follow->target > follow->pos && now_ms >= follow->repair_ms)
-        follow_reach(follow, now_ms, follow->target);
+        reach(follow, now_ms, follow->target);
     if ((follow->phase == PHASE_LIVE || follow->phase == PHASE_HANDSHAKE) && now_ms >= follow->quiet_ms)
         follow_failed(
             follow, now_ms,
             "no sync has come over the event connection for 3 s: is the events endpoint reachable?");
+}
+
+/* ---- Bringing what is covered up to the target ------------------------------------------------- */
+
+static void fill_end(follow_t *follow, int64_t now_ms)
+{
+    if (reading_filled(&follow->reading))
+        ready(follow, now_ms);
+}
+
+static void fill_begin(follow_t *follow, int64_t now_ms, uint64_t target)
+{
+    follow->target = target;
+    follow->gap = false;
+    follow->moved = false;
+    if (follow->pos >= target)
+        fill_end(follow, now_ms);
 }
 
 /* ---- What replay brings ------------------------------------------------------------------------ */
@@ -403,9 +456,9 @@ bool follow_replay_event(follow_t *follow, const kvzmq_event_t *event)
             tell_ready(follow);
         return follow->ready && take(follow, event);
     }
-    if (reading_covers(follow, event) && follow_wants(follow, event)) {
+    if (reading_covers(&follow->reading, event) && is_wanted(follow, event)) {
         follow->announced = true;
-        if (!follow_tell(follow, event))
+        if (!tell(follow, event))
             return false;
     }
     follow->pos = event->seq;
@@ -431,7 +484,7 @@ void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
         follow->pos = reached;
     if (follow->pos >= follow->target) {
         if (reading)
-            reading_filled(follow, now_ms);
+            fill_end(follow, now_ms);
         else {
             live_begin(follow, now_ms);
             tell_position(follow);
@@ -452,14 +505,88 @@ void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest)
     start_over(follow, now_ms);
 }
 
+/* ---- What reading the state brings ------------------------------------------------------------- */
+
+static bool reads(const follow_t *follow, read_step_t step)
+{
+    return follow->phase == PHASE_READ && follow->reading.step == step;
+}
+
 void follow_now(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
-    if (follow->phase != PHASE_READ || follow->reading.step != READ_NOW)
+    if (!reads(follow, READ_NOW))
         return;
-    reading_fill(follow, now_ms, READ_FINISH, seq);
+    reading_finish(&follow->reading);
+    fill_begin(follow, now_ms, seq);
+}
+
+bool follow_client(follow_t *follow, kvzmq_slice_t id, uint64_t keys)
+{
+    return !reads(follow, READ_CLIENTS) || reading_client_take(&follow->reading, id, keys);
+}
+
+void follow_clients_end(follow_t *follow, bool more)
+{
+    if (reads(follow, READ_CLIENTS))
+        reading_clients_end(&follow->reading, more);
+}
+
+void follow_listed(follow_t *follow, int64_t now_ms, uint64_t seq, bool more)
+{
+    if (!reads(follow, READ_LIST))
+        return;
+    if (follow->client != NULL && !follow->reading.has_cursor)
+        follow->pos = seq; /* nothing is covered that would have to be brought up to it */
+    reading_listed(&follow->reading, more);
+    fill_begin(follow, now_ms, seq);
+}
+
+void follow_list_absent(follow_t *follow)
+{
+    if (reads(follow, READ_LIST))
+        reading_absent(&follow->reading);
+}
+
+bool follow_row(follow_t *follow, const kvzmq_row_t *row)
+{
+    reading_t *reading = &follow->reading;
+    if (!reads(follow, READ_ROWS) || !reading_row_follows(reading, row->key))
+        return false;
+    kvzmq_event_t entry = {.kind = KVZMQ_EVENT_ENTRY,
+                           .seq = row->revision,
+                           .client = kvzmq_text(reading_client(reading)),
+                           .key = row->key,
+                           .value = row->value,
+                           .has_value = true,
+                           .value_size = row->value.size,
+                           .ttl_ms = row->ttl_ms,
+                           .revision = row->revision};
+    follow->announced = true;
+    return tell(follow, &entry) && reading_row_told(reading, row->key);
+}
+
+void follow_rows_end(follow_t *follow, int64_t now_ms)
+{
+    if (reads(follow, READ_ROWS) && reading_rows_end(&follow->reading))
+        ready(follow, now_ms);
 }
 
 /* ---- What is next ------------------------------------------------------------------------------ */
+
+static void read_next(const follow_t *follow, follow_action_t *action)
+{
+    static const follow_want_t wants[] = {
+        [READ_CLIENTS] = FOLLOW_CLIENTS, [READ_LIST] = FOLLOW_LIST, [READ_FILL] = FOLLOW_REPLAY,
+        [READ_ROWS] = FOLLOW_ROWS,       [READ_NOW] = FOLLOW_NOW,   [READ_FINISH] = FOLLOW_REPLAY,
+    };
+    const reading_t *reading = &follow->reading;
+    action->want = wants[reading->step];
+    action->after = reading_after(reading);
+    if (action->want == FOLLOW_LIST || action->want == FOLLOW_ROWS)
+        action->client = reading_client(reading);
+    if (action->want == FOLLOW_LIST)
+        action->prefix = kvzmq_text_of((const char *)follow->prefix.data, follow->prefix.size);
+}
 
 void follow_next(const follow_t *follow, follow_action_t *action)
 {
@@ -487,7 +614,7 @@ void follow_next(const follow_t *follow, follow_action_t *action)
         action->until_ms = follow->pause_ms;
         return;
     case PHASE_READ:
-        reading_next(follow, action);
+        read_next(follow, action);
         return;
     }
 }

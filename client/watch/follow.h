@@ -33,7 +33,6 @@ enum {
     FOLLOW_REPAIR_MS = 1000, /* between two repairs, where no sync comes */
     FOLLOW_PAUSE_FIRST_MS = 50, /* after a failure; doubled with each further one */
     FOLLOW_PAUSE_MAX_MS = 2000, /* at most */
-    FOLLOW_CLIENTS_MAX = 10000, /* clients in a page */
     FOLLOW_EARLIEST_TRIES =
         100 /* to begin with the oldest event, while the log goes on; then with the newest */
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads the state of one or all stores in pages so that it is exact (see follow.h). Owns the cursor and the
- * ids that are still to be read; everything that sorts before them is covered. */
-#include "client/watch/follow_state.h"
+/* Reads the state of one or all stores in pages. Owns the cursor and the ids that are still to be read;
+ * everything that sorts before them is covered. */
+#include "client/watch/follow_read.h"
 
 #include <stdlib.h>
+
+#include "common/limits.h"
 
 static bytes_t slice_bytes(kvzmq_slice_t slice)
 {
@@ -34,27 +36,42 @@ static void ids_release(reading_t *reading)
     reading->capacity = 0;
 }
 
-void reading_release(follow_t *follow)
+bool reading_init(reading_t *reading, const char *client)
 {
-    follow->reading.active = false;
-    ids_release(&follow->reading);
+    *reading = (reading_t){.client = client};
+    buffer_init(&reading->cursor, LIMIT_KEY_MAX);
+    buffer_init(&reading->clients_end, LIMIT_ROUTING_ID);
+    /* All the memory that they will need, so that going on cannot fail. */
+    return buffer_reserve(&reading->cursor, LIMIT_KEY_MAX) != NULL &&
+           buffer_reserve(&reading->clients_end, LIMIT_ROUTING_ID) != NULL;
 }
 
-void reading_begin(follow_t *follow)
+void reading_release(reading_t *reading)
 {
-    reading_t *reading = &follow->reading;
+    reading_stop(reading);
+    buffer_release(&reading->cursor);
+    buffer_release(&reading->clients_end);
+}
+
+void reading_stop(reading_t *reading)
+{
+    reading->active = false;
+    ids_release(reading);
+}
+
+void reading_begin(reading_t *reading)
+{
     ids_release(reading);
     buffer_truncate(&reading->clients_end, 0);
     reading->active = true;
-    reading->step = follow->client != NULL ? READ_LIST : READ_CLIENTS;
+    reading->step = reading->client != NULL ? READ_LIST : READ_CLIENTS;
     reading->has_cursor = false;
     reading->clients_begun = false;
     reading->clients_more = true;
 }
 
-void reading_again(follow_t *follow)
+void reading_again(reading_t *reading)
 {
-    reading_t *reading = &follow->reading;
     if (reading->step == READ_FILL || reading->step == READ_ROWS)
         reading->step = READ_LIST;
     if (reading->step == READ_FINISH)
@@ -62,44 +79,17 @@ void reading_again(follow_t *follow)
 }
 
 /* The client whose entries are read: its id was the last that was begun. */
-static const char *current(const follow_t *follow)
+const char *reading_client(const reading_t *reading)
 {
-    const reading_t *reading = &follow->reading;
-    return follow->client != NULL ? follow->client : reading->ids[reading->next - 1];
+    return reading->client != NULL ? reading->client : reading->ids[reading->next - 1];
 }
 
-static bool in_client(read_step_t step)
+kvzmq_slice_t reading_after(const reading_t *reading)
 {
-    return step == READ_LIST || step == READ_FILL || step == READ_ROWS;
-}
-
-void reading_next(const follow_t *follow, follow_action_t *action)
-{
-    const reading_t *reading = &follow->reading;
-    switch (reading->step) {
-    case READ_CLIENTS:
-        action->want = FOLLOW_CLIENTS;
-        action->after = buffer_slice(&reading->clients_end);
-        return;
-    case READ_LIST:
-        action->want = FOLLOW_LIST;
-        action->client = current(follow);
-        action->prefix = buffer_slice(&follow->prefix);
-        if (reading->has_cursor)
-            action->after = buffer_slice(&reading->cursor);
-        return;
-    case READ_ROWS:
-        action->want = FOLLOW_ROWS;
-        action->client = current(follow);
-        return;
-    case READ_NOW:
-        action->want = FOLLOW_NOW;
-        return;
-    case READ_FILL:
-    case READ_FINISH:
-        action->want = FOLLOW_REPLAY;
-        return;
-    }
+    if (reading->step == READ_CLIENTS)
+        return buffer_slice(&reading->clients_end);
+    return reading->step == READ_LIST && reading->has_cursor ? buffer_slice(&reading->cursor)
+                                                             : (kvzmq_slice_t){0};
 }
 
 /* ---- What is covered --------------------------------------------------------------------------- */
@@ -123,18 +113,23 @@ static bool client_covered(const reading_t *reading, kvzmq_slice_t client)
                    sizeof *reading->ids, compare_id) == NULL;
 }
 
-bool reading_covers(const follow_t *follow, const kvzmq_event_t *event)
+static bool in_client(read_step_t step)
 {
-    const reading_t *reading = &follow->reading;
+    return step == READ_LIST || step == READ_FILL || step == READ_ROWS;
+}
+
+bool reading_covers(const reading_t *reading, const kvzmq_event_t *event)
+{
     bool drop = event->kind == KVZMQ_EVENT_DROP;
     if (!drop && !event_changes_entry(event->kind))
         return false; /* it is no part of the state */
     if (reading->step == READ_FINISH)
         return true;
-    if (in_client(reading->step) && bytes_equal(slice_bytes(event->client), bytes_from_text(current(follow))))
+    if (in_client(reading->step) &&
+        bytes_equal(slice_bytes(event->client), bytes_from_text(reading_client(reading))))
         return reading->has_cursor &&
                (drop || bytes_compare(slice_bytes(event->key), buffer_bytes(&reading->cursor)) <= 0);
-    return follow->client == NULL && client_covered(reading, event->client);
+    return reading->client == NULL && client_covered(reading, event->client);
 }
 
 /* ---- Going on ---------------------------------------------------------------------------------- */
@@ -153,7 +148,7 @@ static void client_begin(reading_t *reading)
 
 static bool ids_add(reading_t *reading, kvzmq_slice_t id)
 {
-    if (reading->count == FOLLOW_CLIENTS_MAX)
+    if (reading->count == READING_CLIENTS_MAX)
         return false;
     if (reading->count == reading->capacity) {
         size_t capacity = reading->capacity == 0 ? 64 : reading->capacity * 2;
@@ -170,11 +165,8 @@ static bool ids_add(reading_t *reading, kvzmq_slice_t id)
     return true;
 }
 
-bool follow_client(follow_t *follow, kvzmq_slice_t id, uint64_t keys)
+bool reading_client_take(reading_t *reading, kvzmq_slice_t id, uint64_t keys)
 {
-    reading_t *reading = &follow->reading;
-    if (follow->phase != PHASE_READ || reading->step != READ_CLIENTS)
-        return true;
     if (reading->next == reading->count) /* the page before this one is done */
         ids_release(reading);
     if (bytes_compare(slice_bytes(id), buffer_bytes(&reading->clients_end)) <= 0)
@@ -182,88 +174,56 @@ bool follow_client(follow_t *follow, kvzmq_slice_t id, uint64_t keys)
     return (keys == 0 || ids_add(reading, id)) && buffer_set(&reading->clients_end, id);
 }
 
-void follow_clients_end(follow_t *follow, bool more)
+void reading_clients_end(reading_t *reading, bool more)
 {
-    reading_t *reading = &follow->reading;
-    if (follow->phase != PHASE_READ || reading->step != READ_CLIENTS)
-        return;
     reading->clients_begun = true;
     reading->clients_more = more;
     client_begin(reading);
 }
 
-void reading_fill(follow_t *follow, int64_t now_ms, read_step_t step, uint64_t target)
+void reading_listed(reading_t *reading, bool more)
 {
-    follow->reading.step = step;
-    follow->target = target;
-    follow->gap = false;
-    follow->moved = false;
-    if (follow->pos >= target)
-        reading_filled(follow, now_ms);
-}
-
-void reading_filled(follow_t *follow, int64_t now_ms)
-{
-    if (follow->reading.step == READ_FINISH)
-        follow_ready(follow, now_ms);
-    else
-        follow->reading.step = READ_ROWS;
-}
-
-void follow_listed(follow_t *follow, int64_t now_ms, uint64_t seq, bool more)
-{
-    reading_t *reading = &follow->reading;
-    if (follow->phase != PHASE_READ || reading->step != READ_LIST)
-        return;
     reading->page_more = more;
-    if (follow->client != NULL && !reading->has_cursor)
-        follow->pos = seq; /* nothing is covered that would have to be brought up to it */
-    reading_fill(follow, now_ms, READ_FILL, seq);
+    reading->step = READ_FILL;
 }
 
-void follow_list_absent(follow_t *follow)
+void reading_absent(reading_t *reading)
 {
-    reading_t *reading = &follow->reading;
-    if (follow->phase != PHASE_READ || reading->step != READ_LIST)
-        return;
-    if (follow->client != NULL)
+    if (reading->client != NULL)
         reading->step = READ_NOW;
     else
         client_begin(reading);
 }
 
-bool follow_row(follow_t *follow, const kvzmq_row_t *row)
+bool reading_filled(reading_t *reading)
 {
-    reading_t *reading = &follow->reading;
-    if (follow->phase != PHASE_READ || reading->step != READ_ROWS)
-        return false;
-    kvzmq_event_t entry = {.kind = KVZMQ_EVENT_ENTRY,
-                           .seq = row->revision,
-                           .client = kvzmq_text(current(follow)),
-                           .key = row->key,
-                           .value = row->value,
-                           .has_value = true,
-                           .value_size = row->value.size,
-                           .ttl_ms = row->ttl_ms,
-                           .revision = row->revision};
-    if (reading->has_cursor && bytes_compare(slice_bytes(row->key), buffer_bytes(&reading->cursor)) <= 0)
-        return false;
-    follow->announced = true;
-    if (!follow_tell(follow, &entry))
-        return false;
-    reading->has_cursor = true;
-    return buffer_set(&reading->cursor, row->key); /* it has room for any key */
+    if (reading->step == READ_FINISH)
+        return true;
+    reading->step = READ_ROWS;
+    return false;
 }
 
-void follow_rows_end(follow_t *follow, int64_t now_ms)
+bool reading_row_follows(const reading_t *reading, kvzmq_slice_t key)
 {
-    reading_t *reading = &follow->reading;
-    if (follow->phase != PHASE_READ || reading->step != READ_ROWS)
-        return;
+    return !reading->has_cursor || bytes_compare(slice_bytes(key), buffer_bytes(&reading->cursor)) > 0;
+}
+
+bool reading_row_told(reading_t *reading, kvzmq_slice_t key)
+{
+    reading->has_cursor = true;
+    return buffer_set(&reading->cursor, key); /* it has room for any key */
+}
+
+bool reading_rows_end(reading_t *reading)
+{
     if (reading->page_more)
         reading->step = READ_LIST;
-    else if (follow->client != NULL)
-        follow_ready(follow, now_ms);
-    else
+    else if (reading->client == NULL)
         client_begin(reading);
+    return !reading->page_more && reading->client != NULL;
+}
+
+void reading_finish(reading_t *reading)
+{
+    reading->step = READ_FINISH;
 }

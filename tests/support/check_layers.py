@@ -59,8 +59,6 @@ client/cli/command client/cli/command_watch
 client/cli/output client/cli/output_json
 client/cli/output client/cli/output_raw
 client/cli/output client/cli/output_text
-client/watch/follow_read client/watch/follow
-client/watch/follow_state client/watch/follow
 """.strip().splitlines()}
 
 # Libraries by the pattern of their headers, and the modules that may use them.
