@@ -2,6 +2,7 @@
 /* Owns the checks that a call passes before it is run. */
 #include "client/cli/call.h"
 
+#include "client/cli/command_table.h"
 #include "common/utf8.h"
 
 enum {

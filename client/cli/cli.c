@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "client/cli/interrupt.h"
-#include "client/cli/watching.h"
 #include "client/cli/wording.h"
 #include "common/utf8.h"
 
@@ -310,7 +309,6 @@ cleanup:
 
 void cli_release(cli_t *cli, outcome_t last)
 {
-    watching_destroy(&cli->watching);
     bool usable = last != OUTCOME_UNREACHABLE && last != OUTCOME_NO_ANSWER && last != OUTCOME_INTERRUPTED;
     if (usable && !cli->said_bye && cli->connection != NULL && kvzmq_session(cli->connection) != NULL) {
         /* So that the broker need not find out; that it cannot be reached now is of no interest any more. */

@@ -11,8 +11,6 @@
 #include "client/cli/output.h"
 #include "client/cli/password.h"
 
-struct watching; /* watching.h */
-
 typedef struct cli {
     const options_t *options; /* borrowed */
     kvzmq_t *connection;      /* owned */
@@ -24,7 +22,6 @@ typedef struct cli {
                                   cli_connection_options */
     password_t secret;         /* of the name; empty: none */
     FILE *notices;             /* where the library's notices go; borrowed */
-    struct watching *watching; /* in the background of a person's session; NULL: none. Owned */
     bytes_t input;             /* the last argument of the command, from standard input (-x); borrowed */
     bool has_input;            /* `input` is there, and no command took it yet */
     bool interactive;          /* a person types */

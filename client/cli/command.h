@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Commands: one table says their names, arguments, options, help and handlers; dispatch, checks, completion
- * and help read it. */
+/* What a command is, and one use of it. Which commands there are, is in command_table.h. */
 #ifndef KV_CLIENT_CLI_COMMAND_H
 #define KV_CLIENT_CLI_COMMAND_H
 
 #include "client/cli/cli.h"
 #include "client/cli/option.h"
+#include "client/cli/watching.h"
 #include "common/bytes.h"
 #include "common/status.h"
 
@@ -15,7 +15,8 @@ typedef enum command_flag {
     COMMAND_STORE = 1,  /* works on a store: `manage CLIENT` may stand before it */
     COMMAND_LOCAL = 2,  /* no need of a broker */
     COMMAND_PREFIX = 4, /* its first argument is followed by a command, which is run instead */
-    COMMAND_SECRET = 8  /* its line may carry a secret: no history keeps it */
+    COMMAND_SECRET = 8, /* its line may carry a secret: no history keeps it */
+    COMMAND_HELP = 16   /* shows what is in the table of commands */
 } command_flag_t;
 
 typedef struct command command_t;
@@ -23,7 +24,8 @@ typedef struct command command_t;
 /* One use of a command. Everything is borrowed from the words typed. */
 typedef struct call {
     const command_t *command;
-    const char *client; /* whose store; NULL: one's own */
+    const char *client;      /* whose store; NULL: one's own */
+    watching_t **background; /* where a watch stands that goes on behind a prompt; NULL: there is no prompt */
     bytes_t arguments[COMMAND_ARGUMENTS_MAX];
     size_t argument_count;
     uint64_t given;              /* options of the command, as bits */
@@ -35,24 +37,14 @@ struct command {
     const char *name;
     const char *arguments; /* as help shows them */
     const char *help;
-    outcome_t (*run)(cli_t *cli, const call_t *call); /* NULL: COMMAND_PREFIX */
+    outcome_t (*run)(cli_t *cli, const call_t *call); /* NULL: COMMAND_PREFIX, COMMAND_HELP */
     size_t arguments_min;
     size_t arguments_max;
     uint64_t options; /* those it takes, as bits */
     unsigned flags;   /* command_flag_t */
 };
 
-/* The table, ended by a row without a name. */
-extern const command_t commands[];
-
-/* Finds the command NAME. NULL if there is none. */
-const command_t *command_find(bytes_t name);
-
-/* Whether the COUNT WORDS may carry a secret. */
-bool command_is_secret(const bytes_t *words, size_t count);
-
-/* Help for all commands, and for one. */
-void command_help_all(FILE *stream);
+/* How COMMAND is used, and what for. */
 void command_help(FILE *stream, const command_t *command);
 
 /* The usage of COMMAND, in one line. */
@@ -71,26 +63,5 @@ static inline kvzmq_slice_t slice_of(bytes_t bytes)
 /* WORD as a C string; refuses (tells, and returns OUTCOME_USAGE) one with a zero byte inside. WHAT names it.
  */
 KV_MUST_USE outcome_t call_text(cli_t *cli, bytes_t word, const char *what, const char **text);
-
-/* Handlers, one file a subject: command_store.c, command_listing.c, command_session.c,
- * command_watch.c. */
-outcome_t command_get(cli_t *cli, const call_t *call);
-outcome_t command_put(cli_t *cli, const call_t *call);
-outcome_t command_del(cli_t *cli, const call_t *call);
-outcome_t command_entry(cli_t *cli, const call_t *call);
-outcome_t command_digest(cli_t *cli, const call_t *call);
-outcome_t command_list(cli_t *cli, const call_t *call);
-outcome_t command_clients(cli_t *cli, const call_t *call);
-outcome_t command_stats(cli_t *cli, const call_t *call);
-outcome_t command_watch(cli_t *cli, const call_t *call);
-outcome_t command_verify(cli_t *cli, const call_t *call);
-outcome_t command_auth(cli_t *cli, const call_t *call);
-outcome_t command_role(cli_t *cli, const call_t *call);
-outcome_t command_forget(cli_t *cli, const call_t *call);
-outcome_t command_hello(cli_t *cli, const call_t *call);
-outcome_t command_ping(cli_t *cli, const call_t *call);
-outcome_t command_bye(cli_t *cli, const call_t *call);
-outcome_t command_show_help(cli_t *cli, const call_t *call);
-outcome_t command_quit(cli_t *cli, const call_t *call);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The commands that show many rows. They page through everything by themselves, and hold one page at a time.
  */
+#include "client/cli/command_listing.h"
+
 #include <stdlib.h>
 
-#include "client/cli/command.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/output_text.h"
 
 enum {
     PAGE_ROWS = 1000, /* rows asked for at once */

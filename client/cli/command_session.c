@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The commands on sessions and clients, and those that concern the tool alone. */
-#include "client/cli/run.h"
+#include "client/cli/command_session.h"
 
 /* ---- Roles ------------------------------------------------------------------------------------ */
 
@@ -151,36 +151,6 @@ outcome_t command_bye(cli_t *cli, const call_t *call)
 }
 
 /* ---- The tool --------------------------------------------------------------------------------- */
-
-/* All commands as rows, for programs. */
-static void show_table(cli_t *cli)
-{
-    static const column_t columns[] = {
-        {"command", "COMMAND", FIT_LEFT}, {"arguments", "ARGUMENTS", FIT_LEFT}, {"help", "HELP", FIT_LEFT}};
-    output_t *output = &cli->output;
-    output->ops->rows_begin(output, columns, sizeof columns / sizeof *columns);
-    for (const command_t *command = commands; command->name != NULL; command++) {
-        const cell_t cells[] = {cell_word(command->name), cell_word(command->arguments),
-                                cell_word(command->help)};
-        output->ops->row(output, cells);
-    }
-    output->ops->rows_end(output);
-}
-
-outcome_t command_show_help(cli_t *cli, const call_t *call)
-{
-    if (call->argument_count == 0 && cli->output.ops == &output_text)
-        command_help_all(cli->output.stream);
-    else if (call->argument_count == 0)
-        show_table(cli);
-    if (call->argument_count == 0)
-        return OUTCOME_OK;
-    const command_t *command = command_find(call->arguments[0]);
-    if (command == NULL)
-        return run_unknown(cli, call->arguments[0]);
-    command_help(cli->output.stream, command);
-    return OUTCOME_OK;
-}
 
 outcome_t command_quit(cli_t *cli, const call_t *call)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The commands on one store, one's own or (`call->client`) another's. */
+#include "client/cli/command_store.h"
+
 #include <inttypes.h>
 
-#include "client/cli/command.h"
 #include "common/utf8.h"
 
 enum {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The commands that follow changes: watch shows them, verify checks that a copy made from them is whole. */
+#include "client/cli/command_watch.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#include "client/cli/command.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/watching.h"
 #include "common/clock.h"
@@ -165,31 +166,31 @@ static void watch_told(cli_t *cli, const char *sentence, bool watching)
     cli->output.ops->told(&cli->output, words, 1, columns, cells, 1);
 }
 
-static outcome_t watch_in_background(cli_t *cli, const watching_options_t *options)
+static outcome_t watch_in_background(cli_t *cli, const watching_options_t *options, watching_t **background)
 {
-    if (cli->watching != NULL)
+    if (*background != NULL)
         return cli_refuse(cli, "watch", "there is one already; watch stop ends it");
-    outcome_t outcome = watching_begin(cli, options, &cli->watching);
+    outcome_t outcome = watching_begin(cli, options, background);
     if (outcome == OUTCOME_OK)
         watch_told(cli, "Watching; watch stop ends it", true);
     return outcome;
 }
 
-static outcome_t watch_stop(cli_t *cli)
+static outcome_t watch_stop(cli_t *cli, watching_t **background)
 {
-    if (cli->watching == NULL)
+    if (*background == NULL)
         return cli_refuse(cli, "watch stop", "nothing is watched");
-    watching_destroy(&cli->watching);
+    watching_destroy(background);
     watch_told(cli, "Stopped watching", false);
     return OUTCOME_OK;
 }
 
 outcome_t command_watch(cli_t *cli, const call_t *call)
 {
-    bool stops = cli->interactive && call->argument_count == 1 && call->given == 0 &&
+    bool stops = call->background != NULL && call->argument_count == 1 && call->given == 0 &&
                  bytes_equal(call->arguments[0], bytes_from_text("stop"));
     if (stops)
-        return watch_stop(cli);
+        return watch_stop(cli, call->background);
     kvzmq_status_t status = kvzmq_connect(cli->connection);
     if (status != KVZMQ_OK)
         return cli_fail(cli, status);
@@ -198,8 +199,8 @@ outcome_t command_watch(cli_t *cli, const call_t *call)
     if (outcome != OUTCOME_OK)
         return outcome;
     options_complete(cli, &options);
-    if (cli->interactive)
-        return watch_in_background(cli, &options);
+    if (call->background != NULL)
+        return watch_in_background(cli, &options, call->background);
     if (cli->line == 0 && !options.own) {
         /* A watch has a connection of its own, and nothing comes after it that would need this session. */
         cli->said_bye = true;

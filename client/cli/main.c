@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/cli/command_table.h"
+#include "client/cli/help.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/run.h"
 #include "client/cli/script.h"
@@ -28,7 +30,7 @@ static outcome_t show_help(void)
           stdout);
     options_help(stdout);
     fputs("\n", stdout);
-    command_help_all(stdout);
+    help_commands(stdout);
     fputs("\n"
           "Options may come anywhere; kvzmq-cli help COMMAND shows those of a command. A word that begins "
           "with - and is not a\n"

@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "client/cli/output_formats.h"
+#include "client/cli/output_text.h"
 #include "common/utf8.h"
 
 static bool take_endpoint(options_t *options, const char *value, problem_t *problem)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the list of formats, and what they share: how a cell becomes text, and what is escaped in it. */
+/* Owns what the formats share: how a cell becomes text, and what is escaped in it. */
 #include "client/cli/output.h"
 
 #include <inttypes.h>
@@ -7,22 +7,6 @@
 #include <unistd.h>
 
 #include "common/utf8.h"
-
-static const output_ops_t *const formats[] = {&output_text, &output_json, &output_raw, NULL};
-
-const output_ops_t *const *output_formats(void)
-{
-    return formats;
-}
-
-const output_ops_t *output_find(const char *name)
-{
-    for (size_t i = 0; formats[i] != NULL; i++) {
-        if (strcmp(formats[i]->name, name) == 0)
-            return formats[i];
-    }
-    return NULL;
-}
 
 void output_init(output_t *output, const output_ops_t *ops, FILE *stream)
 {

@@ -90,16 +90,6 @@ typedef struct output_ops {
     void (*rows_abort)(output_t *output);
 } output_ops_t;
 
-extern const output_ops_t output_text; /* for people */
-extern const output_ops_t output_json; /* one JSON value a command */
-extern const output_ops_t output_raw;  /* a value's bytes, and nothing else */
-
-/* Finds the format NAME. NULL if there is none. */
-const output_ops_t *output_find(const char *name);
-
-/* All formats, ended by NULL. */
-const output_ops_t *const *output_formats(void);
-
 struct output {
     const output_ops_t *ops;
     FILE *stream;            /* borrowed */

@@ -2,7 +2,7 @@
 /* One JSON value per command, through jansson; {"error": {"code", "message"}} if it failed. Absent is null;
  * bytes that are not text are {"base64": "..."}; durations and times are numbers of milliseconds, a digest is
  * 16 hexadecimal digits. */
-#include "client/cli/output.h"
+#include "client/cli/output_json.h"
 
 #include <jansson.h>
 #include <sodium.h>

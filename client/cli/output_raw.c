@@ -2,7 +2,7 @@
 /* A value's bytes exactly, with nothing added; nothing for an absent key. Everything else as lines of cells
  * with tabs between them, in which backslash, control characters and bytes that are no UTF-8 are escaped, so
  * that the cells can be told apart and turned back. */
-#include "client/cli/output.h"
+#include "client/cli/output_raw.h"
 
 /* A cell of a line, and what ends it there. */
 static void raw_cell(output_t *output, const cell_t *cell, char end)

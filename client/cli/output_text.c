@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What people read. Values are shown as they are; on a terminal what could steer it is escaped. Tables always
  * escape, and cut long cells: a value to work with comes from `get`. */
-#include "client/cli/output.h"
+#include "client/cli/output_text.h"
 
 #include <libsmartcols/libsmartcols.h>
 

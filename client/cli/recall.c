@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
+#include "client/cli/command_table.h"
 #include "client/cli/line.h"
 
 /* The first line of the file; those below are encoded with VIS_WHITE. */

@@ -2,21 +2,9 @@
 /* Owns what is said about a call that cannot be run. */
 #include "client/cli/run.h"
 
+#include "client/cli/help.h"
 #include "client/cli/suggest.h"
 #include "common/utf8.h"
-
-outcome_t run_unknown(cli_t *cli, bytes_t word)
-{
-    char quoted[PROBLEM_WORD_MAX];
-    char text[PROBLEM_TEXT_MAX];
-    utf8_quote(word, quoted, sizeof quoted);
-    const command_t *meant = suggest_command(word);
-    if (meant != NULL)
-        snprintf(text, sizeof text, "%s: did you mean %s?", quoted, meant->name);
-    else
-        snprintf(text, sizeof text, "%s: there is no such command; help shows all", quoted);
-    return cli_illegal(cli, text, meant != NULL);
-}
 
 /* Tells what is wrong, and how the command is used. */
 static outcome_t tell_wrong(cli_t *cli, const call_result_t *result)
@@ -36,7 +24,7 @@ static outcome_t tell_wrong(cli_t *cli, const call_result_t *result)
 static outcome_t help(cli_t *cli, const command_t *command)
 {
     if (command == NULL)
-        command_help_all(cli->output.stream);
+        help_commands(cli->output.stream);
     else
         command_help(cli->output.stream, command);
     return OUTCOME_OK;
@@ -49,7 +37,7 @@ static outcome_t carry_out(cli_t *cli, call_result_t *result)
         call->arguments[call->argument_count++] = cli->input;
         cli->has_input = false;
     }
-    return call->command->run(cli, call);
+    return (call->command->flags & COMMAND_HELP) != 0 ? help_show(cli, call) : call->command->run(cli, call);
 }
 
 outcome_t run_call(cli_t *cli, call_result_t *result)
@@ -66,7 +54,7 @@ outcome_t run_call(cli_t *cli, call_result_t *result)
     case CALL_NONE:
         break;
     case CALL_UNKNOWN:
-        outcome = run_unknown(cli, result->unknown);
+        outcome = suggest_unknown(cli, result->unknown);
         break;
     case CALL_WRONG:
         outcome = tell_wrong(cli, result);
@@ -75,12 +63,13 @@ outcome_t run_call(cli_t *cli, call_result_t *result)
     return cli_finish(cli, outcome);
 }
 
-outcome_t run_line(cli_t *cli, const bytes_t *words, size_t count)
+outcome_t run_line(cli_t *cli, const bytes_t *words, size_t count, watching_t **background)
 {
     const options_t *of_run = cli->options;
     options_t of_line = *of_run;
     call_result_t result;
     call_make(words, count, CALL_IN_LINE, &of_line, &result);
+    result.call.background = background;
     cli->options = &of_line;
     cli->output.ops = of_line.format;
     outcome_t outcome = run_call(cli, &result);

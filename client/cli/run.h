@@ -8,10 +8,7 @@
 /* Runs the call that was made of words, as CLI->options were. Flushes everything shown. */
 outcome_t run_call(cli_t *cli, call_result_t *result);
 
-/* Says that WORD is not a command, and what may be meant. Returns OUTCOME_USAGE. */
-outcome_t run_unknown(cli_t *cli, bytes_t word);
-
-/* Runs the COUNT WORDS of a piped or typed line. */
-outcome_t run_line(cli_t *cli, const bytes_t *words, size_t count);
+/* Runs the COUNT WORDS of a piped or typed line. BACKGROUND: see call_t. */
+outcome_t run_line(cli_t *cli, const bytes_t *words, size_t count, watching_t **background);
 
 #endif

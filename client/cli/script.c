@@ -25,7 +25,7 @@ static bool is_comment(bytes_t text)
     return at < text.size && text.data[at] == '#';
 }
 
-outcome_t script_line(cli_t *cli, bytes_t text)
+outcome_t script_line(cli_t *cli, bytes_t text, watching_t **background)
 {
     if (is_comment(text))
         return OUTCOME_OK;
@@ -35,7 +35,7 @@ outcome_t script_line(cli_t *cli, bytes_t text)
         char problem[LINE_PROBLEM_SIZE];
         return cli_finish(cli, cli_illegal(cli, line_problem(status, &line, problem), true));
     }
-    outcome_t outcome = run_line(cli, line.words, line.count);
+    outcome_t outcome = run_line(cli, line.words, line.count, background);
     line_release(&line);
     return outcome;
 }
@@ -91,7 +91,7 @@ static outcome_t script_take_line(cli_t *cli, const buffer_t *line)
 {
     if (line->failed)
         return cli_finish(cli, cli_refuse(cli, "the line", "it is too long"));
-    return script_line(cli, buffer_bytes(line));
+    return script_line(cli, buffer_bytes(line), NULL);
 }
 
 outcome_t script_run(cli_t *cli, int file)

@@ -3,10 +3,10 @@
 #ifndef KV_CLIENT_CLI_SCRIPT_H
 #define KV_CLIENT_CLI_SCRIPT_H
 
-#include "client/cli/cli.h"
+#include "client/cli/watching.h"
 
-/* Carries out one line, an empty one too. */
-outcome_t script_line(cli_t *cli, bytes_t text);
+/* Carries out one line, an empty one too. BACKGROUND: see call_t. */
+outcome_t script_line(cli_t *cli, bytes_t text, watching_t **background);
 
 /* Carries out the lines of the file descriptor FILE, one after another; those that are empty or begin with #
  * are skipped. A line that fails does not keep the next from being tried, but where the broker is not

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
+#include "client/cli/command_table.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/keeping.h"
 #include "client/cli/line.h"
@@ -21,6 +21,7 @@ typedef struct shell {
     typing_t typing; /* first: see typing_init */
     cli_t *cli;      /* borrowed */
     keeping_t keeping;
+    watching_t *background; /* what is watched; NULL: nothing is. Owned */
 } shell_t;
 
 static shell_t *shell_of(EditLine *editor)
@@ -85,18 +86,18 @@ static void line_clear(EditLine *editor)
     fputs("\r\033[J", stdout);
 }
 
-static void watch_show(EditLine *editor, cli_t *cli)
+static void watch_show(EditLine *editor, shell_t *shell)
 {
-    if (cli->watching == NULL)
+    if (shell->background == NULL)
         return;
-    bool more = watching_take(cli->watching, 0);
-    if (more && !watching_has_lines(cli->watching))
+    bool more = watching_take(shell->background, 0);
+    if (more && !watching_has_lines(shell->background))
         return;
     line_clear(editor);
-    watching_show(cli->watching, stdout);
+    watching_show(shell->background, stdout);
     if (!more) {
-        (void)cli_finish(cli, watching_end(cli->watching));
-        watching_destroy(&cli->watching);
+        (void)cli_finish(shell->cli, watching_end(shell->background));
+        watching_destroy(&shell->background);
         fputs("Stopped watching\n", stdout);
     }
     el_set(editor, EL_REFRESH);
@@ -121,9 +122,9 @@ static void terminal_take(EditLine *editor)
 }
 
 /* Whether a watch keeps the session and tells of it. */
-static bool watch_keeps(const cli_t *cli)
+static bool watch_keeps(const shell_t *shell)
 {
-    return cli->watching != NULL && watching_is_own(cli->watching);
+    return shell->background != NULL && watching_is_own(shell->background);
 }
 
 /* Looks after the session, and shows news above the line that is being typed. */
@@ -153,16 +154,15 @@ static int sooner_ms(int a_ms, int b_ms)
 /* Shows news, and waits for the next key or for more news. */
 static interrupt_wait_t key_wait(EditLine *editor, shell_t *shell)
 {
-    cli_t *cli = shell->cli;
     int watch_ms = -1;
     int keep_ms = -1;
-    watch_show(editor, cli);
-    bool keeps = !watch_keeps(cli);
+    watch_show(editor, shell);
+    bool keeps = !watch_keeps(shell);
     if (keeps)
         session_show(editor, shell);
     const int files[] = {
         STDIN_FILENO,
-        cli->watching == NULL ? -1 : watching_wait(cli->watching, &watch_ms),
+        shell->background == NULL ? -1 : watching_wait(shell->background, &watch_ms),
         keeps ? keeping_wait(&shell->keeping, &keep_ms) : -1,
     };
     return interrupt_wait_files(files, sizeof files / sizeof *files, sooner_ms(watch_ms, keep_ms));
@@ -266,7 +266,7 @@ static void choices_find(choices_t *choices, bytes_t text)
     bool prefixed = command != NULL && (command->flags & COMMAND_PREFIX) != 0;
     if (prefixed && count > 2)
         command = command_find(words[2]);
-    if (count == 0 || (command != NULL && command->run == command_show_help))
+    if (count == 0 || (command != NULL && (command->flags & COMMAND_HELP) != 0))
         choices_add_commands(choices, 0);
     else if (prefixed && count == 2)
         choices_add_commands(choices, COMMAND_STORE);
@@ -336,20 +336,21 @@ static EditLine *editor_new(shell_t *shell, recall_t *recall)
     return editor;
 }
 
-static void shell_take_line(cli_t *cli, recall_t *recall, const char *text)
+static void shell_take_line(shell_t *shell, recall_t *recall, const char *text)
 {
+    const cli_t *cli = shell->cli;
     recall_add(recall, text);
     bytes_t left = bytes_from_text(text);
     while (left.size > 0 && !cli->ended && !interrupt_pending()) { /* several, where they were pasted */
         bytes_t line = bytes_of(left.data, line_length(left));
         left = bytes_of(left.data + line.size, left.size - line.size);
-        (void)script_line(cli, line);
+        (void)script_line(shell->cli, line, &shell->background);
     }
 }
 
-static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
+static void shell_loop(shell_t *shell, EditLine *editor, recall_t *recall)
 {
-    while (!cli->ended) {
+    while (!shell->cli->ended) {
         int count;
         interrupt_clear();
         el_set(editor, EL_PREP_TERM, 1); /* before the prompt: else keys pressed at once are echoed twice */
@@ -362,7 +363,7 @@ static void shell_loop(cli_t *cli, EditLine *editor, recall_t *recall)
             fputc('\n', stdout);
             return;
         }
-        shell_take_line(cli, recall, text);
+        shell_take_line(shell, recall, text);
     }
 }
 
@@ -389,9 +390,10 @@ outcome_t shell_run(cli_t *cli)
         fputs("kvzmq-cli: this terminal cannot be used; pipe the commands in instead\n", stderr);
         outcome = OUTCOME_FAILED;
     } else {
-        shell_loop(cli, editor, &recall);
+        shell_loop(&shell, editor, &recall);
         el_end(editor);
     }
+    watching_destroy(&shell.background);
     recall_release(&recall);
     return outcome;
 }

@@ -4,7 +4,9 @@
 
 #include <ctype.h>
 
+#include "client/cli/command_table.h"
 #include "common/edit_distance.h"
+#include "common/utf8.h"
 
 enum {
     SHORT_WORD = 4,  /* letters: up to here two edits make any word of another */
@@ -23,7 +25,9 @@ static const struct {
     {"ttl", "entry"},  {"subscribe", "watch"}, {"kick", "forget"}, {"?", "help"},
 };
 
-const command_t *suggest_command(bytes_t word)
+/* The command that WORD probably means: one with nearly the same letters, or one that other tools call WORD.
+ * NULL if nothing is close. */
+static const command_t *find_meant(bytes_t word)
 {
     char letters[EDIT_TEXT_MAX];
     if (word.size > sizeof letters)
@@ -45,4 +49,17 @@ const command_t *suggest_command(bytes_t word)
         }
     }
     return closest;
+}
+
+outcome_t suggest_unknown(cli_t *cli, bytes_t word)
+{
+    char quoted[PROBLEM_WORD_MAX];
+    char text[PROBLEM_TEXT_MAX];
+    utf8_quote(word, quoted, sizeof quoted);
+    const command_t *meant = find_meant(word);
+    if (meant != NULL)
+        snprintf(text, sizeof text, "%s: did you mean %s?", quoted, meant->name);
+    else
+        snprintf(text, sizeof text, "%s: there is no such command; help shows all", quoted);
+    return cli_illegal(cli, text, meant != NULL);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Suggests a command for a word that is not one. */
+/* What is said about a word that is not a command. */
 #ifndef KV_CLIENT_CLI_SUGGEST_H
 #define KV_CLIENT_CLI_SUGGEST_H
 
-#include "client/cli/command.h"
+#include "client/cli/cli.h"
 
-/* The command that WORD probably means: one with nearly the same letters, or one that other tools call WORD.
- * NULL if nothing is close. */
-const command_t *suggest_command(bytes_t word);
+/* Says that WORD is not a command, and what may be meant. Returns OUTCOME_USAGE. */
+outcome_t suggest_unknown(cli_t *cli, bytes_t word);
 
 #endif

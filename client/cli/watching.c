@@ -330,12 +330,11 @@ outcome_t watching_fail(cli_t *cli, kvzmq_status_t status, const char *error)
     if (cli->user[0] != '\0')
         return cli_fail_with(cli, status,
                              "a manager made this watch's session a guest; start the watch again to log in");
-    bool alone = !cli->interactive && cli->line == 0;
     return cli_fail_with(
         cli, status,
-        alone ? "watch and verify are for managers: log in with -u USER (anybody may watch --own)"
-              : "watch and verify are for managers, and log in by themselves: auth USER first "
-                "(anybody may watch --own)");
+        cli_is_alone(cli) ? "watch and verify are for managers: log in with -u USER (anybody may watch --own)"
+                          : "watch and verify are for managers, and log in by themselves: auth USER first "
+                            "(anybody may watch --own)");
 }
 
 outcome_t watching_end(const watching_t *watching)
