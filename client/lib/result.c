@@ -64,6 +64,18 @@ bool result_field(bytes_t body, size_t *at, field_type_t type, void *member)
     return false;
 }
 
+/* The index of the field NAME, COUNT if there is none. The search begins with the field NEXT: a broker sends
+ * fields in the order of the table, so that the first look finds most. */
+static size_t find_field(const field_t *fields, size_t count, size_t next, bytes_t name)
+{
+    for (size_t tries = 0; tries < count; tries++) {
+        size_t i = (next + tries) % count;
+        if (bytes_equal(name, bytes_from_text(fields[i].name)))
+            return i;
+    }
+    return count;
+}
+
 bool result_map(bytes_t body, size_t *at, const field_t *fields, size_t count, void *record)
 {
     assert(count < 32);
@@ -71,18 +83,18 @@ bool result_map(bytes_t body, size_t *at, const field_t *fields, size_t count, v
     if (!rpc_read_value(body, at, &head) || head.type != RPC_MAP)
         return false;
     uint32_t found = 0; /* one bit a field */
+    size_t next = 0;    /* the field behind the one found last */
     for (uint32_t pair = 0; pair < head.as.count; pair++) {
         rpc_value_t name;
         if (!rpc_read_value(body, at, &name) || name.type != RPC_STR)
             return false;
-        size_t i = 0;
-        while (i < count && !bytes_equal(name.as.bytes, bytes_from_text(fields[i].name)))
-            i++;
+        size_t i = find_field(fields, count, next, name.as.bytes);
         if (i == count) {
             if (!rpc_skip(body, at))
                 return false;
             continue;
         }
+        next = i + 1;
         if (!result_field(body, at, fields[i].type, (char *)record + fields[i].offset))
             return false;
         found |= UINT32_C(1) << i;
