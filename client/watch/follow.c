@@ -3,12 +3,13 @@
  * state is read is follow_read.c's. */
 #include "client/watch/follow.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "client/watch/follow_read.h"
+#include "client/watch/tellings.h"
 #include "common/buffer.h"
 #include "common/limits.h"
-#include "common/utf8.h"
 
 typedef enum follow_phase {
     PHASE_TICKET,    /* a ticket and an event connection are wanted */
@@ -20,15 +21,14 @@ typedef enum follow_phase {
 } follow_phase_t;
 
 struct follow {
-    follow_tell_fn *tell;
-    void *context;
-    char *client;    /* owned; NULL = all */
-    buffer_t prefix; /* of keys */
-    bool initial;    /* the state is wanted */
-    bool earliest;   /* READY is to be told at the oldest position there is, once `replay` has taken that */
-    unsigned tries;  /* positions that it did not take any more */
+    tellings_t tellings; /* what is to be told */
+    char *client;        /* owned; NULL = all */
+    buffer_t prefix;     /* of keys */
+    bool initial;        /* the state is wanted */
+    bool earliest;  /* READY is to be told at the oldest position there is, once `replay` has taken that */
+    unsigned tries; /* positions that it did not take any more */
     follow_phase_t phase;
-    char epoch[sizeof((kvzmq_position_t *)0)->epoch]; /* that `pos` is of; "" = none yet */
+    epoch_t epoch;    /* that `pos` is of; "" = none yet */
     bool based;       /* `pos` is a position from which the watcher was told, or will be, every event */
     bool ready;       /* READY was told since */
     bool announced;   /* the watcher has been told something that a RESET would take back */
@@ -40,7 +40,7 @@ struct follow {
     bool moved;       /* the replay under way brought something */
     uint64_t session; /* the ticket is of */
     bool ticket_void; /* that session is gone: no event will come by it. Answers in the meantime are good */
-    char ticket_epoch[sizeof((kvzmq_position_t *)0)->epoch];
+    epoch_t ticket_epoch;
     uint64_t ticket_seq;
     uint64_t ticket_oldest;
     int64_t quiet_ms;  /* when silence has lasted too long */
@@ -56,37 +56,11 @@ static kvzmq_slice_t text_slice(const char *text)
     return text == NULL ? (kvzmq_slice_t){0} : kvzmq_text(text);
 }
 
-/* Copies the epoch TEXT. One that does not fit is cut, which makes it another epoch: nothing worse. */
-static void epoch_copy(char out[sizeof((kvzmq_position_t *)0)->epoch], const char *text)
-{
-    size_t size = strnlen(text, sizeof((kvzmq_position_t *)0)->epoch - 1);
-    memcpy(out, text, size);
-    out[size] = '\0';
-}
-
-const char *follow_config_problem(const follow_config_t *config)
-{
-    size_t id = config->client == NULL ? 1 : strlen(config->client);
-    if (id == 0 || id > LIMIT_NAME || (config->client != NULL && strchr(config->client, '/') != NULL))
-        return "watch: a client's id has 1 to 200 bytes and no slash";
-    if (config->prefix.size > 0 && config->prefix.data == NULL)
-        return "watch: the prefix has a size but no data";
-    if (config->prefix.size > LIMIT_KEY_MAX)
-        return "watch: the prefix is longer than any key, which has 1,024 bytes at most";
-    if (!utf8_valid(bytes_of(config->prefix.data, config->prefix.size)))
-        return "watch: the prefix is not UTF-8, as every key is";
-    if (config->earliest && (config->initial || config->resume))
-        return "watch: earliest goes neither with initial nor with resume";
-    return NULL;
-}
-
-follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *context)
+follow_t *follow_new(const follow_config_t *config)
 {
     follow_t *follow = calloc(1, sizeof *follow);
     if (follow == NULL)
         return NULL;
-    follow->tell = tell;
-    follow->context = context;
     follow->initial = config->initial;
     follow->earliest = config->earliest;
     buffer_init(&follow->prefix, LIMIT_KEY_MAX);
@@ -124,25 +98,26 @@ void follow_counts(const follow_t *follow, kvzmq_watch_counts_t *counts)
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
 
-static bool tell(follow_t *follow, const kvzmq_event_t *event)
+static void tell(follow_t *follow, const kvzmq_event_t *event)
 {
-    kvzmq_event_t told = *event;
-    told.epoch = text_slice(follow->epoch);
-    return follow->tell(follow->context, &told);
+    tellings_add(&follow->tellings, event, follow->epoch);
 }
 
-static bool tell_plain(follow_t *follow, kvzmq_event_kind_t kind, uint64_t seq)
+/* Tells an event of KIND that is about no client. */
+static void tell_plain(follow_t *follow, kvzmq_event_kind_t kind, uint64_t seq)
 {
-    kvzmq_event_t event = {.kind = kind, .seq = seq, .ttl_ms = -1};
-    return tell(follow, &event);
+    tell(follow, &(kvzmq_event_t){.kind = kind, .seq = seq, .ttl_ms = -1});
 }
 
-static void tell_lost(follow_t *follow, const char *why)
+/* The same with a reason, for people. */
+static void tell_why(follow_t *follow, kvzmq_event_kind_t kind, const char *why)
 {
-    kvzmq_event_t event = {
-        .kind = KVZMQ_EVENT_LOST, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
-    if (!follow->lost)
-        follow->lost = tell(follow, &event);
+    tell(follow, &(kvzmq_event_t){.kind = kind, .ttl_ms = -1, .value = text_slice(why), .has_value = true});
+}
+
+bool follow_tell(const follow_t *follow, kvzmq_event_t *event)
+{
+    return tellings_next(&follow->tellings, event);
 }
 
 static bool is_wanted(const follow_t *follow, const kvzmq_event_t *event)
@@ -153,24 +128,82 @@ static bool is_wanted(const follow_t *follow, const kvzmq_event_t *event)
            bytes_starts_with(bytes_of(event->key.data, event->key.size), buffer_bytes(&follow->prefix));
 }
 
-/* Takes EVENT, the next one there is: tells it where it is wanted. */
-static bool take(follow_t *follow, const kvzmq_event_t *event)
+/* Everything up to SEQ was told, or is of no interest. */
+static void pass(follow_t *follow, uint64_t seq)
 {
-    if (is_wanted(follow, event)) {
-        if (!tell(follow, event))
-            return false;
-        follow->told = event->seq;
-    }
-    follow->pos = event->seq;
+    follow->pos = seq;
     follow->counts.events++;
-    return true;
+}
+
+/* Takes EVENT, the next one there is: tells it if it is WANTED. */
+static void take(follow_t *follow, const kvzmq_event_t *event, bool wanted)
+{
+    if (wanted)
+        tell(follow, event);
+    else
+        pass(follow, event->seq);
 }
 
 /* The watcher learns how far it knows all, where events did not tell it. */
 static void tell_position(follow_t *follow)
 {
-    if (follow->pos > follow->told && tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos))
-        follow->told = follow->pos;
+    if (follow->pos > follow->told)
+        tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos);
+}
+
+/* EVENT was taken. */
+static void commit_taken(follow_t *follow, const kvzmq_event_t *event)
+{
+    switch (event->kind) {
+    case KVZMQ_EVENT_LOST:
+    case KVZMQ_EVENT_AGAIN:
+        follow->lost = event->kind == KVZMQ_EVENT_LOST;
+        return;
+    case KVZMQ_EVENT_RESET:
+        follow->announced = false;
+        return;
+    case KVZMQ_EVENT_READY:
+        follow->announced = true;
+        follow->earliest = false;
+        return;
+    case KVZMQ_EVENT_POSITION:
+        follow->told = event->seq;
+        return;
+    case KVZMQ_EVENT_ENTRY:
+        reading_row_told(&follow->reading, event->key);
+        return;
+    default:
+        follow->told = event->seq;
+        pass(follow, event->seq);
+        return;
+    }
+}
+
+/* EVENT was not taken, or is dropped. */
+static void commit_refused(follow_t *follow, const kvzmq_event_t *event)
+{
+    follow->gap = true; /* of a replay under way */
+    if (event->kind == KVZMQ_EVENT_READY || event->kind == KVZMQ_EVENT_RESET)
+        follow->ready = false;
+    if (event->kind == KVZMQ_EVENT_RESET) { /* it is to be told again */
+        follow->based = false;
+        reading_stop(&follow->reading);
+    }
+}
+
+void follow_commit(follow_t *follow, bool taken)
+{
+    kvzmq_event_t event;
+    bool told = tellings_take(&follow->tellings, &event);
+    assert(told);
+    (void)told;
+    if (taken) {
+        commit_taken(follow, &event);
+        return;
+    }
+    do
+        commit_refused(follow, &event);
+    while (tellings_take(&follow->tellings, &event));
 }
 
 /* ---- Going on after a failure ------------------------------------------------------------------ */
@@ -188,7 +221,8 @@ static void pause_begin(follow_t *follow, int64_t now_ms)
 
 void follow_failed(follow_t *follow, int64_t now_ms, const char *why)
 {
-    tell_lost(follow, why);
+    if (!follow->lost)
+        tell_why(follow, KVZMQ_EVENT_LOST, why);
     pause_begin(follow, now_ms);
 }
 
@@ -241,11 +275,8 @@ static void tell_ready(follow_t *follow)
 {
     follow->based = true;
     follow->ready = true;
-    follow->announced = true;
-    follow->earliest = false;
     follow->told = follow->pos;
-    if (!tell_plain(follow, KVZMQ_EVENT_READY, follow->pos))
-        follow->ready = false; /* the driver stops */
+    tell_plain(follow, KVZMQ_EVENT_READY, follow->pos);
 }
 
 static void ready(follow_t *follow, int64_t now_ms)
@@ -286,11 +317,8 @@ static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
     reading_stop(&follow->reading);
     follow->ready = false;
     if (follow->announced) {
-        const char *why = find_reset_reason(follow, other, seq);
-        const kvzmq_event_t reset = {
-            .kind = KVZMQ_EVENT_RESET, .ttl_ms = -1, .value = text_slice(why), .has_value = true};
+        tell_why(follow, KVZMQ_EVENT_RESET, find_reset_reason(follow, other, seq));
         follow->counts.resets++;
-        follow->announced = !tell(follow, &reset);
     }
     follow->pos = follow->ticket_seq;
     if (follow->initial) {
@@ -321,7 +349,7 @@ static void earliest_begin(follow_t *follow, int64_t now_ms, uint64_t seq)
 static void settle(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
     if (follow->lost)
-        follow->lost = !tell_plain(follow, KVZMQ_EVENT_AGAIN, 0);
+        tell_plain(follow, KVZMQ_EVENT_AGAIN, 0);
     bool same = strcmp(follow->epoch, follow->ticket_epoch) == 0;
     if (follow->earliest) {
         earliest_begin(follow, now_ms, seq);
@@ -402,7 +430,7 @@ void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event)
     if (event->seq <= follow->pos)
         return;
     if (is_next(follow, event)) {
-        (void)take(follow, event); /* if it is not taken, it is a hole */
+        take(follow, event, is_wanted(follow, event)); /* if it is not taken, it is a hole */
         return;
     }
     raise_target(follow, event->seq);
@@ -441,29 +469,24 @@ static void fill_begin(follow_t *follow, int64_t now_ms, uint64_t target)
 
 /* ---- What replay brings ------------------------------------------------------------------------ */
 
-bool follow_replay_event(follow_t *follow, const kvzmq_event_t *event)
+void follow_replay_event(follow_t *follow, const kvzmq_event_t *event)
 {
     bool reading = follow->phase == PHASE_READ;
     if (follow->gap || event->seq <= follow->pos || (reading && event->seq > follow->target))
-        return true;
+        return;
     if (!is_about(follow, event) || (follow->client == NULL && event->seq != follow->pos + 1)) {
         follow->gap = true;
-        return true;
+        return;
     }
     follow->moved = true;
-    if (!reading) {
-        if (follow->earliest)
-            tell_ready(follow);
-        return follow->ready && take(follow, event);
-    }
-    if (reading_covers(&follow->reading, event) && is_wanted(follow, event)) {
+    bool wanted = is_wanted(follow, event);
+    if (!reading && follow->earliest)
+        tell_ready(follow);
+    if (reading && !reading_covers(&follow->reading, event))
+        wanted = false;
+    if (reading && wanted)
         follow->announced = true;
-        if (!tell(follow, event))
-            return false;
-    }
-    follow->pos = event->seq;
-    follow->counts.events++;
-    return true;
+    take(follow, event, wanted);
 }
 
 void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
@@ -562,7 +585,8 @@ bool follow_row(follow_t *follow, const kvzmq_row_t *row)
                            .ttl_ms = row->ttl_ms,
                            .revision = row->revision};
     follow->announced = true;
-    return tell(follow, &entry) && reading_row_told(reading, row->key);
+    tell(follow, &entry);
+    return true;
 }
 
 void follow_rows_end(follow_t *follow, int64_t now_ms)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The recipe of PROTOCOL.md 6.2 as a state machine: what is to be asked next, and what a watcher is to be
- * told of what came. Pure: no sockets, no threads, no clock (time is an argument, monotonic milliseconds).
+ * told of what came. Pure: no sockets, no threads, no clock (time is an argument, monotonic milliseconds), no
+ * call-backs.
  *
  * The driver loops: follow_next says what to do; it does that, and says what came of it:
  *
@@ -13,6 +14,11 @@
  *     FOLLOW_REPLAY   a page of `replay` after `seq`          follow_replay_event each, follow_replayed; or
  *                                                             follow_out_of_range
  *     FOLLOW_PAUSE    wait until until_ms                     follow_quiet
+ *
+ * After each of these calls it tells the watcher what there is to be told:
+ *
+ *     while (follow_tell (follow, &event))
+ *         follow_commit (follow, taken);
  *
  * Before it passes an answer on it asks follow_session whether that still is of use. An answer that does not
  * come is follow_failed, whatever was asked.
@@ -27,6 +33,7 @@
 #define KV_CLIENT_WATCH_FOLLOW_H
 
 #include "client/watch/event.h"
+#include "client/watch/follow_config.h"
 
 enum {
     FOLLOW_SYNC_MS = 3000,   /* without anything from the event connection for so long, a new one is made */
@@ -39,25 +46,8 @@ enum {
 
 typedef struct follow follow_t;
 
-typedef struct follow_config {
-    const char *client;   /* NULL = all. Copied, as all of it */
-    kvzmq_slice_t prefix; /* size 0 = all */
-    bool initial;         /* the state is wanted */
-    bool resume;          /* go on after `since` */
-    bool earliest;        /* begin with the oldest event that is kept; not with `initial` or `resume` */
-    kvzmq_position_t since;
-} follow_config_t;
-
-/* What of CONFIG nobody can watch, one line for people; NULL = nothing. The others take only what has none.
- */
-const char *follow_config_problem(const follow_config_t *config);
-
-/* Tells the watcher; EVENT is borrowed until it returns. False: it was not taken, which stands as if what led
- * to it had not come. The driver then stops, or says follow_failed. */
-typedef bool follow_tell_fn(void *context, const kvzmq_event_t *event);
-
 /* NULL if memory is refused. */
-KV_MUST_USE follow_t *follow_new(const follow_config_t *config, follow_tell_fn *tell, void *context);
+KV_MUST_USE follow_t *follow_new(const follow_config_t *config);
 void follow_destroy(follow_t **follow);
 
 typedef enum follow_want {
@@ -86,6 +76,13 @@ typedef struct follow_action {
 
 void follow_next(const follow_t *follow, follow_action_t *action);
 
+/* The next event that the watcher is to be told; false: there is none. It borrows from what was passed to the
+ * call that led to it, so it is told before another one is made. */
+KV_MUST_USE bool follow_tell(const follow_t *follow, kvzmq_event_t *event);
+/* Whether the watcher has TAKEN that event. If not, it stands as if what led to it had not come, and what was
+ * to be told after it is dropped. The driver then stops, or says follow_failed. */
+void follow_commit(follow_t *follow, bool taken);
+
 /* What the request connection's session is now: NUMBER is another with each session. False: it is another
  * broker's, so the answer that just came is to be dropped, and follow_next says how to go on. The answer that
  * another session with the same broker got is good; only the ticket is void then, and a new one is asked for
@@ -111,12 +108,11 @@ void follow_clients_end(follow_t *follow, bool more);
 void follow_listed(follow_t *follow, int64_t now_ms, uint64_t seq, bool more);
 /* There is no such client. */
 void follow_list_absent(follow_t *follow);
-/* False: it was not taken, or does not come in order; what follows is not wanted. */
+/* False: it does not come in order; what follows is not wanted. */
 KV_MUST_USE bool follow_row(follow_t *follow, const kvzmq_row_t *row);
 void follow_rows_end(follow_t *follow, int64_t now_ms);
 
-/* False as follow_row. */
-KV_MUST_USE bool follow_replay_event(follow_t *follow, const kvzmq_event_t *event);
+void follow_replay_event(follow_t *follow, const kvzmq_event_t *event);
 void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq);
 /* OLDEST: the lowest position that `replay` took then. */
 void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest);

@@ -3,6 +3,7 @@
  * everything that sorts before them is covered. */
 #include "client/watch/follow_read.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/limits.h"
@@ -205,13 +206,17 @@ bool reading_filled(reading_t *reading)
 
 bool reading_row_follows(const reading_t *reading, kvzmq_slice_t key)
 {
-    return !reading->has_cursor || bytes_compare(slice_bytes(key), buffer_bytes(&reading->cursor)) > 0;
+    bool in_order =
+        !reading->has_cursor || bytes_compare(slice_bytes(key), buffer_bytes(&reading->cursor)) > 0;
+    return in_order && key.size <= LIMIT_KEY_MAX;
 }
 
-bool reading_row_told(reading_t *reading, kvzmq_slice_t key)
+void reading_row_told(reading_t *reading, kvzmq_slice_t key)
 {
+    bool kept = buffer_set(&reading->cursor, key); /* it has room for any key */
+    assert(kept);
+    (void)kept;
     reading->has_cursor = true;
-    return buffer_set(&reading->cursor, key); /* it has room for any key */
 }
 
 bool reading_rows_end(reading_t *reading)

@@ -64,10 +64,10 @@ void reading_absent(reading_t *reading);
 /* READ_FILL, READ_FINISH: what is covered was brought up. Returns whether that is the whole state. */
 KV_MUST_USE bool reading_filled(reading_t *reading);
 
-/* READ_ROWS: whether KEY comes in order; that it was told; and the page's end, which returns whether the
- * state is whole. */
+/* READ_ROWS: whether KEY comes in order, and is no longer than a key may be; that it was told; and the page's
+ * end, which returns whether the state is whole. */
 KV_MUST_USE bool reading_row_follows(const reading_t *reading, kvzmq_slice_t key);
-KV_MUST_USE bool reading_row_told(reading_t *reading, kvzmq_slice_t key);
+void reading_row_told(reading_t *reading, kvzmq_slice_t key);
 KV_MUST_USE bool reading_rows_end(reading_t *reading);
 
 /* READ_NOW: the seq is known. */

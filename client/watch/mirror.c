@@ -139,7 +139,7 @@ static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
     }
 }
 
-static bool mirror_tell(void *context, const kvzmq_event_t *event)
+static watcher_taking_t mirror_tell(void *context, const kvzmq_event_t *event)
 {
     kvzmq_mirror_t *mirror = context;
     (void)pthread_mutex_lock(&mirror->lock);
@@ -151,7 +151,7 @@ static bool mirror_tell(void *context, const kvzmq_event_t *event)
     }
     (void)pthread_cond_broadcast(&mirror->changed);
     (void)pthread_mutex_unlock(&mirror->lock);
-    return taken;
+    return taken ? WATCHER_TAKEN : WATCHER_REFUSED;
 }
 
 static void mirror_ended(void *context, kvzmq_status_t status, const char *text)

@@ -31,6 +31,7 @@ struct kvzmq_watch {
     event_copy_t *newest;
     unsigned count;         /* of it */
     size_t bytes;           /* of it */
+    bool full;              /* an event found no room */
     bool closing;           /* the application takes no more */
     kvzmq_status_t final;   /* why there will be no more; KVZMQ_OK = there will */
     char error[ERROR_SIZE]; /* about `final` */
@@ -50,49 +51,48 @@ static bool has_room(const kvzmq_watch_t *watch, unsigned part)
                                  watch->bytes < KVZMQ_WATCH_QUEUE_BYTES / part);
 }
 
-/* Waits for room, with the lock held. Once it has to, until a good part is free, so that the threads do not
- * take turns for each event. False: the thread is to end. */
-static bool wait_room(kvzmq_watch_t *watch)
+/* Whether an event can be told, with the lock held. After one that could not, a good part has to be free, so
+ * that the threads do not take turns for each event. */
+static bool can_tell(kvzmq_watch_t *watch)
 {
-    if (has_room(watch, 1))
-        return true;
-    while (!watch->closing && !has_room(watch, ROOM_EVENTS_PART)) {
-        (void)pthread_mutex_unlock(&watch->lock);
-        int wait_ms = watcher_wait(watch->watcher);
-        (void)pthread_mutex_lock(&watch->lock);
-        if (wait_ms < 0)
-            return false;
-        int64_t until_ms = clock_monotonic_ms() + wait_ms;
-        struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-        if (!watch->closing && !has_room(watch, ROOM_EVENTS_PART))
-            (void)pthread_cond_timedwait(&watch->room, &watch->lock, &until);
-    }
-    return !watch->closing;
+    watch->full = !has_room(watch, watch->full ? ROOM_EVENTS_PART : 1);
+    return !watch->full;
 }
 
-static bool watch_tell(void *context, const kvzmq_event_t *event)
+static watcher_taking_t watch_tell(void *context, const kvzmq_event_t *event)
 {
     kvzmq_watch_t *watch = context;
-    event_copy_t *copy = event_copy_new(event);
-    if (copy == NULL)
-        return false;
     (void)pthread_mutex_lock(&watch->lock);
-    bool room = wait_room(watch);
-    if (room) {
-        if (watch->oldest == NULL) {
-            watch->oldest = copy;
-            signal_set(watch);
-        } else {
-            watch->newest->next = copy;
-        }
-        watch->newest = copy;
-        watch->count++;
-        watch->bytes += copy->size;
-    }
+    bool room = can_tell(watch); /* and it stays: nobody else adds events */
     (void)pthread_mutex_unlock(&watch->lock);
     if (!room)
-        free(copy);
-    return room;
+        return WATCHER_FULL;
+    event_copy_t *copy = event_copy_new(event);
+    if (copy == NULL)
+        return WATCHER_REFUSED;
+    (void)pthread_mutex_lock(&watch->lock);
+    if (watch->oldest == NULL) {
+        watch->oldest = copy;
+        signal_set(watch);
+    } else {
+        watch->newest->next = copy;
+    }
+    watch->newest = copy;
+    watch->count++;
+    watch->bytes += copy->size;
+    (void)pthread_mutex_unlock(&watch->lock);
+    return WATCHER_TAKEN;
+}
+
+static void watch_wait(void *context, int timeout_ms)
+{
+    kvzmq_watch_t *watch = context;
+    int64_t until_ms = clock_monotonic_ms() + timeout_ms;
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    (void)pthread_mutex_lock(&watch->lock);
+    if (!watch->closing && !has_room(watch, ROOM_EVENTS_PART))
+        (void)pthread_cond_timedwait(&watch->room, &watch->lock, &until);
+    (void)pthread_mutex_unlock(&watch->lock);
 }
 
 static void watch_ended(void *context, kvzmq_status_t status, const char *text)
@@ -136,6 +136,7 @@ static bool start(kvzmq_watch_t *watch, const kvzmq_options_t *connection,
                                .large_values = options->large_values,
                                .receive_hwm = options->receive_hwm,
                                .tell = watch_tell,
+                               .wait = watch_wait,
                                .ended = watch_ended,
                                .context = watch};
     watch->limit = options->queue > 0 ? options->queue : KVZMQ_WATCH_QUEUE_DEFAULT;

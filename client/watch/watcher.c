@@ -53,16 +53,6 @@ static bool stopping(watcher_t *watcher)
     return atomic_load(&watcher->stop);
 }
 
-/* ---- Failures ---------------------------------------------------------------------------------- */
-
-/* What will not be better next time. */
-static bool is_final(kvzmq_status_t status)
-{
-    return status == KVZMQ_INVALID_ARGUMENT || status == KVZMQ_PERMISSION_DENIED ||
-           status == KVZMQ_UNAUTHENTICATED || status == KVZMQ_UNIMPLEMENTED ||
-           status == KVZMQ_FAILED_PRECONDITION;
-}
-
 /* Waits, unless the thread is to end. */
 static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
 {
@@ -71,76 +61,12 @@ static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
         (void)poll(&wake, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
 }
 
-static void fail(watcher_t *watcher, kvzmq_status_t status, const char *text)
-{
-    uint64_t wait_ms = 0;
-    if (is_final(status)) {
-        if (status == KVZMQ_PERMISSION_DENIED && watcher->anonymous)
-            text = "a watch is for managers, and logs in by itself: give it an account (user, password)";
-        watcher->final = status;
-        watcher->config.ended(watcher->config.context, status, text);
-        return;
-    }
-    bool throttled = status == KVZMQ_RESOURCE_EXHAUSTED && kvzmq_detail(watcher->conn, &wait_ms);
-    follow_failed(watcher->follow, clock_monotonic_ms(), text);
-    if (throttled)
-        pause_ms(watcher, wait_ms < THROTTLED_MAX_MS ? (int64_t)wait_ms : THROTTLED_MAX_MS);
-}
-
-static void fail_call(watcher_t *watcher, kvzmq_status_t status)
-{
-    fail(watcher, status, kvzmq_error(watcher->conn));
-}
-
-/* What is told last was not taken: because the thread ends, or because it could not be completed, or for what
- * OTHERWISE says. */
-static void not_taken(watcher_t *watcher, const char *otherwise)
-{
-    if (watcher->refused != KVZMQ_OK)
-        fail_call(watcher, watcher->refused);
-    else if (!stopping(watcher))
-        fail(watcher, KVZMQ_NO_MEMORY, otherwise);
-    watcher->refused = KVZMQ_OK;
-}
-
-/* Whether an answer that came is of use. */
-static bool session_holds(watcher_t *watcher)
-{
-    watcher->kept_ms = clock_monotonic_ms();
-    return follow_session(watcher->follow, kvzmq_reconnects(watcher->conn),
-                          kvzmq_session(watcher->conn)->epoch);
-}
-
 /* Between signs of life. */
 static int keep_ms(const watcher_t *watcher)
 {
     const kvzmq_session_t *session = kvzmq_session(watcher->conn);
     uint64_t part_ms = session == NULL ? KEEP_MS : session->timeout_ms / KEEP_PARTS;
     return part_ms < KEEP_MS ? (int)part_ms : KEEP_MS;
-}
-
-/* Sees to it that the broker hears of us from time to time, and we of it. */
-static void keep(watcher_t *watcher)
-{
-    if (clock_monotonic_ms() - watcher->kept_ms < keep_ms(watcher))
-        return;
-    kvzmq_status_t status = kvzmq_ping(watcher->conn);
-    if (status != KVZMQ_OK)
-        fail_call(watcher, status);
-    else
-        (void)session_holds(watcher); /* if not, follow_next knows */
-}
-
-int watcher_wait(watcher_t *watcher)
-{
-    if (stopping(watcher))
-        return -1;
-    if (clock_monotonic_ms() - watcher->kept_ms >= keep_ms(watcher)) {
-        kvzmq_status_t status = kvzmq_ping(watcher->conn);
-        (void)status; /* what comes of it is seen by the next request */
-        watcher->kept_ms = clock_monotonic_ms();
-    }
-    return keep_ms(watcher);
 }
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
@@ -168,9 +94,32 @@ static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *va
     return true;
 }
 
-static bool tell(void *context, const kvzmq_event_t *event)
+/* Waits a while for room for what was told last, and keeps the session. */
+static void wait_room(watcher_t *watcher)
 {
-    watcher_t *watcher = context;
+    if (clock_monotonic_ms() - watcher->kept_ms >= keep_ms(watcher)) {
+        kvzmq_status_t status = kvzmq_ping(watcher->conn);
+        (void)status; /* what comes of it is seen by the next request */
+        watcher->kept_ms = clock_monotonic_ms();
+    }
+    watcher->config.wait(watcher->config.context, keep_ms(watcher));
+}
+
+/* Tells EVENT as soon as there is room for it. False: it was refused, or the thread is to end. */
+static bool offer(watcher_t *watcher, const kvzmq_event_t *event)
+{
+    watcher_taking_t taking = WATCHER_FULL;
+    while (taking == WATCHER_FULL && !stopping(watcher)) {
+        taking = watcher->config.tell(watcher->config.context, event);
+        if (taking == WATCHER_FULL)
+            wait_room(watcher);
+    }
+    return taking == WATCHER_TAKEN;
+}
+
+/* Tells EVENT, with its value where that is wanted. False: it was not taken. */
+static bool deliver(watcher_t *watcher, const kvzmq_event_t *event)
+{
     kvzmq_event_t told = *event;
     kvzmq_value_t value = {0};
     if (stopping(watcher)) /* a page of them may take long, where values are read */
@@ -183,9 +132,83 @@ static bool tell(void *context, const kvzmq_event_t *event)
             return false;
         told.client = event->client;
     }
-    bool taken = watcher->config.tell(watcher->config.context, &told);
+    bool taken = offer(watcher, &told);
     kvzmq_value_release(&value);
     return taken;
+}
+
+/* ---- Failures ---------------------------------------------------------------------------------- */
+
+/* What will not be better next time. */
+static bool is_final(kvzmq_status_t status)
+{
+    return status == KVZMQ_INVALID_ARGUMENT || status == KVZMQ_PERMISSION_DENIED ||
+           status == KVZMQ_UNAUTHENTICATED || status == KVZMQ_UNIMPLEMENTED ||
+           status == KVZMQ_FAILED_PRECONDITION;
+}
+
+static void fail(watcher_t *watcher, kvzmq_status_t status, const char *text)
+{
+    kvzmq_event_t event;
+    uint64_t wait_ms = 0;
+    char why[CONNECTION_ERROR_SIZE]; /* telling may make calls, and TEXT be the connection's */
+    if (is_final(status)) {
+        if (status == KVZMQ_PERMISSION_DENIED && watcher->anonymous)
+            text = "a watch is for managers, and logs in by itself: give it an account (user, password)";
+        watcher->final = status;
+        watcher->config.ended(watcher->config.context, status, text);
+        return;
+    }
+    bool throttled = status == KVZMQ_RESOURCE_EXHAUSTED && kvzmq_detail(watcher->conn, &wait_ms);
+    (void)snprintf(why, sizeof why, "%s", text);
+    follow_failed(watcher->follow, clock_monotonic_ms(), why);
+    while (follow_tell(watcher->follow, &event))
+        follow_commit(watcher->follow, deliver(watcher, &event));
+    if (throttled)
+        pause_ms(watcher, wait_ms < THROTTLED_MAX_MS ? (int64_t)wait_ms : THROTTLED_MAX_MS);
+}
+
+static void fail_call(watcher_t *watcher, kvzmq_status_t status)
+{
+    fail(watcher, status, kvzmq_error(watcher->conn));
+}
+
+/* Tells what there is to be told. False: something was not taken, because the thread ends, it could not be
+ * completed, or there was no memory. That is a failure then. */
+static bool tell_all(watcher_t *watcher)
+{
+    kvzmq_event_t event;
+    bool taken = true;
+    while (taken && follow_tell(watcher->follow, &event)) {
+        taken = deliver(watcher, &event);
+        follow_commit(watcher->follow, taken);
+    }
+    if (watcher->refused != KVZMQ_OK)
+        fail_call(watcher, watcher->refused);
+    else if (!taken && !stopping(watcher))
+        fail(watcher, KVZMQ_NO_MEMORY, "no memory for an event");
+    watcher->refused = KVZMQ_OK;
+    return taken;
+}
+
+/* Whether an answer that came is of use. */
+static bool session_holds(watcher_t *watcher)
+{
+    watcher->kept_ms = clock_monotonic_ms();
+    return follow_session(watcher->follow, kvzmq_reconnects(watcher->conn),
+                          kvzmq_session(watcher->conn)->epoch);
+}
+
+/* Sees to it that the broker hears of us from time to time, and we of it. */
+static void keep(watcher_t *watcher)
+{
+    if (clock_monotonic_ms() - watcher->kept_ms < keep_ms(watcher))
+        return;
+    kvzmq_status_t status = kvzmq_ping(watcher->conn);
+    if (status != KVZMQ_OK)
+        fail_call(watcher, status);
+    else
+        (void)session_holds(watcher); /* if not, follow_next knows */
 }
 
 /* ---- Requests ---------------------------------------------------------------------------------- */
@@ -310,17 +333,24 @@ static void step_list(watcher_t *watcher, const follow_action_t *action)
                       kvzmq_page_more(watcher->page));
 }
 
+/* False: it was not taken, which is a failure. */
+static bool take_row(watcher_t *watcher, const kvzmq_row_t *row)
+{
+    if (follow_row(watcher->follow, row))
+        return tell_all(watcher);
+    fail(watcher, KVZMQ_PROTOCOL, "the answer to list is out of order");
+    return false;
+}
+
 static void step_rows(watcher_t *watcher, const follow_action_t *action)
 {
     (void)action;
     kvzmq_row_t row;
     bool taken = true;
     while (taken && kvzmq_page_next(watcher->page, &row))
-        taken = follow_row(watcher->follow, &row);
+        taken = take_row(watcher, &row);
     if (taken)
         follow_rows_end(watcher->follow, clock_monotonic_ms());
-    else
-        not_taken(watcher, "the answer to list is out of order, or memory ran out");
     kvzmq_page_destroy(&watcher->page);
 }
 
@@ -343,8 +373,7 @@ static void take_message(watcher_t *watcher, bytes_t payload)
         if (event_read_sync(reply.body, &sync))
             follow_sync(watcher->follow, now_ms, &sync);
     }
-    if (watcher->refused != KVZMQ_OK)
-        not_taken(watcher, "no memory for an event");
+    (void)tell_all(watcher);
 }
 
 /* Whether messages are what is waited for; anything else comes first. */
@@ -389,10 +418,9 @@ static bool take_replay(watcher_t *watcher, bytes_t body)
     while (replay.left > 0) {
         if (!replay_next(&replay, &event))
             return false;
-        if (!follow_replay_event(watcher->follow, &event)) {
-            not_taken(watcher, "no memory for an event");
+        follow_replay_event(watcher->follow, &event);
+        if (!tell_all(watcher))
             return true;
-        }
     }
     follow_replayed(watcher->follow, clock_monotonic_ms(), replay.seq);
     return true;
@@ -450,6 +478,7 @@ static void step(watcher_t *watcher)
     follow_action_t action;
     follow_next(watcher->follow, &action);
     steps[action.want](watcher, &action);
+    (void)tell_all(watcher);
 }
 
 static void *run(void *argument)
@@ -521,7 +550,7 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     made->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     made->anonymous = given.user == NULL;
     made->conn = connection_new(problem == NULL ? &given : config->connection, problem);
-    made->follow = follow_new(&config->follow, tell, made);
+    made->follow = follow_new(&config->follow);
     bool whole = made->wake >= 0 && made->conn != NULL && made->follow != NULL;
     if (whole && system_thread_start(&made->thread, run, made))
         return true;
@@ -530,7 +559,8 @@ bool watcher_new(const watcher_config_t *config, watcher_t **watcher)
     return false;
 }
 
-void watcher_stop(watcher_t *watcher)
+/* Asks the thread to end. */
+static void stop(watcher_t *watcher)
 {
     uint64_t one = 1;
     atomic_store(&watcher->stop, true);
@@ -542,9 +572,9 @@ void watcher_destroy(watcher_t **watcher)
     watcher_t *gone = *watcher;
     if (gone == NULL)
         return;
-    watcher_stop(gone);
+    stop(gone);
     (void)pthread_join(gone->thread, NULL);
-    *watcher = NULL; /* `tell` has used it up to here */
+    *watcher = NULL;
     watcher_free(gone);
 }
 

@@ -8,19 +8,28 @@
 
 typedef struct watcher watcher_t;
 
+/* What becomes of an event that is told. */
+typedef enum watcher_taking {
+    WATCHER_TAKEN,
+    WATCHER_FULL,   /* there is no room now: it will be told again */
+    WATCHER_REFUSED /* memory is refused */
+} watcher_taking_t;
+
 typedef struct watcher_config {
     const kvzmq_options_t *connection; /* copied; NULL = the defaults */
     follow_config_t follow;            /* copied */
     bool large_values;                 /* values that events leave out are read */
     int receive_hwm;                   /* ZMQ_RCVHWM of the event connection; 0 = ZeroMQ's default */
-    follow_tell_fn *tell;              /* called in the thread; may block, but see watcher_wait */
-    /* Called in the thread, once, when it gives up for good; TEXT is borrowed until it returns. */
+    /* Takes EVENT, which is borrowed until it returns. Called in the thread, as all that follows. */
+    watcher_taking_t (*tell)(void *context, const kvzmq_event_t *event);
+    /* Waits until there is room again, TIMEOUT_MS at most. NULL: `tell` never says WATCHER_FULL. */
+    void (*wait)(void *context, int timeout_ms);
+    /* Once, when it gives up for good; TEXT is borrowed until it returns. */
     void (*ended)(void *context, kvzmq_status_t status, const char *text);
-    void *context; /* given to both */
+    void *context; /* given to all */
 } watcher_config_t;
 
-/* Starts the thread; *WATCHER is set before, for `tell` to use. False, *WATCHER NULL, where memory, a thread
- * or descriptors are refused. */
+/* Starts the thread. False, *WATCHER NULL, where memory, a thread or descriptors are refused. */
 KV_MUST_USE bool watcher_new(const watcher_config_t *config, watcher_t **watcher);
 /* Ends the thread and waits for it, which takes as long as a call under way. Not one of a parent process, see
  * watcher_foreign. */
@@ -31,13 +40,6 @@ bool watcher_foreign(const watcher_t *watcher);
 /* Closes this process's copies of a parent's descriptors, once: the session's, without which the broker would
  * not see that the parent has ended, and the eventfd. The memory stays. */
 void watcher_abandon(watcher_t *watcher);
-
-/* Asks the thread to end, without waiting. Any thread may. */
-void watcher_stop(watcher_t *watcher);
-/* For `tell`, in the thread, while there is no room for what it was told: keeps the session. Returns how many
- * milliseconds it may wait before it is to be called again; below 0: the thread is to end, tell shall return
- * false. */
-int watcher_wait(watcher_t *watcher);
 
 void watcher_counts(watcher_t *watcher, kvzmq_watch_counts_t *counts);
 

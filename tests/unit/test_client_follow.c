@@ -19,9 +19,8 @@ typedef struct fixture {
     bool refuse; /* what it tells */
 } fixture_t;
 
-static bool told(void *context, const kvzmq_event_t *event)
+static bool told(fixture_t *fixture, const kvzmq_event_t *event)
 {
-    fixture_t *fixture = context;
     if (fixture->refuse)
         return false;
     assert_true(fixture->count < TOLD);
@@ -30,6 +29,14 @@ static bool told(void *context, const kvzmq_event_t *event)
                    (int)event->client.size, event->client.data != NULL ? event->client.data : "",
                    (int)event->key.size, event->key.data != NULL ? event->key.data : "");
     return true;
+}
+
+/* Takes, or refuses, all that there is to be told. */
+static void take(fixture_t *fixture)
+{
+    kvzmq_event_t event;
+    while (follow_tell(fixture->follow, &event))
+        follow_commit(fixture->follow, told(fixture, &event));
 }
 
 /* Asserts that exactly TEXT (NULL = nothing) was told since the last look. */
@@ -44,10 +51,19 @@ static void assert_told(fixture_t *fixture, const char *text)
     fixture->count = 0;
 }
 
+/* Asserts that exactly FIRST and SECOND were told since the last look. */
+static void assert_told_both(fixture_t *fixture, const char *first, const char *second)
+{
+    assert_int_equal(fixture->count, 2);
+    assert_string_equal(fixture->told[0], first);
+    assert_string_equal(fixture->told[1], second);
+    fixture->count = 0;
+}
+
 static void begin(fixture_t *fixture, const follow_config_t *config)
 {
     *fixture = (fixture_t){0};
-    fixture->follow = follow_new(config, told, fixture);
+    fixture->follow = follow_new(config);
     assert_non_null(fixture->follow);
 }
 
@@ -69,6 +85,7 @@ static void sync_at(fixture_t *fixture, int64_t now_ms, uint64_t seq)
 {
     sync_t sync = {.epoch = kvzmq_text("e"), .seq = seq};
     follow_sync(fixture->follow, now_ms, &sync);
+    take(fixture);
 }
 
 static kvzmq_event_t event_of(uint64_t seq, uint64_t prev)
@@ -86,15 +103,18 @@ static void event(fixture_t *fixture, int64_t now_ms, uint64_t seq, uint64_t pre
 {
     kvzmq_event_t put = event_of(seq, prev);
     follow_event(fixture->follow, now_ms, &put);
+    take(fixture);
 }
 
 static void replay(fixture_t *fixture, int64_t now_ms, uint64_t first, uint64_t last)
 {
     for (uint64_t seq = first; seq <= last; seq++) {
         kvzmq_event_t put = event_of(seq, seq - 1);
-        assert_true(follow_replay_event(fixture->follow, &put));
+        follow_replay_event(fixture->follow, &put);
+        take(fixture);
     }
     follow_replayed(fixture->follow, now_ms, last);
+    take(fixture);
 }
 
 /* A watch of all that is live and was told everything up to SEQ. */
@@ -180,6 +200,7 @@ static void live__second_hole_and_no_sync__is_repaired_after_a_second(void **sta
     follow_action_t action = assert_wants(&fixture, FOLLOW_MESSAGE);
     assert_int_equal(action.until_ms, 1 + FOLLOW_REPAIR_MS);
     follow_quiet(fixture.follow, action.until_ms);
+    take(&fixture);
     (void)assert_wants(&fixture, FOLLOW_REPLAY);
     follow_destroy(&fixture.follow);
 }
@@ -202,11 +223,14 @@ static void live__silence_for_three_seconds__is_lost_and_asks_for_a_ticket(void 
     (void)state;
     begin_live(&fixture, &(follow_config_t){0}, 4);
     follow_quiet(fixture.follow, FOLLOW_SYNC_MS - 1);
+    take(&fixture);
     (void)assert_wants(&fixture, FOLLOW_MESSAGE);
     follow_quiet(fixture.follow, FOLLOW_SYNC_MS);
+    take(&fixture);
     assert_told(&fixture, "lost 0  ");
     follow_action_t action = assert_wants(&fixture, FOLLOW_PAUSE);
     follow_quiet(fixture.follow, action.until_ms);
+    take(&fixture);
     ticket(&fixture, action.until_ms, 4, 0);
     sync_at(&fixture, action.until_ms, 4);
     assert_told(&fixture, "again 0  ");
@@ -237,6 +261,7 @@ static void live__new_epoch__resets_and_begins_where_that_does(void **state)
     follow_ticket(fixture.follow, 5, 1, "f", 9, 0);
     sync_t sync = {.epoch = kvzmq_text("f"), .seq = 9};
     follow_sync(fixture.follow, 5, &sync);
+    take(&fixture);
     assert_int_equal(fixture.count, 2);
     assert_string_equal(fixture.told[0], "reset 0  ");
     assert_string_equal(fixture.told[1], "ready 0  ");
@@ -276,6 +301,7 @@ static void one_client__sync_ahead_and_nothing_missed__tells_the_position(void *
     sync_at(&fixture, 1, 9);
     (void)assert_wants(&fixture, FOLLOW_REPLAY);
     follow_replayed(fixture.follow, 1, 9);
+    take(&fixture);
     assert_told(&fixture, "position 9  ");
     follow_destroy(&fixture.follow);
 }
@@ -315,6 +341,7 @@ static void replay__that_does_not_go_on__pauses(void **state)
     begin_live(&fixture, &(follow_config_t){0}, 4);
     sync_at(&fixture, 1, 7);
     follow_replayed(fixture.follow, 1, 4);
+    take(&fixture);
     assert_told(&fixture, "lost 0  ");
     (void)assert_wants(&fixture, FOLLOW_PAUSE);
     follow_destroy(&fixture.follow);
@@ -330,11 +357,13 @@ static void failures__one_after_the_other__pause_longer_up_to_a_bound(void **sta
     for (int i = 0; i < 12; i++) {
         (void)assert_wants(&fixture, FOLLOW_TICKET);
         follow_failed(fixture.follow, now_ms, "trouble");
+        take(&fixture);
         int64_t until_ms = assert_wants(&fixture, FOLLOW_PAUSE).until_ms;
         assert_true(until_ms - now_ms >= before && until_ms - now_ms <= FOLLOW_PAUSE_MAX_MS);
         before = until_ms - now_ms;
         now_ms = until_ms;
         follow_quiet(fixture.follow, now_ms);
+        take(&fixture);
     }
     assert_int_equal(before, FOLLOW_PAUSE_MAX_MS);
     assert_told(&fixture, "lost 0  "); /* once */
@@ -352,6 +381,63 @@ static void told__not_taken__is_a_hole(void **state)
     event(&fixture, 1, 6, 5);
     assert_told(&fixture, NULL);
     assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 4);
+    follow_destroy(&fixture.follow);
+}
+
+/* A watch that is told of another broker, refuses that, and fails, until the event connection lives again. */
+static void begin_refused(fixture_t *fixture, const follow_config_t *config)
+{
+    sync_t sync = {.epoch = kvzmq_text("f"), .seq = 9};
+    begin_live(fixture, config, 4);
+    assert_false(follow_session(fixture->follow, 1, "f"));
+    fixture->refuse = true;
+    follow_ticket(fixture->follow, 5, 1, "f", 9, 5);
+    follow_sync(fixture->follow, 5, &sync);
+    take(fixture);
+    follow_failed(fixture->follow, 5, "no memory");
+    take(fixture);
+    fixture->refuse = false;
+    int64_t until_ms = assert_wants(fixture, FOLLOW_PAUSE).until_ms;
+    follow_quiet(fixture->follow, until_ms);
+    (void)assert_wants(fixture, FOLLOW_TICKET);
+    follow_ticket(fixture->follow, until_ms, 1, "f", 9, 5);
+    follow_sync(fixture->follow, until_ms, &sync);
+    take(fixture);
+}
+
+static void told__reset_not_taken__is_told_again(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_refused(&fixture, &(follow_config_t){0});
+    assert_told_both(&fixture, "reset 0  ", "ready 9  ");
+    (void)assert_wants(&fixture, FOLLOW_MESSAGE);
+    follow_destroy(&fixture.follow);
+}
+
+static void told__again_not_taken__is_told_again_with_all_behind_it(void **state)
+{
+    fixture_t fixture;
+    (void)state;
+    begin_live(&fixture, &(follow_config_t){0}, 4);
+    follow_failed(fixture.follow, 5, "the broker is gone");
+    take(&fixture);
+    assert_told(&fixture, "lost 0  ");
+    for (int i = 0; i < 2; i++) {
+        fixture.refuse = i == 0;
+        int64_t until_ms = assert_wants(&fixture, FOLLOW_PAUSE).until_ms;
+        follow_quiet(fixture.follow, until_ms);
+        follow_ticket(fixture.follow, until_ms, 1, "f", 9, 5);
+        follow_sync(fixture.follow, until_ms, &(sync_t){.epoch = kvzmq_text("f"), .seq = 9});
+        take(&fixture);
+        if (i == 0)
+            follow_failed(fixture.follow, until_ms, "no memory");
+        take(&fixture);
+    }
+    assert_int_equal(fixture.count, 3);
+    assert_string_equal(fixture.told[0], "again 0  ");
+    assert_string_equal(fixture.told[1], "reset 0  ");
+    assert_string_equal(fixture.told[2], "ready 9  ");
     follow_destroy(&fixture.follow);
 }
 
@@ -402,21 +488,14 @@ static void begin_earliest(fixture_t *fixture, const char *client)
     assert_int_equal(assert_wants(fixture, FOLLOW_REPLAY).seq, 3);
 }
 
-/* Asserts that exactly FIRST and SECOND were told since the last look. */
-static void assert_told_both(fixture_t *fixture, const char *first, const char *second)
-{
-    assert_int_equal(fixture->count, 2);
-    assert_string_equal(fixture->told[0], first);
-    assert_string_equal(fixture->told[1], second);
-    fixture->count = 0;
-}
-
 /* `replay` answers with the event of SEQ alone. */
 static void replay_one(fixture_t *fixture, uint64_t seq)
 {
     kvzmq_event_t event = event_of(seq, seq - 1);
-    assert_true(follow_replay_event(fixture->follow, &event));
+    follow_replay_event(fixture->follow, &event);
+    take(fixture);
     follow_replayed(fixture->follow, 0, seq);
+    take(fixture);
 }
 
 static void earliest__log_goes_on_until_replay_is_asked__begins_where_that_takes_it(void **state)
@@ -440,6 +519,7 @@ static void earliest__nothing_of_the_client_is_kept__is_ready_where_the_log_begi
     (void)state;
     begin_earliest(&fixture, "b");
     follow_replayed(fixture.follow, 0, 8);
+    take(&fixture);
     assert_told_both(&fixture, "ready 3  ", "position 8  ");
     follow_destroy(&fixture.follow);
 }
@@ -500,6 +580,7 @@ static void row(fixture_t *fixture, const char *key, uint64_t revision)
     kvzmq_row_t entry = {
         .key = kvzmq_text(key), .value = kvzmq_text("v"), .revision = revision, .ttl_ms = -1};
     assert_true(follow_row(fixture->follow, &entry));
+    take(fixture);
 }
 
 static void state__page_later_than_the_one_before__brings_that_up_to_date_first(void **state)
@@ -508,12 +589,15 @@ static void state__page_later_than_the_one_before__brings_that_up_to_date_first(
     (void)state;
     begin_state(&fixture);
     follow_listed(fixture.follow, 0, 8, true);
+    take(&fixture);
     (void)assert_wants(&fixture, FOLLOW_ROWS);
     row(&fixture, "k", 8);
     assert_told(&fixture, "entry 8 a k");
     follow_rows_end(fixture.follow, 0);
+    take(&fixture);
     assert_memory_equal(assert_wants(&fixture, FOLLOW_LIST).after.data, "k", 1);
     follow_listed(fixture.follow, 0, 9, false); /* k was put again meanwhile */
+    take(&fixture);
     assert_int_equal(assert_wants(&fixture, FOLLOW_REPLAY).seq, 8);
     replay(&fixture, 0, 9, 10); /* what came after the page is not of interest yet */
     assert_told(&fixture, "put 9 a k");
@@ -521,6 +605,7 @@ static void state__page_later_than_the_one_before__brings_that_up_to_date_first(
     row(&fixture, "l", 3);
     assert_told(&fixture, "entry 3 a l");
     follow_rows_end(fixture.follow, 0);
+    take(&fixture);
     assert_told(&fixture, "ready 9  ");
     follow_destroy(&fixture.follow);
 }
@@ -531,6 +616,7 @@ static void state__rows_that_do_not_come_in_order__are_not_taken(void **state)
     (void)state;
     begin_state(&fixture);
     follow_listed(fixture.follow, 0, 8, true);
+    take(&fixture);
     row(&fixture, "k", 8);
     assert_told(&fixture, "entry 8 a k");
     const kvzmq_row_t again = {.key = kvzmq_text("k"), .value = kvzmq_text("v"), .revision = 8, .ttl_ms = -1};
@@ -546,10 +632,12 @@ static void state__new_session_while_it_is_read__keeps_the_page_and_asks_for_a_t
     begin_state(&fixture);
     assert_true(follow_session(fixture.follow, 1, "e"));
     follow_listed(fixture.follow, 0, 8, false);
+    take(&fixture);
     (void)assert_wants(&fixture, FOLLOW_ROWS);
     row(&fixture, "k", 8);
     assert_told(&fixture, "entry 8 a k");
     follow_rows_end(fixture.follow, 0);
+    take(&fixture);
     assert_told(&fixture, "ready 8  ");
     ticket(&fixture, 0, 9, 0);
     sync_at(&fixture, 0, 9);
@@ -587,6 +675,8 @@ int main(void)
         cmocka_unit_test(replay__that_does_not_go_on__pauses),
         cmocka_unit_test(failures__one_after_the_other__pause_longer_up_to_a_bound),
         cmocka_unit_test(told__not_taken__is_a_hole),
+        cmocka_unit_test(told__reset_not_taken__is_told_again),
+        cmocka_unit_test(told__again_not_taken__is_told_again_with_all_behind_it),
         cmocka_unit_test(resumed__in_reach__is_ready_where_it_was),
         cmocka_unit_test(resumed__before_the_oldest_or_beyond_the_newest__resets),
         cmocka_unit_test(earliest__log_goes_on_until_replay_is_asked__begins_where_that_takes_it),

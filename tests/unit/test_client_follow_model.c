@@ -310,9 +310,10 @@ static void told_event(sim_t *sim, const kvzmq_event_t *event)
     sim->told_seq = event->seq;
 }
 
-static bool told(void *context, const kvzmq_event_t *event)
+static bool told(sim_t *sim, const kvzmq_event_t *event)
 {
-    sim_t *sim = context;
+    if (trouble(sim, 1))
+        return false;
     switch (event->kind) {
     case KVZMQ_EVENT_RESET:
         sim->told = (stores_t){0};
@@ -340,11 +341,31 @@ static bool told(void *context, const kvzmq_event_t *event)
         sim->lost = !sim->lost;
         return true;
     default:
-        if (trouble(sim, 1))
-            return false;
         told_event(sim, event);
         return true;
     }
+}
+
+/* Takes all that there is to be told. False: something was refused. */
+static bool take_some(sim_t *sim)
+{
+    kvzmq_event_t event;
+    bool taken = true;
+    while (follow_tell(sim->follow, &event)) {
+        taken = told(sim, &event);
+        follow_commit(sim->follow, taken);
+    }
+    return taken;
+}
+
+/* The same, and says so if something was refused. */
+static bool take(sim_t *sim)
+{
+    if (take_some(sim))
+        return true;
+    follow_failed(sim->follow, sim->now_ms, "not taken");
+    (void)take_some(sim);
+    return false;
 }
 
 /* ---- The driver ------------------------------------------------------------------------------- */
@@ -374,6 +395,7 @@ static void list(sim_t *sim, const follow_action_t *action)
         sim->page_revisions[sim->page_count++] = sim->stores.revision[client][k];
     }
     follow_listed(sim->follow, sim->now_ms, now_seq(sim), more);
+    (void)take(sim);
 }
 
 static void rows(sim_t *sim)
@@ -384,8 +406,11 @@ static void rows(sim_t *sim)
                            .revision = sim->page_revisions[i],
                            .ttl_ms = -1};
         assert_true(follow_row(sim->follow, &row));
+        if (!take(sim))
+            return;
     }
     follow_rows_end(sim->follow, sim->now_ms);
+    (void)take(sim);
 }
 
 static void clients(sim_t *sim, const follow_action_t *action)
@@ -428,12 +453,12 @@ static void replay(sim_t *sim, const follow_action_t *action)
         if (action->client != NULL && strcmp(event.client.data, action->client) != 0)
             continue;
         limit--;
-        if (!follow_replay_event(sim->follow, &event)) {
-            follow_failed(sim->follow, sim->now_ms, "not taken");
+        follow_replay_event(sim->follow, &event);
+        if (!take(sim))
             return;
-        }
     }
     follow_replayed(sim->follow, sim->now_ms, seq);
+    (void)take(sim);
 }
 
 /* Passes the first message on. */
@@ -446,9 +471,11 @@ static void pass(sim_t *sim)
         epoch_text(first.epoch, epoch);
         sync_t sync = {.epoch = kvzmq_text(epoch), .seq = first.seq};
         follow_sync(sim->follow, sim->now_ms, &sync);
+        (void)take(sim);
     } else {
         kvzmq_event_t event = event_of(sim, first.epoch, first.seq);
         follow_event(sim->follow, sim->now_ms, &event);
+        (void)take_some(sim); /* what is not taken is a hole */
     }
 }
 
@@ -462,6 +489,7 @@ static void message(sim_t *sim, int64_t until_ms)
             send(sim, (message_t){.seq = now_seq(sim), .sync = true, .epoch = sim->epoch});
         else
             follow_quiet(sim->follow, sim->now_ms);
+        (void)take(sim);
         return;
     }
     pass(sim);
@@ -490,6 +518,7 @@ static void step(sim_t *sim)
     if (action.want == FOLLOW_PAUSE) {
         sim->now_ms = action.until_ms;
         follow_quiet(sim->follow, sim->now_ms);
+        (void)take(sim);
         return;
     }
     if (action.want == FOLLOW_ROWS) { /* nothing is asked */
@@ -501,6 +530,7 @@ static void step(sim_t *sim)
     follow_next(sim->follow, &action);
     if (trouble(sim, 3)) {
         follow_failed(sim->follow, sim->now_ms, "trouble");
+        (void)take(sim);
         return;
     }
     epoch_text(sim->epoch, epoch);
@@ -518,6 +548,7 @@ static void step(sim_t *sim)
         list(sim, &action);
     else
         replay(sim, &action);
+    (void)take(sim);
 }
 
 static void disturb(sim_t *sim)
@@ -558,7 +589,7 @@ static void run_schedule(uint64_t seed, const follow_config_t *config)
     broker_begin(&sim);
     for (int changes = pick(&sim, 100); changes > 0; changes--)
         change(&sim);
-    sim.follow = follow_new(config, told, &sim);
+    sim.follow = follow_new(config);
     assert_non_null(sim.follow);
     if (config->resume) {
         sim.told_epoch = 0;
