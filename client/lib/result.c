@@ -202,7 +202,7 @@ bool result_hello(bytes_t body, kvzmq_session_t *session)
         {"batch", FIELD_UINT, offsetof(kvzmq_session_t, limit_batch)},
         {"message", FIELD_UINT, offsetof(kvzmq_session_t, limit_message)},
     };
-    hello_t hello;
+    hello_t hello = {0};
     kvzmq_session_t read = {0};
     size_t at = 0;
     size_t again = 0;

@@ -289,13 +289,16 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
     int64_t begun_ms = clock_monotonic_ms();
     int64_t until_ms = timeout_ms < 0 ? INT64_MAX : begun_ms + timeout_ms;
     const changes_t *changes = changes_of(conn);
-    uint64_t before = changes == NULL ? 0 : changes->told;
+    if (changes == NULL || changes->changed == NULL) {
+        kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, NULL);
+        return status != KVZMQ_OK ? status
+                                  : connection_fail(conn, KVZMQ_FAILED_PRECONDITION,
+                                                    "listen: kvzmq_on_change was not called");
+    }
+    uint64_t before = changes->told;
     for (;;) {
         int64_t deadline;
         kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
-        if (status == KVZMQ_OK && (changes == NULL || changes->changed == NULL))
-            status =
-                connection_fail(conn, KVZMQ_FAILED_PRECONDITION, "listen: kvzmq_on_change was not called");
         if (status == KVZMQ_OK)
             status = session_ensure(conn, deadline); /* takes what is there */
         if (status == KVZMQ_OK && clock_monotonic_ms() >= keep_ms(conn))
