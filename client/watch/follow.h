@@ -35,17 +35,6 @@
 #include "client/watch/event.h"
 #include "client/watch/follow_config.h"
 
-enum {
-    FOLLOW_SYNC_MS = 3000,   /* without anything from the event connection for so long, a new one is made */
-    FOLLOW_REPAIR_MS = 1000, /* between two repairs, where no sync comes */
-    FOLLOW_PAUSE_FIRST_MS = 50, /* after a failure; doubled with each further one */
-    FOLLOW_PAUSE_MAX_MS = 2000, /* at most */
-    FOLLOW_EARLIEST_TRIES =
-        100 /* to begin with the oldest event, while the log goes on; then with the newest */
-};
-
-typedef struct follow follow_t;
-
 /* NULL if memory is refused. */
 KV_MUST_USE follow_t *follow_new(const follow_config_t *config);
 void follow_destroy(follow_t **follow);
