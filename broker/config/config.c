@@ -13,15 +13,15 @@ enum { IPC_MODE_DEFAULT = 0600 /* the broker's own user alone */ };
 bool config_set(settings_t *settings, const char *assignment, char *problem, size_t problem_size)
 {
     const char *equals = strchr(assignment, '=');
-    place_t place = {.name = "--set", .problem = problem, .size = problem_size};
+    config_place_t place = {.name = "--set", .problem = problem, .size = problem_size};
     if (equals == NULL || equals == assignment) {
         char quoted[CONFIG_QUOTE_SIZE];
-        return place_fault(&place, "\"%s\" has no key and value; write --set SECTION/KEY=VALUE",
-                           utf8_quote(bytes_from_text(assignment), quoted, sizeof quoted));
+        return config_fault(&place, "\"%s\" has no key and value; write --set SECTION/KEY=VALUE",
+                            utf8_quote(bytes_from_text(assignment), quoted, sizeof quoted));
     }
     char *path = strndup(assignment, (size_t)(equals - assignment));
     if (path == NULL)
-        return place_fault_memory(&place);
+        return config_fault_memory(&place);
     bool done = config_assign(settings, &place, path, equals + 1);
     free(path);
     return done;

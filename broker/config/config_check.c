@@ -16,7 +16,7 @@ static const char *endpoint_of(const settings_t *settings, unsigned i)
                                        : settings->events[i - settings->request_count];
 }
 
-static bool endpoints_check(const settings_t *settings, const place_t *place)
+static bool endpoints_check(const settings_t *settings, const config_place_t *place)
 {
     unsigned count = settings->request_count + settings->event_count;
     for (unsigned i = 0; i < count; i++) {
@@ -25,7 +25,7 @@ static bool endpoints_check(const settings_t *settings, const place_t *place)
             continue;
         for (unsigned j = 0; j < i; j++)
             if (strcmp(endpoint, endpoint_of(settings, j)) == 0)
-                return place_fault(
+                return config_fault(
                     place, "%s is given twice under listen; give each socket endpoints of its own", endpoint);
     }
     return true;
@@ -41,11 +41,11 @@ static bool endpoint_definite(const char *endpoint)
            strncmp(endpoint, "tcp://0.0.0.0:", 14) != 0 && strncmp(endpoint, "tcp://[::]:", 11) != 0;
 }
 
-static bool advertised_check(const settings_t *settings, const place_t *place)
+static bool advertised_check(const settings_t *settings, const config_place_t *place)
 {
     for (unsigned i = 0; i < settings->advertised_count; i++)
         if (!endpoint_definite(settings->advertised[i]))
-            return place_fault(
+            return config_fault(
                 place,
                 "nobody can connect to %s of listen/advertise; write a host and a port, or an absolute path",
                 settings->advertised[i]);
@@ -54,28 +54,28 @@ static bool advertised_check(const settings_t *settings, const place_t *place)
 
 bool config_check(const settings_t *settings, char *problem, size_t problem_size)
 {
-    place_t place = {.name = "configuration", .problem = problem, .size = problem_size};
+    config_place_t place = {.name = "configuration", .problem = problem, .size = problem_size};
     const limits_t *limits = &settings->limits;
     uint64_t entry = limits->value + limits->key + MESSAGE_OVERHEAD;
     uint64_t batch = (limits->batch + 1) * LIMIT_ERROR_BYTES;
     if (settings->first_id > settings->last_id)
-        return place_fault(&place, "ids/first (%" PRIu64 ") is above ids/last (%" PRIu64 "); exchange them",
-                           settings->first_id, settings->last_id);
+        return config_fault(&place, "ids/first (%" PRIu64 ") is above ids/last (%" PRIu64 "); exchange them",
+                            settings->first_id, settings->last_id);
     if (entry > limits->message)
-        return place_fault(&place,
-                           "limits/message (%" PRIu64 ") is too small for a value of limits/value (%" PRIu64
-                           ") with its key; raise it to at least %" PRIu64 ", or lower limits/value",
-                           limits->message, limits->value, entry);
+        return config_fault(&place,
+                            "limits/message (%" PRIu64 ") is too small for a value of limits/value (%" PRIu64
+                            ") with its key; raise it to at least %" PRIu64 ", or lower limits/value",
+                            limits->message, limits->value, entry);
     if (batch > limits->message)
-        return place_fault(&place,
-                           "limits/message (%" PRIu64
-                           ") is too small for an error for each of limits/batch (%" PRIu64
-                           ") requests; raise it to at least %" PRIu64 ", or lower limits/batch",
-                           limits->message, limits->batch, batch);
+        return config_fault(&place,
+                            "limits/message (%" PRIu64
+                            ") is too small for an error for each of limits/batch (%" PRIu64
+                            ") requests; raise it to at least %" PRIu64 ", or lower limits/batch",
+                            limits->message, limits->batch, batch);
     if (limits->outstanding < limits->message)
-        return place_fault(&place,
-                           "limits/outstanding (%" PRIu64 ") is below limits/message (%" PRIu64
-                           "), so that no long answer could be sent; raise it to at least that",
-                           limits->outstanding, limits->message);
+        return config_fault(&place,
+                            "limits/outstanding (%" PRIu64 ") is below limits/message (%" PRIu64
+                            "), so that no long answer could be sent; raise it to at least that",
+                            limits->outstanding, limits->message);
     return endpoints_check(settings, &place) && advertised_check(settings, &place);
 }

@@ -24,7 +24,7 @@ enum {
 /* A file under reading. */
 typedef struct reader {
     settings_t *settings;
-    place_t place;
+    config_place_t place;
     zhashx_t *seen;         /* path of each key → its line */
     unsigned depth;         /* levels that a line may be indented now */
     size_t lengths[LEVELS]; /* bytes of the path at each level */
@@ -49,40 +49,41 @@ static bool rest_empty(const char *text)
 }
 
 /* Whether TEXT, behind the equals sign, is a value as zconfig takes it. */
-static bool value_check(const place_t *place, const char *text)
+static bool value_check(const config_place_t *place, const char *text)
 {
     text = blanks_skip(text);
     if (*text != '"' && *text != '\'')
         return true;
     const char *end = strchr(text + 1, *text);
     if (end == NULL)
-        return place_fault(place, "a quote is not closed; end the value with %c", *text);
+        return config_fault(place, "a quote is not closed; end the value with %c", *text);
     if (!rest_empty(end + 1))
-        return place_fault(place, "text follows the closing quote; quote the whole value, or begin a comment "
-                                  "with #");
+        return config_fault(place,
+                            "text follows the closing quote; quote the whole value, or begin a comment "
+                            "with #");
     return true;
 }
 
 /* Whether TEXT (a line without its indentation) is `NAME`, `NAME = VALUE` or `NAME = "VALUE"`, with a comment
  * or without. *HAS_VALUE: whether there is an equals sign with something behind it. */
-static bool line_check(const place_t *place, const char *text, bool *has_value)
+static bool line_check(const config_place_t *place, const char *text, bool *has_value)
 {
     char quoted[QUOTE_SIZE];
     const char *end = text;
     while (name_char(*end))
         end++;
     if (end == text || text[0] == '/' || end[-1] == '/')
-        return place_fault(place, "\"%s\" does not begin with a key; write SECTION, or KEY = VALUE",
-                           utf8_quote(bytes_from_text(text), quoted, sizeof quoted));
+        return config_fault(place, "\"%s\" does not begin with a key; write SECTION, or KEY = VALUE",
+                            utf8_quote(bytes_from_text(text), quoted, sizeof quoted));
     const char *sign = blanks_skip(end);
     *has_value = *sign == '=' && !rest_empty(sign + 1);
     if (*sign == '=')
         return value_check(place, sign + 1);
     if (!rest_empty(sign))
-        return place_fault(place,
-                           "\"%s\" after a key; write KEY = VALUE (a key has letters, digits and $-_@.&+; "
-                           "--set takes any name)",
-                           utf8_quote(bytes_from_text(sign), quoted, sizeof quoted));
+        return config_fault(place,
+                            "\"%s\" after a key; write KEY = VALUE (a key has letters, digits and $-_@.&+; "
+                            "--set takes any name)",
+                            utf8_quote(bytes_from_text(sign), quoted, sizeof quoted));
     return true;
 }
 
@@ -91,18 +92,18 @@ static bool level_read(reader_t *reader, const char *text, unsigned *level)
 {
     size_t spaces = strspn(text, " ");
     if (text[spaces] == '\t')
-        return place_fault(&reader->place, "a tab in the indentation; indent with %d spaces a level",
-                           (int)INDENT);
+        return config_fault(&reader->place, "a tab in the indentation; indent with %d spaces a level",
+                            (int)INDENT);
     if (spaces % INDENT != 0)
-        return place_fault(&reader->place, "indented by %zu space%s; indent with %d a level", spaces,
-                           spaces == 1 ? "" : "s", (int)INDENT);
+        return config_fault(&reader->place, "indented by %zu space%s; indent with %d a level", spaces,
+                            spaces == 1 ? "" : "s", (int)INDENT);
     if (spaces / INDENT > reader->depth)
-        return place_fault(&reader->place,
-                           reader->depth == 0
-                               ? "indented, but under no section; write the section on a line before, "
-                                 "without a value and not indented"
-                               : "indented too deep; indent a key by %d spaces under its section",
-                           (int)INDENT);
+        return config_fault(&reader->place,
+                            reader->depth == 0
+                                ? "indented, but under no section; write the section on a line before, "
+                                  "without a value and not indented"
+                                : "indented too deep; indent a key by %d spaces under its section",
+                            (int)INDENT);
     *level = (unsigned)(spaces / INDENT);
     return true;
 }
@@ -123,9 +124,9 @@ static bool item_apply(reader_t *reader, unsigned level, const char *name, const
     /* The line travels as the pointer itself. */
     if (zhashx_insert(reader->seen, reader->path, (void *)(uintptr_t)reader->place.line) != 0) {
         char quoted[QUOTE_SIZE];
-        return place_fault(&reader->place, "%s was set in line %u already; keep one of them",
-                           utf8_quote(bytes_from_text(reader->path), quoted, sizeof quoted),
-                           (unsigned)(uintptr_t)zhashx_lookup(reader->seen, reader->path));
+        return config_fault(&reader->place, "%s was set in line %u already; keep one of them",
+                            utf8_quote(bytes_from_text(reader->path), quoted, sizeof quoted),
+                            (unsigned)(uintptr_t)zhashx_lookup(reader->seen, reader->path));
     }
     return config_assign(reader->settings, &reader->place, reader->path, value);
 }
@@ -145,21 +146,21 @@ static bool line_read(reader_t *reader, const char *text)
     zconfig_t *root = zconfig_str_load(text);
     zconfig_t *item = root == NULL ? NULL : zconfig_child(root);
     bool done = item == NULL
-                    ? place_fault(&reader->place, "not understood; write SECTION, or KEY = VALUE")
+                    ? config_fault(&reader->place, "not understood; write SECTION, or KEY = VALUE")
                     : item_apply(reader, level, zconfig_name(item), has_value ? zconfig_value(item) : NULL);
     zconfig_destroy(&root);
     return done;
 }
 
 /* Copies a line into LINE, or says what no line may have. */
-static bool line_take(const place_t *place, bytes_t from, char line[CONFIG_LINE_MAX + 1])
+static bool line_take(const config_place_t *place, bytes_t from, char line[CONFIG_LINE_MAX + 1])
 {
     if (from.size > CONFIG_LINE_MAX)
-        return place_fault(place, "longer than %d bytes; shorten the line", (int)CONFIG_LINE_MAX);
+        return config_fault(place, "longer than %d bytes; shorten the line", (int)CONFIG_LINE_MAX);
     if (from.size > 0 && memchr(from.data, '\0', from.size) != NULL)
-        return place_fault(place, "has a zero byte; give a text file");
+        return config_fault(place, "has a zero byte; give a text file");
     if (!utf8_valid(from))
-        return place_fault(place, "is not UTF-8; save the file as UTF-8");
+        return config_fault(place, "is not UTF-8; save the file as UTF-8");
     if (from.size > 0)
         memcpy(line, from.data, from.size);
     line[from.size] = '\0';
@@ -190,27 +191,27 @@ bool config_read(settings_t *settings, const char *name, bytes_t text, char *pro
 
 bool config_load(settings_t *settings, const char *path, char *problem, size_t problem_size)
 {
-    place_t place = {.name = path, .problem = problem, .size = problem_size};
+    config_place_t place = {.name = path, .problem = problem, .size = problem_size};
     bool done = false;
     char *text = NULL;
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        place_fault(&place, "cannot be opened: %s; check the path after --config and its permissions",
-                    strerror(errno));
+        config_fault(&place, "cannot be opened: %s; check the path after --config and its permissions",
+                     strerror(errno));
         goto cleanup;
     }
     text = malloc(CONFIG_FILE_MAX + 1);
     if (text == NULL) {
-        place_fault_memory(&place);
+        config_fault_memory(&place);
         goto cleanup;
     }
     size_t size = fread(text, 1, CONFIG_FILE_MAX + 1, file);
     if (ferror(file)) {
-        place_fault(&place, "cannot be read: %s; give a text file", strerror(errno));
+        config_fault(&place, "cannot be read: %s; give a text file", strerror(errno));
         goto cleanup;
     }
     if (size > CONFIG_FILE_MAX) {
-        place_fault(&place, "is larger than %d bytes; give a configuration file", (int)CONFIG_FILE_MAX);
+        config_fault(&place, "is larger than %d bytes; give a configuration file", (int)CONFIG_FILE_MAX);
         goto cleanup;
     }
     done = config_read(settings, path, bytes_of(text, size), problem, problem_size);

@@ -11,11 +11,12 @@
 #include "common/name.h"
 #include "common/utf8.h"
 
-static bool value_fault(const key_row_t *row, const place_t *place, const char *value, complaint_t complaint)
+static bool value_fault(const key_row_t *row, const config_place_t *place, const char *value,
+                        complaint_t complaint)
 {
     char quoted[CONFIG_QUOTE_SIZE];
-    return place_fault(place, "%s/%s: \"%s\" %s", row->section, row->key,
-                       utf8_quote(bytes_from_text(value), quoted, sizeof quoted), complaint);
+    return config_fault(place, "%s/%s: \"%s\" %s", row->section, row->key,
+                        utf8_quote(bytes_from_text(value), quoted, sizeof quoted), complaint);
 }
 
 /* ---- Numbers ---------------------------------------------------------------------------------- */
@@ -42,8 +43,8 @@ typedef struct notation {
     const char *(*text)(uint64_t number, char out[VALUE_TEXT_SIZE]);
 } notation_t;
 
-static bool number_assign(settings_t *settings, const key_row_t *row, const place_t *place, const char *value,
-                          notation_t notation)
+static bool number_assign(settings_t *settings, const key_row_t *row, const config_place_t *place,
+                          const char *value, notation_t notation)
 {
     uint64_t number = 0;
     complaint_t complaint = notation.read(value, &number);
@@ -52,15 +53,15 @@ static bool number_assign(settings_t *settings, const key_row_t *row, const plac
     if (number < row->min || number > row->max) {
         char low[VALUE_TEXT_SIZE];
         char high[VALUE_TEXT_SIZE];
-        return place_fault(place, "%s/%s is out of range; choose from %s to %s", row->section, row->key,
-                           notation.text(row->min, low), notation.text(row->max, high));
+        return config_fault(place, "%s/%s is out of range; choose from %s to %s", row->section, row->key,
+                            notation.text(row->min, low), notation.text(row->max, high));
     }
     *number_at(settings, row) = number;
     return true;
 }
 
 #define NUMBER_KIND(name, reads, writes)                                                                     \
-    static bool name##_assign(settings_t *settings, const key_row_t *row, const place_t *place,              \
+    static bool name##_assign(settings_t *settings, const key_row_t *row, const config_place_t *place,       \
                               const char *unused, const char *value)                                         \
     {                                                                                                        \
         (void)unused;                                                                                        \
@@ -109,7 +110,7 @@ static char *endpoint_next(const char **text)
     return endpoint;
 }
 
-static bool endpoints_assign(settings_t *settings, const key_row_t *row, const place_t *place,
+static bool endpoints_assign(settings_t *settings, const key_row_t *row, const config_place_t *place,
                              const char *unused, const char *value)
 {
     (void)unused;
@@ -117,12 +118,12 @@ static bool endpoints_assign(settings_t *settings, const key_row_t *row, const p
     unsigned count = 0;
     char **list = calloc(CONFIG_ENDPOINTS_MAX, sizeof *list);
     if (list == NULL)
-        return place_fault_memory(place);
+        return config_fault_memory(place);
     for (char *endpoint; (endpoint = endpoint_next(&value)) != NULL;) {
         if (count == CONFIG_ENDPOINTS_MAX) {
             free(endpoint);
-            place_fault(place, "%s/%s has more than %d endpoints; use fewer", row->section, row->key,
-                        (int)CONFIG_ENDPOINTS_MAX);
+            config_fault(place, "%s/%s has more than %d endpoints; use fewer", row->section, row->key,
+                         (int)CONFIG_ENDPOINTS_MAX);
             goto cleanup;
         }
         list[count++] = endpoint;
@@ -133,12 +134,12 @@ static bool endpoints_assign(settings_t *settings, const key_row_t *row, const p
         }
     }
     if (*value != '\0') {
-        place_fault_memory(place);
+        config_fault_memory(place);
         goto cleanup;
     }
     if (count == 0) {
-        place_fault(place, "%s/%s names no endpoint; write tcp://HOST:PORT or ipc://PATH", row->section,
-                    row->key);
+        config_fault(place, "%s/%s names no endpoint; write tcp://HOST:PORT or ipc://PATH", row->section,
+                     row->key);
         goto cleanup;
     }
     char ***at = (char ***)((char *)settings + row->at);
@@ -215,7 +216,7 @@ static credential_t *credential_at(credential_t **list, unsigned *count, const c
     return credential;
 }
 
-static bool credential_assign(settings_t *settings, const key_row_t *row, const place_t *place,
+static bool credential_assign(settings_t *settings, const key_row_t *row, const config_place_t *place,
                               const char *name, const char *value)
 {
     credential_t **list = (credential_t **)((char *)settings + row->at);
@@ -225,45 +226,45 @@ static bool credential_assign(settings_t *settings, const key_row_t *row, const 
     if (credential == NULL) {
         free(hash);
         return *count == CONFIG_CREDENTIALS_MAX
-                   ? place_fault(place, "section %s has more than %d entries; use fewer", row->section,
-                                 (int)CONFIG_CREDENTIALS_MAX)
-                   : place_fault_memory(place);
+                   ? config_fault(place, "section %s has more than %d entries; use fewer", row->section,
+                                  (int)CONFIG_CREDENTIALS_MAX)
+                   : config_fault_memory(place);
     }
     free(credential->hash);
     credential->hash = hash;
     return true;
 }
 
-static bool manager_assign(settings_t *settings, const key_row_t *row, const place_t *place, const char *name,
-                           const char *value)
+static bool manager_assign(settings_t *settings, const key_row_t *row, const config_place_t *place,
+                           const char *name, const char *value)
 {
     char quoted[CONFIG_QUOTE_SIZE];
     utf8_quote(bytes_from_text(name), quoted, sizeof quoted);
     size_t length = strlen(name);
     if (length == 0 || length > LIMIT_USER || strchr(name, '/') != NULL || !utf8_valid(bytes_from_text(name)))
-        return place_fault(place, "\"%s\" is not an account name; use 1 to %d bytes of text without '/'",
-                           quoted, (int)LIMIT_USER);
+        return config_fault(place, "\"%s\" is not an account name; use 1 to %d bytes of text without '/'",
+                            quoted, (int)LIMIT_USER);
     if (!password_hash_valid(value))
-        return place_fault(place,
-                           "managers/%s is not an argon2id hash that the broker accepts; make one with "
-                           "\"kvbroker hash-password\" and put it in quotes",
-                           quoted);
+        return config_fault(place,
+                            "managers/%s is not an argon2id hash that the broker accepts; make one with "
+                            "\"kvbroker hash-password\" and put it in quotes",
+                            quoted);
     return credential_assign(settings, row, place, name, value);
 }
 
-static bool name_assign(settings_t *settings, const key_row_t *row, const place_t *place, const char *name,
-                        const char *value)
+static bool name_assign(settings_t *settings, const key_row_t *row, const config_place_t *place,
+                        const char *name, const char *value)
 {
     char quoted[CONFIG_QUOTE_SIZE];
     utf8_quote(bytes_from_text(name), quoted, sizeof quoted);
     if (!name_valid(bytes_from_text(name)))
-        return place_fault(
+        return config_fault(
             place,
             "\"%s\" is not a valid client name; use 1 to %d printable ASCII characters without '/' and "
             "blanks, not digits alone",
             quoted, (int)LIMIT_NAME);
     if (!secret_hash_valid(value))
-        return place_fault(
+        return config_fault(
             place,
             "names/%s is not the hash of a secret; make one with \"kvbroker hash-secret\" and put it "
             "in quotes",

@@ -31,7 +31,7 @@ typedef struct key_row {
 
 struct kind {
     /* Sets the key (NAME stands in place of the row's NAME) to VALUE, or writes the problem. */
-    bool (*assign)(settings_t *settings, const key_row_t *row, const place_t *place, const char *name,
+    bool (*assign)(settings_t *settings, const key_row_t *row, const config_place_t *place, const char *name,
                    const char *value);
     /* Writes the value it has, or a sample of one, as a file would have it. */
     void (*show)(const settings_t *settings, const key_row_t *row, FILE *out);

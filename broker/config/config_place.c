@@ -6,7 +6,7 @@
 
 #include "common/utf8.h"
 
-bool place_fault(const place_t *place, const char *format, ...)
+bool config_fault(const config_place_t *place, const char *format, ...)
 {
     char text[CONFIG_PROBLEM_SIZE];
     va_list arguments;
@@ -20,7 +20,7 @@ bool place_fault(const place_t *place, const char *format, ...)
     return false;
 }
 
-bool place_fault_memory(const place_t *place)
+bool config_fault_memory(const config_place_t *place)
 {
-    return place_fault(place, "memory is used up; free some and start again");
+    return config_fault(place, "memory is used up; free some and start again");
 }

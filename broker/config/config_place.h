@@ -13,16 +13,16 @@ enum {
 };
 
 /* Where a setting comes from, and where its problem goes. */
-typedef struct place {
+typedef struct config_place {
     const char *name; /* of the file, or "--set KEY"; borrowed */
     unsigned line;    /* from 1; 0 = the place has no lines */
     char *problem;    /* the caller's room for one line */
     size_t size;      /* bytes of it */
-} place_t;
+} config_place_t;
 
 /* Writes `NAME:LINE: ` and the text, and returns false, for a caller to return. */
-bool place_fault(const place_t *place, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool config_fault(const config_place_t *place, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same where memory was refused. */
-bool place_fault_memory(const place_t *place);
+bool config_fault_memory(const config_place_t *place);
 
 #endif

@@ -105,7 +105,7 @@ static unsigned row_distance(const key_row_t *row, const char *path)
     return edits;
 }
 
-static bool unknown_fault(const place_t *place, const char *path)
+static bool unknown_fault(const config_place_t *place, const char *path)
 {
     char quoted[CONFIG_QUOTE_SIZE];
     utf8_quote(bytes_from_text(path), quoted, sizeof quoted);
@@ -114,25 +114,25 @@ static bool unknown_fault(const place_t *place, const char *path)
         if (row_distance(&table[i], path) < row_distance(closest, path))
             closest = &table[i];
     if (row_distance(closest, path) > 2 + strlen(path) / 4)
-        return place_fault(place, "unknown key %s; \"kvbroker --help-config\" lists the keys", quoted);
+        return config_fault(place, "unknown key %s; \"kvbroker --help-config\" lists the keys", quoted);
     bool section = strchr(path, '/') == NULL;
-    return place_fault(place, "unknown %s %s; did you mean %s%s%s?", section ? "section" : "key", quoted,
-                       closest->section, section ? "" : "/", section ? "" : closest->key);
+    return config_fault(place, "unknown %s %s; did you mean %s%s%s?", section ? "section" : "key", quoted,
+                        closest->section, section ? "" : "/", section ? "" : closest->key);
 }
 
-bool config_assign(settings_t *settings, const place_t *place, const char *path, const char *value)
+bool config_assign(settings_t *settings, const config_place_t *place, const char *path, const char *value)
 {
     if (config_section_known(path))
-        return place_fault(place,
-                           "%s is a section and takes no value; give its keys theirs, as in %s/KEY = VALUE",
-                           path, path);
+        return config_fault(place,
+                            "%s is a section and takes no value; give its keys theirs, as in %s/KEY = VALUE",
+                            path, path);
     const key_row_t *row = row_find(path);
     if (row == NULL)
         return unknown_fault(place, path);
     if (value == NULL) {
         char quoted[CONFIG_QUOTE_SIZE];
-        return place_fault(place, "%s has no value; write KEY = VALUE",
-                           utf8_quote(bytes_from_text(path), quoted, sizeof quoted));
+        return config_fault(place, "%s has no value; write KEY = VALUE",
+                            utf8_quote(bytes_from_text(path), quoted, sizeof quoted));
     }
     return row->kind->assign(settings, row, place, strchr(path, '/') + 1, value);
 }

@@ -18,7 +18,7 @@ bool config_section_known(const char *path);
 
 /* Sets the key PATH (`section/key`) to VALUE; NULL = it has none, which is a problem. Checks all that one key
  * can be checked for. */
-KV_MUST_USE bool config_assign(settings_t *settings, const place_t *place, const char *path,
+KV_MUST_USE bool config_assign(settings_t *settings, const config_place_t *place, const char *path,
                                const char *value);
 
 #endif
