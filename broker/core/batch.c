@@ -10,11 +10,10 @@
 #include "broker/core/due.h"
 #include "broker/core/feed.h"
 #include "broker/core/sessions.h"
+#include "broker/core/usual.h"
 #include "broker/core/waits.h"
 
 enum {
-    WARM_AHEAD = 64,     /* requests whose keys are named to the engine at once */
-    WARM_STORE = 50000,  /* keys from which on a store is larger than the processor's caches */
     CHANGE_ROOM = 512,   /* bytes of the longest answer to a method that changes something */
     QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, about */
     BROKEN_SIZE = 96     /* bytes of the text that a payload's fault or break is told with */
@@ -192,28 +191,6 @@ static void ill_formed_answer(session_t *session, const rpc_message_t *message)
                    message->msgid, message->answered, before);
 }
 
-/* Names to the engine the keys of the requests that come next, where their store is so large that each would
- * be waited for. A hint: whatever stands first among a message's params is taken for a key. */
-static void keys_warm(const session_t *session)
-{
-    const batch_t *batch = &session->batch;
-    if (!session_admitted(session) || store_keys(session->client->store) < WARM_STORE)
-        return;
-    bytes_t keys[WARM_AHEAD];
-    unsigned count = 0;
-    size_t at = batch->at;
-    rpc_message_t message;
-    for (unsigned i = 0; i < WARM_AHEAD && at < batch->payload.size; i++) {
-        if (rpc_read(batch->payload, &at, &message) != RPC_STEP_MESSAGE)
-            break;
-        const rpc_value_t *key = message.kind == RPC_ILL_FORMED ? NULL : rpc_param(&message, 0);
-        if (key && key->type == RPC_STR && key->as.bytes.size <= LIMIT_KEY_MAX)
-            keys[count++] = key->as.bytes;
-    }
-    if (count > 1)
-        engine_warm(session->hub->engine, session->client->store, keys, count);
-}
-
 /* ---- Stages ----------------------------------------------------------------------------------- */
 
 /* Reads the next message. */
@@ -222,6 +199,10 @@ static stage_t stage_read(session_t *session, rpc_message_t *message)
     batch_t *batch = &session->batch;
     if (batch->done > 0 && batch->at == batch->payload.size)
         return STAGE_SEND;
+    if (batch->cost >= HUB_COST_TURN) {
+        waits_add(session->hub->waits, session, WAIT_YIELD, 0);
+        return STAGE_WAIT;
+    }
     switch (rpc_read(batch->payload, &batch->at, message)) {
     case RPC_STEP_END:
         return STAGE_SEND;
@@ -264,10 +245,7 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
         waits_add(hub->waits, session, WAIT_TURN, 0);
         return STAGE_WAIT;
     }
-    if (batch->cost < HUB_COST_TURN)
-        return STAGE_READ;
-    waits_add(hub->waits, session, WAIT_YIELD, 0);
-    return STAGE_WAIT;
+    return STAGE_READ;
 }
 
 /* Keeps what is left of the payload while its request waits: what it was borrowed from goes away. */
@@ -339,11 +317,11 @@ static session_t *batch_go(session_t *session, int64_t now_ms)
     rpc_message_t message;
     size_t begin = 0;
     status_t sent = STATUS_OK;
-    for (unsigned ahead = 0;;) {
+    for (;;) {
         switch (batch->stage) {
         case STAGE_READ:
-            if (ahead++ % WARM_AHEAD == 0)
-                keys_warm(session);
+            if (!session->hub->general_only)
+                usual_run(session);
             begin = batch->at;
             batch->stage = stage_read(session, &message);
             break;
@@ -377,6 +355,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
         return NULL;
     }
     *batch = (batch_t){.stage = STAGE_READ, .payload = arrival->payload, .most = limits->batch};
+    batch->room = room_limit(batch, limits);
     buffer_init(&batch->answer, limits->message);
     buffer_init(&batch->envelope, arrival->envelope.size);
     if (arrival->envelope.size > 0)

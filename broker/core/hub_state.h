@@ -24,6 +24,7 @@ typedef struct hub {
     struct feed *feed;         /* feed.h */
     struct sessions *sessions; /* sessions.h */
     uint64_t queued_bytes;     /* of payloads behind requests that wait, of all sessions */
+    bool general_only;         /* for tests: no request goes the usual way */
     stats_t stats;
 } hub_t;
 

@@ -64,6 +64,7 @@ typedef struct batch {
     uint64_t done;     /* messages read */
     uint64_t most;     /* limits/batch as it was when the payload came */
     uint64_t total;    /* messages in the whole payload if they were counted, else 0 */
+    size_t room;       /* bytes of answers that leave an error its room, however many messages there are */
     buffer_t answer;   /* answers so far */
     buffer_t envelope; /* to send back before the answer; empty for a DEALER */
     uint64_t cost;     /* of this turn: things looked at, by requests that look at many, and told */

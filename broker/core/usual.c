@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns the short way from a payload to stores and answers. */
+#include "broker/core/usual.h"
+
+#include "broker/core/feed.h"
+#include "broker/core/propose.h"
+#include "common/rpc_usual.h"
+
+enum {
+    WINDOW = 64,        /* messages that are read ahead, so that their keys are looked for together */
+    WARM_STORE = 50000, /* keys from which on a store is larger than the processor's caches */
+    ROOM = 512          /* bytes of an answer at most, apart from a value */
+};
+
+static const uint64_t NAME_GET = RPC_NAME(3, 'g', 'e', 't', 0, 0);
+static const uint64_t NAME_PUT = RPC_NAME(3, 'p', 'u', 't', 0, 0);
+static const uint64_t NAME_PING = RPC_NAME(4, 'p', 'i', 'n', 'g', 0);
+
+/* A message that was read. */
+typedef struct operation {
+    rpc_usual_t message;
+    size_t end; /* byte of the payload behind it */
+} operation_t;
+
+/* Whether it can be carried out here. */
+static inline bool is_usual(const rpc_usual_t *message, const limits_t *limits)
+{
+    bool keyed = message->params[0].size - 1 < limits->key; /* and not empty */
+    if (message->name == NAME_GET)
+        return message->count == 1 && !message->binary && keyed;
+    if (message->name == NAME_PUT)
+        return message->count == 2 && keyed && message->params[1].size <= limits->value;
+    return message->name == NAME_PING && message->count == 0;
+}
+
+/* Reads the messages that come next, at most WINDOW. Returns how many are usual. */
+static unsigned window_read(const session_t *session, operation_t window[WINDOW])
+{
+    const batch_t *batch = &session->batch;
+    const limits_t *limits = &session->hub->settings->limits;
+    const uint8_t *at = batch->payload.data + batch->at;
+    const uint8_t *end = batch->payload.data + batch->payload.size;
+    unsigned count = 0;
+    while (count < WINDOW) {
+        operation_t *operation = &window[count];
+        if (!rpc_read_usual(&at, end, &operation->message) || !is_usual(&operation->message, limits))
+            break;
+        operation->end = (size_t)(at - batch->payload.data);
+        count++;
+    }
+    return count;
+}
+
+/* Names the keys to the engine, where the store is so large that each would be waited for. */
+static void window_warm(const session_t *session, const operation_t window[WINDOW], unsigned count)
+{
+    const store_t *store = session->client->store;
+    if (count < 2 || store_keys(store) < WARM_STORE)
+        return;
+    bytes_t keys[WINDOW];
+    unsigned named = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (window[i].message.count > 0)
+            keys[named++] = window[i].message.params[0];
+    }
+    engine_warm(session->hub->engine, store, keys, named);
+}
+
+/* Where an answer of SIZE bytes beside ROOM may be written. NULL if it may not fit, or memory is refused. */
+static inline uint8_t *room_for(batch_t *batch, size_t size)
+{
+    buffer_t *answer = &batch->answer;
+    if (ROOM + size <= answer->capacity - answer->size)
+        return answer->data + answer->size;
+    if (answer->size + ROOM + size > answer->limit)
+        return NULL;
+    uint8_t *to = buffer_reserve(answer, ROOM + size);
+    if (!to) /* the general way meets that too, and tells */
+        buffer_truncate(answer, answer->size);
+    return to;
+}
+
+static uint8_t *ping(uint8_t *to)
+{
+    memcpy(to, "\xa4pong", 5);
+    return to + 5;
+}
+
+/* Gets a value. NULL if the general way must. */
+static uint8_t *get(session_t *session, const rpc_usual_t *message)
+{
+    entry_t entry;
+    batch_t *batch = &session->batch;
+    bool found = engine_get(session->hub->engine, session->client->store, message->params[0],
+                            session->hub->now_ms, &entry) == STATUS_OK;
+    uint8_t *to = room_for(batch, found ? entry.value.size : 0);
+    if (!to)
+        return NULL;
+    to = rpc_put_result(to, message->msgid);
+    if (found)
+        return rpc_put_string(to, entry.value, entry.binary);
+    *to++ = 0xc0;
+    return to;
+}
+
+/* Puts a value. False if it was not done: the general way finds out why. */
+static bool put(session_t *session, const rpc_usual_t *message, uint64_t *revision)
+{
+    command_t command;
+    command.kind = COMMAND_PUT;
+    command.client = session->client;
+    command.by = session_actor(session);
+    command.put = (put_t){.key = message->params[0],
+                          .value = message->params[1],
+                          .binary = message->binary,
+                          .if_revision = REVISION_ANY};
+    outcome_t outcome;
+    propose(session->hub, &command, &outcome);
+    *revision = outcome.revision;
+    return outcome.kind == OUTCOME_DONE;
+}
+
+/* Carries out one message. False if it is left to the general way. */
+static inline bool operation_run(session_t *session, const rpc_usual_t *message)
+{
+    batch_t *batch = &session->batch;
+    uint64_t revision = 0;
+    uint8_t *to;
+    if (message->name == NAME_GET) {
+        to = get(session, message);
+        if (!to)
+            return false;
+    } else {
+        to = room_for(batch, 0);
+        if (!to || (message->name == NAME_PUT && !put(session, message, &revision)))
+            return false;
+        to = rpc_put_result(to, message->msgid);
+        to = message->name == NAME_PUT ? rpc_put_uint(to, revision) : ping(to);
+    }
+    if (message->owed)
+        batch->answer.size = (size_t)(to - batch->answer.data);
+    return true;
+}
+
+void usual_run(session_t *session)
+{
+    hub_t *hub = session->hub;
+    batch_t *batch = &session->batch;
+    if (!session_admitted(session) || batch->overflow || batch->answer.size > batch->room)
+        return;
+    buffer_bound(&batch->answer, batch->room);
+    uint64_t told = feed_cost(hub->feed);
+    operation_t window[WINDOW];
+    unsigned count;
+    unsigned done;
+    do {
+        count = window_read(session, window);
+        window_warm(session, window, count);
+        for (done = 0; done < count; done++) {
+            const rpc_usual_t *message = &window[done].message;
+            if (batch->cost + (feed_cost(hub->feed) - told) >= HUB_COST_TURN ||
+                !operation_run(session, message))
+                break;
+            hub->stats.requests_total += message->owed;
+            hub->stats.notifications_total += !message->owed;
+        }
+        if (done > 0)
+            batch->at = window[done - 1].end;
+        batch->done += done;
+    } while (done == WINDOW);
+    batch->cost += feed_cost(hub->feed) - told;
+}

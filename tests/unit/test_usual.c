@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The usual way against the general way: the same random payloads through two hubs, of which one takes the
+ * general way only, must give the same answers, byte for byte, and leave the same stores. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "broker/core/hub.h"
+#include "common/rpc.h"
+#include "tests/support/chance.h"
+#include "tests/support/volume.h"
+
+enum {
+    PAYLOADS = 3000,
+    PAYLOADS_VALGRIND = 100,
+    MESSAGES = 150, /* of a payload, at most: more than two windows */
+    PAYLOAD_BYTES = 1 << 20,
+    ANSWER_BYTES = 1 << 21
+};
+
+struct connection {
+    session_t *session;
+    buffer_t sent; /* all that was sent on it */
+};
+
+/* One of the two. */
+typedef struct world {
+    settings_t settings;
+    hub_t *hub;
+    struct connection connection;
+} world_t;
+
+typedef struct fixture {
+    chance_t random;
+    world_t usual;
+    world_t general;
+    int64_t now_ms;
+} fixture_t;
+
+/* ---- Two hubs --------------------------------------------------------------------------------- */
+
+static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
+                        buffer_t *answer)
+{
+    (void)context;
+    (void)identity;
+    (void)envelope;
+    bytes_t bytes = buffer_bytes(answer);
+    buffer_append(&connection->sent, "[", 1); /* so that frames are told apart */
+    buffer_append(&connection->sent, bytes.data, bytes.size);
+    assert_false(connection->sent.failed);
+    return STATUS_OK;
+}
+
+static bool op_congested(void *context, struct connection *connection)
+{
+    (void)context;
+    (void)connection;
+    return false;
+}
+
+static void op_release(void *context, struct connection *connection, bool cut)
+{
+    (void)context;
+    (void)cut;
+    connection->session = NULL;
+}
+
+static size_t op_audience(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static void world_open(world_t *world, int64_t now_ms, bool general_only)
+{
+    world->settings = (settings_t){.timeout_ms = 60000,
+                                   .first_id = 40000,
+                                   .last_id = 40009,
+                                   .events_keep = 1000,
+                                   .events_keep_bytes = 1000000,
+                                   .events_inline = 65536,
+                                   .limits = LIMITS_DEFAULT};
+    world->settings.limits.key = 40;
+    world->settings.limits.value = 300;
+    world->settings.limits.keys_per_client = 60; /* some puts are refused */
+    world->settings.limits.batch = MESSAGES;
+    world->settings.limits.message = (MESSAGES + 1) * LIMIT_ERROR_BYTES + 2000; /* some answers do not fit */
+    outlets_t outlets = {.transport = {.send = op_send, .congested = op_congested, .release = op_release},
+                         .publisher = {.audience = op_audience}};
+    world->hub = hub_new(&world->settings, &outlets, now_ms, now_ms);
+    assert_non_null(world->hub);
+    world->hub->general_only = general_only;
+    buffer_init(&world->connection.sent, ANSWER_BYTES);
+}
+
+static void world_close(world_t *world)
+{
+    hub_destroy(&world->hub);
+    buffer_release(&world->connection.sent);
+}
+
+static void world_give(world_t *world, bytes_t payload, int64_t now_ms)
+{
+    arrival_t arrival = {.connection = &world->connection,
+                         .identity = bytes_from_text("lamp"),
+                         .peer = bytes_from_text("192.0.2.1"),
+                         .payload = payload};
+    buffer_truncate(&world->connection.sent, 0);
+    world->connection.session = hub_receive(world->hub, world->connection.session, &arrival, now_ms);
+    for (unsigned turns = 0; hub_tick(world->hub, now_ms) || hub_waits(world->hub); turns++)
+        assert_true(turns < 10000);
+}
+
+static int setup(void **state)
+{
+    fixture_t *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    fixture->now_ms = 1000000;
+    world_open(&fixture->usual, fixture->now_ms, false);
+    world_open(&fixture->general, fixture->now_ms, true);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *fixture = *state;
+    world_close(&fixture->usual);
+    world_close(&fixture->general);
+    free(fixture);
+    return 0;
+}
+
+/* ---- Payloads --------------------------------------------------------------------------------- */
+
+static size_t below(fixture_t *fixture, size_t bound)
+{
+    return (size_t)chance_below(&fixture->random, bound);
+}
+
+static bool rarely(fixture_t *fixture)
+{
+    return below(fixture, 40) == 0;
+}
+
+/* A number in any of the encodings that hold it, the shortest most often. */
+static void number_add(fixture_t *fixture, buffer_t *payload, uint32_t number)
+{
+    uint8_t bytes[5] = {0xce, (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+                        (uint8_t)number};
+    if (rarely(fixture))
+        buffer_append(payload, bytes, sizeof bytes);
+    else
+        rpc_write_uint(payload, number);
+}
+
+/* A text, or now and then something else: bytes, other encodings, no UTF-8, too long, empty. */
+static void text_add(fixture_t *fixture, buffer_t *payload, size_t longest)
+{
+    uint8_t text[400];
+    size_t size = rarely(fixture) ? below(fixture, sizeof text) : 1 + below(fixture, longest);
+    for (size_t i = 0; i < size; i++)
+        text[i] = (uint8_t)('a' + below(fixture, 3));
+    if (rarely(fixture))
+        size = 0;
+    if (rarely(fixture) && size > 1)
+        memcpy(text, below(fixture, 2) == 0 ? "\xc3\xb6" : "\xff\xff", 2);
+    uint8_t long_head[3] = {0xda, (uint8_t)(size >> 8), (uint8_t)size};
+    switch (below(fixture, 30)) {
+    case 0:
+        buffer_append(payload, long_head, sizeof long_head);
+        buffer_append(payload, text, size);
+        return;
+    case 1:
+        rpc_write_bin(payload, bytes_of(text, size));
+        return;
+    case 2:
+        rpc_write_uint(payload, size);
+        return;
+    default:
+        rpc_write_str(payload, bytes_of(text, size));
+    }
+}
+
+/* One request or notification of any method that is usual, or nearly. */
+static void message_add(fixture_t *fixture, buffer_t *payload)
+{
+    static const char *const methods[] = {"get", "put", "ping", "get",   "put",  "ping",
+                                          "get", "put", "del",  "entry", "list", "gets"};
+    const char *method = methods[below(fixture, sizeof methods / sizeof methods[0])];
+    bool owed = !rarely(fixture);
+    rpc_write_array(payload, rarely(fixture) ? 5 : owed ? 4 : 3);
+    rpc_write_uint(payload, rarely(fixture) ? 1 : owed ? 0 : 2);
+    if (owed)
+        number_add(fixture, payload, (uint32_t)below(fixture, 1 + (UINT64_C(1) << (8 * below(fixture, 5)))));
+    if (rarely(fixture))
+        rpc_write_bin(payload, bytes_from_text(method));
+    else
+        rpc_write_text(payload, method);
+    size_t params = method[0] == 'p' && method[1] == 'u' ? 2 : method[0] == 'p' || method[0] == 'l' ? 0 : 1;
+    if (rarely(fixture))
+        params = below(fixture, 5);
+    rpc_write_array(payload, (uint32_t)params);
+    if (params > 0)
+        text_add(fixture, payload, 4); /* few keys */
+    if (params > 1)
+        text_add(fixture, payload, 200);
+    for (size_t i = 2; i < params; i++) {
+        rpc_write_map(payload, 1);
+        rpc_write_text(payload, "ttl_ms");
+        rpc_write_uint(payload, 1 + below(fixture, 20));
+    }
+}
+
+static void payload_make(fixture_t *fixture, buffer_t *payload)
+{
+    size_t messages = below(fixture, rarely(fixture) ? MESSAGES + 20 : 1 + below(fixture, MESSAGES));
+    for (size_t i = 0; i < messages; i++)
+        message_add(fixture, payload);
+    assert_false(payload->failed);
+    if (rarely(fixture) && payload->size > 0)
+        payload->data[below(fixture, payload->size)] ^= (uint8_t)(1 + below(fixture, 255));
+    if (rarely(fixture))
+        buffer_truncate(payload, below(fixture, payload->size + 1));
+}
+
+static void random_payloads__by_the_usual_way__get_the_same_bytes(void **state)
+{
+    fixture_t *fixture = *state;
+    fixture->random = chance_from(chance_seed());
+    for (size_t i = volume(chance_rounds(PAYLOADS), PAYLOADS_VALGRIND); i > 0; i--) {
+        buffer_t payload;
+        buffer_init(&payload, PAYLOAD_BYTES);
+        payload_make(fixture, &payload);
+        fixture->now_ms += (int64_t)below(fixture, 3);
+        world_give(&fixture->usual, buffer_bytes(&payload), fixture->now_ms);
+        world_give(&fixture->general, buffer_bytes(&payload), fixture->now_ms);
+        bytes_t usual = buffer_bytes(&fixture->usual.connection.sent);
+        bytes_t general = buffer_bytes(&fixture->general.connection.sent);
+        assert_int_equal(usual.size, general.size);
+        assert_memory_equal(usual.data, general.data, general.size);
+        assert_int_equal(engine_seq(fixture->usual.hub->engine), engine_seq(fixture->general.hub->engine));
+        assert_int_equal(engine_bytes(fixture->usual.hub->engine),
+                         engine_bytes(fixture->general.hub->engine));
+        assert_memory_equal(fixture->usual.hub->stats.counters, fixture->general.hub->stats.counters,
+                            sizeof fixture->usual.hub->stats.counters);
+        buffer_release(&payload);
+    }
+    assert_true(fixture->usual.hub->stats.puts_total > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(random_payloads__by_the_usual_way__get_the_same_bytes, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests_name("usual", tests, NULL, NULL);
+}
