@@ -25,3 +25,10 @@ int64_t clock_unix_ms(void)
 {
     return read_ms(CLOCK_REALTIME);
 }
+
+int64_t clock_monotonic_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

@@ -12,6 +12,9 @@ int64_t clock_monotonic_ms(void);
  * waiting. */
 int64_t clock_thread_ms(void);
 
+/* The same in nanoseconds: for measurements. */
+int64_t clock_monotonic_ns(void);
+
 /* Milliseconds since 1970-01-01 UTC, as the system's clock has it (may jump): for showing to people. */
 int64_t clock_unix_ms(void);
 

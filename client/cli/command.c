@@ -2,6 +2,8 @@
 /* Owns how a command is described. Does not know how one is run. */
 #include "client/cli/command.h"
 
+#include "client/cli/bench/plan.h"
+
 bytes_t command_argument_name(const command_t *command, size_t index)
 {
     const char *at = command->arguments;
@@ -39,4 +41,6 @@ void command_help(FILE *stream, const command_t *command)
     command_usage(stream, command);
     fprintf(stream, "\n%s\n", command->help);
     option_help_set(stream, command->options);
+    if ((command->flags & COMMAND_BENCH) != 0)
+        workload_help(stream);
 }

@@ -16,7 +16,8 @@ typedef enum command_flag {
     COMMAND_LOCAL = 2,  /* no need of a broker */
     COMMAND_PREFIX = 4, /* its first argument is followed by a command, which is run instead */
     COMMAND_SECRET = 8, /* its line may carry a secret: no history keeps it */
-    COMMAND_HELP = 16   /* shows what is in the table of commands */
+    COMMAND_HELP = 16,  /* shows what is in the table of commands */
+    COMMAND_BENCH = 32  /* its help lists the workloads */
 } command_flag_t;
 
 typedef struct command command_t;

@@ -2,6 +2,7 @@
 /* Owns the table of commands. */
 #include "client/cli/command_table.h"
 
+#include "client/cli/command_bench.h"
 #include "client/cli/command_listing.h"
 #include "client/cli/command_session.h"
 #include "client/cli/command_store.h"
@@ -13,6 +14,11 @@
      OPT_BIT(OPT_CLAIM_SECRET_FILE))
 #define WATCH_OPTIONS                                                                                        \
     (OPT_BIT(OPT_PREFIX) | OPT_BIT(OPT_SINCE) | OPT_BIT(OPT_INITIAL) | OPT_BIT(OPT_EVENTS) | OPT_BIT(OPT_OWN))
+#define BENCH_OPTIONS                                                                                        \
+    (OPT_BIT(OPT_BENCH_CLIENTS) | OPT_BIT(OPT_BENCH_THREADS) | OPT_BIT(OPT_BENCH_IN_FLIGHT) |                \
+     OPT_BIT(OPT_BENCH_BATCH) | OPT_BIT(OPT_BENCH_KEYS) | OPT_BIT(OPT_BENCH_KEY_SIZE) |                      \
+     OPT_BIT(OPT_BENCH_VALUE_SIZE) | OPT_BIT(OPT_BENCH_DISTRIBUTION) | OPT_BIT(OPT_BENCH_SHARED) |           \
+     OPT_BIT(OPT_BENCH_DURATION) | OPT_BIT(OPT_BENCH_REQUESTS) | OPT_BIT(OPT_BENCH_RATE))
 
 const command_t commands[] = {
     {"get", "KEY", "show a value, or <blank> if there is none", command_get, 1, 1, 0, COMMAND_STORE},
@@ -35,6 +41,8 @@ const command_t commands[] = {
      WATCH_OPTIONS, 0},
     {"verify", "[CLIENT]", "copy stores, and compare the copies (managers)", command_verify, 0, 1, 0, 0},
     {"stats", "", "show the broker's counters (managers)", command_stats, 0, 0, 0, 0},
+    {"bench", "WORKLOAD", "measure the broker, with keys in stores of its own that it deletes", command_bench,
+     1, 1, BENCH_OPTIONS, COMMAND_BENCH},
     {"hello", "", "show your client id, your role and the broker's limits", command_hello, 0, 0, 0, 0},
     {"ping", "", "check that the broker answers, and keep the session alive", command_ping, 0, 0, 0, 0},
     {"bye", "", "end the session, and leave", command_bye, 0, 0, 0, 0},

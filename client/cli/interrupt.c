@@ -12,10 +12,10 @@ static volatile sig_atomic_t terminal_changed;
 
 static void signal_handle(int signal_number)
 {
-    if (signal_number == SIGINT)
-        interrupted = 1;
-    else
+    if (signal_number == SIGWINCH || signal_number == SIGCONT)
         terminal_changed = 1;
+    else
+        interrupted = 1;
 }
 
 static void signal_catch(int signal_number, int flags)
@@ -28,6 +28,26 @@ static void signal_catch(int signal_number, int flags)
 void interrupt_catch(void)
 {
     signal_catch(SIGINT, 0);
+}
+
+static const int ends[] = {SIGTERM, SIGHUP};
+
+void interrupt_catch_ends(void)
+{
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction before;
+        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            signal_catch(ends[i], 0);
+    }
+}
+
+void interrupt_release_ends(void)
+{
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction before;
+        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler == signal_handle)
+            (void)signal(ends[i], SIG_DFL);
+    }
 }
 
 void interrupt_catch_terminal(void)
@@ -68,6 +88,8 @@ interrupt_wait_t interrupt_wait_files(const int *files, size_t count, int timeou
     sigaddset(&caught, SIGINT);
     sigaddset(&caught, SIGWINCH);
     sigaddset(&caught, SIGCONT);
+    sigaddset(&caught, SIGTERM);
+    sigaddset(&caught, SIGHUP);
     sigprocmask(SIG_BLOCK, &caught, &before);
     struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
     bool failed = false; /* then read will tell */

@@ -13,11 +13,18 @@ enum { INTERRUPT_FILES_MAX = 3 };
  * true. */
 void interrupt_catch(void);
 
+/* From now on SIGTERM and SIGHUP are like SIGINT: the tool has something to tidy up before it ends. Unless
+ * the tool was started with SIGHUP ignored (nohup). */
+void interrupt_catch_ends(void);
+
+/* From now on they end the process again. */
+void interrupt_release_ends(void);
+
 /* From now on interrupt_wait says when the terminal has another size, and when the tool goes on after Ctrl-Z:
  * the shell behind it has set the terminal its own way meanwhile. */
 void interrupt_catch_terminal(void);
 
-/* Whether SIGINT came since the last interrupt_clear. */
+/* Whether SIGINT (or another that is like it) came since the last interrupt_clear. */
 bool interrupt_pending(void);
 
 void interrupt_clear(void);

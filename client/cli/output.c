@@ -130,6 +130,14 @@ static void duration_write(uint64_t duration_ms, buffer_t *buffer)
     buffer_append(buffer, text, (size_t)size);
 }
 
+static void nanoseconds_write(uint64_t time_ns, buffer_t *buffer)
+{
+    char text[48];
+    uint64_t time_us = (time_ns + 500) / 1000;
+    int size = snprintf(text, sizeof text, "%" PRIu64 ".%03" PRIu64 " ms", time_us / 1000, time_us % 1000);
+    buffer_append(buffer, text, (size_t)size);
+}
+
 static void time_write(uint64_t time_ms, buffer_t *buffer)
 {
     time_t seconds = (time_t)(time_ms / 1000);
@@ -165,6 +173,9 @@ void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer)
         break;
     case CELL_TIME:
         time_write(cell->number, buffer);
+        break;
+    case CELL_NANOSECONDS:
+        nanoseconds_write(cell->number, buffer);
         break;
     }
 }

@@ -17,9 +17,10 @@ typedef enum cell_type {
     CELL_BIN,  /* any bytes */
     CELL_NUMBER,
     CELL_BOOL,
-    CELL_DIGEST,   /* 64 bits, as 16 hexadecimal digits: JSON numbers do not hold them */
-    CELL_DURATION, /* ms */
-    CELL_TIME      /* ms since 1970 */
+    CELL_DIGEST,     /* 64 bits, as 16 hexadecimal digits: JSON numbers do not hold them */
+    CELL_DURATION,   /* ms */
+    CELL_TIME,       /* ms since 1970 */
+    CELL_NANOSECONDS /* a short time; shown in ms */
 } cell_type_t;
 
 typedef struct cell {

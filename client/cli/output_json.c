@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* One JSON value per command, through jansson; {"error": {"code", "message"}} if it failed. Absent is null;
- * bytes that are not text are {"base64": "..."}; durations and times are numbers of milliseconds, a digest is
- * 16 hexadecimal digits. */
+ * bytes that are not text are {"base64": "..."}; durations and times are numbers of milliseconds, short times
+ * (names that end with _ns) of nanoseconds, a digest is 16 hexadecimal digits. */
 #include "client/cli/output_json.h"
 
 #include <jansson.h>
@@ -53,6 +53,7 @@ static json_t *json_from_cell(const cell_t *cell)
     case CELL_NUMBER:
     case CELL_DURATION:
     case CELL_TIME:
+    case CELL_NANOSECONDS:
         return json_integer((json_int_t)cell->number);
     }
     return NULL;

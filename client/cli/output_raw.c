@@ -8,7 +8,7 @@
 static void raw_cell(output_t *output, const cell_t *cell, char end)
 {
     cell_t plain = *cell;
-    if (plain.type == CELL_DURATION || plain.type == CELL_TIME)
+    if (plain.type == CELL_DURATION || plain.type == CELL_TIME || plain.type == CELL_NANOSECONDS)
         plain.type = CELL_NUMBER;
     output_cell(output, &plain, ESCAPE_REVERSIBLE);
     fputc(end, output->stream);

@@ -18,11 +18,12 @@ static const struct {
     const char *word;
     const char *command;
 } synonyms[] = {
-    {"set", "put"},    {"write", "put"},       {"delete", "del"},  {"rm", "del"},
-    {"remove", "del"}, {"unset", "del"},       {"read", "get"},    {"ls", "list"},
-    {"keys", "list"},  {"scan", "list"},       {"login", "auth"},  {"users", "clients"},
-    {"info", "stats"}, {"whoami", "hello"},    {"sub", "watch"},   {"monitor", "watch"},
-    {"ttl", "entry"},  {"subscribe", "watch"}, {"kick", "forget"}, {"?", "help"},
+    {"set", "put"},         {"write", "put"},       {"delete", "del"},  {"rm", "del"},
+    {"remove", "del"},      {"unset", "del"},       {"read", "get"},    {"ls", "list"},
+    {"keys", "list"},       {"scan", "list"},       {"login", "auth"},  {"users", "clients"},
+    {"info", "stats"},      {"whoami", "hello"},    {"sub", "watch"},   {"monitor", "watch"},
+    {"ttl", "entry"},       {"subscribe", "watch"}, {"kick", "forget"}, {"?", "help"},
+    {"benchmark", "bench"},
 };
 
 /* The command that WORD probably means: one with nearly the same letters, or one that other tools call WORD.
