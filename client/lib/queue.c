@@ -27,6 +27,8 @@ void queue_push(queue_t *queue, kvzmq_batch_t *batch)
     else
         queue->newest->next = batch;
     queue->newest = batch;
+    if (queue->waiting == NULL)
+        queue->waiting = batch;
     queue->count++;
     queue->requests += batch->count;
 }
@@ -38,6 +40,8 @@ void queue_pop(queue_t *queue)
     queue->oldest = gone->next;
     if (queue->oldest == NULL)
         queue->newest = NULL;
+    if (queue->waiting == gone)
+        queue->waiting = gone->next;
     queue->count--;
     queue->requests -= gone->count - gone->taken;
     kvzmq_batch_destroy(&gone);
@@ -49,24 +53,17 @@ void queue_release(queue_t *queue)
         queue_pop(queue);
 }
 
-static kvzmq_batch_t *oldest_waiting(const queue_t *queue)
-{
-    kvzmq_batch_t *batch = queue->oldest;
-    while (batch != NULL && batch->state != BATCH_SENT)
-        batch = batch->next;
-    return batch;
-}
-
 bool queue_waits(const queue_t *queue)
 {
-    return queue->newest != NULL && queue->newest->state == BATCH_SENT;
+    return queue->waiting != NULL;
 }
 
 bool queue_store(queue_t *queue, payload_t *payload, uint32_t msgid)
 {
-    kvzmq_batch_t *batch = queue_waits(queue) ? oldest_waiting(queue) : NULL;
+    kvzmq_batch_t *batch = queue->waiting;
     if (batch == NULL || (msgid != 0 && msgid != batch->requests[0].msgid))
         return false;
+    queue->waiting = batch->next;
     payload_move(&batch->payload, payload);
     batch->at = 0;
     batch->state = BATCH_ANSWERED;
@@ -75,9 +72,9 @@ bool queue_store(queue_t *queue, payload_t *payload, uint32_t msgid)
 
 void queue_fail(queue_t *queue, kvzmq_status_t why)
 {
-    for (kvzmq_batch_t *batch = queue->oldest; batch != NULL; batch = batch->next)
-        if (batch->state == BATCH_SENT) {
-            batch->state = BATCH_FAILED;
-            batch->failure = why;
-        }
+    for (kvzmq_batch_t *batch = queue->waiting; batch != NULL; batch = batch->next) {
+        batch->state = BATCH_FAILED;
+        batch->failure = why;
+    }
+    queue->waiting = NULL;
 }

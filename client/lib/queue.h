@@ -39,8 +39,9 @@ struct kvzmq_batch {
 typedef struct queue {
     kvzmq_batch_t *oldest; /* owned, with all younger ones */
     kvzmq_batch_t *newest;
-    unsigned count;  /* batches */
-    size_t requests; /* of them, whose answer was not handed out */
+    kvzmq_batch_t *waiting; /* the oldest that waits for its answer; all younger ones do too. NULL = none */
+    unsigned count;         /* batches */
+    size_t requests;        /* of them, whose answer was not handed out */
 } queue_t;
 
 /* Appends a batch that was just sent; takes it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns what an answer must be. If the client alone writes to its store, the model says it exactly. Else a
  * value must be one that some client made for that key, and a key that was put must be there. */
-#include "client/cli/bench/client_state.h"
+#include "client/cli/bench/check.h"
 
 static const char *const request_names[] = {
     [REQUEST_GET] = "get",

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns what a client sends, and when. */
+#include "client/cli/bench/client.h"
+
 #include <stdlib.h>
 
+#include "client/cli/bench/check.h"
 #include "client/cli/bench/client_state.h"
 #include "common/clock.h"
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What client.c, which sends, and check.c, which looks at answers, know of a client. */
+/* A client: what sending and checking share. */
 #ifndef KV_CLIENT_CLI_BENCH_CLIENT_STATE_H
 #define KV_CLIENT_CLI_BENCH_CLIENT_STATE_H
 
-#include "client/cli/bench/client.h"
 #include "client/cli/bench/entry.h"
+#include "client/cli/bench/histogram.h"
+#include "client/cli/bench/model.h"
+#include "client/cli/bench/plan.h"
+#include "client/cli/bench/tally.h"
+
+enum { CLIENT_NAME_SIZE = PLAN_NAME_SIZE + 24 };
 
 typedef enum request_kind {
     REQUEST_GET,
@@ -39,7 +44,7 @@ struct message {
     int64_t intended_ns;       /* when it was to be sent */
 };
 
-struct bench_client {
+typedef struct bench_client {
     const bench_plan_t *plan; /* borrowed */
     uint64_t index;
     kvzmq_t *conn; /* owned */
@@ -84,7 +89,7 @@ struct bench_client {
     problem_t error;   /* the first error that is counted */
     char key[ENTRY_KEY_MAX];
     char *value; /* owned, value_size bytes */
-};
+} bench_client_t;
 
 /* The text of key NUMBER; borrowed until the next call. */
 static inline kvzmq_slice_t client_key(bench_client_t *client, uint64_t number)
@@ -92,11 +97,5 @@ static inline kvzmq_slice_t client_key(bench_client_t *client, uint64_t number)
     entry_key_write(number, client->plan->key_size, client->key);
     return kvzmq_text_of(client->key, client->plan->key_size);
 }
-
-/* Takes ANSWER to REQUEST. True: its second half is to be sent. */
-KV_MUST_USE bool check_answer(bench_client_t *client, bench_request_t *request, const kvzmq_answer_t *answer);
-
-/* Notes that the run cannot go on, because of STATUS; TEXT says more. */
-void client_lose(bench_client_t *client, kvzmq_status_t status, const char *text);
 
 #endif

@@ -4,12 +4,11 @@
 
 #include "client/cli/bench/dice.h"
 
-enum {
-    FILL = 'k',       /* before a key's digits */
-    FIRST = '0',      /* the first of 64 characters of which values are made */
-    VERSION_SIZE = 8, /* bytes that say the version, 6 bits each */
-    VERSION_BITS = 6
-};
+enum { FILL = 'k' /* before a key's digits */ };
+
+/* Each character of a value is '0' and 6 bits. */
+#define FIRSTS   UINT64_C(0x3030303030303030)
+#define SIX_BITS UINT64_C(0x3f3f3f3f3f3f3f3f)
 
 static size_t digits_of(size_t size)
 {
@@ -24,14 +23,24 @@ uint64_t entry_keys(uint64_t size)
     return keys;
 }
 
+/* Two digits at a time: a key is written for each request. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
 void entry_key_write(uint64_t number, size_t size, char *key)
 {
     size_t fill = size - digits_of(size);
+    size_t at = size;
     memset(key, FILL, fill);
-    for (size_t at = size; at > fill; at--) {
-        key[at - 1] = (char)('0' + number % 10);
-        number /= 10;
+    for (; at > fill + 1; at -= 2) {
+        uint64_t rest = number / 100;
+        memcpy(key + at - 2, &pairs[(number - rest * 100) * 2], 2);
+        number = rest;
     }
+    if (at > fill)
+        key[fill] = (char)('0' + number % 10);
 }
 
 bool entry_key_read(bytes_t key, size_t size, uint64_t *number)
@@ -51,42 +60,67 @@ bool entry_key_read(bytes_t key, size_t size, uint64_t *number)
     return true;
 }
 
-/* The bytes behind the version come from here, ENTRY_VALUE_STEP at a time. */
+/* The 8 characters that say VERSION: its 48 bits, in groups of 12, then of 6. */
+static uint64_t version_spread(uint64_t version)
+{
+    uint64_t x = (version & 0xffffff) | (version & UINT64_C(0xffffff000000)) << 8;
+    x = (x & UINT64_C(0x00000fff00000fff)) | (x & UINT64_C(0x00fff00000fff000)) << 4;
+    x = (x & UINT64_C(0x003f003f003f003f)) | (x & UINT64_C(0x0fc00fc00fc00fc0)) << 2;
+    return x + FIRSTS;
+}
+
+/* The version that 8 characters say. False if they say none. */
+static bool version_gather(uint64_t characters, uint64_t *version)
+{
+    uint64_t x = (characters - FIRSTS) & SIX_BITS;
+    x = (x & UINT64_C(0x003f003f003f003f)) | (x & UINT64_C(0x3f003f003f003f00)) >> 2;
+    x = (x & UINT64_C(0x00000fff00000fff)) | (x & UINT64_C(0x0fff00000fff0000)) >> 4;
+    *version = (x & 0xffffff) | (x >> 8 & UINT64_C(0xffffff000000));
+    return version_spread(*version) == characters;
+}
+
+/* The characters behind the version come from here, ENTRY_VALUE_STEP at a time. */
 static dice_t value_dice(uint64_t seed, uint64_t number, uint64_t version)
 {
-    return (dice_t){dice_mix(seed ^ dice_mix(number)) ^ version};
+    return (dice_t){dice_mix(seed ^ number) ^ version};
 }
 
 static uint64_t value_step(dice_t *dice)
 {
-    return (dice_next(dice) & UINT64_C(0x3f3f3f3f3f3f3f3f)) + UINT64_C(0x3030303030303030);
+    return (dice_next(dice) & SIX_BITS) + FIRSTS;
 }
 
 void entry_value_write(uint64_t seed, uint64_t number, uint64_t version, size_t size, char *value)
 {
-    for (size_t i = 0; i < VERSION_SIZE; i++)
-        value[i] = (char)(FIRST + (int)(version >> (i * VERSION_BITS) & 63));
+    uint64_t step = version_spread(version);
     dice_t dice = value_dice(seed, number, version);
-    for (size_t at = VERSION_SIZE; at < size; at += ENTRY_VALUE_STEP) {
-        uint64_t step = value_step(&dice);
-        memcpy(value + at, &step, size - at < sizeof step ? size - at : sizeof step);
+    size_t at = 0;
+    for (; at + ENTRY_VALUE_STEP <= size; at += ENTRY_VALUE_STEP) {
+        memcpy(value + at, &step, ENTRY_VALUE_STEP);
+        step = value_step(&dice);
     }
+    memcpy(value + at, &step, size - at);
 }
 
 bool entry_value_check(uint64_t seed, uint64_t number, bytes_t value, size_t size, uint64_t *version)
 {
+    uint64_t step;
+    uint64_t read;
     if (value.size != size)
         return false;
-    uint64_t read = 0;
-    for (size_t i = 0; i < VERSION_SIZE; i++) {
-        if (value.data[i] < FIRST || value.data[i] > FIRST + 63)
-            return false;
-        read |= (uint64_t)(value.data[i] - FIRST) << (i * VERSION_BITS);
-    }
+    memcpy(&step, value.data, sizeof step);
+    if (!version_gather(step, &read))
+        return false;
     dice_t dice = value_dice(seed, number, read);
-    for (size_t at = VERSION_SIZE; at < size; at += ENTRY_VALUE_STEP) {
-        uint64_t step = value_step(&dice);
-        if (memcmp(value.data + at, &step, size - at < sizeof step ? size - at : sizeof step) != 0)
+    size_t at = ENTRY_VALUE_STEP;
+    for (; at + ENTRY_VALUE_STEP <= size; at += ENTRY_VALUE_STEP) {
+        step = value_step(&dice);
+        if (memcmp(value.data + at, &step, ENTRY_VALUE_STEP) != 0)
+            return false;
+    }
+    if (at < size) {
+        step = value_step(&dice);
+        if (memcmp(value.data + at, &step, size - at) != 0)
             return false;
     }
     *version = read;

@@ -4,13 +4,13 @@
 
 #include <assert.h>
 
-enum { ROWS_MAX = 40 + CLIENT_STATUSES, ERROR_NAME_SIZE = 40 };
+enum { ROWS_MAX = 40 + TALLY_STATUSES, ERROR_NAME_SIZE = 40 };
 
 typedef struct report {
     column_t columns[ROWS_MAX];
     cell_t cells[ROWS_MAX];
     size_t count;
-    char names[CLIENT_STATUSES][ERROR_NAME_SIZE]; /* of errors */
+    char names[TALLY_STATUSES][ERROR_NAME_SIZE]; /* of errors */
 } report_t;
 
 /* Names are borrowed. */
@@ -83,7 +83,7 @@ static void add_results(report_t *report, const bench_plan_t *plan, const bench_
     add(report, "conflicts", "conflicts of if_revision", number(tally->conflicts));
     add(report, "wrong", "wrong answer", cell_of(CELL_BOOL, result->fault == FAULT_WRONG));
     add(report, "errors", "errors", number(tally->bad));
-    for (size_t i = 0; i < CLIENT_STATUSES; i++) {
+    for (size_t i = 0; i < TALLY_STATUSES; i++) {
         if (tally->errors[i] == 0)
             continue;
         (void)snprintf(report->names[i], sizeof report->names[i], "errors_%s",

@@ -138,7 +138,7 @@ static void result_collect(run_t *run)
             sum.removed += tally->removed;
             sum.gone += tally->gone;
             sum.bad += tally->bad;
-            for (size_t k = 0; k < CLIENT_STATUSES; k++)
+            for (size_t k = 0; k < TALLY_STATUSES; k++)
                 sum.errors[k] += tally->errors[k];
             result->left += bench_client_left(client);
             if (fault != FAULT_NONE && result->fault == FAULT_NONE) {
