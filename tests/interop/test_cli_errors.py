@@ -15,7 +15,7 @@ from terminal import status_of
 from tool import Tool, forward_one
 
 LOCAL = {"help", "quit", "exit", "bye"}  # what asks no broker; `bye` alone has no session to end
-SAMPLES = {"KEY": "k", "VALUE": "v", "CLIENT": "nobody", "ROLE": "guest", "USER": "adam"}
+SAMPLES = {"KEY": "k", "VALUE": "v", "CLIENT": "nobody", "ROLE": "guest", "USER": "adam", "WORKLOAD": "get"}
 SECRET = "0123456789abcdef"
 
 
@@ -157,7 +157,7 @@ def test_json_error__wrong_password__of_every_command(tool, remote):
 
 
 def test_json_error__guest__of_every_command_of_managers(tool, remote):
-    guests = {"get", "put", "del", "entry", "list", "digest", "auth", "hello", "ping"}
+    guests = {"get", "put", "del", "entry", "list", "digest", "auth", "bench", "hello", "ping"}
     for words in remote:
         if words[0] not in guests:
             check_error(tool.run("-o", "json", *words), 5, "PERMISSION_DENIED")

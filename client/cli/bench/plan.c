@@ -63,7 +63,11 @@ void workload_help(FILE *stream)
           "\n"
           "With --batch N the N requests of a message have the latency of the message. A read-modify-write "
           "counts as\n"
-          "one operation, with the latency of both requests. Latencies are rounded up by at most 0.8 %.\n",
+          "one operation, with the latency of both requests. Latencies are rounded up by at most 0.8 %.\n"
+          "\n"
+          "With --rate all requests that were due in --duration are sent, even if the broker is too slow and "
+          "that takes\n"
+          "longer. The latency of each counts from the time at which it was due.\n",
           stream);
 }
 
