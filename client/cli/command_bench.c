@@ -38,8 +38,7 @@ static bool take_numbers(const call_t *call, bench_plan_t *plan, problem_t *prob
 }
 
 /* Makes the plan that CALL asks for. */
-static bool take_plan(const call_t *call, const kvzmq_session_t *session, bench_plan_t *plan,
-                      problem_t *problem)
+static bool take_plan(const call_t *call, bench_plan_t *plan, problem_t *problem)
 {
     char quoted[PROBLEM_WORD_MAX];
     bench_plan_init(plan);
@@ -58,7 +57,7 @@ static bool take_plan(const call_t *call, const kvzmq_session_t *session, bench_
     }
     if ((call->given & OPT_BIT(OPT_BENCH_DURATION)) != 0 && (call->given & OPT_BIT(OPT_BENCH_REQUESTS)) != 0)
         return problem_set(problem, "--duration and --requests cannot be given together");
-    return take_numbers(call, plan, problem) && bench_plan_check(plan, session, problem);
+    return take_numbers(call, plan, problem);
 }
 
 /* Says how it ended, if not well. */
@@ -87,12 +86,19 @@ outcome_t command_bench(cli_t *cli, const call_t *call)
     problem_t problem = {""};
     machine_t machine;
     kvzmq_options_t connection;
+    if (!take_plan(call, &plan, &problem))
+        return cli_refuse(cli, "bench", problem.text);
     kvzmq_status_t status = kvzmq_hello(cli->connection);
     if (status != KVZMQ_OK)
         return cli_fail(cli, status);
     const kvzmq_session_t *session = kvzmq_session(cli->connection);
-    if (!take_plan(call, session, &plan, &problem))
+    if (!bench_plan_check(&plan, session, &problem))
         return cli_refuse(cli, "bench", problem.text);
+    if (cli_is_alone(cli)) {
+        /* Nobody needs this session any more, and it could time out during the run. */
+        (void)kvzmq_bye(cli->connection);
+        cli->said_bye = true;
+    }
     bench_result_t *result = malloc(sizeof *result); /* too large for the stack */
     if (result == NULL)
         return cli_break(cli, "out of memory");

@@ -102,6 +102,15 @@ def test_pipe__bench_is_a_line_like_any_other(tool):
     assert result["operations"] == 50 and pong == {"answer": "pong"}
 
 
+def test_run__longer_than_a_session_may_be_silent__says_nothing_of_that(tmp_path):
+    with Broker(options={"session/timeout": 1}) as broker:
+        shown, told = bench(Tool(broker.request_endpoint, tmp_path), "get", "--clients", "2", "--keys", "10", "--duration", "2500ms",
+                            "--rate", "1")
+        check_good(shown, shown["operations"])
+        assert [line.split()[1] for line in told.splitlines()] == ["loading", "running", "removed"]
+        check_clean(broker)
+
+
 def test_progress__is_shown_at_a_terminal_alone(tool):
     with tool.terminal("bench", "get", *SMALL, "--duration", "2500ms") as terminal:
         terminal.wait(r"running: \d+ s, \d+ operations, \d+ a second")
