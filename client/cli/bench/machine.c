@@ -2,12 +2,13 @@
 /* Reads what the system says of itself. */
 #include "client/cli/bench/machine.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include "client/cli/bench/libzmq.h"
 
 /* The first line "model name : ..." of /proc/cpuinfo; some processors have none. */
 static void cpu_read(char *text, size_t size)
@@ -25,26 +26,13 @@ static void cpu_read(char *text, size_t size)
         (void)fclose(file);
 }
 
-/* The tool uses libzmq only through libkvzmq, so it asks the one that is there. */
-static void libzmq_read(char *text, size_t size)
-{
-    void (*version)(int *major, int *minor, int *patch);
-    void *found = dlsym(RTLD_DEFAULT, "zmq_version");
-    int major, minor, patch;
-    if (found == NULL)
-        return;
-    memcpy(&version, &found, sizeof version);
-    version(&major, &minor, &patch);
-    (void)snprintf(text, size, "%d.%d.%d", major, minor, patch);
-}
-
 void machine_read(machine_t *machine)
 {
     struct utsname system;
     double load;
     *machine = (machine_t){.cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN)};
     cpu_read(machine->cpu, sizeof machine->cpu);
-    libzmq_read(machine->libzmq, sizeof machine->libzmq);
+    libzmq_version(machine->libzmq, sizeof machine->libzmq);
     if (uname(&system) == 0)
         (void)snprintf(machine->kernel, sizeof machine->kernel, "%.40s %.80s", system.sysname,
                        system.release);

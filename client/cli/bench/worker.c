@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "client/cli/bench/libzmq.h"
 #include "common/clock.h"
 
 #define LOOK_NS INT64_C(100000000) /* at least so often all clients are looked at, for their time limits */
@@ -19,9 +20,12 @@ bool worker_init(worker_t *worker, const bench_plan_t *plan, uint64_t index,
     worker->waits = calloc(count, sizeof *worker->waits);
     if (worker->clients == NULL || worker->waits == NULL)
         return false;
+    kvzmq_options_t shared = *connection;
+    worker->zmq_context = libzmq_context_new(count);
+    shared.zmq_context = worker->zmq_context;
     for (; worker->count < count; worker->count++) {
         bench_client_t *client =
-            bench_client_new(plan, worker->count * plan->threads + index, &worker->latencies, connection);
+            bench_client_new(plan, worker->count * plan->threads + index, &worker->latencies, &shared);
         if (client == NULL)
             return false;
         worker->clients[worker->count] = client;
@@ -33,6 +37,7 @@ void worker_release(worker_t *worker)
 {
     for (size_t i = 0; i < worker->count; i++)
         bench_client_destroy(&worker->clients[i]);
+    libzmq_context_destroy(&worker->zmq_context);
     free(worker->clients);
     free(worker->waits);
 }

@@ -18,6 +18,7 @@ typedef struct worker_phase {
 } worker_phase_t;
 
 typedef struct worker {
+    void *zmq_context;        /* owned; the clients share it. NULL: each has its own */
     bench_client_t **clients; /* owned, with the clients */
     size_t count;
     size_t connected;     /* of these: they take part */
