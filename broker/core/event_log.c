@@ -3,48 +3,60 @@
 #include "broker/core/event_log.h"
 
 #include <assert.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A record's head; the texts follow it, in this order. */
+/* A record's head. Behind it stand a record_rest_t, if there is one, and the texts, in this order. */
 typedef struct record {
-    uint64_t seq;
     uint64_t prev;
     int64_t time_ms;
-    uint64_t size;
-    uint64_t ttl_ms;
     uint64_t session;
     uint32_t value; /* bytes of each text */
     uint16_t key;
-    uint16_t client;
-    uint16_t by;
     uint16_t user;
+    uint8_t client;
+    uint8_t by; /* 0 with RECORD_BY_CLIENT */
     uint8_t kind;
-    bool has_value;
-    bool binary;
+    uint8_t flags;
 } record_t;
 
+/* Of a change that has a time to live, or a value that is left out. */
+typedef struct record_rest {
+    uint64_t size;
+    uint64_t ttl_ms;
+} record_rest_t;
+
+enum {
+    RECORD_VALUE = 1,     /* has_value */
+    RECORD_BINARY = 2,    /* binary */
+    RECORD_REST = 4,      /* there is a record_rest_t */
+    RECORD_BY_CLIENT = 8, /* whose own session did it */
+    RECORD_ALIGN = 16     /* bytes: a record begins at a multiple of them */
+};
+
 struct event_log {
-    uint64_t keep;   /* events at most */
-    size_t capacity; /* bytes of `block` */
-    uint64_t oldest; /* events after this seq are kept */
-    uint64_t newest; /* seq of the newest one */
-    size_t tail;     /* where the next record goes */
-    size_t *places;  /* of records in `block`, by seq modulo keep */
+    uint64_t keep;    /* events at most */
+    uint64_t mask;    /* of seq, for `places`: one less than a power of 2 that is not below `keep` */
+    size_t capacity;  /* bytes of `block` */
+    uint64_t oldest;  /* events after this seq are kept */
+    uint64_t newest;  /* seq of the newest one */
+    size_t tail;      /* where the next record goes */
+    uint32_t *places; /* of records in `block`, in units of RECORD_ALIGN, by seq & mask */
     uint8_t *block;
 };
 
 event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes)
 {
-    assert(keep > 0 && keep_bytes > 0);
+    assert(keep > 0 && keep_bytes > 0 && keep_bytes <= EVENT_LOG_BYTES_MAX);
     event_log_t *log = calloc(1, sizeof *log);
     if (!log)
         return NULL;
     log->keep = keep;
     log->capacity = keep_bytes;
+    while (log->mask < keep - 1)
+        log->mask = log->mask * 2 + 1;
     /* Untouched memory of a large allocation costs nothing: the log grows into its bounds. */
-    log->places = malloc(keep * sizeof *log->places);
+    log->places = malloc((log->mask + 1) * sizeof *log->places);
     log->block = malloc(keep_bytes);
     if (!log->places || !log->block)
         event_log_destroy(&log);
@@ -66,16 +78,14 @@ uint64_t event_log_oldest(const event_log_t *log)
     return log->oldest;
 }
 
-static size_t record_size(const event_t *event)
+static size_t place_of(const event_log_t *log, uint64_t seq)
 {
-    size_t size = sizeof(record_t) + event->client.size + event->key.size + event->value.size +
-                  event->by.size + event->user.size;
-    return (size + alignof(record_t) - 1) / alignof(record_t) * alignof(record_t);
+    return (size_t)log->places[seq & log->mask] * RECORD_ALIGN;
 }
 
-static record_t *record_at(const event_log_t *log, uint64_t seq)
+static const record_t *record_at(const event_log_t *log, uint64_t seq)
 {
-    return (record_t *)(void *)(log->block + log->places[seq % log->keep]);
+    return (const record_t *)(const void *)(log->block + place_of(log, seq));
 }
 
 /* Finds room for SIZE bytes, which fit: behind the newest record, else from the start; the oldest records
@@ -86,7 +96,7 @@ static size_t room_make(event_log_t *log, size_t size)
         log->oldest++;
     size_t place = log->tail;
     while (log->oldest < log->newest) {
-        size_t first = log->places[(log->oldest + 1) % log->keep];
+        size_t first = place_of(log, log->oldest + 1);
         if (first < place && log->capacity - place >= size)
             return place; /* up to the end */
         if (first < place)
@@ -99,49 +109,57 @@ static size_t room_make(event_log_t *log, size_t size)
     return 0;
 }
 
-static uint8_t *text_put(uint8_t *to, bytes_t text)
+static inline uint8_t *text_put(uint8_t *to, bytes_t text)
 {
     if (text.size > 0)
         memcpy(to, text.data, text.size);
     return to + text.size;
 }
 
-void event_log_append(event_log_t *log, const event_t *event)
+void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value)
 {
-    assert(event->seq == log->newest + 1);
-    size_t size = record_size(event);
+    assert(change->seq == log->newest + 1);
+    bool by_client = bytes_equal(change->by.client, client);
+    bool rest = change->ttl_ms > 0 || !has_value;
+    bytes_t value = has_value ? change->value : (bytes_t){0};
+    bytes_t by = by_client ? (bytes_t){0} : change->by.client;
+    size_t size = sizeof(record_t) + (rest ? sizeof(record_rest_t) : 0) + client.size + change->key.size +
+                  value.size + by.size + change->by.user.size;
+    size = (size + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
     if (size > log->capacity) {
-        log->oldest = event->seq;
-        log->newest = event->seq;
+        log->oldest = change->seq;
+        log->newest = change->seq;
         log->tail = 0;
         return;
     }
     size_t place = room_make(log, size);
-    log->newest = event->seq;
-    log->places[event->seq % log->keep] = place;
-    record_t *record = record_at(log, event->seq);
-    *record = (record_t){
-        .seq = event->seq,
-        .prev = event->prev,
-        .time_ms = event->time_ms,
-        .size = event->size,
-        .ttl_ms = event->ttl_ms,
-        .session = event->session,
-        .value = (uint32_t)event->value.size,
-        .key = (uint16_t)event->key.size,
-        .client = (uint16_t)event->client.size,
-        .by = (uint16_t)event->by.size,
-        .user = (uint16_t)event->user.size,
-        .kind = (uint8_t)event->kind,
-        .has_value = event->has_value,
-        .binary = event->binary,
-    };
-    uint8_t *to = text_put((uint8_t *)(record + 1), event->client);
-    to = text_put(to, event->key);
-    to = text_put(to, event->value);
-    to = text_put(to, event->by);
-    text_put(to, event->user);
+    log->newest = change->seq;
     log->tail = place + size;
+    log->places[change->seq & log->mask] = (uint32_t)(place / RECORD_ALIGN);
+    uint8_t *to = log->block + place;
+    *(record_t *)(void *)to = (record_t){
+        .prev = change->prev,
+        .time_ms = change->time_ms,
+        .session = change->by.session,
+        .value = (uint32_t)value.size,
+        .key = (uint16_t)change->key.size,
+        .user = (uint16_t)change->by.user.size,
+        .client = (uint8_t)client.size,
+        .by = (uint8_t)by.size,
+        .kind = (uint8_t)change->kind,
+        .flags = (uint8_t)((has_value ? RECORD_VALUE : 0) | (change->binary ? RECORD_BINARY : 0) |
+                           (rest ? RECORD_REST : 0) | (by_client ? RECORD_BY_CLIENT : 0)),
+    };
+    to += sizeof(record_t);
+    if (rest) {
+        *(record_rest_t *)(void *)to = (record_rest_t){.size = change->value.size, .ttl_ms = change->ttl_ms};
+        to += sizeof(record_rest_t);
+    }
+    to = text_put(to, client);
+    to = text_put(to, change->key);
+    to = text_put(to, value);
+    to = text_put(to, by);
+    text_put(to, change->by.user);
 }
 
 static bytes_t text_take(const uint8_t **from, size_t size)
@@ -155,22 +173,26 @@ void event_log_read(const event_log_t *log, uint64_t seq, event_t *event)
 {
     assert(seq > log->oldest && seq <= log->newest);
     const record_t *record = record_at(log, seq);
-    assert(record->seq == seq);
+    const uint8_t *from = (const uint8_t *)(record + 1);
+    record_rest_t rest = {.size = record->value};
+    if (record->flags & RECORD_REST) {
+        memcpy(&rest, from, sizeof rest);
+        from += sizeof rest;
+    }
     *event = (event_t){
-        .seq = record->seq,
+        .seq = seq,
         .prev = record->prev,
         .time_ms = record->time_ms,
         .kind = (change_kind_t)record->kind,
-        .has_value = record->has_value,
-        .binary = record->binary,
-        .size = record->size,
-        .ttl_ms = record->ttl_ms,
+        .has_value = record->flags & RECORD_VALUE,
+        .binary = record->flags & RECORD_BINARY,
+        .size = rest.size,
+        .ttl_ms = rest.ttl_ms,
         .session = record->session,
     };
-    const uint8_t *from = (const uint8_t *)(record + 1);
     event->client = text_take(&from, record->client);
     event->key = text_take(&from, record->key);
     event->value = text_take(&from, record->value);
-    event->by = text_take(&from, record->by);
+    event->by = record->flags & RECORD_BY_CLIENT ? event->client : text_take(&from, record->by);
     event->user = text_take(&from, record->user);
 }

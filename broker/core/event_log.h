@@ -26,13 +26,17 @@ typedef struct event {
     uint64_t session; /* id of the session that did it, 0 = none; not for the wire */
 } event_t;
 
-/* KEEP events and KEEP_BYTES bytes at most, both above 0. NULL if memory is refused. */
+#define EVENT_LOG_BYTES_MAX (UINT64_C(1) << 36) /* of a log */
+
+/* KEEP events and KEEP_BYTES bytes at most, both above 0, the latter at most EVENT_LOG_BYTES_MAX. NULL if
+ * memory is refused. */
 KV_MUST_USE event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes);
 void event_log_destroy(event_log_t **log);
 
-/* Keeps a copy of EVENT, whose seq follows that of the one before; the oldest make room. One that does not
- * fit at all empties the log: its seq is then the oldest. */
-void event_log_append(event_log_t *log, const event_t *event);
+/* Keeps a copy of CHANGE, whose seq follows that of the one before, about the client with the id CLIENT; its
+ * value only if HAS_VALUE. The oldest make room. One that does not fit at all empties the log: its seq is
+ * then the oldest. */
+void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value);
 
 /* The lowest seq after which every event is kept. */
 uint64_t event_log_oldest(const event_log_t *log);

@@ -384,19 +384,18 @@ int64_t feed_next_due(const feed_t *feed)
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
-void feed_change(void *context, const change_t *change)
+/* CHANGE as an event. Borrows from it. */
+static event_t event_of(const change_t *change, bytes_t client, bool has_value)
 {
-    feed_t *feed = context;
-    const client_t *client = change->owner;
-    bool put = change->kind == CHANGE_PUT;
-    event_t event = {
+    return (event_t){
         .seq = change->seq,
         .prev = change->prev,
         .time_ms = change->time_ms,
         .kind = change->kind,
-        .client = client_id(client),
+        .client = client,
         .key = change->key,
-        .has_value = put ? change->value.size <= feed->hub->settings->events_inline : change->value.size > 0,
+        .value = has_value ? change->value : (bytes_t){0},
+        .has_value = has_value,
         .binary = change->binary,
         .size = change->value.size,
         .ttl_ms = change->ttl_ms,
@@ -404,11 +403,22 @@ void feed_change(void *context, const change_t *change)
         .user = change->by.user,
         .session = change->by.session,
     };
-    if (event.has_value)
-        event.value = change->value;
+}
+
+void feed_change(void *context, const change_t *change)
+{
+    feed_t *feed = context;
+    const client_t *client = change->owner;
+    bytes_t id = client_id(client);
+    bool has_value = change->value.size > 0;
+    if (change->kind == CHANGE_PUT)
+        has_value = change->value.size <= feed->hub->settings->events_inline;
     stats_count_change(&feed->hub->stats, change->kind);
-    event_log_append(feed->log, &event);
+    event_log_append(feed->log, change, id, has_value);
     size_t hearers = audience(feed);
+    if (hearers == 0 && client->watcher_count == 0)
+        return;
+    event_t event = event_of(change, id, has_value);
     if (hearers > 0) {
         event_publish(feed, &event);
         feed->cost += hearers * HEAR_COST;

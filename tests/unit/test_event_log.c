@@ -14,27 +14,17 @@
 enum {
     EVENTS = 3000, /* appended in a round */
     ROUNDS = 60,
-    TEXT_MAX = 1500,  /* bytes of a model's value */
-    OVERHEAD = 80 + 8 /* bytes that a record may take beside its texts */
+    TEXT_MAX = 1500,       /* bytes of a model's value */
+    OVERHEAD = 40 + 16 + 16 /* bytes that a record may take beside its texts */
 };
 
 /* ---- Claims ----------------------------------------------------------------------------------- */
 
-static event_t event_of(uint64_t seq, const char *value)
-{
-    return (event_t){.seq = seq,
-                     .kind = CHANGE_PUT,
-                     .client = bytes_from_text("lamp"),
-                     .key = bytes_from_text("k"),
-                     .value = bytes_from_text(value),
-                     .has_value = true,
-                     .size = strlen(value)};
-}
-
 static void append(event_log_t *log, uint64_t seq, const char *value)
 {
-    event_t event = event_of(seq, value);
-    event_log_append(log, &event);
+    change_t change = {
+        .seq = seq, .kind = CHANGE_PUT, .key = bytes_from_text("k"), .value = bytes_from_text(value)};
+    event_log_append(log, &change, bytes_from_text("lamp"), true);
 }
 
 static void assert_text(bytes_t bytes, const char *text)
@@ -71,31 +61,46 @@ static void log__an_event__is_read_as_it_was_appended(void **state)
 {
     (void)state;
     event_log_t *log = log_new(10, 4096);
-    event_t in = {.seq = 1,
-                  .prev = UINT64_MAX,
-                  .time_ms = -5,
-                  .kind = CHANGE_DISCONNECT,
-                  .client = bytes_from_text("lamp"),
-                  .key = bytes_from_text("colour"),
-                  .value = bytes_from_text("red"),
-                  .has_value = true,
-                  .binary = true,
-                  .size = UINT64_C(1) << 40,
-                  .ttl_ms = 77,
-                  .by = bytes_from_text("boss"),
-                  .user = bytes_from_text("adam"),
-                  .session = 12};
-    event_log_append(log, &in);
+    change_t in = {.seq = 1,
+                   .prev = UINT64_MAX,
+                   .time_ms = -5,
+                   .kind = CHANGE_DISCONNECT,
+                   .key = bytes_from_text("colour"),
+                   .value = bytes_from_text("red"),
+                   .binary = true,
+                   .ttl_ms = 77,
+                   .by = {.client = bytes_from_text("boss"), .user = bytes_from_text("adam"), .session = 12}};
+    event_log_append(log, &in, bytes_from_text("lamp"), true);
     event_t out;
     event_log_read(log, 1, &out);
     assert_true(out.seq == 1 && out.prev == UINT64_MAX && out.time_ms == -5 && out.kind == CHANGE_DISCONNECT);
-    assert_true(out.has_value && out.binary && out.size == UINT64_C(1) << 40);
+    assert_true(out.has_value && out.binary && out.size == 3);
     assert_true(out.ttl_ms == 77 && out.session == 12);
     assert_text(out.client, "lamp");
     assert_text(out.key, "colour");
     assert_text(out.value, "red");
     assert_text(out.by, "boss");
     assert_text(out.user, "adam");
+    event_log_destroy(&log);
+}
+
+static void log__an_event_by_the_client_itself_without_its_value__has_its_size(void **state)
+{
+    (void)state;
+    event_log_t *log = log_new(10, 4096);
+    change_t in = {.seq = 1,
+                   .kind = CHANGE_PUT,
+                   .key = bytes_from_text("k"),
+                   .value = bytes_of("", UINT32_MAX),
+                   .by = {.client = bytes_from_text("lamp")}};
+    event_log_append(log, &in, bytes_from_text("lamp"), false);
+    event_t out;
+    event_log_read(log, 1, &out);
+    assert_true(!out.has_value && !out.binary && out.size == UINT32_MAX && out.ttl_ms == 0);
+    assert_text(out.client, "lamp");
+    assert_text(out.by, "lamp");
+    assert_text(out.user, "");
+    assert_text(out.value, "");
     event_log_destroy(&log);
 }
 
@@ -160,23 +165,26 @@ static void texts_fill(uint64_t seq, const row_t *row)
 static void model_append(event_log_t *log, uint64_t seq, const row_t *row)
 {
     texts_fill(seq, row);
-    event_t event = {.seq = seq,
-                     .prev = seq / 2,
-                     .kind = (change_kind_t)(seq % CHANGE_KIND_COUNT),
-                     .client = bytes_of(texts[0], row->sizes[0]),
-                     .key = bytes_of(texts[1], row->sizes[1]),
-                     .value = bytes_of(texts[2], row->sizes[2]),
-                     .by = bytes_of(texts[3], row->sizes[3]),
-                     .user = bytes_of(texts[4], row->sizes[4]),
-                     .session = ~seq};
-    event_log_append(log, &event);
+    change_t change = {
+        .seq = seq,
+        .prev = seq / 2,
+        .kind = (change_kind_t)(seq % CHANGE_KIND_COUNT),
+        .key = bytes_of(texts[1], row->sizes[1]),
+        .value = bytes_of(texts[2], row->sizes[2]),
+        .ttl_ms = seq % 3,
+        .by = {.client = bytes_of(texts[3], row->sizes[3]),
+               .user = bytes_of(texts[4], row->sizes[4]),
+               .session = ~seq},
+    };
+    event_log_append(log, &change, bytes_of(texts[0], row->sizes[0]), true);
 }
 
 static void model_assert_read(const event_log_t *log, uint64_t seq, const row_t *row)
 {
     event_t event;
     event_log_read(log, seq, &event);
-    assert_true(event.seq == seq && event.prev == seq / 2 && event.session == ~seq);
+    assert_true(event.seq == seq && event.prev == seq / 2 && event.session == ~seq &&
+                event.ttl_ms == seq % 3);
     assert_int_equal(event.kind, (change_kind_t)(seq % CHANGE_KIND_COUNT));
     texts_fill(seq, row);
     const bytes_t found[5] = {event.client, event.key, event.value, event.by, event.user};
@@ -257,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(log__new__has_nothing_and_lost_nothing),
         cmocka_unit_test(log__an_event__is_read_as_it_was_appended),
+        cmocka_unit_test(log__an_event_by_the_client_itself_without_its_value__has_its_size),
         cmocka_unit_test(log__keep__so_many_events_are_there_and_one_more_drops_the_oldest),
         cmocka_unit_test(log__keep_1__has_the_newest),
         cmocka_unit_test(log__an_event_larger_than_the_log__empties_it_and_the_next_is_kept),
