@@ -45,4 +45,37 @@ static inline int bytes_compare(bytes_t a, bytes_t b)
     return a.size < b.size ? -1 : a.size > b.size;
 }
 
+/* Copies SIZE bytes from FROM to TO, which do not overlap, and returns where TO goes on. For texts that are
+ * mostly short: up to 32 bytes no call is made, and no byte looked at alone. */
+static inline uint8_t *bytes_put(uint8_t *to, const uint8_t *from, size_t size)
+{
+    uint64_t head[2];
+    uint64_t tail[2];
+    if (size > sizeof head + sizeof tail) {
+        memcpy(to, from, size);
+    } else if (size >= sizeof head) { /* head and tail overlap where there are less than 32 */
+        memcpy(head, from, sizeof head);
+        memcpy(tail, from + size - sizeof tail, sizeof tail);
+        memcpy(to, head, sizeof head);
+        memcpy(to + size - sizeof tail, tail, sizeof tail);
+    } else if (size >= sizeof head[0]) {
+        memcpy(&head[0], from, sizeof head[0]);
+        memcpy(&tail[0], from + size - sizeof tail[0], sizeof tail[0]);
+        memcpy(to, &head[0], sizeof head[0]);
+        memcpy(to + size - sizeof tail[0], &tail[0], sizeof tail[0]);
+    } else if (size >= sizeof(uint32_t)) {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, from, sizeof first);
+        memcpy(&last, from + size - sizeof last, sizeof last);
+        memcpy(to, &first, sizeof first);
+        memcpy(to + size - sizeof last, &last, sizeof last);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
+    return to + size;
+}
+
 #endif

@@ -154,9 +154,7 @@ RPC_FAST uint8_t *rpc_put_string(uint8_t *to, bytes_t text, bool binary)
         memcpy(to, &four, sizeof four);
         to += sizeof four;
     }
-    if (text.size > 0)
-        memcpy(to, text.data, text.size);
-    return to + text.size;
+    return bytes_put(to, text.data, text.size);
 }
 
 #endif

@@ -111,15 +111,14 @@ static size_t room_make(event_log_t *log, size_t size)
 
 static inline uint8_t *text_put(uint8_t *to, bytes_t text)
 {
-    if (text.size > 0)
-        memcpy(to, text.data, text.size);
-    return to + text.size;
+    return bytes_put(to, text.data, text.size);
 }
 
 void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value)
 {
     assert(change->seq == log->newest + 1);
-    bool by_client = bytes_equal(change->by.client, client);
+    /* Of a session's own change both are its client's, at one place. */
+    bool by_client = change->by.client.data == client.data || bytes_equal(change->by.client, client);
     bool rest = change->ttl_ms > 0 || !has_value;
     bytes_t value = has_value ? change->value : (bytes_t){0};
     bytes_t by = by_client ? (bytes_t){0} : change->by.client;

@@ -42,11 +42,31 @@ static void starts_with__takes_a_prefix_and_the_whole(void **state)
     assert_true(bytes_starts_with(bytes_of(NULL, 0), bytes_of(NULL, 0)));
 }
 
+static void put__of_any_size__copies_all_of_it_and_nothing_else(void **state)
+{
+    (void)state;
+    enum { LONGEST = 70, EDGE = 40 };
+    for (size_t size = 0; size <= LONGEST; size++) {
+        uint8_t numbers[LONGEST];
+        uint8_t to[EDGE + LONGEST + EDGE];
+        for (size_t i = 0; i < size; i++)
+            numbers[i] = (uint8_t)(i + 1);
+        const uint8_t *from = exact(bytes_of(numbers, size)).data;
+        memset(to, 0xee, sizeof to);
+        assert_ptr_equal(bytes_put(to + EDGE, from, size), to + EDGE + size);
+        for (size_t i = 0; i < sizeof to; i++) {
+            bool inside = i >= EDGE && i < EDGE + size;
+            assert_int_equal(to[i], inside ? i - EDGE + 1 : 0xee);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest claims[] = {
         cmocka_unit_test(compare__is_byte_order),
         cmocka_unit_test(starts_with__takes_a_prefix_and_the_whole),
+        cmocka_unit_test_teardown(put__of_any_size__copies_all_of_it_and_nothing_else, exact_release),
     };
     return cmocka_run_group_tests(claims, NULL, NULL);
 }
