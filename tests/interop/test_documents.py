@@ -29,6 +29,28 @@ def help_of(program, *arguments):
     return subprocess.run([binary_of(program), *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
 
 
+def anchor_of(heading):
+    """Where a link to HEADING goes, by the rule of the sites that show Markdown."""
+    return "#" + re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+
+
+def test_contents_of_the_protocol__are_its_headings():
+    text = (REPOSITORY / "common" / "PROTOCOL.md").read_text()
+    listed = re.findall(r"^ *\* \[(.*)\]\((#.*)\)$", text, re.M)
+    headings = [heading for heading in re.findall(r"^###? (.*)", text, re.M) if heading != "Contents"]
+    assert len(headings) > 15
+    assert listed == [(heading, anchor_of(heading)) for heading in headings]
+
+
+def test_example_of_the_protocol__is_what_the_broker_answers():
+    text = (REPOSITORY / "common" / "PROTOCOL.md").read_text()
+    blocks = re.findall(r"^```text\n(.*?)^```", text.split("\n### 2.2 ")[1].split("\n### ")[0], re.M | re.S)
+    request, answer = ("".join(re.match(r"(?:[0-9a-f]{2} )+", line)[0] for line in block.splitlines()) for block in blocks)
+    with Broker() as broker, broker.client() as client:
+        client.send_raw(bytes.fromhex(request))
+        assert [frame.hex(" ") for frame in client.recv_frames()] == [answer.strip()]
+
+
 @pytest.fixture(scope="module")
 def helps():
     """Program -> the text that names its options and commands, those of the tool's commands included."""
