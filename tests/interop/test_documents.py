@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """What the documents name is there: commands and their options, files, presets, and the example of the C header."""
 
+import configparser
 import itertools
 import json
 import os
@@ -12,7 +13,8 @@ import pytest
 
 from kvtest import REPOSITORY, TIMEOUT, Broker, binary_of
 
-DOCUMENTS = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "common/PROTOCOL.md", "examples/kvbroker.conf"]
+DOCUMENTS = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "common/PROTOCOL.md",
+             "examples/kvbroker.conf"]
 FOLDERS = ("broker/", "client/", "common/", "tests/", "examples/")
 HEADER = REPOSITORY / "client" / "include" / "kvzmq.h"
 
@@ -106,6 +108,15 @@ def test_presets__that_are_named__exist():
     assert named
     for where, name in named:
         assert name in presets, f"{where}: {name}"
+
+
+def test_editorconfig__says_of_C_what_the_formatter_does():
+    editors = configparser.ConfigParser()
+    editors.read_string("[top]\n" + (REPOSITORY / ".editorconfig").read_text())
+    formatter = dict(line.split(": ", 1) for line in (REPOSITORY / ".clang-format").read_text().splitlines())
+    assert editors["*"]["indent_style"] == "space" and formatter.get("UseTab", "Never") == "Never"
+    assert editors["*"]["indent_size"] == formatter["IndentWidth"]
+    assert editors["*.{c,h}"]["max_line_length"] == formatter["ColumnLimit"]
 
 
 def test_header__its_first_example__compiles_and_runs(tmp_path):

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MPL-2.0
+"""CONTRIBUTING.md: every command of it, in order, in a fresh checkout. What takes long is replaced by something short: the
+build by the one under test, all tests by their list, benchmarks and fuzzers by a few rounds, and the test command by nothing,
+because it is what runs this test."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from kvtest import REPOSITORY, TIMEOUT, binary_of
+from walkthrough import blocks_of
+
+BLOCKS = blocks_of((REPOSITORY / "CONTRIBUTING.md").read_text())
+BUILD = pathlib.Path(os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1])
+SANITIZE = os.environ.get("KV_SANITIZE", "")
+PRESETS = [preset["name"] for preset in json.loads((REPOSITORY / "CMakePresets.json").read_text())["buildPresets"]]
+
+# Programs that come first on PATH.
+TOOLS = {
+    "cmake": f"""#!{sys.executable}
+import pathlib, sys
+arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-DKV_") and "ccache" not in argument]
+configures, builds = arguments[:1] == ["--preset"], arguments[:2] == ["--build", "--preset"]
+preset = arguments[1 if configures else 2]
+folder = pathlib.Path("build", preset)
+if not (configures or builds) or preset not in {PRESETS} or arguments[3:4] not in ([], ["-j"]):
+    sys.exit(f"cmake {{sys.argv[1:]}}: not expected")
+if configures:
+    folder.parent.mkdir(exist_ok=True)
+elif not folder.exists():
+    folder.symlink_to(pathlib.Path("..", "..", "builds", preset))
+""",
+    "ctest": """#!/bin/sh
+case " $* " in
+    *" -R "* | *" -L "*) exec /usr/bin/ctest "$@" ;;
+    *) exec /usr/bin/ctest -N "$@" ;;
+esac
+""",
+}
+# valgrind runs no program with sanitizers.
+WITHOUT_VALGRIND = {
+    "valgrind": """#!/bin/sh
+while :; do
+    case $1 in
+        --callgrind-out-file=*) echo "summary: 0" >"${1#*=}" ;;
+        -*) ;;
+        *) exec "$@" ;;
+    esac
+    shift
+done
+""",
+    "callgrind_annotate": """#!/bin/sh
+exec cat "$1"
+""",
+}
+# Programs of a build that do less than they are told to.
+SHORT = {
+    "release": {"bench_requests": 'exec "$real" "$1" "$2" 100 10 2 100'},
+    "fuzz": {"fuzz_rpc": """for word; do
+    shift
+    case $word in
+        -*) ;;
+        *) [ -z "$(ls "$word")" ] || set -- "$@" "$word" ;;
+    esac
+done
+exec "$real" "$@"
+"""},
+}
+
+
+def script(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def short_build(folder, programs):
+    """The build under test, but with PROGRAMS in its tests."""
+    (folder / "tests").mkdir(parents=True)
+    (folder / "bin").symlink_to(BUILD / "bin")
+    for program in (BUILD / "tests").glob("bench_*"):
+        if program.name not in programs:
+            (folder / "tests" / program.name).symlink_to(program)
+    for name, text in programs.items():
+        script(folder / "tests" / name, f"#!/bin/sh\nreal={BUILD}/tests/{name}\n{text}\n")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """What one has after cloning the repository, and beside it what the stand-in for cmake gives."""
+    root = pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
+        "build", ".git", ".cache", "__pycache__")))
+    builds, tools = tmp_path / "builds", tmp_path / "tools"
+    builds.mkdir()
+    (builds / "dev").symlink_to(BUILD)
+    for preset, programs in SHORT.items():
+        short_build(builds / preset, programs)
+    tools.mkdir()
+    for name, text in (TOOLS | (WITHOUT_VALGRIND if SANITIZE else {})).items():
+        script(tools / name, text)
+    return root
+
+
+def test_every_command__in_order__ends_well(checkout, tmp_path):
+    assert len(BLOCKS) > 10 and {block.kind for block in BLOCKS} == {"sh"}
+    environment = {"HOME": str(tmp_path), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+                   "PATH": f"{tmp_path / 'tools'}:/usr/sbin:/usr/bin:/sbin:/bin"}
+    for block in BLOCKS:
+        if block.text == "tests/run\n":
+            continue
+        done = subprocess.run(["bash", "-euc", block.text], cwd=checkout, env=environment, capture_output=True, text=True,
+                              check=False, timeout=8 * TIMEOUT, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, block.text + done.stdout + done.stderr
+        assert "No tests were found" not in done.stdout + done.stderr, block.text
+        if "check_" in block.text:
+            assert done.stdout + done.stderr == "", block.text
+
+
+def test_presets__of_the_table__are_all_there_are():
+    table = (REPOSITORY / "CONTRIBUTING.md").read_text().split("| preset |")[1].split("\n\n")[0]
+    named = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted([*named, "dev"]) == sorted(PRESETS)
