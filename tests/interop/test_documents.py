@@ -101,6 +101,14 @@ def test_modules__that_the_layout_names__are_all_there_are():
         assert not there, f"{folder}: ARCHITECTURE.md does not name {sorted(there)}"
 
 
+def test_modules__that_the_pictures_name__exist():
+    pictures = re.findall(r"^```text\n(.*?)^```", (REPOSITORY / "ARCHITECTURE.md").read_text(), re.M | re.S)
+    names = set(re.findall(r"\b(?:net|core|engine)/(?:handlers/\*|\w+)", "".join(pictures)))
+    assert len(pictures) == 2 and len(names) > 10
+    for name in names:
+        assert list((REPOSITORY / "broker").glob(f"{name}*.h")), name
+
+
 def test_presets__that_are_named__exist():
     presets = {preset["name"] for preset in json.loads((REPOSITORY / "CMakePresets.json").read_text())["configurePresets"]}
     named = [(where, name) for where, text in quoted() for name in re.findall(r"--preset (\S+)|build/([\w-]+)", text)
