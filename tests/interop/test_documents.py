@@ -106,7 +106,7 @@ def test_modules__that_the_pictures_name__exist():
     names = set(re.findall(r"\b(?:net|core|engine)/(?:handlers/\*|\w+)", "".join(pictures)))
     assert len(pictures) == 2 and len(names) > 10
     for name in names:
-        assert list((REPOSITORY / "broker").glob(f"{name}*.h")), name
+        assert list((REPOSITORY / "broker").glob(f"{name}.h")), name
 
 
 def test_presets__that_are_named__exist():
