@@ -7,15 +7,16 @@
 #include "broker/core/client_registry.h"
 
 typedef enum command_kind {
-    COMMAND_TIME,  /* what is due expires, `budget` entries at most */
-    COMMAND_PUT,   /* `put` into the store of `client`; if that is NULL, of the name `name`, which is made */
-    COMMAND_DEL,   /* the key of `put`, with its condition */
-    COMMAND_JOIN,  /* a session comes to belong to the client of the name `name`, or, if that is empty, to a
-                      new  one with a number */
-    COMMAND_LEAVE, /* a session of `client` ended, for the reason `text` */
-    COMMAND_CLAIM, /* the session of `client` claims its name, with `claim` */
-    COMMAND_ROLE,  /* sessions of `client` have the role `text` now */
-    COMMAND_FORGET /* `client` is to be as if it had never been */
+    COMMAND_TIME,   /* what is due expires, `budget` entries at most */
+    COMMAND_EXPIRE, /* the key of `put` expires, if it is due */
+    COMMAND_PUT,    /* `put` into the store of `client`; if that is NULL, of the name `name`, which is made */
+    COMMAND_DEL,    /* the key of `put`, with its condition */
+    COMMAND_JOIN,   /* a session comes to belong to the client of the name `name`, or, if that is empty, to a
+                       new  one with a number */
+    COMMAND_LEAVE,  /* a session of `client` ended, for the reason `text` */
+    COMMAND_CLAIM,  /* the session of `client` claims its name, with `claim` */
+    COMMAND_ROLE,   /* sessions of `client` have the role `text` now */
+    COMMAND_FORGET  /* `client` is to be as if it had never been */
 } command_kind_t;
 
 typedef struct command {

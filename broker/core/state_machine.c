@@ -240,6 +240,9 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
         if (engine_expire(machine->engine, place, command->budget))
             outcome->kind = OUTCOME_MORE;
         break;
+    case COMMAND_EXPIRE:
+        engine_expire_key(machine->engine, command->client->store, command->put.key, place);
+        break;
     case COMMAND_JOIN:
         apply_join(machine, place, command, outcome);
         break;

@@ -2,6 +2,7 @@
 /* Owns the short way from a payload to stores and answers. */
 #include "broker/core/usual.h"
 
+#include "broker/core/due.h"
 #include "broker/core/feed.h"
 #include "broker/core/propose.h"
 #include "common/rpc_usual.h"
@@ -93,6 +94,8 @@ static uint8_t *get(session_t *session, const rpc_usual_t *message)
     batch_t *batch = &session->batch;
     bool found = engine_get(session->hub->engine, session->client->store, message->params[0],
                             session->hub->now_ms, &entry) == STATUS_OK;
+    if (!found && due_is(session->hub)) /* it must expire first, perhaps */
+        return NULL;
     uint8_t *to = room_for(batch, found ? entry.value.size : 0);
     if (!to)
         return NULL;

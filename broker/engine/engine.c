@@ -387,6 +387,12 @@ bool engine_expire(engine_t *engine, const place_t *place, unsigned budget)
     return engine_due(engine) <= place->now_ms;
 }
 
+void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, const place_t *place)
+{
+    kept_t kept;
+    (void)find_live(engine, store, key, place, &kept);
+}
+
 bool engine_drain(engine_t *engine, unsigned budget)
 {
     drain_closed(engine, &budget);

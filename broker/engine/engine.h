@@ -155,6 +155,9 @@ int64_t engine_due(const engine_t *engine);
  * whether more is due. */
 bool engine_expire(engine_t *engine, const place_t *place, unsigned budget);
 
+/* Expires the entry KEY if its time has come. */
+void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, const place_t *place);
+
 /* Gives back memory of closed stores, BUDGET pieces of it at most. Returns whether there is more. This is no
  * change: engines that are alike may differ in it. */
 bool engine_drain(engine_t *engine, unsigned budget);

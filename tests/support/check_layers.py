@@ -56,7 +56,7 @@ LIBRARIES = [
 ]
 # Functions that only these modules may call: what changes clients and stores passes the state machine.
 DOORS = [
-    (re.compile(r"engine_(put|del|record|expire|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
+    (re.compile(r"engine_(put|del|record|expire|expire_key|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
     (re.compile(r"registry_(obtain|number|open|claim|review|review_noted|undo|forget|note|prepare|abandon|configure)"),
      "broker/core/state_machine"),
 ]

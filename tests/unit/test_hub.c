@@ -75,6 +75,24 @@ static void list__over_many_expired_keys__others_are_answered_meanwhile(void **s
     assert_int_equal(fixture->hub->stats.expires_total, MANY);
 }
 
+static void get__of_a_key_that_is_due_behind_many__has_expired_it_when_it_is_answered(void **state)
+{
+    fixture_t *fixture = *state;
+    struct connection *lamp = &fixture->peers[0];
+    fill(fixture, lamp, 10);
+    ask(fixture, lamp, "put", "sst", "last", "v", 11);
+    fixture->now_ms += 11;
+    uint64_t before = engine_seq(fixture->hub->engine);
+    ask(fixture, lamp, "get", "s", "k0"); /* what one turn may tell, of which this is */
+    uint64_t turn = engine_seq(fixture->hub->engine) - before;
+    assert_true(turn > 0 && turn < MANY / 2);
+    ask(fixture, lamp, "get", "s", "last");
+    assert_got(lamp, "");
+    assert_int_equal(engine_seq(fixture->hub->engine), before + 2 * turn + 1);
+    ask(fixture, lamp, "entry", "s", "last"); /* it is gone already */
+    assert_int_equal(engine_seq(fixture->hub->engine), before + 3 * turn + 1);
+}
+
 static void put__at_a_limit_with_many_expired_keys__takes_turns_and_succeeds(void **state)
 {
     fixture_t *fixture = *state;
@@ -295,6 +313,7 @@ int main(void)
         HUB_TEST(digest__while_it_takes_turns__later_requests_of_the_session_wait_in_order),
         HUB_TEST(digest__whose_peer_goes_while_it_takes_turns__leaves_nothing),
         HUB_TEST(list__over_many_expired_keys__others_are_answered_meanwhile),
+        HUB_TEST(get__of_a_key_that_is_due_behind_many__has_expired_it_when_it_is_answered),
         HUB_TEST(put__at_a_limit_with_many_expired_keys__takes_turns_and_succeeds),
         HUB_TEST(replay__of_a_client_without_events__many_times_over__takes_turns),
         HUB_TEST(payloads_that_waited__with_long_answers__take_turns),

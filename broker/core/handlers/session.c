@@ -14,7 +14,7 @@ enum {
     QUOTE_SIZE = 48,              /* bytes of a quoted socket identity in a note */
     ANSWER_ROOM = 480,            /* bytes of the answer, at most */
     NOTE_SIZE = 251 /* of a note with its terminating zero: it fits beside the rest of `hello`, see
-                       CHANGE_ROOM in payload.c */
+                       CHANGE_ROOM in batch.c */
 };
 
 /* A secret for a name that nobody has claimed: claims it. HANDLED if that is done. */

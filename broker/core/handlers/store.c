@@ -26,11 +26,26 @@ static void ttl_write(buffer_t *answer, const entry_t *entry)
         rpc_write_uint(answer, (uint64_t)entry->ttl_ms);
 }
 
+/* Reads the entry that is asked for. One that is due, and not expired yet as more is due than one turn may
+ * tell, expires first: who hears that it is gone has heard why. */
+static bool entry_get(const request_t *request, entry_t *entry)
+{
+    hub_t *hub = request->hub;
+    bytes_t key = request->args.key;
+    if (engine_get(hub->engine, request->client->store, key, request->now_ms, entry) == STATUS_OK)
+        return true;
+    if (due_is(hub)) {
+        command_t command = {.kind = COMMAND_EXPIRE, .client = request->client, .put = {.key = key}};
+        outcome_t outcome;
+        propose(hub, &command, &outcome);
+    }
+    return false;
+}
+
 handling_t handle_get(request_t *request)
 {
     entry_t entry;
-    if (engine_get(request->hub->engine, request->client->store, request->args.key, request->now_ms,
-                   &entry) == STATUS_OK)
+    if (entry_get(request, &entry))
         value_write(request->answer, &entry);
     else
         rpc_write_nil(request->answer);
@@ -41,8 +56,7 @@ handling_t handle_entry(request_t *request)
 {
     entry_t entry;
     buffer_t *answer = request->answer;
-    if (engine_get(request->hub->engine, request->client->store, request->args.key, request->now_ms,
-                   &entry) != STATUS_OK) {
+    if (!entry_get(request, &entry)) {
         rpc_write_nil(answer);
         return HANDLED;
     }
