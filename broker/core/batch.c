@@ -15,6 +15,7 @@
 
 enum {
     CHANGE_ROOM = 512,   /* bytes of the longest answer to a method that changes something */
+    SPARE_BYTES = 16384, /* of an answer's memory that is kept for the next */
     QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, about */
     BROKEN_SIZE = 96     /* bytes of the text that a payload's fault or break is told with */
 };
@@ -266,12 +267,30 @@ static bool rest_keep(batch_t *batch)
     return true;
 }
 
+/* An answer that was copied leaves its memory behind: the next one, of any session, begins with it. */
+static void answer_open(hub_t *hub, buffer_t *answer, size_t limit)
+{
+    *answer = hub->spare;
+    hub->spare = (buffer_t){0};
+    buffer_bound(answer, limit);
+}
+
+static void answer_close(hub_t *hub, buffer_t *answer)
+{
+    if (!answer->data || hub->spare.data || answer->capacity > SPARE_BYTES)
+        return;
+    buffer_truncate(answer, 0);
+    hub->spare = *answer;
+    *answer = (buffer_t){0};
+}
+
 /* Sends the answer, if there is one to send. */
 static status_t answer_send(session_t *session)
 {
     batch_t *batch = &session->batch;
     const transport_t *transport = &session->hub->outlets.transport;
     session->moved += batch->answer.size;
+    session->answered = batch->answer.size;
     if (batch->answer.size == 0 && batch->envelope.size == 0)
         return STATUS_OK;
     return transport->send(transport->context, session->connection, session->identity,
@@ -283,6 +302,7 @@ static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
 {
     bool bye = session->batch.bye;
     session->spent += session->batch.cost;
+    answer_close(session->hub, &session->batch.answer);
     batch_release(&session->batch);
     if (session->ended) { /* it has forgotten its own client */
         sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
@@ -356,7 +376,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
     }
     *batch = (batch_t){.stage = STAGE_READ, .payload = arrival->payload, .most = limits->batch};
     batch->room = room_limit(batch, limits);
-    buffer_init(&batch->answer, limits->message);
+    answer_open(session->hub, &batch->answer, limits->message);
     buffer_init(&batch->envelope, arrival->envelope.size);
     if (arrival->envelope.size > 0)
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);

@@ -25,6 +25,7 @@ typedef struct hub {
     struct sessions *sessions; /* sessions.h */
     uint64_t queued_bytes;     /* of payloads behind requests that wait, of all sessions */
     bool general_only;         /* for tests: no request goes the usual way */
+    buffer_t spare;            /* memory for the next answer */
     stats_t stats;
 } hub_t;
 

@@ -132,8 +132,9 @@ typedef struct session {
     queued_t **queue_tail;
     size_t queue_count;
     size_t queue_bytes;
-    uint64_t spent; /* batch_t.cost of all its payloads: batch.c */
-    uint64_t moved; /* bytes of their answers, and of those that were queued: batch.c */
+    uint64_t spent;  /* batch_t.cost of all its payloads: batch.c */
+    size_t answered; /* bytes of the latest answer: the next is probably as long */
+    uint64_t moved;  /* bytes of their answers, and of those that were queued: batch.c */
     batch_t batch;
     session_wait_t wait;
     session_feed_t feed;

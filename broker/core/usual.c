@@ -68,14 +68,17 @@ static void window_warm(const session_t *session, const operation_t window[WINDO
 }
 
 /* Where an answer of SIZE bytes beside ROOM may be written. NULL if it may not fit, or memory is refused. */
-static inline uint8_t *room_for(batch_t *batch, size_t size)
+static inline uint8_t *room_for(session_t *session, size_t size)
 {
-    buffer_t *answer = &batch->answer;
-    if (ROOM + size <= answer->capacity - answer->size)
+    buffer_t *answer = &session->batch.answer;
+    size_t wanted = ROOM + size;
+    if (wanted <= answer->capacity - answer->size)
         return answer->data + answer->size;
-    if (answer->size + ROOM + size > answer->limit)
+    if (answer->size + wanted > answer->limit)
         return NULL;
-    uint8_t *to = buffer_reserve(answer, ROOM + size);
+    if (answer->size == 0 && wanted + session->answered <= answer->limit)
+        wanted += session->answered; /* at once what will be needed, probably */
+    uint8_t *to = buffer_reserve(answer, wanted);
     if (!to) /* the general way meets that too, and tells */
         buffer_truncate(answer, answer->size);
     return to;
@@ -91,12 +94,11 @@ static uint8_t *ping(uint8_t *to)
 static uint8_t *get(session_t *session, const rpc_usual_t *message)
 {
     entry_t entry;
-    batch_t *batch = &session->batch;
     bool found = engine_get(session->hub->engine, session->client->store, message->params[0],
                             session->hub->now_ms, &entry) == STATUS_OK;
     if (!found && due_is(session->hub)) /* it must expire first, perhaps */
         return NULL;
-    uint8_t *to = room_for(batch, found ? entry.value.size : 0);
+    uint8_t *to = room_for(session, found ? entry.value.size : 0);
     if (!to)
         return NULL;
     to = rpc_put_result(to, message->msgid);
@@ -134,7 +136,7 @@ static inline bool operation_run(session_t *session, const rpc_usual_t *message)
         if (!to)
             return false;
     } else {
-        to = room_for(batch, 0);
+        to = room_for(session, 0);
         if (!to || (message->name == NAME_PUT && !put(session, message, &revision)))
             return false;
         to = rpc_put_result(to, message->msgid);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <zmq.h>
 
+#include "broker/net/serial.h"
 #include "common/limits.h"
 
 enum {
@@ -133,16 +134,19 @@ bool admission_take(admission_t *admission)
 /* The User-Id that a connection is let in with, in TEXT; false where it is refused. */
 static bool pending_admit(admission_t *admission, const pending_t *pending, char text[USER_ID_SIZE])
 {
-    uint64_t id = 0;
-    if (pending->requests)
-        id = ++admission->last_serial;
-    else if (admission->tickets)
-        id = tickets_check(admission->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
-                           bytes_of(pending->credential[1], pending->credential_size[1]));
+    uint64_t ticket = 0;
     text[0] = '\0';
-    if (id > 0)
-        snprintf(text, USER_ID_SIZE, "%" PRIu64, id);
-    return id > 0;
+    if (pending->requests) {
+        serial_write(++admission->last_serial, text);
+        return true;
+    }
+    if (admission->tickets)
+        ticket =
+            tickets_check(admission->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
+                          bytes_of(pending->credential[1], pending->credential_size[1]));
+    if (ticket > 0)
+        snprintf(text, USER_ID_SIZE, "%" PRIu64, ticket);
+    return ticket > 0;
 }
 
 /* Returns whether the connection was let in. */

@@ -14,8 +14,9 @@
 
 enum {
     SETTLE_MAX =
-        256,   /* connections that are ended in one turn: some milliseconds, with a line of the log each */
-    ROUNDS = 2 /* of libzmq's in which a connection with something left is served: see connections.h */
+        256, /* connections that are ended in one turn: some milliseconds, with a line of the log each */
+    TABLE_MIN = 64, /* places of the table of serials */
+    ROUNDS = 2      /* of libzmq's in which a connection with something left is served: see connections.h */
 };
 
 static const char monitor_endpoint[] = "inproc://requests.monitor";
@@ -31,6 +32,9 @@ struct connections {
     char (*endpoints)[ENDPOINT_SIZE]; /* borrowed: where that is bound */
     unsigned endpoint_count;
     fd_table_t descriptors; /* descriptor_t */
+    connection_t **table;   /* of those with a serial, by that: lists; NULL = there was none yet */
+    size_t places;          /* of the table: a power of 2 */
+    size_t hashed;          /* connections in it */
     size_t count;           /* connections of every state */
     connection_t *leaving;
     connection_t *gone;
@@ -58,6 +62,72 @@ connections_t *connections_new(void *zmq_context, void *socket, char (*endpoints
     return connections;
 }
 
+/* ---- Serials ---------------------------------------------------------------------------------- */
+
+/* Serials are given one after the other: their low bits spread them evenly. */
+static connection_t **place_of(const connections_t *connections, uint64_t serial)
+{
+    return &connections->table[serial & (connections->places - 1)];
+}
+
+/* Makes the table twice as large. If memory is refused, its lists stay long. */
+static void table_grow(connections_t *connections)
+{
+    size_t places = connections->places == 0 ? TABLE_MIN : connections->places * 2;
+    connection_t **table = calloc(places, sizeof *table);
+    if (!table)
+        return;
+    for (size_t i = 0; i < connections->places; i++) {
+        for (connection_t *next, *connection = connections->table[i]; connection; connection = next) {
+            next = connection->next_hashed;
+            connection->next_hashed = table[connection->serial & (places - 1)];
+            table[connection->serial & (places - 1)] = connection;
+        }
+    }
+    free(connections->table);
+    connections->table = table;
+    connections->places = places;
+}
+
+static void table_add(connections_t *connections, connection_t *connection)
+{
+    if (connections->hashed >= connections->places)
+        table_grow(connections);
+    if (!connections->table)
+        return; /* it is found by its descriptor, each time */
+    connection_t **place = place_of(connections, connection->serial);
+    connection->next_hashed = *place;
+    *place = connection;
+    connections->hashed++;
+}
+
+static void table_remove(connections_t *connections, const connection_t *connection)
+{
+    if (!connections->table)
+        return;
+    connection_t **link = place_of(connections, connection->serial);
+    while (*link && *link != connection)
+        link = &(*link)->next_hashed;
+    if (!*link)
+        return;
+    *link = connection->next_hashed;
+    connections->hashed--;
+}
+
+connection_t *connections_of_serial(connections_t *connections, uint64_t serial)
+{
+    if (!connections->table)
+        return NULL;
+    connection_t *connection = *place_of(connections, serial);
+    while (connection && connection->serial != serial)
+        connection = connection->next_hashed;
+    if (connection)
+        connection->quiet_since = ++connections->messages;
+    return connection;
+}
+
+/* ---- Connections ------------------------------------------------------------------------------ */
+
 static void connection_free(connection_t *connection)
 {
     if (connection->outlet)
@@ -80,6 +150,7 @@ void connections_destroy(connections_t **self)
         }
     }
     fd_table_release(&connections->descriptors);
+    free(connections->table);
     free(connections);
     *self = NULL;
 }
@@ -222,6 +293,7 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
         return NULL;
     }
     atomic_init(&connection->outlet->holders, 1);
+    table_add(connections, connection);
     return connection;
 }
 
@@ -257,6 +329,7 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         if (connection->outlet)
             connections->dropped += atomic_load(&connection->outlet->bytes);
         connection_unlink(connections, connection);
+        table_remove(connections, connection);
         connection_free(connection);
         connections->count--;
         ended++;

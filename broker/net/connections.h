@@ -47,11 +47,14 @@ typedef struct connection {
     uint64_t serial; /* 0: no message of it came yet */
     int fd;
     connection_state_t state;
-    bool cut;                     /* closed by the broker: its further messages are ignored */
-    struct session *session;      /* NULL: none, or ended */
-    outlet_t *outlet;             /* NULL: no message of it came yet */
-    struct connection *next;      /* of the same descriptor */
-    struct connection *next_lost; /* of the same state, if that is not CONNECTION_OPEN */
+    bool cut;                       /* closed by the broker: its further messages are ignored */
+    struct session *session;        /* NULL: none, or ended */
+    outlet_t *outlet;               /* NULL: no message of it came yet */
+    size_t uncharged;               /* bytes of messages on their way that `outlet` does not count: see
+                                       request_socket_send */
+    struct connection *next;        /* of the same descriptor */
+    struct connection *next_hashed; /* of the same place in the table of serials */
+    struct connection *next_lost;   /* of the same state, if that is not CONNECTION_OPEN */
     uint64_t quiet_since; /* CONNECTION_GONE: number of payloads read in all when it was seen to be, or when
                              the last of it was */
 } connection_t;
@@ -74,8 +77,10 @@ void *connections_socket(connections_t *connections);
  * stalls all I/O. */
 void connections_drain(connections_t *connections, uint64_t last_serial);
 
-/* The connection of a message with this descriptor and serial. Counts the message. NULL if memory is
- * refused; then the connection is closed. */
+/* The connection of a message with this serial, if one has come before. Counts the message then. */
+connection_t *connections_of_serial(connections_t *connections, uint64_t serial);
+/* The connection of a message with this descriptor and serial, the first with it. Counts the message. NULL if
+ * memory is refused; then the connection is closed. */
 connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial);
 /* Ends connections that are gone and of which nothing is left: all of them where the socket was just read
  * EMPTY, else those that were passed over for two rounds; a bounded number. Returns whether some are left.

@@ -10,17 +10,20 @@
 #include <zmq.h>
 
 #include "broker/net/endpoints.h"
+#include "broker/net/serial.h"
 
 enum {
-    BACKLOG = 4096,        /* connections that wait to be accepted */
-    QUEUE = 256,           /* unread messages a connection */
-    KEEPALIVE_S = 10,      /* a probe to a silent peer's system, and between probes */
-    KEEPALIVE_PROBES = 3,  /* without an answer to so many it is gone */
-    UNTAKEN_MS = 30000,    /* a peer's system that takes no byte for so long is gone */
-    ENVELOPE_BYTES = 4096, /* of an envelope, lengths included */
-    TRIM_BYTES = 65536,    /* unused memory of an answer that is given back before it is sent */
-    PUSH_BYTES = 1 << 20,  /* of what a peer did not take: with more, pushes to it wait in the log */
-    MESSAGE_COST = 128     /* bytes that libzmq holds for a message beside its content, about */
+    BACKLOG = 4096,         /* connections that wait to be accepted */
+    QUEUE = 256,            /* unread messages a connection */
+    KEEPALIVE_S = 10,       /* a probe to a silent peer's system, and between probes */
+    KEEPALIVE_PROBES = 3,   /* without an answer to so many it is gone */
+    UNTAKEN_MS = 30000,     /* a peer's system that takes no byte for so long is gone */
+    ENVELOPE_BYTES = 4096,  /* of an envelope, lengths included */
+    TRIM_BYTES = 65536,     /* unused memory of an answer that is given back before it is sent */
+    PUSH_BYTES = 1 << 20,   /* of what a peer did not take: with more, pushes to it wait in the log */
+    MESSAGE_COST = 128,     /* bytes that libzmq holds for a message beside its content, about */
+    COPY_BYTES = 512,       /* of an answer that is copied into its message: cheaper than to hand it over */
+    UNCHARGED_BYTES = 16384 /* of copied answers on their way to a peer that need not be counted */
 };
 
 struct request_socket {
@@ -177,6 +180,15 @@ static bytes_t peer_address(zmq_msg_t *payload, char text[64])
     return bytes_from_text(text);
 }
 
+/* The connection on which PAYLOAD came. NULL if memory is refused for a new one. */
+static connection_t *connection_of(request_socket_t *requests, zmq_msg_t *payload, uint64_t serial)
+{
+    connection_t *connection = connections_of_serial(requests->connections, serial);
+    if (connection)
+        return connection;
+    return connections_of_message(requests->connections, zmq_msg_get(payload, ZMQ_SRCFD), serial);
+}
+
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms)
 {
     zmq_msg_t identity;
@@ -192,8 +204,7 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
     requests->moved += zmq_msg_size(&payload);
     connection_t *connection = NULL;
     if (serial)
-        connection = connections_of_message(requests->connections, zmq_msg_get(&payload, ZMQ_SRCFD),
-                                            strtoull(serial, NULL, 10));
+        connection = connection_of(requests, &payload, serial_read(serial));
     /* A raw peer may give itself an identity as long as a message, which every message to and from it would
      * carry; no ZeroMQ library does. */
     if (connection && !connection->cut && zmq_msg_size(&identity) > LIMIT_ROUTING_ID)
@@ -274,6 +285,44 @@ static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg
     return true;
 }
 
+/* Makes MESSAGE a copy of ANSWER. It is not counted in the outlet until a later answer, which leaves behind
+ * it, is. */
+static bool answer_copy(const buffer_t *answer, zmq_msg_t *message)
+{
+    if (zmq_msg_init_size(message, answer->size) != 0)
+        return false;
+    if (answer->size > 0)
+        memcpy(zmq_msg_data(message), answer->data, answer->size);
+    return true;
+}
+
+/* Makes a message of ANSWER: a copy, or the bytes themselves. UNAVAILABLE if memory is refused,
+ * RESOURCE_EXHAUSTED if more waits for the peer than may. */
+static status_t message_make(request_socket_t *requests, connection_t *connection, size_t envelope,
+                             buffer_t *answer, zmq_msg_t *message)
+{
+    outlet_t *outlet = connection->outlet;
+    bool copied = answer->size <= COPY_BYTES;
+    if (!copied && !answer_prepare(answer))
+        return STATUS_UNAVAILABLE;
+    /* What an answer holds is its memory, not its content: with short answers that is several times as much.
+     */
+    size_t cost = (copied ? answer->size : answer->capacity) + envelope + MESSAGE_COST;
+    size_t outstanding = atomic_load(&outlet->bytes);
+    if (outstanding > 0 &&
+        outstanding + connection->uncharged + cost > requests->settings->limits.outstanding)
+        return STATUS_RESOURCE_EXHAUSTED;
+    requests->moved += cost;
+    cost += connection->uncharged;
+    copied = copied && cost <= UNCHARGED_BYTES;
+    if (!copied && !answer_prepare(answer))
+        return STATUS_UNAVAILABLE;
+    if (!(copied ? answer_copy(answer, message) : answer_wrap(answer, outlet, cost, message)))
+        return STATUS_UNAVAILABLE;
+    connection->uncharged = copied ? cost : 0;
+    return STATUS_OK;
+}
+
 /* Sends the frames before the payload. UNAVAILABLE if memory is refused, NOT_FOUND if the peer is gone:
  * no frame is to follow. */
 static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
@@ -298,22 +347,13 @@ status_t request_socket_send(void *context, connection_t *connection, bytes_t id
                              buffer_t *answer)
 {
     request_socket_t *requests = context;
-    outlet_t *outlet = connection->outlet;
     zmq_msg_t message;
     if (connection->cut || connection->state != CONNECTION_OPEN)
         return STATUS_OK;
-    if (!answer_prepare(answer))
-        return STATUS_UNAVAILABLE;
-    /* What an answer holds is its memory, not its content: with short answers that is several times as much.
-     */
-    size_t cost = answer->capacity + envelope.size + MESSAGE_COST;
-    size_t outstanding = atomic_load(&outlet->bytes);
-    if (outstanding > 0 && outstanding + cost > requests->settings->limits.outstanding)
-        return STATUS_RESOURCE_EXHAUSTED;
-    if (!answer_wrap(answer, outlet, cost, &message))
-        return STATUS_UNAVAILABLE;
-    requests->moved += cost;
-    status_t status = envelope_send(requests->socket, identity, envelope);
+    status_t status = message_make(requests, connection, envelope.size, answer, &message);
+    if (status != STATUS_OK)
+        return status;
+    status = envelope_send(requests->socket, identity, envelope);
     if (status != STATUS_OK || zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
         zmq_msg_close(&message);
     return status == STATUS_UNAVAILABLE ? status : STATUS_OK;
