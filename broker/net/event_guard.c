@@ -13,6 +13,7 @@
 
 #include "broker/net/resident.h"
 #include "common/clock.h"
+#include "common/locks.h"
 
 enum {
     CALL_MS = 200, /* CPU time: a call that takes more is a flood, and not a great subscriber that leaves */
@@ -87,10 +88,8 @@ static bool pause_ms(event_guard_t *guard, int64_t pause)
     pthread_mutex_lock(&guard->lock);
     while (guard->resting && !guard->stop)
         pthread_cond_wait(&guard->news, &guard->lock);
-    int64_t until_ms = clock_monotonic_ms() + pause;
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     if (!guard->stop)
-        pthread_cond_timedwait(&guard->news, &guard->lock, &until);
+        locks_wait(&guard->lock, &guard->news, clock_monotonic_ms() + pause);
     bool stop = guard->stop;
     pthread_mutex_unlock(&guard->lock);
     return !stop;
@@ -119,18 +118,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* The condition's clock is that of the deadlines. */
-static bool locks_init(event_guard_t *guard)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&guard->news, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    return made && pthread_mutex_init(&guard->lock, NULL) == 0;
-}
-
 static void descriptors_close(event_guard_t *guard)
 {
     if (guard->descriptors)
@@ -149,9 +136,12 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
     guard->resting = true;
     guard->memory = resident_open();
     guard->descriptors = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
-    if (locks_init(guard) && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
+    bool locked = locks_init(&guard->lock, &guard->news);
+    if (locked && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
         pthread_create(&guard->thread, NULL, run, guard) == 0)
         return guard;
+    if (locked)
+        locks_destroy(&guard->lock, &guard->news);
     descriptors_close(guard);
     free(guard);
     return NULL;
@@ -167,8 +157,7 @@ void event_guard_destroy(event_guard_t **self)
     pthread_cond_signal(&guard->news);
     pthread_mutex_unlock(&guard->lock);
     pthread_join(guard->thread, NULL);
-    pthread_cond_destroy(&guard->news);
-    pthread_mutex_destroy(&guard->lock);
+    locks_destroy(&guard->lock, &guard->news);
     descriptors_close(guard);
     free(guard);
     *self = NULL;

@@ -11,6 +11,7 @@
 
 #include "client/lib/system.h"
 #include "common/clock.h"
+#include "common/locks.h"
 
 struct keeper {
     keeper_fn *keep;
@@ -30,11 +31,8 @@ struct keeper {
 static void wait_turn(keeper_t *keeper)
 {
     int64_t until_ms = keeper->until_ms;
-    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    if (until_ms == INT64_MAX)
-        (void)pthread_cond_wait(&keeper->wake, &keeper->lock);
-    else if (clock_monotonic_ms() < until_ms)
-        (void)pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until);
+    if (until_ms == INT64_MAX || clock_monotonic_ms() < until_ms)
+        locks_wait(&keeper->lock, &keeper->wake, until_ms);
 }
 
 static void *run(void *argument)
@@ -59,14 +57,14 @@ bool keeper_new(keeper_fn *keep, void *context, keeper_t **keeper)
     made->epoll = -1;
     made->nudge = -1;
     made->watched = -1;
-    if (!system_locks_init(&made->lock, &made->wake)) {
+    if (!locks_init(&made->lock, &made->wake)) {
         free(made);
         return false;
     }
     (void)pthread_mutex_lock(&made->lock);
     if (!system_thread_start(&made->thread, run, made)) {
         (void)pthread_mutex_unlock(&made->lock);
-        system_locks_destroy(&made->lock, &made->wake);
+        locks_destroy(&made->lock, &made->wake);
         free(made);
         return false;
     }
@@ -89,7 +87,7 @@ void keeper_destroy(keeper_t **keeper)
         (void)close(gone->epoll);
     if (gone->nudge >= 0)
         (void)close(gone->nudge);
-    system_locks_destroy(&gone->lock, &gone->wake);
+    locks_destroy(&gone->lock, &gone->wake);
     free(gone);
 }
 

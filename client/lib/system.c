@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 bool system_descriptors_free(unsigned count)
@@ -42,26 +41,6 @@ bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument
     bool started = pthread_create(thread, NULL, run, argument) == 0;
     system_signals_restore(&before);
     return started;
-}
-
-bool system_locks_init(pthread_mutex_t *lock, pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(condition, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    if (!made || pthread_mutex_init(lock, NULL) == 0)
-        return made;
-    (void)pthread_cond_destroy(condition);
-    return false;
-}
-
-void system_locks_destroy(pthread_mutex_t *lock, pthread_cond_t *condition)
-{
-    (void)pthread_cond_destroy(condition);
-    (void)pthread_mutex_destroy(lock);
 }
 
 bool system_random(void *out, size_t size)

@@ -25,11 +25,6 @@ void system_signals_restore(const sigset_t *before);
  * False if the system refuses it. */
 KV_MUST_USE bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
-/* Makes a lock and a condition for it, whose clock is the one that deadlines are of (common/clock.h). False
- * if the system refuses it; then there is none of them. */
-KV_MUST_USE bool system_locks_init(pthread_mutex_t *lock, pthread_cond_t *condition);
-void system_locks_destroy(pthread_mutex_t *lock, pthread_cond_t *condition);
-
 /* Fills OUT with random bytes. False if the system has none. */
 KV_MUST_USE bool system_random(void *out, size_t size);
 

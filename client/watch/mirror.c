@@ -13,6 +13,7 @@
 #include "client/watch/watcher.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/locks.h"
 #include "common/rpc.h"
 
 enum {
@@ -184,8 +185,8 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
     buffer_init(&made->prefix, LIMIT_KEY_MAX);
     if (problem == NULL)
         buffer_append(&made->prefix, prefix.data, prefix.size);
-    bool whole = system_locks_init(&made->lock, &made->changed) && made->store != NULL &&
-                 !made->prefix.failed && (client == NULL || made->client != NULL);
+    bool whole = locks_init(&made->lock, &made->changed) && made->store != NULL && !made->prefix.failed &&
+                 (client == NULL || made->client != NULL);
     if (whole && problem != NULL)
         mirror_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)
@@ -214,7 +215,7 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
     }
     watcher_destroy(&gone->watcher);
     mirror_store_destroy(&gone->store);
-    system_locks_destroy(&gone->lock, &gone->changed);
+    locks_destroy(&gone->lock, &gone->changed);
     free(gone->probe.notes);
     buffer_release(&gone->prefix);
     free(gone->client);
@@ -256,14 +257,10 @@ const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
 /* Waits until SEQ is in the mirror, with the lock held. DEADLINE: INT64_MAX = none. */
 static kvzmq_status_t wait_seq(kvzmq_mirror_t *mirror, uint64_t seq, int64_t deadline)
 {
-    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
     while (mirror->failure == KVZMQ_OK && (!mirror->ready || mirror->position.seq < seq)) {
-        if (deadline == INT64_MAX)
-            (void)pthread_cond_wait(&mirror->changed, &mirror->lock);
-        else if (clock_monotonic_ms() >= deadline)
+        if (clock_monotonic_ms() >= deadline)
             return KVZMQ_TIMEOUT;
-        else
-            (void)pthread_cond_timedwait(&mirror->changed, &mirror->lock, &until);
+        locks_wait(&mirror->lock, &mirror->changed, deadline);
     }
     return mirror->failure;
 }
@@ -434,15 +431,11 @@ kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, cons
 /* Begins to note what STORE's summary is, with the lock held. One who verifies at a time. */
 static kvzmq_status_t probe_begin(kvzmq_mirror_t *mirror, bytes_t store, int64_t deadline)
 {
-    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
     kvzmq_status_t status = wait_seq(mirror, 0, deadline);
     while (status == KVZMQ_OK && mirror->probe.active) {
-        if (deadline != INT64_MAX && clock_monotonic_ms() >= deadline)
+        if (clock_monotonic_ms() >= deadline)
             return KVZMQ_TIMEOUT;
-        if (deadline == INT64_MAX)
-            (void)pthread_cond_wait(&mirror->changed, &mirror->lock);
-        else
-            (void)pthread_cond_timedwait(&mirror->changed, &mirror->lock, &until);
+        locks_wait(&mirror->lock, &mirror->changed, deadline);
         status = wait_seq(mirror, 0, deadline);
     }
     if (status != KVZMQ_OK)

@@ -12,6 +12,7 @@
 #include "client/lib/system.h"
 #include "client/watch/watcher.h"
 #include "common/clock.h"
+#include "common/locks.h"
 
 enum {
     ERROR_SIZE = 512,    /* bytes of an error's text with its zero */
@@ -88,10 +89,9 @@ static void watch_wait(void *context, int timeout_ms)
 {
     kvzmq_watch_t *watch = context;
     int64_t until_ms = clock_monotonic_ms() + timeout_ms;
-    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     (void)pthread_mutex_lock(&watch->lock);
     if (!watch->closing && !has_room(watch, ROOM_EVENTS_PART))
-        (void)pthread_cond_timedwait(&watch->room, &watch->lock, &until);
+        locks_wait(&watch->lock, &watch->room, until_ms);
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
@@ -158,7 +158,7 @@ kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_wa
     if (made == NULL)
         return NULL;
     made->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    bool whole = system_locks_init(&made->lock, &made->room) && made->fd >= 0;
+    bool whole = locks_init(&made->lock, &made->room) && made->fd >= 0;
     if (whole && problem != NULL)
         watch_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)
@@ -205,7 +205,7 @@ void kvzmq_watch_destroy(kvzmq_watch_t **watch)
     free(gone->taken);
     if (gone->fd >= 0)
         (void)close(gone->fd);
-    system_locks_destroy(&gone->lock, &gone->room);
+    locks_destroy(&gone->lock, &gone->room);
     free(gone);
 }
 
