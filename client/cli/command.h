@@ -56,11 +56,6 @@ bytes_t command_argument_name(const command_t *command, size_t index);
 
 /* ---- For handlers ----------------------------------------------------------------------------- */
 
-static inline kvzmq_slice_t slice_of(bytes_t bytes)
-{
-    return kvzmq_text_of((const char *)bytes.data, bytes.size);
-}
-
 /* WORD as a C string; refuses (tells, and returns OUTCOME_USAGE) one with a zero byte inside. WHAT names it.
  */
 KV_MUST_USE outcome_t call_text(cli_t *cli, bytes_t word, const char *what, const char **text);

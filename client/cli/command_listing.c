@@ -5,8 +5,10 @@
 
 #include <stdlib.h>
 
+#include "client/cli/cell.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/output_text.h"
+#include "client/slice.h"
 
 enum {
     PAGE_ROWS = 1000, /* rows asked for at once */
@@ -22,11 +24,6 @@ typedef struct listing {
      * borrowed from the page. */
     bool (*next)(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last);
 } listing_t;
-
-static cell_t cell_from_slice(kvzmq_slice_t slice)
-{
-    return (cell_t){.type = slice.binary ? CELL_BIN : CELL_TEXT, .bytes = bytes_of(slice.data, slice.size)};
-}
 
 /* Shows pages until the end, or until LEFT rows are shown; then *FOLLOW says whether there are more. */
 static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listing_t *listing, uint64_t left,
@@ -104,7 +101,7 @@ static bool entries_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
     kvzmq_row_t row;
     if (!kvzmq_page_next(page, &row))
         return false;
-    cells[0] = cell_text(bytes_of(row.key.data, row.key.size));
+    cells[0] = cell_text(slice_bytes(row.key));
     cells[1] = cell_from_slice(row.value);
     cells[2] = cell_of(CELL_NUMBER, row.revision);
     cells[3] = row.ttl_ms < 0 ? cell_nil() : cell_of(CELL_DURATION, (uint64_t)row.ttl_ms);
@@ -131,17 +128,12 @@ static kvzmq_status_t clients_fetch(cli_t *cli, const call_t *call, const kvzmq_
     return kvzmq_clients(cli->connection, range, page);
 }
 
-static cell_t cell_unless_empty(kvzmq_slice_t slice)
-{
-    return slice.size == 0 ? cell_nil() : cell_text(bytes_of(slice.data, slice.size));
-}
-
 static bool clients_next(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last)
 {
     kvzmq_client_t client;
     if (!kvzmq_page_next_client(page, &client))
         return false;
-    cells[0] = cell_text(bytes_of(client.id.data, client.id.size));
+    cells[0] = cell_text(slice_bytes(client.id));
     cells[1] = cell_of(CELL_BOOL, client.connected);
     cells[2] = cell_of(CELL_NUMBER, client.sessions);
     cells[3] = cell_unless_empty(client.role);

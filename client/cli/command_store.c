@@ -4,17 +4,12 @@
 
 #include <inttypes.h>
 
+#include "client/slice.h"
 #include "common/utf8.h"
 
 enum {
     VALUE_SHOWN_MAX = 1024 /* bytes of a value that the answer to put repeats */
 };
-
-static cell_t cell_from_value(const kvzmq_value_t *value)
-{
-    return (cell_t){.type = value->binary ? CELL_BIN : CELL_TEXT,
-                    .bytes = bytes_of(value->data, value->size)};
-}
 
 /* Shows that there is no such key. */
 static outcome_t show_absent(cli_t *cli)
@@ -44,7 +39,7 @@ outcome_t command_get(cli_t *cli, const call_t *call)
     kvzmq_status_t status = kvzmq_get(cli->connection, call->client, slice_of(call->arguments[0]), &value);
     if (status != KVZMQ_OK)
         return show_failure(cli, status);
-    cell_t cell = cell_from_value(&value);
+    cell_t cell = cell_value(bytes_of(value.data, value.size), value.binary);
     cli->output.ops->value(&cli->output, &cell);
     kvzmq_value_release(&value);
     return OUTCOME_OK;
@@ -61,7 +56,8 @@ outcome_t command_entry(cli_t *cli, const call_t *call)
         kvzmq_entry(cli->connection, call->client, slice_of(call->arguments[0]), &value, &revision, &ttl_ms);
     if (status != KVZMQ_OK)
         return show_failure(cli, status);
-    const cell_t cells[] = {cell_from_value(&value), cell_of(CELL_NUMBER, revision),
+    const cell_t cells[] = {cell_value(bytes_of(value.data, value.size), value.binary),
+                            cell_of(CELL_NUMBER, revision),
                             ttl_ms < 0 ? cell_nil() : cell_of(CELL_DURATION, (uint64_t)ttl_ms)};
     cli->output.ops->record(&cli->output, columns, cells, 3);
     kvzmq_value_release(&value);
@@ -72,7 +68,7 @@ outcome_t command_entry(cli_t *cli, const call_t *call)
 static cell_t cell_repeated(kvzmq_slice_t value, char *text, size_t text_size)
 {
     if (!value.binary && value.size <= VALUE_SHOWN_MAX)
-        return cell_text(bytes_of(value.data, value.size));
+        return cell_text(slice_bytes(value));
     snprintf(text, text_size, "<%zu bytes>", value.size);
     return cell_word(text);
 }

@@ -8,6 +8,7 @@
 
 #include "client/cli/interrupt.h"
 #include "client/cli/watching.h"
+#include "client/slice.h"
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/number.h"
@@ -84,8 +85,8 @@ static void client_check(cli_t *cli, const char *client)
     kvzmq_client_t first;
     if (strlen(client) > LIMIT_NAME || kvzmq_clients(cli->connection, &range, &page) != KVZMQ_OK)
         return; /* the watch will say why */
-    bool found = kvzmq_page_next_client(page, &first) &&
-                 bytes_equal(bytes_of(first.id.data, first.id.size), bytes_from_text(client));
+    bool found =
+        kvzmq_page_next_client(page, &first) && bytes_equal(slice_bytes(first.id), bytes_from_text(client));
     kvzmq_page_destroy(&page);
     if (found)
         return;

@@ -2,6 +2,9 @@
 /* Owns the form of a watch's lines. */
 #include "client/cli/event_teller.h"
 
+#include "client/cli/cell.h"
+#include "client/slice.h"
+
 enum {
     LINE_MAX_BYTES = 16 * 1024, /* of a line for people: times, ids, a key of 1 KiB, two values cut short */
     BINARY_SHOWN_MAX = 64       /* bytes of a binary value that are of use to people; of more, the size is */
@@ -20,24 +23,6 @@ void event_teller_release(event_teller_t *teller)
 
 /* ---- Cells ------------------------------------------------------------------------------------ */
 
-static bytes_t bytes_from_slice(kvzmq_slice_t slice)
-{
-    return bytes_of(slice.data, slice.size);
-}
-
-static cell_t cell_from_slice(kvzmq_slice_t slice)
-{
-    if (slice.data == NULL)
-        return cell_nil();
-    return (cell_t){.type = slice.binary ? CELL_BIN : CELL_TEXT, .bytes = bytes_from_slice(slice)};
-}
-
-/* As above; an empty one is none. */
-static cell_t cell_unless_empty(kvzmq_slice_t slice)
-{
-    return slice.size == 0 ? cell_nil() : cell_from_slice(slice);
-}
-
 static cell_t cell_from_seq(const kvzmq_event_t *event)
 {
     bool none = event->seq == 0 && event->kind != KVZMQ_EVENT_READY;
@@ -48,7 +33,7 @@ static cell_t cell_from_known(const known_value_t *value)
 {
     if (value->state != KNOWN_VALUE)
         return cell_nil();
-    return (cell_t){.type = value->binary ? CELL_BIN : CELL_TEXT, .bytes = value->bytes};
+    return cell_value(value->bytes, value->binary);
 }
 
 /* ---- What is known of an entry ---------------------------------------------------------------- */
@@ -70,7 +55,7 @@ static known_value_t value_set(const kvzmq_event_t *event)
     if (!event->has_value)
         return (known_value_t){.state = KNOWN_SIZE, .size = event->value_size};
     return (known_value_t){.state = KNOWN_VALUE,
-                           .bytes = bytes_from_slice(event->value),
+                           .bytes = slice_bytes(event->value),
                            .size = event->value.size,
                            .binary = event->value.binary};
 }
@@ -83,14 +68,14 @@ static void learn_before(event_teller_t *teller, const kvzmq_event_t *event)
     if (event->kind == KVZMQ_EVENT_RESET)
         known_forget(teller->known);
     else if (first)
-        known_begin(teller->known, bytes_from_slice(event->client));
+        known_begin(teller->known, slice_bytes(event->client));
 }
 
 /* After it was shown. */
 static void learn_after(event_teller_t *teller, const kvzmq_event_t *event)
 {
-    bytes_t client = bytes_from_slice(event->client);
-    bytes_t key = bytes_from_slice(event->key);
+    bytes_t client = slice_bytes(event->client);
+    bytes_t key = slice_bytes(event->key);
     if (sets_value(event)) {
         known_value_t value = value_set(event);
         known_set(teller->known, client, key, &value);
@@ -283,7 +268,7 @@ void event_teller_tell(event_teller_t *teller, output_t *output, const kvzmq_eve
     known_value_t old = {.state = KNOWN_NOT};
     learn_before(teller, event);
     if (event->key.data != NULL && event->kind != KVZMQ_EVENT_ENTRY)
-        old = known_find(teller->known, bytes_from_slice(event->client), bytes_from_slice(event->key));
+        old = known_find(teller->known, slice_bytes(event->client), slice_bytes(event->key));
     buffer_t line;
     buffer_init(&line, LINE_MAX_BYTES);
     line_write(&line, event, time_ms, &old);

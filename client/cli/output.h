@@ -39,6 +39,12 @@ static inline cell_t cell_text(bytes_t text)
     return (cell_t){.type = CELL_TEXT, .bytes = text};
 }
 
+/* A value, text or not. */
+static inline cell_t cell_value(bytes_t value, bool binary)
+{
+    return (cell_t){.type = binary ? CELL_BIN : CELL_TEXT, .bytes = value};
+}
+
 static inline cell_t cell_word(const char *text)
 {
     return cell_text(bytes_from_text(text));

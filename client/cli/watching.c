@@ -8,6 +8,7 @@
 #include "client/cli/event_teller.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/line.h"
+#include "client/slice.h"
 #include "common/clock.h"
 
 enum {
@@ -149,7 +150,7 @@ static void event_take(watching_t *watching, const kvzmq_event_t *event)
 static void own_change(void *context, const kvzmq_event_t *event)
 {
     watching_t *watching = context;
-    bytes_t key = bytes_of(event->key.data, event->key.size);
+    bytes_t key = slice_bytes(event->key);
     watching->taken++;
     if (event->key.data == NULL || bytes_starts_with(key, buffer_bytes(&watching->prefix)))
         event_take(watching, event);

@@ -6,6 +6,7 @@
 #include "client/lib/page.h"
 #include "client/lib/session.h"
 #include "client/lib/sized.h"
+#include "client/slice.h"
 #include "common/clock.h"
 #include "common/limits.h"
 
@@ -339,7 +340,7 @@ kvzmq_status_t kvzmq_answer_page(const kvzmq_answer_t *answer, const kvzmq_range
     if (answer->result.size == 0)
         return KVZMQ_PROTOCOL;
     kvzmq_page_t *made;
-    kvzmq_status_t status = page_new(PAGE_LIST, bytes_of(answer->result.data, answer->result.size), &made);
+    kvzmq_status_t status = page_new(PAGE_LIST, slice_bytes(answer->result), &made);
     if (status == KVZMQ_OK && !page_is_of_range(made, &asked)) {
         kvzmq_page_destroy(&made);
         return KVZMQ_PROTOCOL;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The synchronous calls: a request is sent, repeated where that is allowed, and its result read. */
 #include <assert.h>
-#include <stdlib.h>
 
 #include "client/lib/answer.h"
 #include "client/lib/page.h"
 #include "client/lib/result.h"
 #include "client/lib/session.h"
 #include "client/lib/sized.h"
+#include "client/lib/value.h"
+#include "client/slice.h"
 #include "common/clock.h"
 
 /* A call under way: made by call_begin, then its request is put together, then call_finish carries it out. */
@@ -152,24 +153,9 @@ static kvzmq_status_t call_read(call_t *call, method_t method, kvzmq_answer_t *a
 
 static kvzmq_status_t copy_value(kvzmq_t *conn, kvzmq_slice_t slice, kvzmq_value_t *value)
 {
-    if (value == NULL)
+    if (value == NULL || value_copy(value, slice_bytes(slice), slice.binary))
         return KVZMQ_OK;
-    char *data = malloc(slice.size + 1);
-    if (data == NULL)
-        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a value of %zu bytes", slice.size);
-    if (slice.size > 0)
-        memcpy(data, slice.data, slice.size);
-    data[slice.size] = '\0';
-    *value = (kvzmq_value_t){.data = data, .size = slice.size, .binary = slice.binary};
-    return KVZMQ_OK;
-}
-
-void kvzmq_value_release(kvzmq_value_t *value)
-{
-    if (value == NULL)
-        return;
-    free(value->data);
-    *value = (kvzmq_value_t){0};
+    return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a value of %zu bytes", slice.size);
 }
 
 /* get and entry. */

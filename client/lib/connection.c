@@ -10,6 +10,7 @@
 
 #include "client/lib/result.h"
 #include "client/lib/system.h"
+#include "client/slice.h"
 #include "common/clock.h"
 #include "common/utf8.h"
 
@@ -204,12 +205,12 @@ static void take_bye(kvzmq_t *conn, const rpc_reply_t *push)
     if (!result_bye(push->body, &reason))
         return;
     conn->live = false;
-    conn->ended = conn->ended || !bytes_equal(bytes_of(reason.data, reason.size), bytes_from_text("timeout"));
+    conn->ended = conn->ended || !bytes_equal(slice_bytes(reason), bytes_from_text("timeout"));
     char text[64];
     const kvzmq_options_t *options = &conn->options.given;
     if (options->notice != NULL)
         options->notice(options->context, KVZMQ_NOTICE_BYE,
-                        utf8_quote(bytes_of(reason.data, reason.size), text, sizeof text));
+                        utf8_quote(slice_bytes(reason), text, sizeof text));
 }
 
 static void take_push(kvzmq_t *conn, const rpc_reply_t *push)

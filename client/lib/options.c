@@ -5,25 +5,16 @@
 #include <stdlib.h>
 
 #include "client/lib/sized.h"
+#include "client/lib/value.h"
+#include "client/slice.h"
 #include "common/limits.h"
 #include "common/name.h"
-
-static char *copy_bytes(const char *data, size_t size)
-{
-    char *copy = malloc(size + 1);
-    if (copy == NULL)
-        return NULL;
-    if (size > 0)
-        memcpy(copy, data, size);
-    copy[size] = '\0';
-    return copy;
-}
 
 /* Replaces a borrowed text by an owned copy. NULL stays NULL. */
 static bool own_text(const char **text)
 {
     if (*text != NULL)
-        *text = copy_bytes(*text, strlen(*text));
+        *text = value_copy_bytes(bytes_from_text(*text));
     return *text != NULL;
 }
 
@@ -77,7 +68,7 @@ bool options_init(options_t *options, const kvzmq_options_t *given)
     owned = (own_text(&own->name) || borrowed.name == NULL) && owned;
     owned = (own_text(&own->user) || borrowed.user == NULL) && owned;
     owned = (own_text(&own->password) || borrowed.password == NULL) && owned;
-    own->secret.data = copy_bytes(borrowed.secret.data, borrowed.secret.size);
+    own->secret.data = value_copy_bytes(slice_bytes(borrowed.secret));
     owned = own->secret.data != NULL && owned;
     if (!owned)
         options_release(options);

@@ -7,6 +7,8 @@
 
 #include "client/lib/result.h"
 #include "client/lib/sized.h"
+#include "client/lib/value.h"
+#include "client/slice.h"
 #include "common/limits.h"
 
 typedef struct stat_row {
@@ -155,11 +157,9 @@ kvzmq_status_t page_new(page_kind_t kind, bytes_t body, kvzmq_page_t **page)
     if (made == NULL)
         goto cleanup;
     made->kind = kind;
-    made->bytes = malloc(body.size + 1);
+    made->bytes = value_copy_bytes(body);
     if (made->bytes == NULL)
         goto cleanup;
-    if (body.size > 0)
-        memcpy(made->bytes, body.data, body.size);
     status = KVZMQ_PROTOCOL;
     if (!read_listing(kind, bytes_of(made->bytes, body.size), &listing))
         goto cleanup;
@@ -182,13 +182,13 @@ static bytes_t name_of_row(const kvzmq_page_t *page, size_t index)
     const void *row = (const char *)page->rows + index * kinds[page->kind].row_size;
     kvzmq_slice_t name =
         page->kind == PAGE_LIST ? ((const kvzmq_row_t *)row)->key : ((const kvzmq_client_t *)row)->id;
-    return bytes_of(name.data, name.size);
+    return slice_bytes(name);
 }
 
 bool page_is_of_range(const kvzmq_page_t *page, const kvzmq_range_t *range)
 {
-    bytes_t prefix = bytes_of(range->prefix.data, range->prefix.size);
-    bytes_t after = bytes_of(range->after.data, range->after.size);
+    bytes_t prefix = slice_bytes(range->prefix);
+    bytes_t after = slice_bytes(range->after);
     for (size_t i = 0; i < page->count; i++) {
         bytes_t name = name_of_row(page, i);
         if (bytes_compare(name, after) <= 0 || !bytes_starts_with(name, prefix))

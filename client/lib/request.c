@@ -3,6 +3,7 @@
 #include "client/lib/request.h"
 
 #include "client/lib/sized.h"
+#include "client/slice.h"
 #include "common/limits.h"
 #include "common/rpc.h"
 #include "common/utf8.h"
@@ -35,11 +36,6 @@ static kvzmq_status_t invalid(request_target_t target, const char *problem)
 {
     *target.problem = problem;
     return KVZMQ_INVALID_ARGUMENT;
-}
-
-static bytes_t bytes_of_slice(kvzmq_slice_t slice)
-{
-    return bytes_of(slice.data, slice.size);
 }
 
 /* Whether SLICE is bytes at all: a size needs data. */
@@ -86,7 +82,7 @@ kvzmq_status_t request_hello(request_target_t target, kvzmq_slice_t secret)
     if (secret.size > 0) {
         rpc_write_map(target.buffer, 1);
         rpc_write_text(target.buffer, "secret");
-        rpc_write_bin(target.buffer, bytes_of_slice(secret));
+        rpc_write_bin(target.buffer, slice_bytes(secret));
     }
     return end(target, start);
 }
@@ -118,7 +114,7 @@ kvzmq_status_t request_key(request_target_t target, method_t method, kvzmq_slice
         return invalid(target, "the key has a size but no data");
     size_t start = target.buffer->size;
     begin(target, methods[method].name, 1);
-    rpc_write_str(target.buffer, bytes_of_slice(key));
+    rpc_write_str(target.buffer, slice_bytes(key));
     return end(target, start);
 }
 
@@ -147,7 +143,7 @@ static void write_put_options(buffer_t *buffer, const kvzmq_put_options_t *optio
     }
     if (options->secret.size > 0) {
         rpc_write_text(buffer, "secret");
-        rpc_write_bin(buffer, bytes_of_slice(options->secret));
+        rpc_write_bin(buffer, slice_bytes(options->secret));
     }
 }
 
@@ -180,11 +176,11 @@ kvzmq_status_t request_put(request_target_t target, kvzmq_slice_t key, kvzmq_sli
     buffer_t *buffer = target.buffer;
     size_t start = buffer->size;
     begin(target, methods[METHOD_PUT].name, options != NULL ? 3 : 2);
-    rpc_write_str(buffer, bytes_of_slice(key));
+    rpc_write_str(buffer, slice_bytes(key));
     if (value.binary)
-        rpc_write_bin(buffer, bytes_of_slice(value));
+        rpc_write_bin(buffer, slice_bytes(value));
     else
-        rpc_write_str(buffer, bytes_of_slice(value));
+        rpc_write_str(buffer, slice_bytes(value));
     if (options != NULL)
         write_put_options(buffer, &own);
     return end(target, start);
@@ -196,7 +192,7 @@ kvzmq_status_t request_del(request_target_t target, kvzmq_slice_t key, const uin
         return invalid(target, "the key has a size but no data");
     size_t start = target.buffer->size;
     begin(target, methods[METHOD_DEL].name, if_revision != NULL ? 2 : 1);
-    rpc_write_str(target.buffer, bytes_of_slice(key));
+    rpc_write_str(target.buffer, slice_bytes(key));
     if (if_revision != NULL) {
         rpc_write_map(target.buffer, 1);
         write_number_option(target.buffer, "if_revision", *if_revision);
@@ -220,15 +216,15 @@ kvzmq_status_t request_range(request_target_t target, method_t method, const kvz
     size_t start = buffer->size;
     begin(target, methods[method].name, list ? 2 : 1);
     if (list)
-        rpc_write_str(buffer, bytes_of_slice(range->prefix));
+        rpc_write_str(buffer, slice_bytes(range->prefix));
     rpc_write_map(buffer, (uint32_t)prefix_option + (range->after.size > 0) + (range->limit > 0));
     if (prefix_option) {
         rpc_write_text(buffer, "prefix");
-        rpc_write_str(buffer, bytes_of_slice(range->prefix));
+        rpc_write_str(buffer, slice_bytes(range->prefix));
     }
     if (range->after.size > 0) {
         rpc_write_text(buffer, "after");
-        rpc_write_str(buffer, bytes_of_slice(range->after));
+        rpc_write_str(buffer, slice_bytes(range->after));
     }
     if (range->limit > 0)
         write_number_option(buffer, "limit", range->limit);
@@ -253,7 +249,7 @@ kvzmq_status_t request_watch(request_target_t target, bool on, const kvzmq_posit
  * else would shift what stands after them. */
 static bool is_array(kvzmq_slice_t params)
 {
-    bytes_t bytes = bytes_of_slice(params);
+    bytes_t bytes = slice_bytes(params);
     size_t at = 0;
     rpc_value_t head;
     if (!rpc_read_value(bytes, &at, &head) || head.type != RPC_ARRAY)

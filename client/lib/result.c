@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "client/slice.h"
 #include "common/utf8.h"
 
 #define FIELDS(table) (table), sizeof(table) / sizeof *(table)
@@ -178,7 +179,7 @@ typedef struct hello {
 /* Copies TEXT with a zero behind it. Text with a zero byte or control characters is not from a broker. */
 static bool copy_text(kvzmq_slice_t text, char *out, size_t out_size)
 {
-    bytes_t bytes = bytes_of(text.data, text.size);
+    bytes_t bytes = slice_bytes(text);
     if (text.size == 0 || text.size >= out_size)
         return false;
     (void)utf8_line(bytes, out, out_size);
@@ -216,7 +217,7 @@ bool result_hello(bytes_t body, kvzmq_session_t *session)
         return false;
     kvzmq_slice_t note = {0};
     if (read_text(body, 0, "note", &note)) /* an older broker has none */
-        (void)utf8_line(bytes_of(note.data, note.size), read.note, sizeof read.note);
+        (void)utf8_line(slice_bytes(note), read.note, sizeof read.note);
     read.size = sizeof read;
     *session = read;
     return true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/lib/result.h"
+#include "client/slice.h"
 #include "common/rpc.h"
 
 /* The kinds by their texts; those from KVZMQ_EVENT_RESET on are not on the wire. */
@@ -30,7 +31,7 @@ bool event_changes_entry(kvzmq_event_kind_t kind)
 static kvzmq_event_kind_t kind_of(kvzmq_slice_t text)
 {
     for (size_t i = KVZMQ_EVENT_PUT; i < KVZMQ_EVENT_OTHER; i++)
-        if (bytes_equal(bytes_of(text.data, text.size), bytes_from_text(kinds[i])))
+        if (bytes_equal(slice_bytes(text), bytes_from_text(kinds[i])))
             return (kvzmq_event_kind_t)i;
     return KVZMQ_EVENT_OTHER;
 }

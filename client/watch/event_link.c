@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "client/lib/system.h"
+#include "client/slice.h"
 #include "common/limits.h"
 
 struct event_link {
@@ -51,14 +52,14 @@ static bool prepare(void *socket, const event_link_options_t *options)
 
 bool event_link_endpoint(kvzmq_slice_t endpoint)
 {
-    bytes_t text = bytes_of(endpoint.data, endpoint.size);
+    bytes_t text = slice_bytes(endpoint);
     return endpoint.size <= EVENT_LINK_ENDPOINT_MAX && (bytes_starts_with(text, bytes_from_text("tcp://")) ||
                                                         bytes_starts_with(text, bytes_from_text("ipc://")));
 }
 
 kvzmq_status_t event_link_new(void *context, const event_link_options_t *options, event_link_t **link)
 {
-    bytes_t mechanism = bytes_of(options->mechanism.data, options->mechanism.size);
+    bytes_t mechanism = slice_bytes(options->mechanism);
     if (!bytes_equal(mechanism, bytes_from_text("PLAIN")))
         return KVZMQ_UNIMPLEMENTED;
     event_link_t *made = calloc(1, sizeof *made);

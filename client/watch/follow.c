@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "client/slice.h"
 #include "client/watch/follow_state.h"
 #include "common/limits.h"
 
@@ -149,7 +150,7 @@ void follow_ticket(follow_t *follow, int64_t now_ms, uint64_t number, const char
 
 static bool epoch_is(kvzmq_slice_t epoch, const char *text)
 {
-    return bytes_equal(bytes_of(epoch.data, epoch.size), bytes_from_text(text));
+    return bytes_equal(slice_bytes(epoch), bytes_from_text(text));
 }
 
 /* There is more to be replayed. While a repair goes on, what comes is dropped and replayed with the rest:
@@ -389,7 +390,7 @@ static void read_next(const follow_t *follow, follow_action_t *action)
     if (action->want == FOLLOW_LIST || action->want == FOLLOW_ROWS)
         action->client = reading_client(reading);
     if (action->want == FOLLOW_LIST)
-        action->prefix = kvzmq_text_of((const char *)follow->prefix.data, follow->prefix.size);
+        action->prefix = slice_of(buffer_bytes(&follow->prefix));
 }
 
 void follow_next(const follow_t *follow, follow_action_t *action)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "client/slice.h"
 #include "common/bytes.h"
 #include "common/limits.h"
 #include "common/utf8.h"
@@ -17,7 +18,7 @@ const char *follow_config_problem(const follow_config_t *config)
         return "watch: the prefix has a size but no data";
     if (config->prefix.size > LIMIT_KEY_MAX)
         return "watch: the prefix is longer than any key, which has 1,024 bytes at most";
-    if (!utf8_valid(bytes_of(config->prefix.data, config->prefix.size)))
+    if (!utf8_valid(slice_bytes(config->prefix)))
         return "watch: the prefix is not UTF-8, as every key is";
     if (config->earliest && (config->initial || config->resume))
         return "watch: earliest goes neither with initial nor with resume";

@@ -6,17 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "client/slice.h"
 #include "common/limits.h"
-
-static bytes_t slice_bytes(kvzmq_slice_t slice)
-{
-    return bytes_of(slice.data, slice.size);
-}
-
-static kvzmq_slice_t buffer_slice(const buffer_t *buffer)
-{
-    return kvzmq_text_of((const char *)buffer->data, buffer->size);
-}
 
 /* Makes BUFFER hold SLICE alone. */
 static bool buffer_set(buffer_t *buffer, kvzmq_slice_t slice)
@@ -88,8 +79,8 @@ const char *reading_client(const reading_t *reading)
 kvzmq_slice_t reading_after(const reading_t *reading)
 {
     if (reading->step == READ_CLIENTS)
-        return buffer_slice(&reading->clients_end);
-    return reading->step == READ_LIST && reading->has_cursor ? buffer_slice(&reading->cursor)
+        return slice_of(buffer_bytes(&reading->clients_end));
+    return reading->step == READ_LIST && reading->has_cursor ? slice_of(buffer_bytes(&reading->cursor))
                                                              : (kvzmq_slice_t){0};
 }
 

@@ -3,6 +3,7 @@
  * position. */
 #include "client/watch/follow_state.h"
 
+#include "client/slice.h"
 #include "client/watch/event.h"
 
 static kvzmq_slice_t text_slice(const char *text)
@@ -34,7 +35,7 @@ bool state_wants(const follow_t *follow, const kvzmq_event_t *event)
     if (follow->prefix.size == 0 || event->kind == KVZMQ_EVENT_DROP)
         return true;
     return event_changes_entry(event->kind) &&
-           bytes_starts_with(bytes_of(event->key.data, event->key.size), buffer_bytes(&follow->prefix));
+           bytes_starts_with(slice_bytes(event->key), buffer_bytes(&follow->prefix));
 }
 
 void state_pass(follow_t *follow, uint64_t seq)

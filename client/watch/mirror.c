@@ -9,6 +9,8 @@
 #include "client/lib/page.h"
 #include "client/lib/sized.h"
 #include "client/lib/system.h"
+#include "client/lib/value.h"
+#include "client/slice.h"
 #include "client/watch/mirror_store.h"
 #include "client/watch/watcher.h"
 #include "common/clock.h"
@@ -53,11 +55,6 @@ struct kvzmq_mirror {
     kvzmq_status_t failure;    /* KVZMQ_OK = it goes on */
     char error[ERROR_SIZE];    /* about it */
 };
-
-static bytes_t slice_bytes(kvzmq_slice_t slice)
-{
-    return bytes_of(slice.data, slice.size);
-}
 
 /* ---- The thread's side: everything with the lock held -------------------------------------------- */
 
@@ -304,19 +301,6 @@ static kvzmq_status_t begin(kvzmq_mirror_t *mirror)
     return status;
 }
 
-/* An owned copy of BYTES. False if memory is refused. */
-static bool copy_bytes(bytes_t bytes, bool binary, kvzmq_value_t *value)
-{
-    char *data = malloc(bytes.size + 1);
-    if (data == NULL)
-        return false;
-    if (bytes.size > 0)
-        memcpy(data, bytes.data, bytes.size);
-    data[bytes.size] = '\0';
-    *value = (kvzmq_value_t){.data = data, .size = bytes.size, .binary = binary};
-    return true;
-}
-
 kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store, kvzmq_slice_t key,
                                 kvzmq_value_t *value, uint64_t *revision)
 {
@@ -330,7 +314,7 @@ kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store, kvzmq
         status = KVZMQ_ABSENT;
     else if (!entry.has_value)
         status = KVZMQ_UNAVAILABLE;
-    else if (value != NULL && !copy_bytes(entry.value, entry.binary, value))
+    else if (value != NULL && !value_copy(value, entry.value, entry.binary))
         status = KVZMQ_NO_MEMORY;
     else if (revision != NULL)
         *revision = entry.revision;
@@ -346,7 +330,7 @@ kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after
         return status;
     if (!mirror_store_next_client(mirror->store, bytes_from_text(after != NULL ? after : ""), &client))
         status = KVZMQ_ABSENT;
-    else if (!copy_bytes(client, false, store))
+    else if (!value_copy(store, client, false))
         status = KVZMQ_NO_MEMORY;
     (void)pthread_mutex_unlock(&mirror->lock);
     return status;

@@ -17,6 +17,7 @@
 #include "client/lib/resolve.h"
 #include "client/lib/sized.h"
 #include "client/lib/system.h"
+#include "client/slice.h"
 #include "client/watch/event_link.h"
 #include "client/watch/follow_request.h"
 #include "common/clock.h"
@@ -80,8 +81,8 @@ static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *va
     uint64_t revision = 0;
     kvzmq_status_t status =
         kvzmq_entry(watcher->conn, event->client.data, event->key, value, &revision, NULL);
-    bool same_broker = bytes_equal(bytes_of(event->epoch.data, event->epoch.size),
-                                   bytes_from_text(kvzmq_session(watcher->conn)->epoch));
+    bool same_broker =
+        bytes_equal(slice_bytes(event->epoch), bytes_from_text(kvzmq_session(watcher->conn)->epoch));
     if (same_broker && status != KVZMQ_OK && status != KVZMQ_ABSENT && status != KVZMQ_NOT_FOUND) {
         watcher->refused = status;
         return false;
@@ -215,7 +216,7 @@ static void keep(watcher_t *watcher)
 
 static const char *quote(kvzmq_slice_t foreign, char *out, size_t out_size)
 {
-    return utf8_quote(bytes_of(foreign.data, foreign.size), out, out_size);
+    return utf8_quote(slice_bytes(foreign), out, out_size);
 }
 
 /* Connects to the event endpoint of TICKET. PROBLEM says why it fails. */

@@ -42,6 +42,7 @@ ORDER = [
     "client/cli/*",
     "client/watch/*",
     "client/lib/*",
+    "client/slice",
     "client/include/*",
     "common/*",
 ]

@@ -3,6 +3,8 @@
  * value must be one that some client made for that key, and a key that was put must be there. */
 #include "client/cli/bench/check.h"
 
+#include "client/slice.h"
+
 static const char *const request_names[] = {
     [REQUEST_GET] = "get",
     [REQUEST_PUT] = "put",
@@ -140,7 +142,7 @@ static const char *page_problem(bench_client_t *client, const bench_request_t *r
     kvzmq_row_t row;
     while (kvzmq_page_next(page, &row)) {
         uint64_t number;
-        bytes_t key = bytes_of(row.key.data, row.key.size);
+        bytes_t key = slice_bytes(row.key);
         if (!entry_key_read(key, client->plan->key_size, &number) || number < next)
             return "it shows a key that was not put";
         if (number > next && list_must_show(client, next))
