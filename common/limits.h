@@ -13,6 +13,7 @@ enum {
     LIMIT_NAME = 200,       /* bytes of a valid name */
     LIMIT_SECRET_MIN = 16,  /* bytes of a name's secret */
     LIMIT_SECRET_MAX = 256,
+    LIMIT_ENDPOINT = 287,         /* bytes of the endpoint in the answer to `events` */
     LIMIT_USER = 256,             /* bytes of an account's name in `auth` */
     LIMIT_PASSWORD = 1024,        /* bytes of a password in `auth` */
     LIMIT_KEY_MAX = 1024,         /* highest that limits/key may be set to */

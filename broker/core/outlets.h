@@ -6,10 +6,13 @@
 
 #include "broker/core/tickets.h"
 #include "common/buffer.h"
+#include "common/limits.h"
 
 struct connection; /* the transport's: where answers go */
 
-enum { OUTLETS_ENDPOINT_SIZE = 288 }; /* bytes of an endpoint's text with its terminating zero */
+enum {
+    OUTLETS_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1
+}; /* bytes of an endpoint's text with its terminating zero */
 
 /* Connections of clients. */
 typedef struct transport {

@@ -8,6 +8,7 @@
 
 #include "broker/core/settings.h"
 #include "broker/net/ipc_file.h"
+#include "common/limits.h"
 #include "common/status.h"
 
 enum { SOCKET_HANDSHAKE_MS = 5000 }; /* a peer that has not introduced itself by then is closed */
@@ -21,7 +22,7 @@ typedef struct socket_option {
 /* Sets COUNT options. False, with errno set, at the first one that fails. */
 KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
 
-enum { ENDPOINT_SIZE = 288 }; /* bytes of an endpoint's text with its terminating zero */
+enum { ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its terminating zero */
 
 /* Why an endpoint cannot be bound (errno), and what to do about it. */
 const char *endpoint_advice(int error);

@@ -23,7 +23,7 @@ static uint64_t limit_message(const kvzmq_t *conn)
 {
     static const limits_t usual = LIMITS_DEFAULT;
     uint64_t limit = conn->sessions > 0 ? conn->session.limit_message : usual.message;
-    return limit < LINK_MESSAGE_MAX ? limit : LINK_MESSAGE_MAX;
+    return limit < SOCKET_MESSAGE_MAX ? limit : SOCKET_MESSAGE_MAX;
 }
 
 kvzmq_batch_t *kvzmq_batch_new(kvzmq_t *conn)
@@ -189,7 +189,7 @@ static kvzmq_status_t batch_send(kvzmq_t *conn, kvzmq_batch_t **batch)
     if (!queue_waits(&conn->queue))
         conn->progress_ms = conn->sent_ms;
     buffer_release(&(*batch)->bytes);
-    buffer_bound(&(*batch)->bytes, LINK_MESSAGE_MAX + 1); /* from now on for a value that is handed out */
+    buffer_bound(&(*batch)->bytes, SOCKET_MESSAGE_MAX + 1); /* from now on for a value that is handed out */
     queue_push(&conn->queue, *batch);
     *batch = NULL;
     return KVZMQ_OK;

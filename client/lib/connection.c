@@ -25,7 +25,7 @@ kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
         free(conn);
         return NULL;
     }
-    buffer_init(&conn->request, LINK_MESSAGE_MAX);
+    buffer_init(&conn->request, SOCKET_MESSAGE_MAX);
     buffer_init(&conn->session_request, CONNECTION_SESSION_REQUEST_MAX);
     if (!context_init(&conn->context, conn->options.given.zmq_context))
         kvzmq_destroy(&conn);

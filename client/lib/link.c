@@ -49,29 +49,12 @@ static const struct {
     {ZMQ_EVENT_DISCONNECTED, LINK_FOREIGN, LINK_BROKEN},
 };
 
-static bool set_int(void *socket, int option, int value)
+static bool dealer_prepare(void *socket, bytes_t identity, unsigned answers)
 {
-    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
-}
-
-bool link_address_family(void *socket, const char *endpoint)
-{
-    return strchr(endpoint, '[') == NULL || set_int(socket, ZMQ_IPV6, 1);
-}
-
-/* With nothing that could make closing wait. */
-static bool socket_prepare(void *socket, bytes_t identity, unsigned answers)
-{
-    int64_t message_max = LINK_MESSAGE_MAX;
-    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, LINK_KEEPALIVE_S) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, LINK_KEEPALIVE_S) &&
-           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, LINK_KEEPALIVE_PROBES) &&
-           set_int(socket, ZMQ_SNDHWM, 0) && /* the connection bounds what is in flight */
-           set_int(socket, ZMQ_RCVHWM, (int)answers + LINK_PUSHES) &&
-           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 &&
-           (identity.size == 0 || zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity.data, identity.size) == 0);
+    return socket_prepare(socket) && socket_set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+           socket_set_int(socket, ZMQ_SNDHWM, 0) && /* the connection bounds what is in flight */
+           socket_set_int(socket, ZMQ_RCVHWM, (int)answers + LINK_PUSHES) &&
+           (identity.size == 0 || socket_set_bytes(socket, ZMQ_ROUTING_ID, identity));
 }
 
 /* Each socket's monitor needs an address of its own in the context: the socket's place in memory is one, as
@@ -82,7 +65,7 @@ static bool monitor_open(void *context, link_t *link)
     char address[64];
     (void)snprintf(address, sizeof address, "inproc://kvzmq-monitor-%p", link->socket);
     link->monitor = zmq_socket(context, ZMQ_PAIR);
-    return link->monitor != NULL && set_int(link->monitor, ZMQ_LINGER, 0) &&
+    return link->monitor != NULL && socket_set_int(link->monitor, ZMQ_LINGER, 0) &&
            zmq_socket_monitor(link->socket, address, MONITOR_EVENTS) == 0 &&
            zmq_connect(link->monitor, address) == 0;
 }
@@ -115,8 +98,8 @@ static status_t open_link(void *context, const char *endpoint, bytes_t identity,
     made->fd = -1;
     made->wake = -1;
     made->socket = zmq_socket(context, ZMQ_DEALER);
-    if (made->socket == NULL || !socket_prepare(made->socket, identity, answers) ||
-        !link_address_family(made->socket, endpoint) || !monitor_open(context, made) || !wake_open(made))
+    if (made->socket == NULL || !dealer_prepare(made->socket, identity, answers) ||
+        !socket_address_family(made->socket, endpoint) || !monitor_open(context, made) || !wake_open(made))
         goto cleanup;
     if (zmq_connect(made->socket, endpoint) != 0) {
         bool refused = errno == ENOMEM || errno == EMFILE || errno == EMTHREAD;
@@ -227,23 +210,16 @@ bool link_stillborn(const link_t *link)
     return !link->begun;
 }
 
-static long poll_ms(int64_t timeout_ms)
-{
-    if (timeout_ms <= 0)
-        return 0;
-    return timeout_ms > INT_MAX ? INT_MAX : (long)timeout_ms;
-}
-
 bool link_wait(link_t *link, int64_t timeout_ms)
 {
     zmq_pollitem_t items[] = {{.socket = link->socket, .events = ZMQ_POLLIN},
                               {.socket = link->monitor, .events = ZMQ_POLLIN}};
-    return zmq_poll(items, 2, poll_ms(timeout_ms)) >= 0 || errno != EINTR;
+    return zmq_poll(items, 2, system_poll_ms(timeout_ms)) >= 0 || errno != EINTR;
 }
 
 bool link_pause(int64_t timeout_ms)
 {
-    return poll(NULL, 0, (int)poll_ms(timeout_ms)) >= 0 || errno != EINTR;
+    return poll(NULL, 0, system_poll_ms(timeout_ms)) >= 0 || errno != EINTR;
 }
 
 status_t link_send(link_t *link, bytes_t payload)
@@ -266,22 +242,14 @@ status_t link_send(link_t *link, bytes_t payload)
 bool link_receive(link_t *link, payload_t *payload)
 {
     bool part = false; /* of a message of several frames */
-    for (;;) {
-        (void)zmq_msg_init(&payload->message);
-        int received;
-        do
-            received = zmq_msg_recv(&payload->message, link->socket, ZMQ_DONTWAIT);
-        while (received < 0 && errno == EINTR);
-        if (received < 0) {
-            payload_release(payload);
-            return false;
-        }
-        bool more = zmq_msg_more(&payload->message) != 0;
+    while (socket_receive(link->socket, payload)) {
+        bool more = payload_more(payload);
         if (!part && !more)
             return true;
         part = more;
         payload_release(payload);
     }
+    return false;
 }
 
 int link_fd(const link_t *link)

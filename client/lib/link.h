@@ -5,19 +5,10 @@
 #ifndef KV_CLIENT_LIB_LINK_H
 #define KV_CLIENT_LIB_LINK_H
 
-#include <zmq.h>
-
-#include "common/bytes.h"
-#include "common/status.h"
+#include "client/lib/socket.h"
 
 enum {
-    LINK_MESSAGE_MAX =
-        64 * 1024 * 1024, /* bytes of a frame that is taken; ZeroMQ ends the connection above it */
-    /* No ZMTP heartbeats: libzmq 4.3.4 aborts on one to a peer that reset the connection while its queue was
-       full. */
-    LINK_KEEPALIVE_S = 10,     /* a TCP keepalive probe to a silent peer, and between probes */
-    LINK_KEEPALIVE_PROBES = 3, /* without an answer to so many, the connection is given up */
-    LINK_PUSHES = 64,          /* messages beyond the expected answers that wait to be read */
+    LINK_PUSHES = 64,    /* messages beyond the expected answers that wait to be read */
     LINK_DESCRIPTORS = 5 /* that a link opens: the socket, two ends of its monitor, the connection, link_fd */
 };
 
@@ -38,8 +29,6 @@ typedef enum link_state {
  * STATUS_RESOURCE_EXHAUSTED where memory or descriptors are refused. */
 KV_MUST_USE status_t link_new(void *context, const char *endpoint, bytes_t identity, unsigned answers,
                               link_t **link);
-/* Has SOCKET take ENDPOINT where it is an IPv6 address, in brackets. It is no host's name (resolve.h). */
-KV_MUST_USE bool link_address_family(void *socket, const char *endpoint);
 
 /* Closes the connection at once; what was not sent yet is dropped. */
 void link_destroy(link_t **link);
@@ -63,29 +52,6 @@ KV_MUST_USE bool link_pause(int64_t timeout_ms);
 /* Queues a copy of PAYLOAD. STATUS_UNAVAILABLE: there is no connection, it was not sent.
  * STATUS_RESOURCE_EXHAUSTED: no memory, likewise. */
 KV_MUST_USE status_t link_send(link_t *link, bytes_t payload);
-
-/* A received payload, owned. */
-typedef struct payload {
-    zmq_msg_t message;
-} payload_t;
-
-static inline bytes_t payload_bytes(payload_t *payload)
-{
-    return bytes_of(zmq_msg_data(&payload->message), zmq_msg_size(&payload->message));
-}
-
-static inline void payload_release(payload_t *payload)
-{
-    (void)zmq_msg_close(&payload->message);
-}
-
-/* Makes TO, which holds nothing, the payload that FROM was. */
-static inline void payload_move(payload_t *to, payload_t *from)
-{
-    (void)zmq_msg_init(&to->message);
-    (void)zmq_msg_move(&to->message, &from->message);
-    payload_release(from);
-}
 
 /* Takes the next payload without waiting, owned (payload_release). False if there is none. A message of
  * several frames is no answer of a broker's and is dropped. */

@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -107,7 +106,7 @@ static waited_t wait_for(int fd, short events, int64_t until_ms, const resolve_w
     for (;;) {
         int64_t left_ms = until_ms - clock_monotonic_ms();
         struct pollfd items[] = {{.fd = fd, .events = events}, {.fd = wait->wake, .events = POLLIN}};
-        int limit_ms = left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+        int limit_ms = system_poll_ms(left_ms);
         int ready = poll(items, 2, limit_ms);
         if (ready > 0)
             return items[1].revents != 0 ? WAITED_INTERRUPTED : WAITED_READY;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -41,6 +42,13 @@ bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument
     bool started = pthread_create(thread, NULL, run, argument) == 0;
     system_signals_restore(&before);
     return started;
+}
+
+int system_poll_ms(int64_t timeout_ms)
+{
+    if (timeout_ms <= 0)
+        return 0;
+    return timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
 }
 
 bool system_random(void *out, size_t size)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/status.h"
 
@@ -24,6 +25,9 @@ void system_signals_restore(const sigset_t *before);
 /* Starts a thread with every signal blocked: signals are the application's, whose threads wait for them.
  * False if the system refuses it. */
 KV_MUST_USE bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
+
+/* TIMEOUT_MS as poll(2) takes it: 0 to INT_MAX. */
+int system_poll_ms(int64_t timeout_ms);
 
 /* Fills OUT with random bytes. False if the system has none. */
 KV_MUST_USE bool system_random(void *out, size_t size);

@@ -5,12 +5,9 @@
 #define KV_CLIENT_WATCH_EVENT_LINK_H
 
 #include "client/include/kvzmq.h"
-#include "client/lib/link.h"
+#include "client/lib/socket.h"
 
-enum {
-    EVENT_LINK_ENDPOINT_MAX = 287, /* bytes of an endpoint */
-    EVENT_LINK_DESCRIPTORS = 2     /* that it opens: the socket and the connection */
-};
+enum { EVENT_LINK_DESCRIPTORS = 2 }; /* that it opens: the socket and the connection */
 
 typedef struct event_link event_link_t;
 

@@ -402,7 +402,7 @@ kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, cons
     if (status != KVZMQ_OK)
         return status;
     buffer_t bytes;
-    buffer_init(&bytes, LINK_MESSAGE_MAX + 2 * LIMIT_PAGE_BYTES);
+    buffer_init(&bytes, SOCKET_MESSAGE_MAX + 2 * LIMIT_PAGE_BYTES);
     write_page(mirror, bytes_from_text(store), &own, &bytes);
     (void)pthread_mutex_unlock(&mirror->lock);
     status = bytes.failed ? KVZMQ_NO_MEMORY : page_new(PAGE_LIST, buffer_bytes(&bytes), page);

@@ -4,7 +4,6 @@
 #include "client/watch/watcher.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -59,7 +58,7 @@ static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
 {
     struct pollfd wake = {.fd = watcher->wake, .events = POLLIN};
     if (timeout_ms > 0)
-        (void)poll(&wake, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
+        (void)poll(&wake, 1, system_poll_ms(timeout_ms));
 }
 
 /* Between signs of life. */
