@@ -6,11 +6,8 @@
  * is read begins another session. So a ping follows the goodbye too: what is told is the same. */
 #include "client/cli/keeping.h"
 
+#include "client/keep.h"
 #include "common/clock.h"
-
-enum {
-    PARTS = 3 /* of a session's time limit: in each there is a sign of life */
-};
 
 void keeping_init(keeping_t *keeping, cli_t *cli)
 {
@@ -21,7 +18,7 @@ void keeping_init(keeping_t *keeping, cli_t *cli)
 /* When the next sign of life is due. */
 static int64_t due_ms(const keeping_t *keeping)
 {
-    return keeping->asked_ms + (int64_t)(kvzmq_session(keeping->cli->connection)->timeout_ms / PARTS);
+    return keeping->asked_ms + keep_part_ms(kvzmq_session(keeping->cli->connection));
 }
 
 /* Takes what has come. */

@@ -8,6 +8,7 @@
 #include "client/cli/event_teller.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/line.h"
+#include "client/keep.h"
 #include "client/slice.h"
 #include "common/clock.h"
 
@@ -351,7 +352,7 @@ int watching_wait(const watching_t *watching, int *wait_ms)
     if (watching->watch != NULL)
         return kvzmq_watch_fd(watching->watch);
     const kvzmq_session_t *session = kvzmq_session(watching->cli->connection);
-    uint64_t keep_ms = session == NULL ? AGAIN_MS : session->timeout_ms / 3;
+    int64_t keep_ms = session == NULL ? AGAIN_MS : keep_part_ms(session);
     *wait_ms = watching->lost || keep_ms < AGAIN_MS ? AGAIN_MS : (int)(keep_ms < 60000 ? keep_ms : 60000);
     return watching->lost ? -1 : kvzmq_fd(watching->cli->connection);
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "client/keep.h"
 #include "client/lib/refusal.h"
 #include "client/lib/resolve.h"
 #include "client/lib/result.h"
@@ -14,8 +15,7 @@
 enum {
     INSTANCE_BYTES = 16, /* random bytes that tell the connections under one name apart */
     PAUSE_FIRST_MS = 20, /* after a refused attempt to connect; doubled each time */
-    PAUSE_MAX_MS = 500,
-    KEEP_PARTS = 3 /* of a session's time: in each the keeper sees to a sign of life */
+    PAUSE_MAX_MS = 500
 };
 
 /* The socket identity: `NAME/` and random hexadecimal digits, or none for a client by number. Writes it into
@@ -183,6 +183,13 @@ static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
     }
 }
 
+request_target_t session_request(kvzmq_t *conn, const char **problem)
+{
+    buffer_truncate(&conn->session_request, 0);
+    return (request_target_t){
+        .buffer = &conn->session_request, .msgid = connection_msgid(conn), .problem = problem};
+}
+
 kvzmq_status_t session_converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
 {
     kvzmq_status_t status = connection_send(conn, buffer_bytes(&conn->session_request));
@@ -225,7 +232,7 @@ static int64_t session_keep(void *context)
     if (!conn->live || conn->link == NULL || conn->session.timeout_ms == 0 || session_doubtful(conn) ||
         link_state(conn->link) != LINK_UP)
         return INT64_MAX;
-    int64_t part_ms = (int64_t)(conn->session.timeout_ms / KEEP_PARTS);
+    int64_t part_ms = keep_part_ms(&conn->session);
     int64_t due_ms = conn->sent_ms + part_ms;
     int64_t now_ms = clock_monotonic_ms();
     if (now_ms < due_ms)
@@ -260,15 +267,11 @@ static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
 {
     const char *problem;
     answer_t answer;
-    uint32_t msgid = connection_msgid(conn);
-    buffer_t *request = &conn->session_request;
-    buffer_truncate(request, 0);
-    kvzmq_status_t status =
-        request_hello((request_target_t){.buffer = request, .msgid = msgid, .problem = &problem},
-                      conn->options.given.secret);
+    request_target_t target = session_request(conn, &problem);
+    kvzmq_status_t status = request_hello(target, conn->options.given.secret);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = session_converse(conn, msgid, deadline, &answer);
+    status = session_converse(conn, target.msgid, deadline, &answer);
     if (status != KVZMQ_OK)
         return status;
     kvzmq_session_t before = conn->session;
@@ -294,22 +297,18 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
 {
     const char *problem;
     answer_t answer = {0};
-    uint32_t msgid = connection_msgid(conn);
-    buffer_t *request = &conn->session_request;
-    buffer_truncate(request, 0);
+    request_target_t target = session_request(conn, &problem);
     /* All its memory at once, so that growing leaves no password behind. */
-    if (buffer_reserve(request, CONNECTION_SESSION_REQUEST_MAX) == NULL)
+    if (buffer_reserve(target.buffer, CONNECTION_SESSION_REQUEST_MAX) == NULL)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    kvzmq_status_t status =
-        request_texts((request_target_t){.buffer = request, .msgid = msgid, .problem = &problem}, METHOD_AUTH,
-                      user, password);
+    kvzmq_status_t status = request_texts(target, METHOD_AUTH, user, password);
     if (status == KVZMQ_OK)
-        status = session_converse(conn, msgid, deadline, &answer);
+        status = session_converse(conn, target.msgid, deadline, &answer);
     else
         status =
             connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "user and password are too long for a request");
-    if (request->data != NULL)
-        explicit_bzero(request->data, request->capacity);
+    if (target.buffer->data != NULL)
+        explicit_bzero(target.buffer->data, target.buffer->capacity);
     if (status != KVZMQ_OK)
         return status;
     kvzmq_slice_t role;
@@ -459,14 +458,11 @@ static kvzmq_status_t say_bye(kvzmq_t *conn)
     kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
     if (status != KVZMQ_OK || conn->link == NULL || !conn->live)
         return status; /* there is no session to end */
-    uint32_t msgid = connection_msgid(conn);
-    buffer_truncate(&conn->session_request, 0);
-    status = request_plain(
-        (request_target_t){.buffer = &conn->session_request, .msgid = msgid, .problem = &problem},
-        METHOD_BYE);
+    request_target_t target = session_request(conn, &problem);
+    status = request_plain(target, METHOD_BYE);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = session_converse(conn, msgid, deadline, &answer);
+    status = session_converse(conn, target.msgid, deadline, &answer);
     if (status == KVZMQ_OK)
         answer_release(&answer);
     if (status == KVZMQ_INTERRUPTED)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/keep.h"
 #include "client/lib/result.h"
 #include "client/lib/session.h"
 #include "client/watch/event.h"
@@ -44,14 +45,11 @@ static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *
 {
     const char *problem;
     answer_t answer;
-    uint32_t msgid = connection_msgid(conn);
-    buffer_t *request = &conn->session_request;
-    buffer_truncate(request, 0);
-    kvzmq_status_t status =
-        request_watch((request_target_t){.buffer = request, .msgid = msgid, .problem = &problem}, on, after);
+    request_target_t target = session_request(conn, &problem);
+    kvzmq_status_t status = request_watch(target, on, after);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = session_converse(conn, msgid, deadline, &answer);
+    status = session_converse(conn, target.msgid, deadline, &answer);
     if (status != KVZMQ_OK)
         return status;
     bool understood = result_number(answer.reply.body, seq);
@@ -281,7 +279,7 @@ bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position)
 /* When the session is to be given a sign of life, monotonic. */
 static int64_t keep_ms(const kvzmq_t *conn)
 {
-    return conn->sent_ms + (int64_t)(conn->session.timeout_ms / 3);
+    return conn->sent_ms + keep_part_ms(&conn->session);
 }
 
 static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)

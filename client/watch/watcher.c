@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "client/keep.h"
 #include "client/lib/connection.h"
 #include "client/lib/resolve.h"
 #include "client/lib/sized.h"
@@ -25,7 +26,6 @@
 
 enum {
     KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives: at most */
-    KEEP_PARTS = 3,          /* of a session's time limit: in each there is one, where that is short */
     MESSAGES_AT_ONCE = 1000, /* taken from the event connection before anything else is looked at */
     THROTTLED_MAX_MS = 60000 /* waited at most where the broker says how long */
 };
@@ -65,7 +65,7 @@ static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
 static int keep_ms(const watcher_t *watcher)
 {
     const kvzmq_session_t *session = kvzmq_session(watcher->conn);
-    uint64_t part_ms = session == NULL ? KEEP_MS : session->timeout_ms / KEEP_PARTS;
+    int64_t part_ms = session == NULL ? KEEP_MS : keep_part_ms(session);
     return part_ms < KEEP_MS ? (int)part_ms : KEEP_MS;
 }
 

@@ -42,7 +42,7 @@ ORDER = [
     "client/cli/*",
     "client/watch/*",
     "client/lib/*",
-    "client/slice",
+    "client/slice client/keep",
     "client/include/*",
     "common/*",
 ]
