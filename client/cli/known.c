@@ -2,8 +2,9 @@
 /* Owns a tree of clients, each with a tree of keys: a store that is dropped goes in one piece. */
 #include "client/cli/known.h"
 
-#include <search.h>
 #include <stdlib.h>
+
+#include "client/named_tree.h"
 
 /* A key. In a store that is whole, one that is absent has none. */
 typedef struct item {
@@ -30,17 +31,6 @@ struct known {
 };
 
 enum { NODE_BYTES = 64 }; /* what a tree takes for a name, malloc's own included; an estimate */
-
-static int name_compare(const void *a, const void *b)
-{
-    return bytes_compare(*(const bytes_t *)a, *(const bytes_t *)b);
-}
-
-static void *tree_find(void *const *tree, const bytes_t *name)
-{
-    void *const *place = tfind(name, tree, name_compare);
-    return place == NULL ? NULL : *place;
-}
 
 static void store_free(void *node)
 {
@@ -97,7 +87,7 @@ static bool store_is_whole(const known_t *known, const store_t *store)
 /* CLIENT's store, made where there is none. NULL if there is no room for it. */
 static store_t *store_get(known_t *known, bytes_t client)
 {
-    store_t *store = tree_find(&known->stores, &client);
+    store_t *store = named_tree_find(&known->stores, client);
     if (store != NULL)
         return store;
     size_t size = sizeof *store + client.size + NODE_BYTES;
@@ -107,7 +97,7 @@ static store_t *store_get(known_t *known, bytes_t client)
         memcpy(store->storage, client.data, client.size);
     store->name = bytes_of(store->storage, client.size);
     store->bytes = size;
-    if (tsearch(store, &known->stores, name_compare) == NULL) {
+    if (named_tree_add(&known->stores, store) == NULL) {
         free(store);
         return NULL;
     }
@@ -117,9 +107,9 @@ static store_t *store_get(known_t *known, bytes_t client)
 
 void known_begin(known_t *known, bytes_t client)
 {
-    store_t *store = tree_find(&known->stores, &client);
+    store_t *store = named_tree_find(&known->stores, client);
     if (store != NULL) {
-        tdelete(&client, &known->stores, name_compare);
+        named_tree_remove(&known->stores, store);
         known->bytes -= store->bytes;
         store_free(store);
     }
@@ -134,8 +124,8 @@ void known_begin(known_t *known, bytes_t client)
 
 known_value_t known_find(const known_t *known, bytes_t client, bytes_t key)
 {
-    const store_t *store = tree_find(&known->stores, &client);
-    const item_t *item = store == NULL ? NULL : tree_find(&store->items, &key);
+    const store_t *store = named_tree_find(&known->stores, client);
+    const item_t *item = store == NULL ? NULL : named_tree_find(&store->items, key);
     if (item != NULL)
         return item->value;
     bool absent = store == NULL ? known->complete && !known->gaps : store_is_whole(known, store);
@@ -149,10 +139,10 @@ static size_t item_bytes(const item_t *item)
 
 static void item_remove(known_t *known, store_t *store, bytes_t key)
 {
-    item_t *item = tree_find(&store->items, &key);
+    item_t *item = named_tree_find(&store->items, key);
     if (item == NULL)
         return;
-    tdelete(&key, &store->items, name_compare);
+    named_tree_remove(&store->items, item);
     store->bytes -= item_bytes(item);
     known->bytes -= item_bytes(item);
     free(item);
@@ -180,7 +170,7 @@ static bool item_add(known_t *known, store_t *store, bytes_t key, const known_va
     if (!has_room(known, sizeof(item_t) + key.size + value->bytes.size + NODE_BYTES))
         return false;
     item_t *item = item_new(key, value);
-    if (item == NULL || tsearch(item, &store->items, name_compare) == NULL) {
+    if (item == NULL || named_tree_add(&store->items, item) == NULL) {
         free(item);
         return false;
     }

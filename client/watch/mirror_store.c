@@ -4,24 +4,19 @@
  * one that was above. */
 #include "client/watch/mirror_store.h"
 
-#include <search.h>
 #include <stdlib.h>
 
+#include "client/named_tree.h"
 #include "common/digest.h"
 
-/* What both kinds of nodes begin with, and what is searched for. */
-typedef struct name {
-    bytes_t bytes;
-} name_t;
-
 typedef struct node {
-    name_t name; /* the key; its bytes and the value's follow the struct */
+    bytes_t name; /* the key; its bytes and the value's follow the struct */
     mirror_entry_t entry;
 } node_t;
 
 typedef struct shelf {
-    name_t name; /* the client's id; its bytes follow the struct */
-    void *nodes; /* tree of node_t */
+    bytes_t name; /* the client's id; its bytes follow the struct */
+    void *nodes;  /* tree of node_t */
     mirror_summary_t summary;
 } shelf_t;
 
@@ -33,23 +28,11 @@ struct mirror_store {
 
 /* ---- Trees ------------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b)
-{
-    return bytes_compare(((const name_t *)a)->bytes, ((const name_t *)b)->bytes);
-}
-
-static void *tree_find(void *const *tree, bytes_t bytes)
-{
-    name_t wanted = {bytes};
-    void *found = tfind(&wanted, tree, compare_names);
-    return found == NULL ? NULL : *(void **)found;
-}
-
 /* A search for what comes after a name. */
 typedef struct search {
-    name_t name;
-    bool inclusive;        /* the name itself is wanted too */
-    const name_t *nearest; /* of those above, the last that was met */
+    bytes_t name;
+    bool inclusive;      /* the name itself is wanted too */
+    const void *nearest; /* of the nodes above, the last that was met */
 } search_t;
 
 /* tsearch(3) gives what is searched for first, and a node second. Going down, each node above is nearer than
@@ -57,7 +40,7 @@ typedef struct search {
 static int compare_search(const void *wanted, const void *node)
 {
     search_t *search = (search_t *)(uintptr_t)wanted;
-    int order = bytes_compare(search->name.bytes, ((const name_t *)node)->bytes);
+    int order = named_tree_compare(&search->name, node);
     if (order > 0 || (order == 0 && !search->inclusive))
         return 1;
     search->nearest = node;
@@ -66,7 +49,7 @@ static int compare_search(const void *wanted, const void *node)
 
 static const void *tree_next(void *const *tree, bytes_t after, bool inclusive)
 {
-    search_t search = {.name = {after}, .inclusive = inclusive};
+    search_t search = {.name = after, .inclusive = inclusive};
     (void)tfind(&search, tree, compare_search);
     return search.nearest;
 }
@@ -86,7 +69,7 @@ static node_t *node_new(const mirror_entry_t *entry)
     node->entry = *entry;
     node->entry.key.data = bytes;
     node->entry.value.data = bytes + entry->key.size;
-    node->name.bytes = node->entry.key;
+    node->name = node->entry.key;
     return node;
 }
 
@@ -112,7 +95,7 @@ static void shelf_free(void *shelf)
 
 static void shelf_remove(mirror_store_t *store, shelf_t *shelf)
 {
-    (void)tdelete(shelf, &store->shelves, compare_names);
+    named_tree_remove(&store->shelves, shelf);
     store->clients--;
     store->keys -= shelf->summary.keys;
     shelf_free(shelf);
@@ -120,7 +103,7 @@ static void shelf_remove(mirror_store_t *store, shelf_t *shelf)
 
 static shelf_t *shelf_get(mirror_store_t *store, bytes_t client)
 {
-    shelf_t *shelf = tree_find(&store->shelves, client);
+    shelf_t *shelf = named_tree_find(&store->shelves, client);
     if (shelf != NULL)
         return shelf;
     shelf = calloc(1, sizeof *shelf + client.size);
@@ -128,8 +111,8 @@ static shelf_t *shelf_get(mirror_store_t *store, bytes_t client)
         return NULL;
     if (client.size > 0)
         memcpy(shelf + 1, client.data, client.size);
-    shelf->name.bytes = bytes_of(shelf + 1, client.size);
-    if (tsearch(shelf, &store->shelves, compare_names) == NULL) {
+    shelf->name = bytes_of(shelf + 1, client.size);
+    if (named_tree_add(&store->shelves, shelf) == NULL) {
         free(shelf);
         return NULL;
     }
@@ -164,7 +147,7 @@ bool mirror_store_put(mirror_store_t *store, bytes_t client, const mirror_entry_
 {
     node_t *node = node_new(entry);
     shelf_t *shelf = node == NULL ? NULL : shelf_get(store, client);
-    node_t **place = shelf == NULL ? NULL : tsearch(node, &shelf->nodes, compare_names);
+    void **place = shelf == NULL ? NULL : named_tree_add(&shelf->nodes, node);
     if (place == NULL) {
         free(node);
         if (shelf != NULL && shelf->summary.keys == 0)
@@ -183,11 +166,11 @@ bool mirror_store_put(mirror_store_t *store, bytes_t client, const mirror_entry_
 
 void mirror_store_del(mirror_store_t *store, bytes_t client, bytes_t key)
 {
-    shelf_t *shelf = tree_find(&store->shelves, client);
-    node_t *node = shelf == NULL ? NULL : tree_find(&shelf->nodes, key);
+    shelf_t *shelf = named_tree_find(&store->shelves, client);
+    node_t *node = shelf == NULL ? NULL : named_tree_find(&shelf->nodes, key);
     if (node == NULL)
         return;
-    (void)tdelete(node, &shelf->nodes, compare_names);
+    named_tree_remove(&shelf->nodes, node);
     account(store, shelf, node, false);
     free(node);
     if (shelf->summary.keys == 0)
@@ -196,15 +179,15 @@ void mirror_store_del(mirror_store_t *store, bytes_t client, bytes_t key)
 
 void mirror_store_drop(mirror_store_t *store, bytes_t client)
 {
-    shelf_t *shelf = tree_find(&store->shelves, client);
+    shelf_t *shelf = named_tree_find(&store->shelves, client);
     if (shelf != NULL)
         shelf_remove(store, shelf);
 }
 
 bool mirror_store_get(const mirror_store_t *store, bytes_t client, bytes_t key, mirror_entry_t *entry)
 {
-    const shelf_t *shelf = tree_find(&store->shelves, client);
-    const node_t *node = shelf == NULL ? NULL : tree_find(&shelf->nodes, key);
+    const shelf_t *shelf = named_tree_find(&store->shelves, client);
+    const node_t *node = shelf == NULL ? NULL : named_tree_find(&shelf->nodes, key);
     if (node != NULL)
         *entry = node->entry;
     return node != NULL;
@@ -213,7 +196,7 @@ bool mirror_store_get(const mirror_store_t *store, bytes_t client, bytes_t key, 
 bool mirror_store_next(const mirror_store_t *store, bytes_t client, bytes_t after, bool inclusive,
                        mirror_entry_t *entry)
 {
-    const shelf_t *shelf = tree_find(&store->shelves, client);
+    const shelf_t *shelf = named_tree_find(&store->shelves, client);
     const node_t *node = shelf == NULL ? NULL : tree_next(&shelf->nodes, after, inclusive);
     if (node != NULL)
         *entry = node->entry;
@@ -224,13 +207,13 @@ bool mirror_store_next_client(const mirror_store_t *store, bytes_t after, bytes_
 {
     const shelf_t *shelf = tree_next(&store->shelves, after, false);
     if (shelf != NULL)
-        *client = shelf->name.bytes;
+        *client = shelf->name;
     return shelf != NULL;
 }
 
 void mirror_store_summary(const mirror_store_t *store, bytes_t client, mirror_summary_t *summary)
 {
-    const shelf_t *shelf = tree_find(&store->shelves, client);
+    const shelf_t *shelf = named_tree_find(&store->shelves, client);
     *summary = shelf == NULL ? (mirror_summary_t){0} : shelf->summary;
 }
 

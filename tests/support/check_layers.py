@@ -42,7 +42,7 @@ ORDER = [
     "client/cli/*",
     "client/watch/*",
     "client/lib/*",
-    "client/slice client/keep",
+    "client/slice client/keep client/named_tree",
     "client/include/*",
     "common/*",
 ]
