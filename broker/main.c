@@ -154,7 +154,8 @@ static int help_run(void)
         char left[40];
         snprintf(left, sizeof left, "%c%c%s --%s%s%s", options[i].letter ? '-' : ' ',
                  options[i].letter ? options[i].letter : ' ', options[i].letter ? "," : " ", options[i].name,
-                 options[i].argument ? " " : "", options[i].argument ? options[i].argument : "");
+                 options[i].argument != NULL ? " " : "",
+                 options[i].argument != NULL ? options[i].argument : "");
         printf("  %-22s %s\n", left, options[i].help);
     }
     puts("\nCommands:");

@@ -6,6 +6,8 @@
 #ifndef KV_COMMON_RPC_H
 #define KV_COMMON_RPC_H
 
+#include <assert.h>
+
 #include "common/buffer.h"
 #include "common/bytes.h"
 #include "common/status.h"
@@ -145,8 +147,8 @@ void rpc_write_text(buffer_t *buffer, const char *text); /* rpc_write_str of a C
             uint8_t head;                                                                                    \
             char text[sizeof(literal) - 1];                                                                  \
         } key_ = {0xa0 | (sizeof(literal) - 1), literal};                                                    \
-        _Static_assert(sizeof key_ == sizeof(literal) && sizeof(literal) <= 32,                              \
-                       "a literal, and a short one");                                                        \
+        static_assert(sizeof key_ == sizeof(literal) && sizeof(literal) <= 32,                               \
+                      "a literal, and a short one");                                                         \
         buffer_append(buffer, &key_, sizeof key_);                                                           \
     } while (0)
 

@@ -3,6 +3,7 @@
  * left to libbsd's readpassphrase, which restores it whatever signal comes. */
 #include "broker/config/hash_command.h"
 
+#include <assert.h>
 #include <bsd/readpassphrase.h>
 #include <errno.h>
 #include <sodium.h>
@@ -17,7 +18,7 @@ enum {
     INPUT_MAX = LIMIT_PASSWORD, /* bytes of the longest password; a secret is shorter */
     GENERATED = 32              /* random bytes of a secret that is made */
 };
-_Static_assert((int)LIMIT_SECRET_MAX <= (int)INPUT_MAX, "a secret must fit the input");
+static_assert((int)LIMIT_SECRET_MAX <= (int)INPUT_MAX, "a secret must fit the input");
 
 /* What is hashed: how it is asked for, and its bounds. */
 typedef struct subject {

@@ -45,11 +45,11 @@ struct admission {
 admission_t *admission_new(void *zmq_context)
 {
     admission_t *admission = calloc(1, sizeof *admission);
-    if (!admission)
+    if (admission == NULL)
         return NULL;
     int unlimited = 0;
     admission->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
-    if (!admission->socket ||
+    if (admission->socket == NULL ||
         zmq_setsockopt(admission->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) != 0 ||
         zmq_setsockopt(admission->socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited) != 0 ||
         zmq_setsockopt(admission->socket, ZMQ_LINGER, &unlimited, sizeof unlimited) != 0 ||
@@ -60,9 +60,9 @@ admission_t *admission_new(void *zmq_context)
 
 void admission_destroy(admission_t **admission)
 {
-    if (!*admission)
+    if (*admission == NULL)
         return;
-    if ((*admission)->socket)
+    if ((*admission)->socket != NULL)
         zmq_close((*admission)->socket);
     free(*admission);
     *admission = NULL;
@@ -140,7 +140,7 @@ static bool pending_admit(admission_t *admission, const pending_t *pending, char
         serial_write(++admission->last_serial, text);
         return true;
     }
-    if (admission->tickets)
+    if (admission->tickets != NULL)
         ticket =
             tickets_check(admission->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
                           bytes_of(pending->credential[1], pending->credential_size[1]));

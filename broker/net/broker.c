@@ -112,7 +112,7 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
         hosts_of_events(settings, &events, problem, problem_size)) {
         broker->requests =
             request_socket_new(context, settings, &requests, broker->admission, problem, problem_size);
-        if (broker->requests)
+        if (broker->requests != NULL)
             broker->events = event_socket_new(context, settings, &events, problem, problem_size);
     }
     hosts_release(&requests);
@@ -132,7 +132,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
 {
     snprintf(problem, problem_size, "out of memory, threads or file descriptors");
     broker_t *broker = calloc(1, sizeof *broker);
-    if (!broker) {
+    if (broker == NULL) {
         settings_release(taken);
         return NULL;
     }
@@ -144,9 +144,9 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     routing_ids_scatter();
     trim_init(&broker->trim);
     broker->zmq_context = zmq_ctx_new();
-    if (broker->signals < 0 || !broker->zmq_context ||
-        !(broker->admission = admission_new(broker->zmq_context)) ||
-        !sockets_open(broker, problem, problem_size) || !(broker->verifier = verifier_new()) ||
+    if (broker->signals < 0 || broker->zmq_context == NULL ||
+        (broker->admission = admission_new(broker->zmq_context)) == NULL ||
+        !sockets_open(broker, problem, problem_size) || (broker->verifier = verifier_new()) == NULL ||
         !hub_open(broker))
         broker_destroy(&broker);
     else
@@ -157,14 +157,14 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
 void broker_destroy(broker_t **self)
 {
     broker_t *broker = *self;
-    if (!broker)
+    if (broker == NULL)
         return;
     hub_destroy(&broker->hub); /* first: it uses all the others */
     verifier_destroy(&broker->verifier);
     event_socket_destroy(&broker->events, STOP_LINGER_MS);
     request_socket_destroy(&broker->requests, STOP_LINGER_MS);
     admission_destroy(&broker->admission);
-    if (broker->zmq_context)
+    if (broker->zmq_context != NULL)
         zmq_ctx_term(broker->zmq_context);
     if (broker->signals >= 0)
         close(broker->signals);
@@ -178,7 +178,7 @@ void broker_destroy(broker_t **self)
 static void connection_lost(void *context, connection_t *connection)
 {
     broker_t *broker = context;
-    if (connection->session)
+    if (connection->session != NULL)
         hub_lost(broker->hub, connection->session, clock_monotonic_ms());
     connection->session = NULL;
 }

@@ -52,7 +52,7 @@ connections_t *connections_new(void *zmq_context, void *socket, char (*endpoints
                                unsigned count)
 {
     connections_t *connections = calloc(1, sizeof *connections);
-    if (!connections)
+    if (connections == NULL)
         return NULL;
     connections->endpoints = endpoints;
     connections->endpoint_count = count;
@@ -130,7 +130,7 @@ connection_t *connections_of_serial(connections_t *connections, uint64_t serial)
 
 static void connection_free(connection_t *connection)
 {
-    if (connection->outlet)
+    if (connection->outlet != NULL)
         outlet_release(connection->outlet);
     free(connection);
 }
@@ -138,12 +138,12 @@ static void connection_free(connection_t *connection)
 void connections_destroy(connections_t **self)
 {
     connections_t *connections = *self;
-    if (!connections)
+    if (connections == NULL)
         return;
     monitor_close(&connections->monitor);
     descriptor_t *descriptors = connections->descriptors.rows;
     for (size_t i = 0; i < connections->descriptors.count; i++) {
-        while (descriptors[i].connections) {
+        while (descriptors[i].connections != NULL) {
             connection_t *connection = descriptors[i].connections;
             descriptors[i].connections = connection->next;
             connection_free(connection);
@@ -186,7 +186,8 @@ static void connection_go(connections_t *connections, connection_t *connection)
 
 static void descriptor_leave(connections_t *connections, descriptor_t *descriptor)
 {
-    for (connection_t *connection = descriptor->connections; connection; connection = connection->next) {
+    for (connection_t *connection = descriptor->connections; connection != NULL;
+         connection = connection->next) {
         if (connection->state == CONNECTION_OPEN)
             connection_leave(connections, connection);
     }
@@ -196,7 +197,7 @@ static void descriptor_leave(connections_t *connections, descriptor_t *descripto
 static bool connection_add(connections_t *connections, descriptor_t *descriptor, int fd)
 {
     connection_t *connection = calloc(1, sizeof *connection);
-    if (!connection)
+    if (connection == NULL)
         return false;
     *connection = (connection_t){.fd = fd, .next = descriptor->connections};
     descriptor->connections = connection;
@@ -207,13 +208,13 @@ static bool connection_add(connections_t *connections, descriptor_t *descriptor,
 static void event_apply(connections_t *connections, bool accepted, int fd, uint64_t last_serial)
 {
     descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
-    if (descriptor) {
+    if (descriptor != NULL) {
         descriptor_leave(connections, descriptor);
         descriptor->open = accepted && connection_add(connections, descriptor, fd);
         descriptor->floor = last_serial;
     }
     /* Without a record it cannot be distinguished from its successors. */
-    if (accepted && !(descriptor && descriptor->open)) {
+    if (accepted && !(descriptor != NULL && descriptor->open)) {
         log_memory("a connection is closed as it comes");
         endpoints_shut(connections->endpoints, connections->endpoint_count, fd);
     }
@@ -233,7 +234,7 @@ static void leaving_review(connections_t *connections)
 {
     connection_t **link = &connections->leaving;
     bool some = false;
-    while (*link) {
+    while (*link != NULL) {
         connection_t *connection = *link;
         if (!connection_closed(connections, connection)) {
             link = &connection->next_lost;
@@ -255,7 +256,7 @@ void connections_drain(connections_t *connections, uint64_t last_serial)
     int fd;
     while (monitor_next(&connections->monitor, &accepted, &fd))
         event_apply(connections, accepted, fd, last_serial);
-    if (connections->leaving)
+    if (connections->leaving != NULL)
         leaving_review(connections);
 }
 
@@ -265,13 +266,14 @@ static connection_t *descriptor_find(descriptor_t *descriptor, uint64_t serial)
 {
     bool present = descriptor->open && serial > descriptor->floor;
     connection_t *unheard = NULL;
-    for (connection_t *connection = descriptor->connections; connection; connection = connection->next) {
+    for (connection_t *connection = descriptor->connections; connection != NULL;
+         connection = connection->next) {
         if (connection->serial == serial)
             return connection;
         if (connection->serial == 0 && (connection->state == CONNECTION_OPEN) == present)
             unheard = connection;
     }
-    if (unheard)
+    if (unheard != NULL)
         unheard->serial = serial;
     return unheard;
 }
@@ -280,14 +282,14 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
 {
     connections->messages++;
     descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
-    connection_t *connection = descriptor ? descriptor_find(descriptor, serial) : NULL;
-    if (!connection)
+    connection_t *connection = descriptor != NULL ? descriptor_find(descriptor, serial) : NULL;
+    if (connection == NULL)
         return NULL;
     connection->quiet_since = connections->messages;
-    if (connection->outlet)
+    if (connection->outlet != NULL)
         return connection;
     connection->outlet = calloc(1, sizeof *connection->outlet);
-    if (!connection->outlet) {
+    if (connection->outlet == NULL) {
         log_memory("a connection is closed at its first request");
         connection_cut(connection);
         return NULL;
@@ -318,7 +320,7 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
     connection_t **link = &list;
     connections->gone = NULL;
     unsigned ended = 0;
-    while (*link && ended < SETTLE_MAX) {
+    while (*link != NULL && ended < SETTLE_MAX) {
         connection_t *connection = *link;
         if (!empty && connections->messages - connection->quiet_since <= ROUNDS * connections->count) {
             link = &connection->next_lost;
@@ -326,7 +328,7 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         }
         *link = connection->next_lost;
         lost(context, connection);
-        if (connection->outlet)
+        if (connection->outlet != NULL)
             connections->dropped += atomic_load(&connection->outlet->bytes);
         connection_unlink(connections, connection);
         table_remove(connections, connection);
@@ -334,11 +336,11 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         connections->count--;
         ended++;
     }
-    while (*link)
+    while (*link != NULL)
         link = &(*link)->next_lost;
     *link = connections->gone;
     connections->gone = list;
-    return connections->gone || connections->leaving;
+    return connections->gone != NULL || connections->leaving != NULL;
 }
 
 void connection_local(const connection_t *connection, char *text, size_t text_size)
@@ -356,8 +358,8 @@ void connection_local(const connection_t *connection, char *text, size_t text_si
         narrow = &((struct sockaddr_in *)&address)->sin_addr;
     else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(wide))
         narrow = &wide->s6_addr[12];
-    if (narrow && inet_ntop(AF_INET, narrow, host, sizeof host))
+    if (narrow != NULL && inet_ntop(AF_INET, narrow, host, sizeof host) != NULL)
         snprintf(text, text_size, "%s", host);
-    else if (address.ss_family == AF_INET6 && inet_ntop(AF_INET6, wide, host, sizeof host))
+    else if (address.ss_family == AF_INET6 && inet_ntop(AF_INET6, wide, host, sizeof host) != NULL)
         snprintf(text, text_size, "[%s]", host);
 }

@@ -55,12 +55,12 @@ bool listening_init(listening_t *listening, const char *what, unsigned count, co
     listening->access = settings->ipc;
     listening->real = calloc(count, sizeof *listening->real);
     listening->files = calloc(count, sizeof *listening->files);
-    return listening->real && listening->files;
+    return listening->real != NULL && listening->files != NULL;
 }
 
 void listening_release(listening_t *listening)
 {
-    for (unsigned i = 0; listening->files && i < listening->count; i++)
+    for (unsigned i = 0; listening->files != NULL && i < listening->count; i++)
         ipc_file_destroy(&listening->files[i]);
     free(listening->files);
     free(listening->real);
@@ -88,7 +88,7 @@ static bool path_bind(void *socket, listening_t *listening, unsigned i, const ch
     int fd = -1;
     if (zmq_getsockopt(socket, ZMQ_BACKLOG, &backlog, &size) != 0 ||
         !ipc_path_absolute(path, absolute, sizeof absolute) ||
-        !(listening->files[i] = ipc_file_new(absolute, &listening->access, backlog, &fd)))
+        (listening->files[i] = ipc_file_new(absolute, &listening->access, backlog, &fd)) == NULL)
         return false;
     snprintf(listening->real[i], ENDPOINT_SIZE, "ipc://%s", absolute);
     const socket_option_t use = {ZMQ_USE_FD, fd};
@@ -121,8 +121,8 @@ bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, c
     for (unsigned i = 0; i < listening->count; i++) {
         const char *endpoint = wanted[i];
         const char *path = endpoint_path(endpoint);
-        bool bound =
-            path ? path_bind(socket, listening, i, path) : address_bind(socket, listening, i, endpoint);
+        bool bound = path != NULL ? path_bind(socket, listening, i, path)
+                                  : address_bind(socket, listening, i, endpoint);
         if (!bound) {
             utf8_format(problem, problem_size, "listen/%s: %s: %s", listening->what, endpoint,
                         endpoint_advice(errno));
@@ -150,7 +150,7 @@ bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct
     for (unsigned i = 0; i < count; i++) {
         const char *endpoint = real[i];
         const char *port = strrchr(endpoint, ':');
-        if (strcmp(address->ss_family == AF_UNIX || !port ? endpoint : port, wanted) == 0)
+        if (strcmp(address->ss_family == AF_UNIX || port == NULL ? endpoint : port, wanted) == 0)
             return true;
     }
     return false;

@@ -51,9 +51,9 @@ struct event_guard {
 static void connections_shut(const event_guard_t *guard)
 {
     const struct dirent *entry;
-    if (guard->descriptors)
+    if (guard->descriptors != NULL)
         rewinddir(guard->descriptors);
-    while (guard->descriptors && (entry = readdir(guard->descriptors))) {
+    while (guard->descriptors != NULL && (entry = readdir(guard->descriptors)) != NULL) {
         if (entry->d_name[0] != '.')
             endpoints_shut(guard->endpoints, guard->count, (int)strtol(entry->d_name, NULL, 10));
     }
@@ -120,7 +120,7 @@ static void *run(void *argument)
 
 static void descriptors_close(event_guard_t *guard)
 {
-    if (guard->descriptors)
+    if (guard->descriptors != NULL)
         closedir(guard->descriptors);
     if (guard->memory >= 0)
         (void)close(guard->memory);
@@ -129,7 +129,7 @@ static void descriptors_close(event_guard_t *guard)
 event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
 {
     event_guard_t *guard = calloc(1, sizeof *guard);
-    if (!guard)
+    if (guard == NULL)
         return NULL;
     guard->endpoints = endpoints;
     guard->count = count;
@@ -150,7 +150,7 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
 void event_guard_destroy(event_guard_t **self)
 {
     event_guard_t *guard = *self;
-    if (!guard)
+    if (guard == NULL)
         return;
     pthread_mutex_lock(&guard->lock);
     guard->stop = true;

@@ -68,9 +68,9 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
                                  char *problem, size_t problem_size)
 {
     event_socket_t *events = calloc(1, sizeof *events);
-    if (events)
+    if (events != NULL)
         fd_table_init(&events->subscribers, sizeof(subscriber_t));
-    if (!events || !listening_init(&events->listening, "events", listen->count, settings)) {
+    if (events == NULL || !listening_init(&events->listening, "events", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
         event_socket_destroy(&events, 0);
         return NULL;
@@ -78,7 +78,7 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
     events->advertised = settings->advertised;
     events->advertised_count = settings->advertised_count;
     events->socket = zmq_socket(zmq_context, ZMQ_XPUB);
-    if (!events->socket || !options_set(events->socket) ||
+    if (events->socket == NULL || !options_set(events->socket) ||
         !monitor_open(&events->monitor, zmq_context, events->socket, "inproc://events.monitor")) {
         snprintf(problem, problem_size, "the event socket cannot be made: %s", zmq_strerror(errno));
         event_socket_destroy(&events, 0);
@@ -89,7 +89,7 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
         return NULL;
     }
     events->guard = event_guard_new(events->listening.real, events->listening.count);
-    if (!events->guard) {
+    if (events->guard == NULL) {
         snprintf(problem, problem_size, "the event socket cannot be guarded: out of memory or threads");
         event_socket_destroy(&events, 0);
     }
@@ -99,11 +99,11 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
 void event_socket_destroy(event_socket_t **self, int linger_ms)
 {
     event_socket_t *events = *self;
-    if (!events)
+    if (events == NULL)
         return;
     event_guard_destroy(&events->guard);
     monitor_close(&events->monitor);
-    if (events->socket) {
+    if (events->socket != NULL) {
         zmq_setsockopt(events->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close(events->socket);
     }
@@ -153,7 +153,7 @@ static void monitor_drain(event_socket_t *events)
     int fd;
     while (monitor_next(&events->monitor, &accepted, &fd)) {
         subscriber_t *subscriber = fd_table_at(&events->subscribers, fd);
-        if (!subscriber)
+        if (subscriber == NULL)
             continue;
         events->open += accepted;
         events->open -= subscriber->open;
@@ -168,13 +168,13 @@ static void monitor_drain(event_socket_t *events)
 static void connection_shut(event_socket_t *events, int fd)
 {
     const subscriber_t *subscriber = fd_table_at(&events->subscribers, fd);
-    if (!subscriber || subscriber->cut)
+    if (subscriber == NULL || subscriber->cut)
         return;
     uint64_t since = subscriber->since;
     int held = dup(fd);
     monitor_drain(events);
     subscriber_t *now = fd_table_at(&events->subscribers, fd);
-    if (now && now->open && now->since == since) {
+    if (now != NULL && now->open && now->since == since) {
         endpoints_shut(events->listening.real, events->listening.count, held < 0 ? fd : held);
         now->cut = true;
     }
@@ -190,8 +190,8 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
     const char *user_id = zmq_msg_gets(message, "User-Id");
     const uint8_t *data = zmq_msg_data(message);
     size_t size = zmq_msg_size(message);
-    subscriber_t *subscriber = user_id ? fd_table_at(&events->subscribers, fd) : NULL;
-    if (!subscriber || !subscriber->open || subscriber->cut || subscriber->since == events->drains)
+    subscriber_t *subscriber = user_id != NULL ? fd_table_at(&events->subscribers, fd) : NULL;
+    if (subscriber == NULL || !subscriber->open || subscriber->cut || subscriber->since == events->drains)
         return false; /* libzmq's own, of a peer that is gone or cut; or of a predecessor */
     uint64_t ticket = strtoull(user_id, NULL, 10);
     bool allowed = tickets_valid(tickets, ticket) && size <= SUBSCRIPTION_BYTES + 1 &&

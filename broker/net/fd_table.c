@@ -25,7 +25,7 @@ void *fd_table_at(fd_table_t *table, int fd)
     if (index >= table->count) {
         size_t count = (index / ROWS_STEP + 1) * ROWS_STEP;
         uint8_t *grown = realloc(table->rows, count * table->row_size);
-        if (!grown)
+        if (grown == NULL)
             return NULL;
         memset(grown + table->count * table->row_size, 0, (count - table->count) * table->row_size);
         table->rows = grown;

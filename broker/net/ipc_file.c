@@ -35,7 +35,7 @@ bool ipc_path_absolute(const char *path, char *absolute, size_t size)
 {
     const struct sockaddr_un *address = NULL;
     char folder[PATH_MAX] = "";
-    if (path[0] != '/' && !getcwd(folder, sizeof folder))
+    if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL)
         return false;
     int length = snprintf(absolute, size, "%s%s%s", folder, path[0] == '/' ? "" : "/", path);
     if (length >= 0 && (size_t)length < size && (size_t)length < sizeof address->sun_path)
@@ -194,12 +194,12 @@ ipc_file_t *ipc_file_new(const char *path, const ipc_access_t *access, int backl
     memcpy(address.sun_path, path, length);
     int listener = -1;
     ipc_file_t *file = calloc(1, sizeof *file);
-    if (!file)
+    if (file == NULL)
         return NULL;
     file->lock = -1;
     file->path = strdup(path);
     file->lock_path = malloc(length + sizeof LOCK_SUFFIX);
-    if (!file->path || !file->lock_path)
+    if (file->path == NULL || file->lock_path == NULL)
         goto failed;
     snprintf(file->lock_path, length + sizeof LOCK_SUFFIX, "%s" LOCK_SUFFIX, path);
     if (!lock_take(file) || !path_clear(path, &address))
@@ -222,7 +222,7 @@ failed:;
 void ipc_file_destroy(ipc_file_t **self)
 {
     ipc_file_t *file = *self;
-    if (!file)
+    if (file == NULL)
         return;
     struct stat found;
     if (file->made && lstat(file->path, &found) == 0 && found.st_dev == file->device &&

@@ -12,17 +12,17 @@ bool monitor_open(monitor_t *monitor, void *zmq_context, void *socket, const cha
     if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0)
         return false;
     monitor->socket = zmq_socket(zmq_context, ZMQ_PAIR);
-    return monitor->socket && zmq_setsockopt(monitor->socket, ZMQ_RCVHWM, &none, sizeof none) == 0 &&
+    return monitor->socket != NULL && zmq_setsockopt(monitor->socket, ZMQ_RCVHWM, &none, sizeof none) == 0 &&
            zmq_setsockopt(monitor->socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
            zmq_connect(monitor->socket, endpoint) == 0;
 }
 
 void monitor_close(monitor_t *monitor)
 {
-    if (!monitor->watched)
+    if (monitor->watched == NULL)
         return;
     zmq_socket_monitor(monitor->watched, NULL, 0);
-    if (monitor->socket)
+    if (monitor->socket != NULL)
         zmq_close(monitor->socket);
     *monitor = (monitor_t){0};
 }

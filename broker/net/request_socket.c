@@ -41,10 +41,10 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
                                      char *problem, size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
-    if (requests)
+    if (requests != NULL)
         buffer_init(&requests->envelope, ENVELOPE_BYTES);
     /* The envelope's memory at once: what fails later is too large. */
-    if (!requests || !buffer_reserve(&requests->envelope, ENVELOPE_BYTES) ||
+    if (requests == NULL || buffer_reserve(&requests->envelope, ENVELOPE_BYTES) == NULL ||
         !listening_init(&requests->listening, "requests", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
         request_socket_destroy(&requests, 0);
@@ -70,13 +70,13 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
         {ZMQ_TCP_MAXRT, UNTAKEN_MS},
         {ZMQ_LINGER, 0},
     };
-    if (!requests->socket ||
+    if (requests->socket == NULL ||
         !socket_options_set(requests->socket, options, sizeof options / sizeof options[0]) ||
         zmq_setsockopt(requests->socket, ZMQ_MAXMSGSIZE, &message, sizeof message) != 0 ||
         zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
                        strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
-        !(requests->connections =
-              connections_new(zmq_context, requests->socket, requests->listening.real, listen->count))) {
+        (requests->connections = connections_new(zmq_context, requests->socket, requests->listening.real,
+                                                 listen->count)) == NULL) {
         snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
         request_socket_destroy(&requests, 0);
         return NULL;
@@ -94,11 +94,11 @@ void request_socket_configure(request_socket_t *requests, const settings_t *sett
 void request_socket_destroy(request_socket_t **self, int linger_ms)
 {
     request_socket_t *requests = *self;
-    if (!requests)
+    if (requests == NULL)
         return;
-    if (requests->connections)
+    if (requests->connections != NULL)
         connections_destroy(&requests->connections);
-    if (requests->socket) {
+    if (requests->socket != NULL) {
         zmq_setsockopt(requests->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close(requests->socket);
     }
@@ -166,7 +166,7 @@ static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
 static bytes_t peer_address(zmq_msg_t *payload, char text[64])
 {
     const char *address = zmq_msg_gets(payload, "Peer-Address");
-    if (!address || address[0] == '\0')
+    if (address == NULL || address[0] == '\0')
         return bytes_from_text("ipc");
     static const char loopback[] = "127.";
     static const char mapped[] = "::ffff:127.";
@@ -203,22 +203,22 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
     const char *serial = zmq_msg_gets(&payload, "User-Id");
     requests->moved += zmq_msg_size(&payload);
     connection_t *connection = NULL;
-    if (serial)
+    if (serial != NULL)
         connection = connection_of(requests, &payload, serial_read(serial));
     /* A raw peer may give itself an identity as long as a message, which every message to and from it would
      * carry; no ZeroMQ library does. */
-    if (connection && !connection->cut && zmq_msg_size(&identity) > LIMIT_ROUTING_ID)
+    if (connection != NULL && !connection->cut && zmq_msg_size(&identity) > LIMIT_ROUTING_ID)
         connection_cut(connection);
-    if (connection && !connection->cut) {
+    if (connection != NULL && !connection->cut) {
         char address[64];
         arrival_t arrival = {
             .connection = connection,
             .identity = frame_bytes(&identity),
-            .envelope = fault ? (bytes_t){0} : buffer_bytes(&requests->envelope),
+            .envelope = fault != NULL ? (bytes_t){0} : buffer_bytes(&requests->envelope),
             .payload = frame_bytes(&payload),
             .fault = fault,
         };
-        if (!connection->session)
+        if (connection->session == NULL)
             arrival.peer = peer_address(&payload, address);
         connection->session = hub_receive(hub, connection->session, &arrival, now_ms);
     }
@@ -252,11 +252,11 @@ static bool answer_prepare(buffer_t *answer)
     size_t needed = answer->size + alignof(trailer_t) - 1 + sizeof(trailer_t);
     if (answer->limit < needed)
         buffer_bound(answer, needed);
-    if (!buffer_reserve(answer, needed - answer->size))
+    if (buffer_reserve(answer, needed - answer->size) == NULL)
         return false;
     if (answer->capacity - needed > TRIM_BYTES) {
         uint8_t *trimmed = realloc(answer->data, needed);
-        if (trimmed) {
+        if (trimmed != NULL) {
             answer->data = trimmed;
             answer->capacity = needed;
         }

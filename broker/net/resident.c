@@ -22,5 +22,5 @@ int64_t resident_bytes(int file)
         return 0;
     text[size] = '\0';
     const char *resident = strchr(text, ' ');
-    return resident ? strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
+    return resident != NULL ? strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
 }

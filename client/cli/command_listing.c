@@ -3,6 +3,7 @@
  */
 #include "client/cli/command_listing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "client/cli/cell.h"
@@ -156,7 +157,7 @@ outcome_t command_clients(cli_t *cli, const call_t *call)
         {"since_ms", "SINCE", FIT_LEFT},     {"idle_ms", "IDLE", FIT_RIGHT},
         {"keys", "KEYS", FIT_RIGHT},         {"bytes", "BYTES", FIT_RIGHT},
     };
-    _Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a row's cells hold every column");
+    static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a row's cells hold every column");
     static const listing_t listing = {columns, sizeof columns / sizeof *columns, clients_fetch, clients_next};
     return listing_show(cli, call, &listing);
 }

@@ -2,6 +2,8 @@
 /* Owns the form of a watch's lines. */
 #include "client/cli/event_teller.h"
 
+#include <assert.h>
+
 #include "client/cli/cell.h"
 #include "client/slice.h"
 
@@ -258,7 +260,7 @@ static void event_told(output_t *output, const cell_t *line, const kvzmq_event_t
         cell_unless_empty(event->by),
         cell_unless_empty(event->user),
     };
-    _Static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell a column");
+    static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell a column");
     output->ops->told(output, line, 1, columns, cells, sizeof cells / sizeof *cells);
 }
 

@@ -2,6 +2,7 @@
 /* Owns the table of options, and how options are found among words. */
 #include "client/cli/option.h"
 
+#include <assert.h>
 #include <kvzmq.h>
 #include <string.h>
 
@@ -88,7 +89,7 @@ const option_row_t option_rows[OPT_COUNT] = {
                         OPTION_NUMBER, COMMAND, 0},
 };
 
-_Static_assert(OPT_COUNT <= 64, "a set of options is 64 bits");
+static_assert(OPT_COUNT <= 64, "a set of options is 64 bits");
 
 /* What a value of each kind must be; NULL: any will do. */
 static const char *const kind_expects[] = {

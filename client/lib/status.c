@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Texts of the public status codes, and that they agree with the protocol's. Knows nothing of connections. */
+#include <assert.h>
+
 #include "client/include/kvzmq.h"
 
 #include "common/status.h"
 
 /* The broker's codes have the same numbers on both sides, so that one list follows the other or does not
  * compile. */
-#define STATUS(name, text) _Static_assert((int)KVZMQ_##name == (int)STATUS_##name, text);
+#define STATUS(name, text) static_assert((int)KVZMQ_##name == (int)STATUS_##name, text);
 #include "common/status.def"
 #undef STATUS
 

@@ -107,7 +107,7 @@ static void *socket_bind(void *context, int type, int option, int value, char en
 {
     size_t size = BARE_ENDPOINT_SIZE;
     void *socket = zmq_socket(context, type);
-    check(socket && zmq_setsockopt(socket, option, &value, sizeof value) == 0 &&
+    check(socket != NULL && zmq_setsockopt(socket, option, &value, sizeof value) == 0 &&
           zmq_bind(socket, "tcp://127.0.0.1:*") == 0 &&
           zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
     return socket;
@@ -119,7 +119,7 @@ static void serve(int report)
     bare_publisher_t told = {.pid = getpid()};
     void *context = zmq_ctx_new();
     server_t server = {.recording = calloc(1, sizeof *server.recording)};
-    check(context && server.recording);
+    check(context != NULL && server.recording != NULL);
     zmq_msg_init(&server.recording->answer);
     server.router = socket_bind(context, ZMQ_ROUTER, ZMQ_SNDHWM, 0, told.requests);
     server.xpub = socket_bind(context, ZMQ_XPUB, ZMQ_XPUB_VERBOSE, 1, told.events);

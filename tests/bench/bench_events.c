@@ -96,7 +96,7 @@ static void delay_add(const double *begun, size_t begun_count, const double *end
                       series_t *median, series_t *high)
 {
     double *delays = malloc(count * sizeof *delays);
-    if (!delays)
+    if (delays == NULL)
         fanout_fail("out of memory");
     for (size_t i = 0; i < count; i++)
         delays[i] = (ended[i] - begun[i % begun_count]) * 1e6;
@@ -241,7 +241,7 @@ static void case_run(unsigned which, const load_t *fill, const load_t *load, dou
     load_t warm = *load;
     timing_t timing;
     series_t *median = calloc(2, sizeof *median);
-    if (!median)
+    if (median == NULL)
         fanout_fail("out of memory");
     warm.batches = load->batches / 8 + 1;
     fanout_resize(bench.broker, 1);

@@ -72,7 +72,7 @@ static void check(bool done, const char *what)
 static void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
-    if (!memory)
+    if (memory == NULL)
         fanout_fail("out of memory");
     return memory;
 }
@@ -82,7 +82,7 @@ static void *socket_new(void *context, int type)
     int zero = 0;
     int patience_ms = PATIENCE_MS;
     void *socket = zmq_socket(context, type);
-    check(socket && zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero) == 0 &&
+    check(socket != NULL && zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero) == 0 &&
               zmq_setsockopt(socket, ZMQ_SNDHWM, &zero, sizeof zero) == 0 &&
               zmq_setsockopt(socket, ZMQ_RCVHWM, &zero, sizeof zero) == 0 &&
               zmq_setsockopt(socket, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms) == 0,
@@ -222,11 +222,11 @@ fanout_t *fanout_to_bare(void *context, const bare_publisher_t *bare)
 void fanout_destroy(fanout_t **self)
 {
     fanout_t *fanout = *self;
-    if (!fanout)
+    if (fanout == NULL)
         return;
     fanout_resize(fanout, 0);
     zmq_close(fanout->writer);
-    if (fanout->manager)
+    if (fanout->manager != NULL)
         zmq_close(fanout->manager);
     close(fanout->epoll);
     free(fanout);
@@ -257,7 +257,7 @@ static void member_event(fanout_t *fanout, unsigned number)
     const load_t *load = fanout->load;
     timing_t *timing = fanout->timing;
     member->events++;
-    if (!load || member->events > (uint64_t)load->batches * load->batch)
+    if (load == NULL || member->events > (uint64_t)load->batches * load->batch)
         fanout_fail("an event came that nobody made");
     if (member->events % load->batch == 0)
         timing->arrived[(size_t)number * timing->batches + member->events / load->batch - 1] = seconds_now();
@@ -277,9 +277,10 @@ static void member_read(fanout_t *fanout, unsigned number)
             continue;
         }
         member_event(fanout, number);
-        if (fanout->manager && member->events == (uint64_t)fanout->load->batches * fanout->load->batch)
+        if (fanout->manager != NULL &&
+            member->events == (uint64_t)fanout->load->batches * fanout->load->batch)
             fanout->last_seq = seq_of(&payload);
-        if (fanout->records)
+        if (fanout->records != NULL)
             record_keep(fanout->records, &topic, &payload);
     }
     zmq_msg_close(&payload);
@@ -293,7 +294,7 @@ static void writer_read(fanout_t *fanout)
     while (zmq_msg_recv(&answer, fanout->writer, ZMQ_DONTWAIT) >= 0) {
         assert(fanout->answers < fanout->timing->batches);
         fanout->timing->answered[fanout->answers++] = seconds_now();
-        if (fanout->records)
+        if (fanout->records != NULL)
             zmq_msg_move(&fanout->records->answer, &answer);
     }
     zmq_msg_close(&answer);
@@ -328,7 +329,7 @@ static void pump(fanout_t *fanout)
     if ((now - fanout->progress) * 1e3 > (double)PATIENCE_MS)
         fanout_fail("no progress with the %s: the slowest subscriber has %" PRIu64 " events, %" PRIu64
                     " payloads were answered",
-                    fanout->manager ? "broker" : "bare publisher", slowest(fanout), fanout->answers);
+                    fanout->manager != NULL ? "broker" : "bare publisher", slowest(fanout), fanout->answers);
 }
 
 /* ---- Subscribers ------------------------------------------------------------------------------ */
@@ -396,7 +397,7 @@ void fanout_laggard_add(fanout_t *fanout)
 {
     int messages = 1;
     int bytes = LAGGARD_RCVBUF;
-    assert(!fanout->laggard);
+    assert(fanout->laggard == NULL);
     fanout->laggard = socket_new(fanout->context, ZMQ_SUB);
     check(zmq_setsockopt(fanout->laggard, ZMQ_RCVHWM, &messages, sizeof messages) == 0 &&
               zmq_setsockopt(fanout->laggard, ZMQ_RCVBUF, &bytes, sizeof bytes) == 0,

@@ -60,7 +60,7 @@ static status_t op_send(void *context, struct connection *connection, bytes_t id
     bool pushed = answer->size > 0 && rpc_read_reply(buffer_bytes(answer), &at, &reply) == RPC_STEP_MESSAGE &&
                   reply.kind == RPC_NOTIFICATION;
     const session_t *session = connection->session;
-    if (pushed && !session) /* it has forgotten its own client */
+    if (pushed && session == NULL) /* it has forgotten its own client */
         CHECK(at == answer->size && envelope.size == 0 && bytes_equal(reply.method, bytes_from_text("bye")));
     else if (pushed)
         CHECK(at == answer->size && envelope.size == 0 && !session->enveloped && !session_runs(session) &&
@@ -162,7 +162,7 @@ static void check_all(world_t *world)
 {
     for (int i = 0; i < CONNECTIONS; i++) {
         struct connection *connection = &world->connections[i];
-        if (!connection->session) {
+        if (connection->session == NULL) {
             connection->first = connection->last = 0;
         } else {
             CHECK(!connection->broke);
@@ -173,7 +173,7 @@ static void check_all(world_t *world)
         if (connection->first == connection->last)
             connection->first = connection->last = 0;
         connection->broke = false;
-        connection->ended = !connection->session;
+        connection->ended = connection->session == NULL;
     }
     CHECK(engine_seq(world->hub->engine) >= world->seq);
     world->seq = engine_seq(world->hub->engine);
@@ -342,7 +342,7 @@ static void write_payload(world_t *world, buffer_t *to)
 static void owe(owed_t *owed, bytes_t payload, const char *fault)
 {
     owed->count = 0;
-    if (fault || rpc_foreign(payload) || rpc_count(payload, BATCH) > BATCH) {
+    if (fault != NULL || rpc_foreign(payload) != NULL || rpc_count(payload, BATCH) > BATCH) {
         owed->msgids[owed->count++] = 0;
         return;
     }
@@ -377,7 +377,7 @@ static void step_receive(world_t *world, struct connection *connection)
         .connection = connection,
         .identity = bytes_from_text(connection->identity),
         .peer = bytes_from_text(connection->peer),
-        .envelope = how >= 192 && !fault ? bytes_of(frames, sizeof frames) : (bytes_t){0},
+        .envelope = how >= 192 && fault == NULL ? bytes_of(frames, sizeof frames) : (bytes_t){0},
         .payload = buffer_bytes(&payload),
         .fault = fault,
     };
@@ -395,7 +395,7 @@ static void step_connect(world_t *world, struct connection *connection)
 {
     static const char *const identities[] = {"",     "ann", "ann/1", "bob/2", "conf/3",
                                              "conf", "12",  "x y",   "n/o/p"};
-    if (connection->session)
+    if (connection->session != NULL)
         hub_lost(world->hub, connection->session, world->now_ms);
     owed_t *owed = connection->owed;
     *connection = (struct connection){.owed = owed, .ended = true};
@@ -408,7 +408,7 @@ static void step_connect(world_t *world, struct connection *connection)
 static void step_lose(world_t *world, struct connection *connection)
 {
     connection->lost = true;
-    if (connection->session)
+    if (connection->session != NULL)
         hub_lost(world->hub, connection->session, world->now_ms);
     connection->session = NULL;
 }
@@ -560,17 +560,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(sodium_init() >= 0);
     settings_make(&settings, &manager, &name);
     world_t *world = calloc(1, sizeof *world);
-    CHECK(world);
+    CHECK(world != NULL);
     variants_make(world->variants, &settings);
     world->data = data;
     world->size = size;
     world->now_ms = 1000000;
     outlets_t outlets = outlets_of(world);
     world->hub = hub_new(&settings, &outlets, world->now_ms, 1700000000000);
-    CHECK(world->hub);
+    CHECK(world->hub != NULL);
     for (int i = 0; i < CONNECTIONS; i++) {
         world->connections[i].owed = malloc(PAYLOADS_MAX * sizeof(owed_t));
-        CHECK(world->connections[i].owed);
+        CHECK(world->connections[i].owed != NULL);
         step_connect(world, &world->connections[i]);
     }
     for (int steps = 0; steps < STEPS_MAX && world->at < world->size; steps++) {

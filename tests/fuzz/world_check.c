@@ -10,7 +10,7 @@ static void check_sessions(const world_t *world)
     uint64_t count = 0;
     for (int i = 0; i < CONNECTIONS; i++) {
         const struct connection *connection = &world->connections[i];
-        CHECK(!connection->session || connection->session->connection == connection);
+        CHECK(connection->session == NULL || connection->session->connection == connection);
         count += connection->session != NULL;
     }
     CHECK(count == sessions_count(world->hub->sessions));
@@ -20,17 +20,18 @@ static uint64_t check_client(const client_t *client)
 {
     uint32_t count = 0;
     const session_t *previous = NULL;
-    for (const session_t *session = client->sessions; session; previous = session, session = session->next) {
+    for (const session_t *session = client->sessions; session != NULL;
+         previous = session, session = session->next) {
         CHECK(session->client == client && !session->unproven && session->previous == previous);
         count++;
     }
     uint32_t watchers = 0;
-    for (const session_t *session = client->sessions; session; session = session->next)
+    for (const session_t *session = client->sessions; session != NULL; session = session->next)
         watchers += session->feed.watching;
     CHECK(count == client->session_count && watchers == client->watcher_count && !client->noted);
     CHECK(count > 0 || (!client->numbered && store_keys(client->store) > 0));
     CHECK(!client->numbered || (count == 1 && !client->claimed));
-    for (const session_t *session = client->unproven; session; session = session->next)
+    for (const session_t *session = client->unproven; session != NULL; session = session->next)
         CHECK(session->client == client && session->unproven);
     return count > 0;
 }
@@ -42,7 +43,7 @@ static void check_clients(const hub_t *hub)
     uint64_t keys = 0;
     uint64_t bytes = 0;
     bytes_t id = {0};
-    for (const client_t *client = registry_next(hub->registry, id, NULL); client;
+    for (const client_t *client = registry_next(hub->registry, id, NULL); client != NULL;
          client = registry_next(hub->registry, (bytes_t){0}, &id)) {
         id = client_id(client);
         CHECK(registry_find(hub->registry, id) == client);
@@ -62,7 +63,7 @@ static void check_claims(const hub_t *hub)
     const settings_t *settings = hub->settings;
     for (unsigned i = 0; i < settings->name_count; i++) {
         const client_t *client = registry_find(hub->registry, bytes_from_text(settings->names[i].name));
-        CHECK(client && client->claim_configured && client->claimed && !client->claim_listed);
+        CHECK(client != NULL && client->claim_configured && client->claimed && !client->claim_listed);
         CHECK(strcmp(client->claim, settings->names[i].hash) == 0);
     }
 }

@@ -59,7 +59,7 @@ static void assert_pushed_in_order_up_to(const struct connection *peer, uint64_t
     for (unsigned i = first; i < peer->count; i++) {
         const got_t *got = &peer->got[i % ANSWERS_MAX];
         assert_int_equal(got->kind, RPC_NOTIFICATION);
-        assert_true(!previous || got->number > previous->number);
+        assert_true(previous == NULL || got->number > previous->number);
         previous = got;
     }
     assert_non_null(previous);

@@ -166,7 +166,7 @@ static void step_check(world_t *world, step_t step)
     unsigned begin = peer->count;
     peer->cut = false;
     step_play(world, step);
-    bool parked = peer->session && peer->session->wait.what != WAIT_NONE;
+    bool parked = peer->session != NULL && peer->session->wait.what != WAIT_NONE;
     unsigned answers = 0;
     for (unsigned i = begin; i < peer->count; i++) {
         const got_t *got = &peer->got[i];
@@ -179,7 +179,7 @@ static void step_check(world_t *world, step_t step)
         assert_true(!got->failed || unavailable || (missed && strcmp(got->code, "NOT_FOUND") == 0));
         world->done[got->msgid == 9 && step == STEP_VERIFIED ? STEP_QUEUED : step] |= !got->failed;
     }
-    if (!peer->session) {
+    if (peer->session == NULL) {
         assert_true(peer->cut && refused > 0);
         assert_true(answers == 0 || step == STEP_VERIFIED);
     } else if (!parked) {
@@ -196,7 +196,7 @@ static void manager_return(world_t *world)
 {
     fixture_t *fixture = world->fixture;
     struct connection *peer = &fixture->peers[MANAGER];
-    if (peer->session && peer->session->role == ROLE_MANAGER)
+    if (peer->session != NULL && peer->session->role == ROLE_MANAGER)
         return;
     peer->count = 0;
     login(fixture, peer, true);
@@ -207,7 +207,7 @@ static bool key_there(world_t *world, const store_key_t *key)
 {
     client_t *client = registry_find(world->fixture->hub->registry, bytes_from_text(key->client));
     entry_t entry;
-    return client && client_exists(client) &&
+    return client != NULL && client_exists(client) &&
            engine_get(world->fixture->hub->engine, client->store, bytes_from_text(key->name),
                       world->fixture->now_ms, &entry) == STATUS_OK;
 }
@@ -242,7 +242,7 @@ static bool script_play(int granted, bool once)
     refuse_once = once;
     for (step_t step = 0; step < STEP_COUNT; step++) {
         struct connection *peer = &fixture->peers[step_peers[step]];
-        bool waits = peer->session && peer->session->wait.what == WAIT_VERIFY;
+        bool waits = peer->session != NULL && peer->session->wait.what == WAIT_VERIFY;
         if (step == STEP_VERIFIED && !waits)
             continue;
         if (step == STEP_MANAGE)

@@ -17,7 +17,7 @@ static int teardown(void **state)
 static int setup(void **state)
 {
     *state = port_ids_new(100, 103);
-    return *state ? 0 : -1;
+    return *state != NULL ? 0 : -1;
 }
 
 static void assert_taken(port_ids_t *ids, uint64_t first, uint64_t last)

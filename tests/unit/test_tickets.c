@@ -15,7 +15,7 @@ enum { MANY = 1000 };
 static int setup(void **state)
 {
     *state = sodium_init() >= 0 ? tickets_new() : NULL;
-    return *state ? 0 : -1;
+    return *state != NULL ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -125,7 +125,7 @@ static void tickets__of_many__no_id_and_no_credential_comes_twice(void **state)
             tickets_void(*state, &tickets[i - 1]);
     }
     for (size_t i = 0; i < MANY; i++) {
-        if (tickets[i])
+        if (tickets[i] != NULL)
             assert_int_equal(check(*state, tickets[i]->username, tickets[i]->password), tickets[i]->id);
     }
 }
