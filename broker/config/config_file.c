@@ -12,9 +12,8 @@
 #include "common/utf8.h"
 
 enum {
-    INDENT = 4,      /* spaces a level */
-    LEVELS = 2,      /* a section and its keys */
-    QUOTE_SIZE = 60, /* bytes of input quoted in a problem */
+    INDENT = 4, /* spaces a level */
+    LEVELS = 2, /* a section and its keys */
     PATH_SIZE = (LEVELS + 1) * (CONFIG_LINE_MAX + 1)
 };
 
@@ -68,7 +67,7 @@ static bool value_check(const config_place_t *place, const char *text)
  * or without. *HAS_VALUE: whether there is an equals sign with something behind it. */
 static bool line_check(const config_place_t *place, const char *text, bool *has_value)
 {
-    char quoted[QUOTE_SIZE];
+    char quoted[CONFIG_QUOTE_SIZE];
     const char *end = text;
     while (name_char(*end))
         end++;
@@ -123,7 +122,7 @@ static bool item_apply(reader_t *reader, unsigned level, const char *name, const
         return true;
     /* The line travels as the pointer itself. */
     if (zhashx_insert(reader->seen, reader->path, (void *)(uintptr_t)reader->place.line) != 0) {
-        char quoted[QUOTE_SIZE];
+        char quoted[CONFIG_QUOTE_SIZE];
         return config_fault(&reader->place, "%s was set in line %u already; keep one of them",
                             utf8_quote(bytes_from_text(reader->path), quoted, sizeof quoted),
                             (unsigned)(uintptr_t)zhashx_lookup(reader->seen, reader->path));

@@ -4,6 +4,8 @@
 
 #include <zmq.h>
 
+#include "common/monitor_frame.h"
+
 bool monitor_open(monitor_t *monitor, void *zmq_context, void *socket, const char *endpoint)
 {
     /* The mark of 0 is no bound: events wait in memory, not in the I/O thread. */
@@ -46,15 +48,9 @@ bool monitor_next(monitor_t *monitor, bool *accepted, int *fd)
         zmq_msg_close(&frame);
         return false;
     }
-    /* zmq_socket_monitor(3): 16 bits of event, 32 bits of value, in this machine's order; then the endpoint.
-     */
     uint16_t event = 0;
     int32_t value = -1;
-    if (zmq_msg_size(&frame) == sizeof event + sizeof value) {
-        const uint8_t *data = zmq_msg_data(&frame);
-        memcpy(&event, data, sizeof event);
-        memcpy(&value, data + sizeof event, sizeof value);
-    }
+    (void)!monitor_frame_read(bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)), &event, &value);
     frames_skip(monitor->socket, zmq_msg_more(&frame));
     zmq_msg_close(&frame);
     *accepted = event == ZMQ_EVENT_ACCEPTED;

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "client/lib/system.h"
+#include "common/monitor_frame.h"
 
 enum {
-    MONITOR_FRAME = 6, /* bytes of an event's first frame */
     /* The monitor's events that a link needs. Not an attempt to connect again: its time never comes. */
     MONITOR_EVENTS = ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED & ~ZMQ_EVENT_CONNECT_RETRIED,
     /* Milliseconds before libzmq connects again: 24 days, and a link that broke is closed with the next call.
@@ -144,10 +144,10 @@ void link_destroy(link_t **link)
 }
 
 /* Notes which descriptor the connection has: an event that says it was opened carries it. */
-static void note_descriptor(link_t *link, uint16_t event, uint32_t number)
+static void note_descriptor(link_t *link, uint16_t event, int32_t number)
 {
-    if (event == ZMQ_EVENT_CONNECTED && fstat((int)number, &link->file) == 0)
-        link->fd = (int)number;
+    if (event == ZMQ_EVENT_CONNECTED && fstat(number, &link->file) == 0)
+        link->fd = number;
     else if (event == ZMQ_EVENT_DISCONNECTED || event == ZMQ_EVENT_CLOSED)
         link->fd = -1;
 }
@@ -178,29 +178,27 @@ static void apply(link_t *link, uint16_t event)
         }
 }
 
-static int monitor_read(link_t *link, uint8_t frame[MONITOR_FRAME])
+/* Takes the monitor's next event. False if there is none. */
+static bool monitor_next(link_t *link, uint16_t *event, int32_t *number)
 {
-    int size;
-    do
-        size = zmq_recv(link->monitor, frame, MONITOR_FRAME, ZMQ_DONTWAIT);
-    while (size < 0 && errno == EINTR);
-    return size;
+    payload_t frame;
+    if (!socket_receive(link->monitor, &frame))
+        return false;
+    bool read = monitor_frame_read(payload_bytes(&frame), event, number);
+    payload_release(&frame);
+    if (socket_receive(link->monitor, &frame)) /* the address */
+        payload_release(&frame);
+    return read;
 }
 
-/* A monitor's message: a frame with the event's number (16 bits) and value (32 bits), and one with the
- * address (zmq_socket_monitor(3)). */
 link_state_t link_state(link_t *link)
 {
-    uint8_t frame[MONITOR_FRAME];
-    while (monitor_read(link, frame) == (int)sizeof frame) {
-        uint16_t event;
-        uint32_t number;
-        memcpy(&event, frame, sizeof event);
-        memcpy(&number, frame + sizeof event, sizeof number);
+    uint16_t event;
+    int32_t number;
+    while (monitor_next(link, &event, &number)) {
         link->begun = true;
         note_descriptor(link, event, number);
         apply(link, event);
-        (void)monitor_read(link, frame);
     }
     return link->state;
 }
