@@ -14,12 +14,12 @@
 
 #include "broker/config/config.h"
 #include "broker/core/hub.h"
-#include "broker/net/admission.h"
 #include "broker/net/event_socket.h"
 #include "broker/net/hosts.h"
 #include "broker/net/request_socket.h"
 #include "broker/net/trim.h"
 #include "broker/net/verifier.h"
+#include "broker/net/zap.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -36,16 +36,16 @@ struct broker {
     settings_t *live;       /* those that hold */
     settings_source_t source;
     void *zmq_context;
-    admission_t *admission;
+    zap_t *zap;
     request_socket_t *requests;
     event_socket_t *events;
     verifier_t *verifier;
     hub_t *hub;
     int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
     trim_t trim;
-    uint64_t held;       /* bytes of stores and of waiting payloads, in the turn before */
-    uint64_t freed;      /* bytes of these that were freed, in all */
-    bool admission_more; /* work was left in the last turn */
+    uint64_t held;  /* bytes of stores and of waiting payloads, in the turn before */
+    uint64_t freed; /* bytes of these that were freed, in all */
+    bool zap_more;  /* work was left in the last turn */
     bool lost_more;
     bool requests_more;
     bool hub_more;
@@ -111,7 +111,7 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     if (hosts_of_requests(settings, &requests, problem, problem_size) &&
         hosts_of_events(settings, &events, problem, problem_size)) {
         broker->requests =
-            request_socket_new(context, settings, &requests, broker->admission, problem, problem_size);
+            request_socket_new(context, settings, &requests, broker->zap, problem, problem_size);
         if (broker->requests != NULL)
             broker->events = event_socket_new(context, settings, &events, problem, problem_size);
     }
@@ -145,12 +145,12 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     trim_init(&broker->trim);
     broker->zmq_context = zmq_ctx_new();
     if (broker->signals < 0 || broker->zmq_context == NULL ||
-        (broker->admission = admission_new(broker->zmq_context)) == NULL ||
+        (broker->zap = zap_new(broker->zmq_context)) == NULL ||
         !sockets_open(broker, problem, problem_size) || (broker->verifier = verifier_new()) == NULL ||
         !hub_open(broker))
         broker_destroy(&broker);
     else
-        admission_use(broker->admission, hub_tickets(broker->hub));
+        zap_use(broker->zap, hub_tickets(broker->hub));
     return broker;
 }
 
@@ -163,7 +163,7 @@ void broker_destroy(broker_t **self)
     verifier_destroy(&broker->verifier);
     event_socket_destroy(&broker->events, STOP_LINGER_MS);
     request_socket_destroy(&broker->requests, STOP_LINGER_MS);
-    admission_destroy(&broker->admission);
+    zap_destroy(&broker->zap);
     if (broker->zmq_context != NULL)
         zmq_ctx_term(broker->zmq_context);
     if (broker->signals >= 0)
@@ -210,13 +210,13 @@ static void subscribers_flooded(broker_t *broker)
     broker->flooded_until_ms = now_ms + REFUSED_LOG_MS;
 }
 
-/* Who came and who went. The order of these calls is what tells connections apart: admission.h. */
+/* Who came and who went. The order of these calls is what tells connections apart: zap.h. */
 static void turn_connections(broker_t *broker)
 {
-    broker->admission_more = admission_take(broker->admission);
+    broker->zap_more = zap_take(broker->zap);
     request_socket_drain(broker->requests);
     bool subscribed = event_socket_drain(broker->events, hub_tickets(broker->hub));
-    subscribers_refused(broker, admission_answer(broker->admission));
+    subscribers_refused(broker, zap_answer(broker->zap));
     if (event_socket_flooded(broker->events))
         subscribers_flooded(broker);
     if (subscribed)
@@ -247,7 +247,7 @@ static void turn_verified(broker_t *broker)
 /* Whether there is work for the next turn already. */
 static bool loop_busy(const broker_t *broker)
 {
-    return broker->admission_more || broker->lost_more || broker->requests_more || broker->hub_more;
+    return broker->zap_more || broker->lost_more || broker->requests_more || broker->hub_more;
 }
 
 static void turn_memory(broker_t *broker)
@@ -281,7 +281,7 @@ static bool loop_wait(broker_t *broker, long limit_ms)
     zmq_pollitem_t items[] = {
         {.socket = request_socket_socket(broker->requests), .events = ZMQ_POLLIN},
         {.socket = connections_socket(request_socket_connections(broker->requests)), .events = ZMQ_POLLIN},
-        {.socket = admission_socket(broker->admission), .events = ZMQ_POLLIN},
+        {.socket = zap_socket(broker->zap), .events = ZMQ_POLLIN},
         {.socket = event_socket_socket(broker->events), .events = ZMQ_POLLIN},
         {.socket = event_socket_monitor(broker->events), .events = ZMQ_POLLIN},
         {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN},

@@ -42,10 +42,10 @@ struct connections {
     uint64_t dropped;  /* bytes that waited for peers that left, in all */
 };
 
-void outlet_release(outlet_t *outlet)
+void send_budget_release(send_budget_t *budget)
 {
-    if (atomic_fetch_sub(&outlet->holders, 1) == 1)
-        free(outlet);
+    if (atomic_fetch_sub(&budget->holders, 1) == 1)
+        free(budget);
 }
 
 connections_t *connections_new(void *zmq_context, void *socket, char (*endpoints)[ENDPOINT_SIZE],
@@ -130,8 +130,8 @@ connection_t *connections_of_serial(connections_t *connections, uint64_t serial)
 
 static void connection_free(connection_t *connection)
 {
-    if (connection->outlet != NULL)
-        outlet_release(connection->outlet);
+    if (connection->budget != NULL)
+        send_budget_release(connection->budget);
     free(connection);
 }
 
@@ -216,7 +216,7 @@ static void event_apply(connections_t *connections, bool accepted, int fd, uint6
     /* Without a record it cannot be distinguished from its successors. */
     if (accepted && !(descriptor != NULL && descriptor->open)) {
         log_memory("a connection is closed as it comes");
-        endpoints_shut(connections->endpoints, connections->endpoint_count, fd);
+        listeners_shut(connections->endpoints, connections->endpoint_count, fd);
     }
 }
 
@@ -226,7 +226,7 @@ static bool connection_closed(const connections_t *connections, const connection
 {
     const descriptor_t *descriptors = connections->descriptors.rows;
     return descriptors[connection->fd].open ||
-           !endpoints_connected(connections->endpoints, connections->endpoint_count, connection->fd);
+           !listeners_connected(connections->endpoints, connections->endpoint_count, connection->fd);
 }
 
 /* Marks connections as gone that leave and with which libzmq is done. */
@@ -286,15 +286,15 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
     if (connection == NULL)
         return NULL;
     connection->quiet_since = connections->messages;
-    if (connection->outlet != NULL)
+    if (connection->budget != NULL)
         return connection;
-    connection->outlet = calloc(1, sizeof *connection->outlet);
-    if (connection->outlet == NULL) {
+    connection->budget = calloc(1, sizeof *connection->budget);
+    if (connection->budget == NULL) {
         log_memory("a connection is closed at its first request");
         connection_cut(connection);
         return NULL;
     }
-    atomic_init(&connection->outlet->holders, 1);
+    atomic_init(&connection->budget->holders, 1);
     table_add(connections, connection);
     return connection;
 }
@@ -328,8 +328,8 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         }
         *link = connection->next_lost;
         lost(context, connection);
-        if (connection->outlet != NULL)
-            connections->dropped += atomic_load(&connection->outlet->bytes);
+        if (connection->budget != NULL)
+            connections->dropped += atomic_load(&connection->budget->bytes);
         connection_unlink(connections, connection);
         table_remove(connections, connection);
         connection_free(connection);

@@ -4,7 +4,7 @@
  * (descriptor and serial).
  *
  * A descriptor's number is used again as soon as it is free, so a connection is known by its serial
- * (admission.h). A message of serial s on descriptor d is of d's present connection if s is above the last
+ * (zap.h). A message of serial s on descriptor d is of d's present connection if s is above the last
  * serial that had been given when d's ACCEPTED was drained; else its connection is gone already.
  *
  * What a peer sent before it died is still read, and belongs to its session. So a session ends only when
@@ -26,16 +26,16 @@
 
 #include <stdatomic.h>
 
-#include "broker/net/endpoints.h"
+#include "broker/net/listeners.h"
 #include "common/status.h"
 
 struct session;
 
 /* Bytes on their way to a peer. Outlives its connection until libzmq has let go of every message. */
-typedef struct outlet {
+typedef struct send_budget {
     atomic_size_t bytes;
     atomic_uint holders; /* the connection, and each message */
-} outlet_t;
+} send_budget_t;
 
 typedef enum connection_state {
     CONNECTION_OPEN,
@@ -49,8 +49,8 @@ typedef struct connection {
     connection_state_t state;
     bool cut;                       /* closed by the broker: its further messages are ignored */
     struct session *session;        /* NULL: none, or ended */
-    outlet_t *outlet;               /* NULL: no message of it came yet */
-    size_t uncharged;               /* bytes of messages on their way that `outlet` does not count: see
+    send_budget_t *budget;          /* NULL: no message of it came yet */
+    size_t uncharged;               /* bytes of messages on their way that `budget` does not count: see
                                        request_socket_send */
     struct connection *next;        /* of the same descriptor */
     struct connection *next_hashed; /* of the same place in the table of serials */
@@ -97,7 +97,7 @@ void connection_cut(connection_t *connection);
  * address as such); empty over ipc. */
 void connection_local(const connection_t *connection, char *text, size_t text_size);
 
-/* Lets go of an outlet, by any thread. */
-void outlet_release(outlet_t *outlet);
+/* Lets go of a send budget, by any thread. */
+void send_budget_release(send_budget_t *budget);
 
 #endif

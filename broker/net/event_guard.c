@@ -55,7 +55,7 @@ static void connections_shut(const event_guard_t *guard)
         rewinddir(guard->descriptors);
     while (guard->descriptors != NULL && (entry = readdir(guard->descriptors)) != NULL) {
         if (entry->d_name[0] != '.')
-            endpoints_shut(guard->endpoints, guard->count, (int)strtol(entry->d_name, NULL, 10));
+            listeners_shut(guard->endpoints, guard->count, (int)strtol(entry->d_name, NULL, 10));
     }
 }
 

@@ -7,7 +7,7 @@
 #ifndef KV_BROKER_NET_EVENT_GUARD_H
 #define KV_BROKER_NET_EVENT_GUARD_H
 
-#include "broker/net/endpoints.h"
+#include "broker/net/listeners.h"
 
 typedef struct event_guard event_guard_t;
 

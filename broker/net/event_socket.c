@@ -8,11 +8,11 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "broker/net/admission.h"
-#include "broker/net/endpoints.h"
 #include "broker/net/event_guard.h"
 #include "broker/net/fd_table.h"
+#include "broker/net/listeners.h"
 #include "broker/net/monitor.h"
+#include "broker/net/zap.h"
 #include "common/log.h"
 
 enum {
@@ -40,7 +40,7 @@ struct event_socket {
     uint64_t drains;        /* so far */
     uint64_t suspects;      /* accepted before this drain: may be under a ticket that went void */
     unsigned published;     /* messages since the last look at the room */
-    listening_t listening;
+    listeners_t listeners;
     char *const *advertised;   /* the endpoints to advertise instead; borrowed from the settings */
     unsigned advertised_count; /* 0 = nothing else */
 };
@@ -60,8 +60,7 @@ static bool options_set(void *socket)
     };
     return socket_options_set(socket, options, sizeof options / sizeof options[0]) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame, sizeof frame) == 0 &&
-           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_EVENTS, strlen(ADMISSION_DOMAIN_EVENTS)) ==
-               0;
+           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN_EVENTS, strlen(ZAP_DOMAIN_EVENTS)) == 0;
 }
 
 event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, const endpoint_list_t *listen,
@@ -70,7 +69,7 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
     event_socket_t *events = calloc(1, sizeof *events);
     if (events != NULL)
         fd_table_init(&events->subscribers, sizeof(subscriber_t));
-    if (events == NULL || !listening_init(&events->listening, "events", listen->count, settings)) {
+    if (events == NULL || !listeners_init(&events->listeners, "events", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
         event_socket_destroy(&events, 0);
         return NULL;
@@ -84,11 +83,11 @@ event_socket_t *event_socket_new(void *zmq_context, const settings_t *settings, 
         event_socket_destroy(&events, 0);
         return NULL;
     }
-    if (!endpoints_bind(events->socket, &events->listening, listen->endpoints, problem, problem_size)) {
+    if (!listeners_bind(events->socket, &events->listeners, listen->endpoints, problem, problem_size)) {
         event_socket_destroy(&events, 0);
         return NULL;
     }
-    events->guard = event_guard_new(events->listening.real, events->listening.count);
+    events->guard = event_guard_new(events->listeners.real, events->listeners.count);
     if (events->guard == NULL) {
         snprintf(problem, problem_size, "the event socket cannot be guarded: out of memory or threads");
         event_socket_destroy(&events, 0);
@@ -108,7 +107,7 @@ void event_socket_destroy(event_socket_t **self, int linger_ms)
         zmq_close(events->socket);
     }
     fd_table_release(&events->subscribers);
-    listening_release(&events->listening);
+    listeners_release(&events->listeners);
     free(events);
     *self = NULL;
 }
@@ -175,7 +174,7 @@ static void connection_shut(event_socket_t *events, int fd)
     monitor_drain(events);
     subscriber_t *now = fd_table_at(&events->subscribers, fd);
     if (now != NULL && now->open && now->since == since) {
-        endpoints_shut(events->listening.real, events->listening.count, held < 0 ? fd : held);
+        listeners_shut(events->listeners.real, events->listeners.count, held < 0 ? fd : held);
         now->cut = true;
     }
     if (held >= 0)
@@ -292,7 +291,7 @@ static const char *endpoint_told(const event_socket_t *events, unsigned i)
 {
     if (events->advertised_count > 0)
         return i < events->advertised_count ? events->advertised[i] : NULL;
-    return i < events->listening.count ? events->listening.real[i] : NULL;
+    return i < events->listeners.count ? events->listeners.real[i] : NULL;
 }
 
 void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *text, size_t text_size)

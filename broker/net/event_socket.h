@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The event socket: an XPUB that publishes to connections with a ticket (admission.h) and to nobody else.
+/* The event socket: an XPUB that publishes to connections with a ticket (zap.h) and to nobody else.
  *
  * A connection is tied to its ticket by its subscriptions, which carry the ticket's id and the descriptor.
  * When a ticket goes void its connections are cut. A connection that has not subscribed yet, or whose
@@ -9,14 +9,14 @@
  * handshake is answered after the ticket went void cannot be under it, and is spared: one that was accepted
  * after the last drain.
  *
- * A turn of the loop calls event_socket_drain after admission_take and before admission_answer (admission.h):
+ * A turn of the loop calls event_socket_drain after zap_take and before zap_answer (zap.h):
  * tie and handshake then cannot be of a descriptor's next connection. */
 #ifndef KV_BROKER_NET_EVENT_SOCKET_H
 #define KV_BROKER_NET_EVENT_SOCKET_H
 
 #include "broker/core/settings.h"
 #include "broker/core/tickets.h"
-#include "broker/net/endpoints.h"
+#include "broker/net/listeners.h"
 #include "common/buffer.h"
 
 typedef struct event_socket event_socket_t;

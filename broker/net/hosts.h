@@ -5,7 +5,7 @@
 #define KV_BROKER_NET_HOSTS_H
 
 #include "broker/core/settings.h"
-#include "broker/net/endpoints.h"
+#include "broker/net/listeners.h"
 
 /* Makes LIST (owned) of the endpoints for requests, or of those for events. A name becomes all its addresses
  * of this machine, IPv4 first. False, and one line in PROBLEM, if a name or an address is not of this

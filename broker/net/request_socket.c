@@ -29,29 +29,29 @@ enum {
 struct request_socket {
     void *socket;
     const settings_t *settings;
-    const admission_t *admission;
+    const zap_t *zap;
     connections_t *connections;
-    listening_t listening;
+    listeners_t listeners;
     buffer_t envelope; /* of the arrival at hand; kept for its memory */
     uint64_t moved;    /* bytes of payloads and answers, in all */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
-                                     const endpoint_list_t *listen, const admission_t *admission,
-                                     char *problem, size_t problem_size)
+                                     const endpoint_list_t *listen, const zap_t *zap, char *problem,
+                                     size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
     if (requests != NULL)
         buffer_init(&requests->envelope, ENVELOPE_BYTES);
     /* The envelope's memory at once: what fails later is too large. */
     if (requests == NULL || buffer_reserve(&requests->envelope, ENVELOPE_BYTES) == NULL ||
-        !listening_init(&requests->listening, "requests", listen->count, settings)) {
+        !listeners_init(&requests->listeners, "requests", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
         request_socket_destroy(&requests, 0);
         return NULL;
     }
     requests->settings = settings;
-    requests->admission = admission;
+    requests->zap = zap;
     requests->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
     int64_t message = (int64_t)settings->limits.message;
     const socket_option_t options[] = {
@@ -73,15 +73,15 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
     if (requests->socket == NULL ||
         !socket_options_set(requests->socket, options, sizeof options / sizeof options[0]) ||
         zmq_setsockopt(requests->socket, ZMQ_MAXMSGSIZE, &message, sizeof message) != 0 ||
-        zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ADMISSION_DOMAIN_REQUESTS,
-                       strlen(ADMISSION_DOMAIN_REQUESTS)) != 0 ||
-        (requests->connections = connections_new(zmq_context, requests->socket, requests->listening.real,
+        zmq_setsockopt(requests->socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN_REQUESTS, strlen(ZAP_DOMAIN_REQUESTS)) !=
+            0 ||
+        (requests->connections = connections_new(zmq_context, requests->socket, requests->listeners.real,
                                                  listen->count)) == NULL) {
         snprintf(problem, problem_size, "the request socket cannot be made: %s", zmq_strerror(errno));
         request_socket_destroy(&requests, 0);
         return NULL;
     }
-    if (!endpoints_bind(requests->socket, &requests->listening, listen->endpoints, problem, problem_size))
+    if (!listeners_bind(requests->socket, &requests->listeners, listen->endpoints, problem, problem_size))
         request_socket_destroy(&requests, 0);
     return requests;
 }
@@ -103,7 +103,7 @@ void request_socket_destroy(request_socket_t **self, int linger_ms)
         zmq_close(requests->socket);
     }
     buffer_release(&requests->envelope);
-    listening_release(&requests->listening);
+    listeners_release(&requests->listeners);
     free(requests);
     *self = NULL;
 }
@@ -120,7 +120,7 @@ connections_t *request_socket_connections(request_socket_t *requests)
 
 void request_socket_drain(request_socket_t *requests)
 {
-    connections_drain(requests->connections, admission_last_serial(requests->admission));
+    connections_drain(requests->connections, zap_last_serial(requests->zap));
 }
 
 uint64_t request_socket_moved(const request_socket_t *requests)
@@ -231,7 +231,7 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
 
 /* Stands behind an answer's bytes, in their allocation. */
 typedef struct trailer {
-    outlet_t *outlet;
+    send_budget_t *budget;
     size_t cost; /* bytes that the answer counts for */
 } trailer_t;
 
@@ -239,9 +239,9 @@ typedef struct trailer {
 static void answer_free(void *data, void *hint)
 {
     trailer_t *trailer = hint;
-    outlet_t *outlet = trailer->outlet;
-    atomic_fetch_sub(&outlet->bytes, trailer->cost);
-    outlet_release(outlet);
+    send_budget_t *budget = trailer->budget;
+    atomic_fetch_sub(&budget->bytes, trailer->cost);
+    send_budget_release(budget);
     free(data);
 }
 
@@ -266,7 +266,7 @@ static bool answer_prepare(buffer_t *answer)
 
 /* Makes MESSAGE of the bytes of a prepared ANSWER, which count as COST in OUTLET until libzmq lets go of
  * them. False if memory is refused. */
-static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg_t *message)
+static bool answer_wrap(buffer_t *answer, send_budget_t *budget, size_t cost, zmq_msg_t *message)
 {
     size_t size = answer->size;
     size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
@@ -275,17 +275,17 @@ static bool answer_wrap(buffer_t *answer, outlet_t *outlet, size_t cost, zmq_msg
     answer->size = whole;
     uint8_t *data = buffer_take(answer, &whole);
     trailer_t *trailer = (trailer_t *)(void *)(data + place);
-    *trailer = (trailer_t){.outlet = outlet, .cost = cost};
+    *trailer = (trailer_t){.budget = budget, .cost = cost};
     if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {
         free(data);
         return false;
     }
-    atomic_fetch_add(&outlet->bytes, cost);
-    atomic_fetch_add(&outlet->holders, 1);
+    atomic_fetch_add(&budget->bytes, cost);
+    atomic_fetch_add(&budget->holders, 1);
     return true;
 }
 
-/* Makes MESSAGE a copy of ANSWER. It is not counted in the outlet until a later answer, which leaves behind
+/* Makes MESSAGE a copy of ANSWER. It is not counted in the budget until a later answer, which leaves behind
  * it, is. */
 static bool answer_copy(const buffer_t *answer, zmq_msg_t *message)
 {
@@ -301,14 +301,14 @@ static bool answer_copy(const buffer_t *answer, zmq_msg_t *message)
 static status_t message_make(request_socket_t *requests, connection_t *connection, size_t envelope,
                              buffer_t *answer, zmq_msg_t *message)
 {
-    outlet_t *outlet = connection->outlet;
+    send_budget_t *budget = connection->budget;
     bool copied = answer->size <= COPY_BYTES;
     if (!copied && !answer_prepare(answer))
         return STATUS_UNAVAILABLE;
     /* What an answer holds is its memory, not its content: with short answers that is several times as much.
      */
     size_t cost = (copied ? answer->size : answer->capacity) + envelope + MESSAGE_COST;
-    size_t outstanding = atomic_load(&outlet->bytes);
+    size_t outstanding = atomic_load(&budget->bytes);
     if (outstanding > 0 &&
         outstanding + connection->uncharged + cost > requests->settings->limits.outstanding)
         return STATUS_RESOURCE_EXHAUSTED;
@@ -317,7 +317,7 @@ static status_t message_make(request_socket_t *requests, connection_t *connectio
     copied = copied && cost <= UNCHARGED_BYTES;
     if (!copied && !answer_prepare(answer))
         return STATUS_UNAVAILABLE;
-    if (!(copied ? answer_copy(answer, message) : answer_wrap(answer, outlet, cost, message)))
+    if (!(copied ? answer_copy(answer, message) : answer_wrap(answer, budget, cost, message)))
         return STATUS_UNAVAILABLE;
     connection->uncharged = copied ? cost : 0;
     return STATUS_OK;
@@ -363,7 +363,7 @@ bool request_socket_congested(void *context, connection_t *connection)
 {
     const request_socket_t *requests = context;
     uint64_t half = requests->settings->limits.outstanding / 2;
-    return atomic_load(&connection->outlet->bytes) > (half < PUSH_BYTES ? half : PUSH_BYTES);
+    return atomic_load(&connection->budget->bytes) > (half < PUSH_BYTES ? half : PUSH_BYTES);
 }
 
 void request_socket_release(void *context, connection_t *connection, bool cut)

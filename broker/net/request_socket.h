@@ -4,15 +4,15 @@
 #define KV_BROKER_NET_REQUEST_SOCKET_H
 
 #include "broker/core/hub.h"
-#include "broker/net/admission.h"
 #include "broker/net/connections.h"
+#include "broker/net/zap.h"
 
 typedef struct request_socket request_socket_t;
 
-/* Makes the socket and binds it to LISTEN. SETTINGS and ADMISSION are borrowed. NULL, and one line in
+/* Makes the socket and binds it to LISTEN. SETTINGS and ZAP are borrowed. NULL, and one line in
  * PROBLEM, if that fails. */
 KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
-                                                 const endpoint_list_t *listen, const admission_t *admission,
+                                                 const endpoint_list_t *listen, const zap_t *zap,
                                                  char *problem, size_t problem_size);
 /* Switches to SETTINGS, borrowed instead of the old ones; its endpoints and limits/message stay. */
 void request_socket_configure(request_socket_t *requests, const settings_t *settings);
@@ -23,7 +23,7 @@ void request_socket_destroy(request_socket_t **requests, int linger_ms);
 void *request_socket_socket(request_socket_t *requests);
 connections_t *request_socket_connections(request_socket_t *requests);
 
-/* Takes note of who came and went: admission.h says when. */
+/* Takes note of who came and went: zap.h says when. */
 void request_socket_drain(request_socket_t *requests);
 
 /* Bytes of payloads and answers, in all. */

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "broker/net/admission.h"
 #include "broker/net/event_socket.h"
+#include "broker/net/zap.h"
 #include "common/clock.h"
 #include "tests/support/volume.h"
 
@@ -29,7 +29,7 @@ enum {
 
 typedef struct fixture {
     void *context;
-    admission_t *admission;
+    zap_t *zap;
     tickets_t *tickets;
     event_socket_t *events;
     const ticket_t *ticket;
@@ -63,15 +63,15 @@ static void subscriber_connect(fixture_t *fixture)
 static bool turn(fixture_t *fixture)
 {
     zmq_pollitem_t items[] = {
-        {.socket = admission_socket(fixture->admission), .events = ZMQ_POLLIN},
+        {.socket = zap_socket(fixture->zap), .events = ZMQ_POLLIN},
         {.socket = event_socket_socket(fixture->events), .events = ZMQ_POLLIN},
         {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN},
     };
     if (zmq_poll(items, 3, PATIENCE_MS) <= 0)
         fail_msg("nothing happens");
-    (void)admission_take(fixture->admission);
+    (void)zap_take(fixture->zap);
     bool subscribed = event_socket_drain(fixture->events, fixture->tickets);
-    assert_int_equal(admission_answer(fixture->admission), 0);
+    assert_int_equal(zap_answer(fixture->zap), 0);
     return subscribed;
 }
 
@@ -89,14 +89,14 @@ static int setup(void **state)
     settings_t settings = {.events = endpoints, .event_count = 1};
     char problem[256];
     fixture.context = zmq_ctx_new();
-    fixture.admission = admission_new(fixture.context);
+    fixture.zap = zap_new(fixture.context);
     fixture.tickets = tickets_new();
     assert_non_null(fixture.tickets);
     fixture.ticket = tickets_issue(fixture.tickets);
     const endpoint_list_t listen = {settings.events, settings.event_count};
     fixture.events = event_socket_new(fixture.context, &settings, &listen, problem, sizeof problem);
     assert_non_null(fixture.events);
-    admission_use(fixture.admission, fixture.tickets);
+    zap_use(fixture.zap, fixture.tickets);
     subscriber_connect(&fixture);
     subscription_wait(&fixture);
     *state = &fixture;
@@ -110,7 +110,7 @@ static int teardown(void **state)
     event_socket_destroy(&fixture->events, 0);
     tickets_void(fixture->tickets, &fixture->ticket);
     tickets_destroy(&fixture->tickets);
-    admission_destroy(&fixture->admission);
+    zap_destroy(&fixture->zap);
     zmq_ctx_term(fixture->context);
     return 0;
 }

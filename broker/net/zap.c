@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns the ZAP socket and the serials. */
-#include "broker/net/admission.h"
+#include "broker/net/zap.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -34,7 +34,7 @@ typedef struct pending {
     size_t credential_size[2];
 } pending_t;
 
-struct admission {
+struct zap {
     void *socket;             /* ROUTER, bound where libzmq asks */
     const tickets_t *tickets; /* borrowed; NULL = nobody may subscribe */
     uint64_t last_serial;
@@ -42,45 +42,44 @@ struct admission {
     pending_t pending[TAKE_MAX];
 };
 
-admission_t *admission_new(void *zmq_context)
+zap_t *zap_new(void *zmq_context)
 {
-    admission_t *admission = calloc(1, sizeof *admission);
-    if (admission == NULL)
+    zap_t *zap = calloc(1, sizeof *zap);
+    if (zap == NULL)
         return NULL;
     int unlimited = 0;
-    admission->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
-    if (admission->socket == NULL ||
-        zmq_setsockopt(admission->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) != 0 ||
-        zmq_setsockopt(admission->socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited) != 0 ||
-        zmq_setsockopt(admission->socket, ZMQ_LINGER, &unlimited, sizeof unlimited) != 0 ||
-        zmq_bind(admission->socket, "inproc://zeromq.zap.01") != 0)
-        admission_destroy(&admission);
-    return admission;
+    zap->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
+    if (zap->socket == NULL || zmq_setsockopt(zap->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) != 0 ||
+        zmq_setsockopt(zap->socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited) != 0 ||
+        zmq_setsockopt(zap->socket, ZMQ_LINGER, &unlimited, sizeof unlimited) != 0 ||
+        zmq_bind(zap->socket, "inproc://zeromq.zap.01") != 0)
+        zap_destroy(&zap);
+    return zap;
 }
 
-void admission_destroy(admission_t **admission)
+void zap_destroy(zap_t **zap)
 {
-    if (*admission == NULL)
+    if (*zap == NULL)
         return;
-    if ((*admission)->socket != NULL)
-        zmq_close((*admission)->socket);
-    free(*admission);
-    *admission = NULL;
+    if ((*zap)->socket != NULL)
+        zmq_close((*zap)->socket);
+    free(*zap);
+    *zap = NULL;
 }
 
-void admission_use(admission_t *admission, const tickets_t *tickets)
+void zap_use(zap_t *zap, const tickets_t *tickets)
 {
-    admission->tickets = tickets;
+    zap->tickets = tickets;
 }
 
-void *admission_socket(admission_t *admission)
+void *zap_socket(zap_t *zap)
 {
-    return admission->socket;
+    return zap->socket;
 }
 
-uint64_t admission_last_serial(const admission_t *admission)
+uint64_t zap_last_serial(const zap_t *zap)
 {
-    return admission->last_serial;
+    return zap->last_serial;
 }
 
 /* Keeps what an answer needs of frame NUMBER; one that is too long is as good as none. */
@@ -93,7 +92,7 @@ static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
         memcpy(pending->request_id, frame.data, frame.size);
         pending->request_id_size = frame.size;
     } else if (number == FRAME_DOMAIN) {
-        pending->requests = bytes_equal(frame, bytes_from_text(ADMISSION_DOMAIN_REQUESTS));
+        pending->requests = bytes_equal(frame, bytes_from_text(ZAP_DOMAIN_REQUESTS));
     } else if ((number == FRAME_USER || number == FRAME_PASSWORD) && frame.size <= CREDENTIAL_SIZE) {
         unsigned i = number - FRAME_USER;
         memcpy(pending->credential[i], frame.data, frame.size);
@@ -121,39 +120,38 @@ static bool pending_read(void *socket, pending_t *pending)
     return true;
 }
 
-bool admission_take(admission_t *admission)
+bool zap_take(zap_t *zap)
 {
-    while (admission->count < TAKE_MAX) {
-        if (!pending_read(admission->socket, &admission->pending[admission->count]))
+    while (zap->count < TAKE_MAX) {
+        if (!pending_read(zap->socket, &zap->pending[zap->count]))
             return false;
-        admission->count++;
+        zap->count++;
     }
     return true;
 }
 
 /* The User-Id that a connection is let in with, in TEXT; false where it is refused. */
-static bool pending_admit(admission_t *admission, const pending_t *pending, char text[USER_ID_SIZE])
+static bool pending_admit(zap_t *zap, const pending_t *pending, char text[USER_ID_SIZE])
 {
     uint64_t ticket = 0;
     text[0] = '\0';
     if (pending->requests) {
-        serial_write(++admission->last_serial, text);
+        serial_write(++zap->last_serial, text);
         return true;
     }
-    if (admission->tickets != NULL)
-        ticket =
-            tickets_check(admission->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
-                          bytes_of(pending->credential[1], pending->credential_size[1]));
+    if (zap->tickets != NULL)
+        ticket = tickets_check(zap->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
+                               bytes_of(pending->credential[1], pending->credential_size[1]));
     if (ticket > 0)
         snprintf(text, USER_ID_SIZE, "%" PRIu64, ticket);
     return ticket > 0;
 }
 
 /* Returns whether the connection was let in. */
-static bool pending_answer(admission_t *admission, const pending_t *pending)
+static bool pending_answer(zap_t *zap, const pending_t *pending)
 {
     char user_id[USER_ID_SIZE];
-    bool admitted = pending_admit(admission, pending, user_id);
+    bool admitted = pending_admit(zap, pending, user_id);
     const bytes_t frames[] = {
         bytes_of(pending->peer, pending->peer_size),
         {0},
@@ -167,17 +165,17 @@ static bool pending_answer(admission_t *admission, const pending_t *pending)
     enum { FRAMES = sizeof frames / sizeof frames[0] };
     for (size_t i = 0; i < FRAMES; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < FRAMES ? ZMQ_SNDMORE : 0);
-        if (zmq_send(admission->socket, frames[i].data, frames[i].size, flags) < 0)
+        if (zmq_send(zap->socket, frames[i].data, frames[i].size, flags) < 0)
             break; /* the connection is gone */
     }
     return admitted;
 }
 
-unsigned admission_answer(admission_t *admission)
+unsigned zap_answer(zap_t *zap)
 {
     unsigned refused = 0;
-    for (size_t i = 0; i < admission->count; i++)
-        refused += !pending_answer(admission, &admission->pending[i]);
-    admission->count = 0;
+    for (size_t i = 0; i < zap->count; i++)
+        refused += !pending_answer(zap, &zap->pending[i]);
+    zap->count = 0;
     return refused;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns how a socket is set up and what to do where that fails. Knows nothing of what is sent on it. */
-#include "broker/net/endpoints.h"
+#include "broker/net/listeners.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -49,22 +49,22 @@ const char *endpoint_advice(int error)
     }
 }
 
-bool listening_init(listening_t *listening, const char *what, unsigned count, const settings_t *settings)
+bool listeners_init(listeners_t *listeners, const char *what, unsigned count, const settings_t *settings)
 {
-    *listening = (listening_t){.what = what, .count = count};
-    listening->access = settings->ipc;
-    listening->real = calloc(count, sizeof *listening->real);
-    listening->files = calloc(count, sizeof *listening->files);
-    return listening->real != NULL && listening->files != NULL;
+    *listeners = (listeners_t){.what = what, .count = count};
+    listeners->access = settings->ipc;
+    listeners->real = calloc(count, sizeof *listeners->real);
+    listeners->files = calloc(count, sizeof *listeners->files);
+    return listeners->real != NULL && listeners->files != NULL;
 }
 
-void listening_release(listening_t *listening)
+void listeners_release(listeners_t *listeners)
 {
-    for (unsigned i = 0; listening->files != NULL && i < listening->count; i++)
-        ipc_file_destroy(&listening->files[i]);
-    free(listening->files);
-    free(listening->real);
-    *listening = (listening_t){0};
+    for (unsigned i = 0; listeners->files != NULL && i < listeners->count; i++)
+        ipc_file_destroy(&listeners->files[i]);
+    free(listeners->files);
+    free(listeners->real);
+    *listeners = (listeners_t){0};
 }
 
 /* The path in the file system that an endpoint names. NULL for tcp, for a name in the abstract namespace
@@ -80,7 +80,7 @@ static const char *endpoint_path(const char *endpoint)
 
 /* Binds SOCKET to the Ith endpoint, an ipc path: libzmq takes the listening socket over. False, with errno
  * set, if that fails. */
-static bool path_bind(void *socket, listening_t *listening, unsigned i, const char *path)
+static bool path_bind(void *socket, listeners_t *listeners, unsigned i, const char *path)
 {
     char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
     int backlog = 0;
@@ -88,12 +88,12 @@ static bool path_bind(void *socket, listening_t *listening, unsigned i, const ch
     int fd = -1;
     if (zmq_getsockopt(socket, ZMQ_BACKLOG, &backlog, &size) != 0 ||
         !ipc_path_absolute(path, absolute, sizeof absolute) ||
-        (listening->files[i] = ipc_file_new(absolute, &listening->access, backlog, &fd)) == NULL)
+        (listeners->files[i] = ipc_file_new(absolute, &listeners->access, backlog, &fd)) == NULL)
         return false;
-    snprintf(listening->real[i], ENDPOINT_SIZE, "ipc://%s", absolute);
+    snprintf(listeners->real[i], ENDPOINT_SIZE, "ipc://%s", absolute);
     const socket_option_t use = {ZMQ_USE_FD, fd};
     const socket_option_t own = {ZMQ_USE_FD, -1};
-    bool bound = socket_options_set(socket, &use, 1) && zmq_bind(socket, listening->real[i]) == 0;
+    bool bound = socket_options_set(socket, &use, 1) && zmq_bind(socket, listeners->real[i]) == 0;
     int error = errno;
     if (!bound)
         close(fd);
@@ -102,7 +102,7 @@ static bool path_bind(void *socket, listening_t *listening, unsigned i, const ch
     return bound;
 }
 
-static bool address_bind(void *socket, listening_t *listening, unsigned i, const char *endpoint)
+static bool address_bind(void *socket, listeners_t *listeners, unsigned i, const char *endpoint)
 {
     /* Only for an IPv6 address in brackets: with this option libzmq shows IPv4 addresses as ::ffff:127.0.0.1.
      */
@@ -110,30 +110,30 @@ static bool address_bind(void *socket, listening_t *listening, unsigned i, const
     if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoint) != 0)
         return false;
     size_t size = ENDPOINT_SIZE;
-    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, listening->real[i], &size) != 0)
-        snprintf(listening->real[i], ENDPOINT_SIZE, "%s", endpoint);
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, listeners->real[i], &size) != 0)
+        snprintf(listeners->real[i], ENDPOINT_SIZE, "%s", endpoint);
     return true;
 }
 
-bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, char *problem,
+bool listeners_bind(void *socket, listeners_t *listeners, char *const *wanted, char *problem,
                     size_t problem_size)
 {
-    for (unsigned i = 0; i < listening->count; i++) {
+    for (unsigned i = 0; i < listeners->count; i++) {
         const char *endpoint = wanted[i];
         const char *path = endpoint_path(endpoint);
-        bool bound = path != NULL ? path_bind(socket, listening, i, path)
-                                  : address_bind(socket, listening, i, endpoint);
+        bool bound = path != NULL ? path_bind(socket, listeners, i, path)
+                                  : address_bind(socket, listeners, i, endpoint);
         if (!bound) {
-            utf8_format(problem, problem_size, "listen/%s: %s: %s", listening->what, endpoint,
+            utf8_format(problem, problem_size, "listen/%s: %s: %s", listeners->what, endpoint,
                         endpoint_advice(errno));
             return false;
         }
-        log_info("listening for %s on %s", listening->what, listening->real[i]);
+        log_info("listening for %s on %s", listeners->what, listeners->real[i]);
     }
     return true;
 }
 
-bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct sockaddr_storage *address)
+bool listeners_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct sockaddr_storage *address)
 {
     char wanted[ENDPOINT_SIZE] = "";
     if (address->ss_family == AF_UNIX) {
@@ -156,7 +156,7 @@ bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct
     return false;
 }
 
-bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
+bool listeners_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
 {
     int listens = 0;
     socklen_t listens_size = sizeof listens;
@@ -164,17 +164,17 @@ bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
     socklen_t size = sizeof address;
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && !listens &&
            getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
-           endpoints_contain(real, count, &address);
+           listeners_contain(real, count, &address);
 }
 
-void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
+void listeners_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
 {
     /* It may become something else at any time: what is looked at is what is closed. */
     int copy = dup(fd);
     if (copy < 0 && errno == EBADF)
         return;
     int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one */
-    if (endpoints_connected(real, count, held))
+    if (listeners_connected(real, count, held))
         shutdown(held, SHUT_RDWR);
     if (copy >= 0)
         close(copy);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the request socket and the event socket have in common: options and endpoints of a libzmq socket. */
-#ifndef KV_BROKER_NET_ENDPOINTS_H
-#define KV_BROKER_NET_ENDPOINTS_H
+/* What the request socket and the event socket have in common: options, and the endpoints that they listen
+ * on. */
+#ifndef KV_BROKER_NET_LISTENERS_H
+#define KV_BROKER_NET_LISTENERS_H
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -34,36 +35,36 @@ typedef struct endpoint_list {
 } endpoint_list_t;
 
 /* Where a socket listens. */
-typedef struct listening {
+typedef struct listeners {
     const char *what;            /* "requests" or "events", for messages */
     unsigned count;              /* of endpoints */
     ipc_access_t access;         /* who may connect to an ipc path */
     char (*real)[ENDPOINT_SIZE]; /* endpoints with real ports and absolute paths; owned */
     ipc_file_t **files;          /* those of ipc paths; NULL for the others; owned */
-} listening_t;
+} listeners_t;
 
 /* Makes room for COUNT endpoints. False if memory is refused; release it even then. */
-KV_MUST_USE bool listening_init(listening_t *listening, const char *what, unsigned count,
+KV_MUST_USE bool listeners_init(listeners_t *listeners, const char *what, unsigned count,
                                 const settings_t *settings);
 /* Releases the paths, before or after the socket is closed. */
-void listening_release(listening_t *listening);
+void listeners_release(listeners_t *listeners);
 
 /* Binds SOCKET to each endpoint of WANTED, as many as there is room for, and logs where it listens. False,
  * and one line in PROBLEM, if one cannot be bound. */
-KV_MUST_USE bool endpoints_bind(void *socket, listening_t *listening, char *const *wanted, char *problem,
+KV_MUST_USE bool listeners_bind(void *socket, listeners_t *listeners, char *const *wanted, char *problem,
                                 size_t problem_size);
 
 /* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the same port, or the
  * same path. What getsockname(2) did not write of ADDRESS is zero. */
-KV_MUST_USE bool endpoints_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
+KV_MUST_USE bool listeners_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
                                    const struct sockaddr_storage *address);
 
 /* Whether FD is open and is a connection that belongs to one of COUNT endpoints. */
-KV_MUST_USE bool endpoints_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
+KV_MUST_USE bool listeners_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
 
 /* Closes the connection on FD under its peer, if there is one and it belongs to one of COUNT endpoints. FD is
  * libzmq's and may be another connection's by now: a wrong guess only makes an innocent peer reconnect. By
  * any thread. */
-void endpoints_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
+void listeners_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
 
 #endif
