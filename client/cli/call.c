@@ -103,7 +103,7 @@ static void option_take(call_result_t *result, option_id_t option, bytes_t value
 }
 
 static void options_take_all(call_result_t *result, const split_t *split, call_place_t place,
-                             options_t *options)
+                             run_options_t *options)
 {
     for (size_t i = 0; i < split->given_count; i++) {
         const option_given_t *given = &split->given[i];
@@ -115,7 +115,7 @@ static void options_take_all(call_result_t *result, const split_t *split, call_p
         else if (place == CALL_IN_LINE && option_rows[option].scope == OPTION_OF_RUN)
             problem_set(&result->problem, "%s must be given when kvzmq-cli starts", option_name(option));
         else
-            (void)options_set(options, option, given->value, &result->problem);
+            (void)run_options_set(options, option, given->value, &result->problem);
     }
 }
 
@@ -212,7 +212,7 @@ static bool wants_help(const split_t *split)
     return false;
 }
 
-void call_make(const bytes_t *words, size_t count, call_place_t place, options_t *options,
+void call_make(const bytes_t *words, size_t count, call_place_t place, run_options_t *options,
                call_result_t *result)
 {
     split_t split;
@@ -230,7 +230,7 @@ void call_make(const bytes_t *words, size_t count, call_place_t place, options_t
     if (result->problem.text[0] == '\0' && result->status == CALL_GOOD)
         arguments_take(result, split.words + begin, split.word_count - begin, options->last_from_input);
     if (result->problem.text[0] == '\0' && place == CALL_IN_ARGUMENTS)
-        (void)options_check(options, &result->problem);
+        (void)run_options_check(options, &result->problem);
     if (result->problem.text[0] != '\0')
         result->status = CALL_WRONG;
 }

@@ -29,7 +29,7 @@ typedef struct call_result {
 
 /* Makes a call of the COUNT WORDS, each zero-terminated. Options that are not the command's go to *OPTIONS
  * even if something else is wrong, because one of them is the format of the error. */
-void call_make(const bytes_t *words, size_t count, call_place_t place, options_t *options,
+void call_make(const bytes_t *words, size_t count, call_place_t place, run_options_t *options,
                call_result_t *result);
 
 #endif

@@ -253,7 +253,7 @@ outcome_t cli_password(cli_t *cli, const char *user, password_t *password)
 
 void cli_connection_options(cli_t *cli, kvzmq_options_t *connection)
 {
-    const options_t *options = cli->options;
+    const run_options_t *options = cli->options;
     kvzmq_options_init(connection);
     connection->endpoint = options->endpoint;
     connection->connect_ms = options->timeout_ms;
@@ -277,7 +277,7 @@ void cli_keep_account(cli_t *cli, const char *user, const char *password)
     (void)snprintf(cli->user_password.text, sizeof cli->user_password.text, "%s", password);
 }
 
-void cli_init(cli_t *cli, const options_t *options)
+void cli_init(cli_t *cli, const run_options_t *options)
 {
     *cli = (cli_t){.options = options, .notices = stderr};
     output_init(&cli->output, options->format, stdout);
@@ -285,7 +285,7 @@ void cli_init(cli_t *cli, const options_t *options)
 
 outcome_t cli_open(cli_t *cli, bool keep_alive)
 {
-    const options_t *options = cli->options;
+    const run_options_t *options = cli->options;
     kvzmq_options_t wanted;
     password_t password = {""};
     outcome_t outcome = get_password(cli, options->secret_file, "KVZMQ_SECRET", &cli->secret);

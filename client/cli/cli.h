@@ -6,14 +6,14 @@
 
 #include <kvzmq.h>
 
-#include "client/cli/options.h"
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
 #include "client/cli/password.h"
+#include "client/cli/run_options.h"
 
 typedef struct cli {
-    const options_t *options; /* borrowed */
-    kvzmq_t *connection;      /* owned */
+    const run_options_t *options; /* borrowed */
+    kvzmq_t *connection;          /* owned */
     output_t output;
     password_t password;       /* from a file or the environment, for `auth USER`; empty: to be asked for */
     char user[LIMIT_USER + 2]; /* the account of `auth` or -u; "": none. One byte more than is allowed,
@@ -35,7 +35,7 @@ typedef struct cli {
 } cli_t;
 
 /* Begins a run with OPTIONS (borrowed); from then on errors can be shown. *CLI must be released. */
-void cli_init(cli_t *cli, const options_t *options);
+void cli_init(cli_t *cli, const run_options_t *options);
 
 /* Gets what is needed to connect (secret, password) and makes the connection object; does not connect.
  * KEEP_ALIVE: its session lasts as long as the tool, whatever that waits for. Errors are shown. */

@@ -28,7 +28,7 @@ static outcome_t show_help(void)
           "A client of kvbroker, the message-queue based key-value broker.\n"
           "\n",
           stdout);
-    options_help(stdout);
+    run_options_help(stdout);
     fputs("\n", stdout);
     help_commands(stdout);
     fputs("\n"
@@ -170,7 +170,7 @@ static void locale_take(void)
         (void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-static outcome_t run(cli_t *cli, options_t *options, const arguments_t *arguments)
+static outcome_t run(cli_t *cli, run_options_t *options, const arguments_t *arguments)
 {
     call_result_t result;
     call_make(arguments->words, arguments->count, CALL_IN_ARGUMENTS, options, &result);
@@ -187,12 +187,12 @@ int main(int argc, char **argv)
     if (!standard_files_hold())
         return OUTCOME_FAILED;
     cli_t cli;
-    options_t options;
+    run_options_t options;
     problem_t problem = {""};
     arguments_t arguments = {.count = 0};
     interrupt_catch();
     locale_take();
-    bool good = options_init(&options, &problem);
+    bool good = run_options_init(&options, &problem);
     cli_init(&cli, &options);
     outcome_t outcome;
     if (!good)

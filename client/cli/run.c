@@ -65,8 +65,8 @@ outcome_t run_call(cli_t *cli, call_result_t *result)
 
 outcome_t run_line(cli_t *cli, const bytes_t *words, size_t count, watching_t **background)
 {
-    const options_t *of_run = cli->options;
-    options_t of_line = *of_run;
+    const run_options_t *of_run = cli->options;
+    run_options_t of_line = *of_run;
     call_result_t result;
     call_make(words, count, CALL_IN_LINE, &of_line, &result);
     result.call.background = background;

@@ -10,7 +10,7 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/keeping.h"
 #include "client/cli/line.h"
-#include "client/cli/recall.h"
+#include "client/cli/line_history.h"
 #include "client/cli/script.h"
 #include "client/cli/typing.h"
 #include "client/cli/watching.h"
@@ -316,7 +316,7 @@ static unsigned char shell_complete(EditLine *editor, int key)
 
 /* ---- The loop --------------------------------------------------------------------------------- */
 
-static EditLine *editor_new(shell_t *shell, recall_t *recall)
+static EditLine *editor_new(shell_t *shell, line_history_t *typed)
 {
     EditLine *editor = el_init("kvzmq-cli", stdin, stdout, stderr);
     if (editor == NULL)
@@ -330,16 +330,16 @@ static EditLine *editor_new(shell_t *shell, recall_t *recall)
     el_wset(editor, EL_ADDFN, L"kvzmq-complete", L"Complete a command", shell_complete);
     el_set(editor, EL_BIND, "\t", "kvzmq-complete", NULL);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    if (recall->lines != NULL)
-        el_set(editor, EL_HIST, history, recall->lines);
+    if (typed->lines != NULL)
+        el_set(editor, EL_HIST, history, typed->lines);
     el_source(editor, NULL); /* the person's own keys, ~/.editrc */
     return editor;
 }
 
-static void shell_take_line(shell_t *shell, recall_t *recall, const char *text)
+static void shell_take_line(shell_t *shell, line_history_t *typed, const char *text)
 {
     const cli_t *cli = shell->cli;
-    recall_add(recall, text);
+    line_history_add(typed, text);
     bytes_t left = bytes_from_text(text);
     while (left.size > 0 && !cli->ended && !interrupt_pending()) { /* several, where they were pasted */
         bytes_t line = bytes_of(left.data, line_length(left));
@@ -348,7 +348,7 @@ static void shell_take_line(shell_t *shell, recall_t *recall, const char *text)
     }
 }
 
-static void shell_loop(shell_t *shell, EditLine *editor, recall_t *recall)
+static void shell_loop(shell_t *shell, EditLine *editor, line_history_t *typed)
 {
     while (!shell->cli->ended) {
         int count;
@@ -363,7 +363,7 @@ static void shell_loop(shell_t *shell, EditLine *editor, recall_t *recall)
             fputc('\n', stdout);
             return;
         }
-        shell_take_line(shell, recall, text);
+        shell_take_line(shell, typed, text);
     }
 }
 
@@ -379,21 +379,21 @@ outcome_t shell_run(cli_t *cli)
     printf("Connected to %s as client %s\n",
            utf8_line(bytes_from_text(kvzmq_endpoint(cli->connection)), endpoint, sizeof endpoint),
            kvzmq_session(cli->connection)->client);
-    recall_t recall;
-    recall_init(&recall, cli->options->history);
+    line_history_t typed;
+    line_history_init(&typed, cli->options->history);
     interrupt_catch_terminal();
     outcome_t outcome = OUTCOME_OK;
     shell_t shell = {.cli = cli};
     keeping_init(&shell.keeping, cli);
-    EditLine *editor = editor_new(&shell, &recall);
+    EditLine *editor = editor_new(&shell, &typed);
     if (editor == NULL) {
         fputs("kvzmq-cli: this terminal cannot be used; pipe the commands in instead\n", stderr);
         outcome = OUTCOME_FAILED;
     } else {
-        shell_loop(&shell, editor, &recall);
+        shell_loop(&shell, editor, &typed);
         el_end(editor);
     }
     watching_destroy(&shell.background);
-    recall_release(&recall);
+    line_history_release(&typed);
     return outcome;
 }

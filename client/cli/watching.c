@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "client/cli/event_teller.h"
+#include "client/cli/event_printer.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/line.h"
 #include "client/keep.h"
@@ -23,7 +23,7 @@ struct watching {
     cli_t *cli;                 /* borrowed */
     const output_ops_t *format; /* of its lines: the command's that began it */
     kvzmq_watch_t *watch;       /* owned; NULL: one's own store is watched */
-    event_teller_t teller;
+    event_printer_t printer;
     buffer_t prefix;           /* of keys, where the library does not look at it */
     bool ready;                /* the state was told: changes count */
     bool lost;                 /* of one's own store: the broker does not answer */
@@ -113,7 +113,7 @@ static void event_show(watching_t *watching, const kvzmq_event_t *event)
         watching->unseen++;
         return;
     }
-    event_teller_tell(&watching->teller, &watching->output, event, (uint64_t)clock_unix_ms());
+    event_printer_print(&watching->printer, &watching->output, event, (uint64_t)clock_unix_ms());
     if (!output_finish(&watching->output))
         watching->cli->output.failed = true;
 }
@@ -282,7 +282,7 @@ outcome_t watching_begin(cli_t *cli, const watching_options_t *options, watching
     made->earliest = options->earliest;
     made->until = options->until;
     kvzmq_status_t status = KVZMQ_NO_MEMORY;
-    if (event_teller_init(&made->teller, options->initial) && lines_open(made))
+    if (event_printer_init(&made->printer, options->initial) && lines_open(made))
         status = options->own ? begin_own(made, options) : begin_watch(made, options);
     if (status != KVZMQ_OK) {
         outcome_t outcome = cli_fail(cli, status);
@@ -305,7 +305,7 @@ void watching_destroy(watching_t **watching)
     }
     kvzmq_watch_destroy(&gone->watch);
     lines_close(gone);
-    event_teller_release(&gone->teller);
+    event_printer_release(&gone->printer);
     buffer_release(&gone->prefix);
     free(gone);
     *watching = NULL;

@@ -19,7 +19,7 @@ typedef struct call {
     int64_t deadline;        /* monotonic ms */
     const char *problem;     /* why its request cannot be put together */
     request_target_t target; /* where the request goes */
-    answer_t answer;         /* after call_finish returned KVZMQ_OK: owned */
+    response_t response;     /* after call_finish returned KVZMQ_OK: owned */
 } call_t;
 
 /* A buffer that one large request made grow is given back. */
@@ -61,7 +61,7 @@ static kvzmq_status_t call_try(call_t *call, bool *sent)
     if (status != KVZMQ_OK)
         return status;
     *sent = true;
-    return connection_await(conn, call->target.msgid, call->deadline, &call->answer);
+    return connection_await(conn, call->target.msgid, call->deadline, &call->response);
 }
 
 /* Whether the answer is the refusal of a session that began by itself, because the one before it had just
@@ -69,8 +69,8 @@ static kvzmq_status_t call_try(call_t *call, bool *sent)
 static bool refused_by_new_session(const call_t *call)
 {
     status_t status;
-    return !call->conn->live && call->answer.reply.failed &&
-           status_from_text(call->answer.reply.code, &status) &&
+    return !call->conn->live && call->response.reply.failed &&
+           status_from_text(call->response.reply.code, &status) &&
            (status == STATUS_UNAUTHENTICATED || status == STATUS_PERMISSION_DENIED);
 }
 
@@ -114,16 +114,16 @@ static kvzmq_status_t carry_out(call_t *call, kvzmq_status_t request)
     if (status == KVZMQ_UNREACHABLE && may_repeat(call, sent))
         status = call_try(call, &sent);
     else if (status == KVZMQ_OK && refused_by_new_session(call)) {
-        answer_release(&call->answer);
+        response_release(&call->response);
         sent = false;
         status = call_try(call, &sent);
     }
     if (sent && call->writes && (status == KVZMQ_UNREACHABLE || status == KVZMQ_TIMEOUT))
         return outcome_unknown(call, status);
-    if (status != KVZMQ_OK || !call->answer.reply.failed)
+    if (status != KVZMQ_OK || !call->response.reply.failed)
         return status;
-    status = connection_refused(conn, &call->answer.reply);
-    answer_release(&call->answer);
+    status = connection_refused(conn, &call->response.reply);
+    response_release(&call->response);
     return status;
 }
 
@@ -138,14 +138,14 @@ static kvzmq_status_t call_finish(call_t *call, kvzmq_status_t request)
 /* Ends a call whose answer is held. READ is whether its result was understood. */
 static kvzmq_status_t call_end(call_t *call, bool read)
 {
-    answer_release(&call->answer);
+    response_release(&call->response);
     return read ? KVZMQ_OK : connection_garbled(call->conn, call->method);
 }
 
 /* Reads the result of a store method into ANSWER, which borrows from the call's answer. */
 static kvzmq_status_t call_read(call_t *call, method_t method, kvzmq_answer_t *answer)
 {
-    kvzmq_status_t status = answer_read(method, call->answer.reply.body, answer);
+    kvzmq_status_t status = answer_read(method, call->response.reply.body, answer);
     if (status == KVZMQ_PROTOCOL)
         return connection_garbled(call->conn, call->method);
     return status;
@@ -171,7 +171,7 @@ static kvzmq_status_t read_key(kvzmq_t *conn, method_t method, const char *clien
     status = call_read(&call, method, answer);
     if (status == KVZMQ_OK)
         status = copy_value(conn, answer->value, value);
-    answer_release(&call.answer);
+    response_release(&call.response);
     return status;
 }
 
@@ -202,7 +202,7 @@ static kvzmq_status_t end_write(call_t *call, method_t method, uint64_t *revisio
     kvzmq_status_t status = call_read(call, method, &answer);
     if (status == KVZMQ_OK && revision != NULL)
         *revision = answer.revision;
-    answer_release(&call->answer);
+    response_release(&call->response);
     return status;
 }
 
@@ -237,7 +237,7 @@ kvzmq_status_t kvzmq_digest_sized(kvzmq_t *conn, const char *client, kvzmq_diges
         status = call_finish(&call, request_plain(call.target, METHOD_DIGEST));
     if (status != KVZMQ_OK)
         return status;
-    status = call_end(&call, result_digest(call.answer.reply.body, &read));
+    status = call_end(&call, result_digest(call.response.reply.body, &read));
     if (status == KVZMQ_OK && digest != NULL)
         sized_give(digest, &read, sizeof read);
     return status;
@@ -250,7 +250,7 @@ kvzmq_status_t kvzmq_ping(kvzmq_t *conn)
     kvzmq_status_t status = call_begin(&call, conn, METHOD_PING, NULL);
     if (status == KVZMQ_OK)
         status = call_finish(&call, request_plain(call.target, METHOD_PING));
-    return status == KVZMQ_OK ? call_end(&call, result_value(call.answer.reply.body, &pong)) : status;
+    return status == KVZMQ_OK ? call_end(&call, result_value(call.response.reply.body, &pong)) : status;
 }
 
 /* Ends a call whose result is a page; of RANGE, if that is not NULL. */
@@ -258,8 +258,8 @@ static kvzmq_status_t end_page(call_t *call, page_kind_t kind, const kvzmq_range
                                kvzmq_page_t **page)
 {
     kvzmq_page_t *made;
-    kvzmq_status_t status = page_new(kind, call->answer.reply.body, &made);
-    answer_release(&call->answer);
+    kvzmq_status_t status = page_new(kind, call->response.reply.body, &made);
+    response_release(&call->response);
     if (status == KVZMQ_PROTOCOL)
         return connection_garbled(call->conn, call->method);
     if (status != KVZMQ_OK)
@@ -342,8 +342,8 @@ kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char *method, kvzmq_slice_t param
         status = call_finish(&call, request_encoded(call.target, method, params, flags));
     if (status != KVZMQ_OK)
         return status;
-    bytes_t body = call.answer.reply.body;
+    bytes_t body = call.response.reply.body;
     status = copy_value(conn, kvzmq_binary(body.data, body.size), result);
-    answer_release(&call.answer);
+    response_release(&call.response);
     return status;
 }

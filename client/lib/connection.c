@@ -240,7 +240,7 @@ static bool find_response(kvzmq_t *conn, bytes_t bytes, size_t *start, rpc_reply
     }
 }
 
-bool connection_take(kvzmq_t *conn, uint32_t wanted, answer_t *answer)
+bool connection_take(kvzmq_t *conn, uint32_t wanted, response_t *response)
 {
     payload_t payload;
     while (!conn->garbled && link_receive(conn->link, &payload)) {
@@ -259,8 +259,8 @@ bool connection_take(kvzmq_t *conn, uint32_t wanted, answer_t *answer)
          * call which was interrupted. */
         if (ours || (wanted != 0 && reply.msgid == 0)) {
             /* Read again where it stays: libzmq keeps the bytes of a short message in its struct. */
-            payload_move(&answer->payload, &payload);
-            return rpc_read_reply(payload_bytes(&answer->payload), &start, &answer->reply) ==
+            payload_move(&response->payload, &payload);
+            return rpc_read_reply(payload_bytes(&response->payload), &start, &response->reply) ==
                    RPC_STEP_MESSAGE;
         }
         payload_release(&payload);
@@ -296,12 +296,12 @@ static kvzmq_status_t give_up(kvzmq_t *conn, kvzmq_status_t why)
     return connection_fail(conn, why, "the connection to %s broke: has the broker ended?", endpoint);
 }
 
-kvzmq_status_t connection_await(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
+kvzmq_status_t connection_await(kvzmq_t *conn, uint32_t msgid, int64_t deadline, response_t *response)
 {
     for (;;) {
         /* The state first: what had arrived before the connection broke is still there to be taken. */
         link_state_t state = link_state(conn->link);
-        if (connection_take(conn, msgid, answer))
+        if (connection_take(conn, msgid, response))
             return KVZMQ_OK;
         if (conn->garbled)
             return give_up(conn, KVZMQ_PROTOCOL);

@@ -54,15 +54,15 @@ struct kvzmq {
     char error[CONNECTION_ERROR_SIZE]; /* its text, "" = none */
 };
 
-/* An answer that was received. Owned: answer_release. */
-typedef struct answer {
+/* An answer that was received. Owned: response_release. */
+typedef struct response {
     payload_t payload;
     rpc_reply_t reply; /* borrows from it */
-} answer_t;
+} response_t;
 
-static inline void answer_release(answer_t *answer)
+static inline void response_release(response_t *response)
 {
-    payload_release(&answer->payload);
+    payload_release(&response->payload);
 }
 
 /* libzmq's context of a connection that was live once, for sockets that are closed before it is destroyed. */
@@ -98,16 +98,16 @@ bool connection_interrupted(const kvzmq_t *conn);
 void connection_drop(kvzmq_t *conn, kvzmq_status_t why);
 
 /* Takes what has arrived: carries out pushes, gives answers to their batches, and stops at the answer to
- * WANTED (0 = none is waited for): true, *ANSWER is owned by the caller. There must be a link. */
-bool connection_take(kvzmq_t *conn, uint32_t wanted, answer_t *answer);
+ * WANTED (0 = none is waited for): true, *RESPONSE is owned by the caller. There must be a link. */
+bool connection_take(kvzmq_t *conn, uint32_t wanted, response_t *response);
 
 /* Sends PAYLOAD over the link, whatever the session's state. KVZMQ_UNREACHABLE: it was not sent, the link is
  * dropped. */
 KV_MUST_USE kvzmq_status_t connection_send(kvzmq_t *conn, bytes_t payload);
 
-/* Waits for the answer to MSGID until DEADLINE. KVZMQ_OK: *ANSWER is owned by the caller, error or not.
+/* Waits for the answer to MSGID until DEADLINE. KVZMQ_OK: *RESPONSE is owned by the caller, error or not.
  * KVZMQ_UNREACHABLE, KVZMQ_TIMEOUT, KVZMQ_PROTOCOL: the link is dropped. KVZMQ_INTERRUPTED. */
 KV_MUST_USE kvzmq_status_t connection_await(kvzmq_t *conn, uint32_t msgid, int64_t deadline,
-                                            answer_t *answer);
+                                            response_t *response);
 
 #endif

@@ -190,16 +190,16 @@ request_target_t session_request(kvzmq_t *conn, const char **problem)
         .buffer = &conn->session_request, .msgid = connection_msgid(conn), .problem = problem};
 }
 
-kvzmq_status_t session_converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, answer_t *answer)
+kvzmq_status_t session_converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline, response_t *response)
 {
     kvzmq_status_t status = connection_send(conn, buffer_bytes(&conn->session_request));
     if (status != KVZMQ_OK)
         return status;
-    status = connection_await(conn, msgid, deadline, answer);
-    if (status != KVZMQ_OK || !answer->reply.failed)
+    status = connection_await(conn, msgid, deadline, response);
+    if (status != KVZMQ_OK || !response->reply.failed)
         return status;
-    status = connection_refused(conn, &answer->reply);
-    answer_release(answer);
+    status = connection_refused(conn, &response->reply);
+    response_release(response);
     return status;
 }
 
@@ -266,18 +266,18 @@ static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
 static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
 {
     const char *problem;
-    answer_t answer;
+    response_t response;
     request_target_t target = session_request(conn, &problem);
     kvzmq_status_t status = request_hello(target, conn->options.given.secret);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = session_converse(conn, target.msgid, deadline, &answer);
+    status = session_converse(conn, target.msgid, deadline, &response);
     if (status != KVZMQ_OK)
         return status;
     kvzmq_session_t before = conn->session;
     kvzmq_session_t said;
-    bool understood = result_hello(answer.reply.body, &said);
-    answer_release(&answer);
+    bool understood = result_hello(response.reply.body, &said);
+    response_release(&response);
     if (!understood)
         return connection_garbled(conn, "hello");
     if (said.protocol != RPC_PROTOCOL_VERSION)
@@ -296,14 +296,14 @@ static kvzmq_status_t session_hello(kvzmq_t *conn, int64_t deadline)
 static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
     const char *problem;
-    answer_t answer = {0};
+    response_t response = {0};
     request_target_t target = session_request(conn, &problem);
     /* All its memory at once, so that growing leaves no password behind. */
     if (buffer_reserve(target.buffer, CONNECTION_SESSION_REQUEST_MAX) == NULL)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
     kvzmq_status_t status = request_texts(target, METHOD_AUTH, user, password);
     if (status == KVZMQ_OK)
-        status = session_converse(conn, target.msgid, deadline, &answer);
+        status = session_converse(conn, target.msgid, deadline, &response);
     else
         status =
             connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "user and password are too long for a request");
@@ -312,12 +312,12 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
     if (status != KVZMQ_OK)
         return status;
     kvzmq_slice_t role;
-    bool understood = result_role(answer.reply.body, &role) && role.size < sizeof conn->session.role;
+    bool understood = result_role(response.reply.body, &role) && role.size < sizeof conn->session.role;
     if (understood && role.size > 0) {
         memcpy(conn->session.role, role.data, role.size);
         conn->session.role[role.size] = '\0';
     }
-    answer_release(&answer);
+    response_release(&response);
     return understood ? KVZMQ_OK : connection_garbled(conn, "auth");
 }
 
@@ -454,7 +454,7 @@ static kvzmq_status_t say_bye(kvzmq_t *conn)
 {
     int64_t deadline;
     const char *problem;
-    answer_t answer;
+    response_t response;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
     if (status != KVZMQ_OK || conn->link == NULL || !conn->live)
         return status; /* there is no session to end */
@@ -462,9 +462,9 @@ static kvzmq_status_t say_bye(kvzmq_t *conn)
     status = request_plain(target, METHOD_BYE);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = session_converse(conn, target.msgid, deadline, &answer);
+    status = session_converse(conn, target.msgid, deadline, &response);
     if (status == KVZMQ_OK)
-        answer_release(&answer);
+        response_release(&response);
     if (status == KVZMQ_INTERRUPTED)
         return status;
     connection_drop(conn, KVZMQ_UNREACHABLE);

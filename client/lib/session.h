@@ -14,9 +14,9 @@ KV_MUST_USE kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline);
 request_target_t session_request(kvzmq_t *conn, const char **problem);
 /* Sends what stands in conn->session_request over the link there is, and waits for its answer. Another status
  * than KVZMQ_OK, an error that was answered included, has its error text set; else the caller releases
- * *ANSWER. */
+ * *RESPONSE. */
 KV_MUST_USE kvzmq_status_t session_converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline,
-                                            answer_t *answer);
+                                            response_t *response);
 
 /* Whether a client with this id is one by number, whose store goes with its last session. */
 bool session_by_number(const char *client);

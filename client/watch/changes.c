@@ -24,7 +24,7 @@ typedef struct changes {
     bool placed;              /* `position` is one to go on from */
     char client[sizeof((kvzmq_session_t *)0)->client]; /* whose store `position` is of; "" = the name's */
     kvzmq_position_t position;
-    uint64_t told; /* calls of `changed` */
+    uint64_t calls; /* calls of `changed` */
 } changes_t;
 
 /* NULL = kvzmq_on_change was not called. */
@@ -44,23 +44,23 @@ static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *
                                 uint64_t *seq)
 {
     const char *problem;
-    answer_t answer;
+    response_t response;
     request_target_t target = session_request(conn, &problem);
     kvzmq_status_t status = request_watch(target, on, after);
     if (status != KVZMQ_OK)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
-    status = session_converse(conn, target.msgid, deadline, &answer);
+    status = session_converse(conn, target.msgid, deadline, &response);
     if (status != KVZMQ_OK)
         return status;
-    bool understood = result_number(answer.reply.body, seq);
-    answer_release(&answer);
+    bool understood = result_number(response.reply.body, seq);
+    response_release(&response);
     return understood ? KVZMQ_OK : connection_garbled(conn, "watch");
 }
 
 static void tell(changes_t *changes, kvzmq_event_t *event)
 {
     event->size = sizeof *event;
-    changes->told++;
+    changes->calls++;
     changes->changed(changes->context, event);
 }
 
@@ -293,7 +293,7 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
                                   : connection_fail(conn, KVZMQ_FAILED_PRECONDITION,
                                                     "listen: kvzmq_on_change was not called");
     }
-    uint64_t before = changes->told;
+    uint64_t before = changes->calls;
     for (;;) {
         int64_t deadline;
         kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
@@ -301,7 +301,7 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
             status = session_ensure(conn, deadline); /* takes what is there */
         if (status == KVZMQ_OK && clock_monotonic_ms() >= keep_ms(conn))
             status = kvzmq_ping(conn);
-        if (status != KVZMQ_OK || changes->told != before)
+        if (status != KVZMQ_OK || changes->calls != before)
             return status;
         int64_t now_ms = clock_monotonic_ms();
         if (now_ms >= until_ms)

@@ -54,7 +54,7 @@ void follow_counts(const follow_t *follow, kvzmq_watch_counts_t *counts)
 
 bool follow_tell(const follow_t *follow, kvzmq_event_t *event)
 {
-    return tellings_next(&follow->tellings, event);
+    return outbox_next(&follow->outbox, event);
 }
 
 /* EVENT was taken. */
@@ -73,13 +73,13 @@ static void commit_taken(follow_t *follow, const kvzmq_event_t *event)
         follow->earliest = false;
         return;
     case KVZMQ_EVENT_POSITION:
-        follow->told = event->seq;
+        follow->complete_seq = event->seq;
         return;
     case KVZMQ_EVENT_ENTRY:
         reading_row_told(&follow->reading, event->key);
         return;
     default:
-        follow->told = event->seq;
+        follow->complete_seq = event->seq;
         state_pass(follow, event->seq);
         return;
     }
@@ -100,7 +100,7 @@ static void commit_refused(follow_t *follow, const kvzmq_event_t *event)
 void follow_commit(follow_t *follow, bool taken)
 {
     kvzmq_event_t event;
-    bool told = tellings_take(&follow->tellings, &event);
+    bool told = outbox_take(&follow->outbox, &event);
     assert(told);
     (void)told;
     if (taken) {
@@ -109,7 +109,7 @@ void follow_commit(follow_t *follow, bool taken)
     }
     do
         commit_refused(follow, &event);
-    while (tellings_take(&follow->tellings, &event));
+    while (outbox_take(&follow->outbox, &event));
 }
 
 /* ---- Going on after a failure ------------------------------------------------------------------ */

@@ -15,7 +15,7 @@ static kvzmq_slice_t text_slice(const char *text)
 
 void state_tell(follow_t *follow, const kvzmq_event_t *event)
 {
-    tellings_add(&follow->tellings, event, follow->epoch);
+    outbox_add(&follow->outbox, event, follow->epoch);
 }
 
 /* Tells an event of KIND that is about no client. */
@@ -54,7 +54,7 @@ void state_take(follow_t *follow, const kvzmq_event_t *event, bool wanted)
 
 void state_tell_position(follow_t *follow)
 {
-    if (follow->pos > follow->told)
+    if (follow->pos > follow->complete_seq)
         tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos);
 }
 
@@ -95,7 +95,7 @@ void state_tell_ready(follow_t *follow)
 {
     follow->based = true;
     follow->ready = true;
-    follow->told = follow->pos;
+    follow->complete_seq = follow->pos;
     tell_plain(follow, KVZMQ_EVENT_READY, follow->pos);
 }
 

@@ -6,7 +6,7 @@
 
 #include "client/watch/follow_config.h"
 #include "client/watch/follow_read.h"
-#include "client/watch/tellings.h"
+#include "client/watch/outbox.h"
 #include "common/buffer.h"
 
 typedef enum follow_phase {
@@ -19,24 +19,24 @@ typedef enum follow_phase {
 } follow_phase_t;
 
 struct follow {
-    tellings_t tellings; /* what is to be told */
-    char *client;        /* owned; NULL = all */
-    buffer_t prefix;     /* of keys */
-    bool initial;        /* the state is wanted */
-    bool earliest;  /* READY is to be told at the oldest position there is, once `replay` has taken that */
-    unsigned tries; /* positions that it did not take any more */
+    outbox_t outbox; /* what is to be told */
+    char *client;    /* owned; NULL = all */
+    buffer_t prefix; /* of keys */
+    bool initial;    /* the state is wanted */
+    bool earliest;   /* READY is to be told at the oldest position there is, once `replay` has taken that */
+    unsigned tries;  /* positions that it did not take any more */
     follow_phase_t phase;
-    epoch_t epoch;    /* that `pos` is of; "" = none yet */
-    bool based;       /* `pos` is a position from which the watcher was told, or will be, every event */
-    bool ready;       /* READY was told since */
-    bool announced;   /* the watcher has been told something that a RESET would take back */
-    bool lost;        /* LOST was told, and no AGAIN since */
-    uint64_t pos;     /* everything wanted up to here was told; while reading: about what is covered */
-    uint64_t told;    /* the highest seq that the watcher knows to be complete */
-    uint64_t target;  /* of a repair, or while reading */
-    bool gap;         /* the replay under way left something out that it must not */
-    bool moved;       /* the replay under way brought something */
-    uint64_t session; /* the ticket is of */
+    epoch_t epoch;         /* that `pos` is of; "" = none yet */
+    bool based;            /* `pos` is a position from which the watcher was told, or will be, every event */
+    bool ready;            /* READY was told since */
+    bool announced;        /* the watcher has been told something that a RESET would take back */
+    bool lost;             /* LOST was told, and no AGAIN since */
+    uint64_t pos;          /* everything wanted up to here was told; while reading: about what is covered */
+    uint64_t complete_seq; /* the highest seq that the watcher knows to be complete */
+    uint64_t target;       /* of a repair, or while reading */
+    bool gap;              /* the replay under way left something out that it must not */
+    bool moved;            /* the replay under way brought something */
+    uint64_t session;      /* the ticket is of */
     bool ticket_void; /* that session is gone: no event will come by it. Answers in the meantime are good */
     epoch_t ticket_epoch;
     uint64_t ticket_seq;

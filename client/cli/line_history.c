@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns the history file and what may go into it. The file is in libedit's own form, but not libedit's to
  * read and write: it follows links, waits for pipes, and on some systems leaves a file to everybody. */
-#include "client/cli/recall.h"
+#include "client/cli/line_history.h"
 
 #define LIBBSD_NETBSD_VIS
 #include <bsd/vis.h>
@@ -21,7 +21,7 @@ static const char file_head[] = "_HiStOrY_V2_\n";
 
 enum {
     HEAD_SIZE = sizeof file_head - 1,
-    LINE_ENCODED_MAX = 4 * RECALL_LINE_MAX /* bytes of a line in the file: one takes at most four */
+    LINE_ENCODED_MAX = 4 * LINE_HISTORY_LINE_MAX /* bytes of a line in the file: one takes at most four */
 };
 
 /* ---- Where it is ------------------------------------------------------------------------------ */
@@ -115,21 +115,21 @@ static void lines_load(History *lines, FILE *stream)
 }
 
 /* Replaces a file that has grown long by one of the lines in memory. */
-static void file_cut(const recall_t *recall)
+static void file_cut(const line_history_t *typed)
 {
     HistEvent event;
     char *path = NULL;
-    if (asprintf(&path, "%s.XXXXXX", recall->path) < 0)
+    if (asprintf(&path, "%s.XXXXXX", typed->path) < 0)
         return;
     int file = mkostemp(path, O_CLOEXEC); /* its owner's alone */
     bool written = file != -1;
     bool headed = true;
-    for (int more = history(recall->lines, &event, H_LAST); written && more != -1;
-         more = history(recall->lines, &event, H_PREV)) {
+    for (int more = history(typed->lines, &event, H_LAST); written && more != -1;
+         more = history(typed->lines, &event, H_PREV)) {
         written = line_write(file, event.str, headed);
         headed = false;
     }
-    if (file != -1 && (close(file) != 0 || !written || rename(path, recall->path) != 0))
+    if (file != -1 && (close(file) != 0 || !written || rename(path, typed->path) != 0))
         (void)unlink(path);
     free(path);
 }
@@ -146,22 +146,22 @@ static void file_append(const char *path, const char *line)
 
 /* ---- Lines ------------------------------------------------------------------------------------ */
 
-void recall_init(recall_t *recall, const char *path)
+void line_history_init(line_history_t *typed, const char *path)
 {
     HistEvent event;
     struct stat found;
-    *recall = (recall_t){.lines = history_init()};
-    if (recall->lines == NULL)
+    *typed = (line_history_t){.lines = history_init()};
+    if (typed->lines == NULL)
         return;
-    history(recall->lines, &event, H_SETSIZE, RECALL_LINES_MAX);
-    history(recall->lines, &event, H_SETUNIQUE, 1);
+    history(typed->lines, &event, H_SETSIZE, LINE_HISTORY_LINES_MAX);
+    history(typed->lines, &event, H_SETUNIQUE, 1);
     if (path == NULL)
-        recall->path = path_default();
+        typed->path = path_default();
     else if (*path != '\0')
-        recall->path = strdup(path);
-    if (recall->path == NULL)
+        typed->path = strdup(path);
+    if (typed->path == NULL)
         return;
-    int file = file_open(recall->path, O_RDONLY, &found);
+    int file = file_open(typed->path, O_RDONLY, &found);
     FILE *stream = file == -1 ? NULL : fdopen(file, "r");
     if (stream == NULL) {
         if (file != -1)
@@ -169,18 +169,18 @@ void recall_init(recall_t *recall, const char *path)
         return;
     }
     (void)fseek(stream, HEAD_SIZE, SEEK_SET);
-    lines_load(recall->lines, stream);
+    lines_load(typed->lines, stream);
     fclose(stream);
-    if (found.st_size > RECALL_FILE_MAX)
-        file_cut(recall);
+    if (found.st_size > LINE_HISTORY_FILE_MAX)
+        file_cut(typed);
 }
 
-void recall_release(recall_t *recall)
+void line_history_release(line_history_t *typed)
 {
-    if (recall->lines != NULL)
-        history_end(recall->lines);
-    free(recall->path);
-    *recall = (recall_t){.lines = NULL};
+    if (typed->lines != NULL)
+        history_end(typed->lines);
+    free(typed->path);
+    *typed = (line_history_t){.lines = NULL};
 }
 
 /* Whether LINE may carry a secret. Where it cannot be split, say for a quote that is missing, `auth` anywhere
@@ -195,14 +195,14 @@ static bool is_secret(const char *text)
     return secret || strncasecmp(text + strspn(text, " \t\"'"), "auth", 4) == 0;
 }
 
-void recall_add(recall_t *recall, const char *line)
+void line_history_add(line_history_t *typed, const char *line)
 {
     HistEvent event;
-    bool kept =
-        *line != '\0' && *line != '\n' && *line != ' ' && strlen(line) <= RECALL_LINE_MAX && !is_secret(line);
-    if (!kept || recall->lines == NULL)
+    bool kept = *line != '\0' && *line != '\n' && *line != ' ' && strlen(line) <= LINE_HISTORY_LINE_MAX &&
+                !is_secret(line);
+    if (!kept || typed->lines == NULL)
         return;
-    history(recall->lines, &event, H_ENTER, line);
-    if (recall->path != NULL)
-        file_append(recall->path, line);
+    history(typed->lines, &event, H_ENTER, line);
+    if (typed->path != NULL)
+        file_append(typed->path, line);
 }

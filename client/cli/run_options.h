@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What the options and the environment of a run of the program say. */
-#ifndef KV_CLIENT_CLI_OPTIONS_H
-#define KV_CLIENT_CLI_OPTIONS_H
+#ifndef KV_CLIENT_CLI_RUN_OPTIONS_H
+#define KV_CLIENT_CLI_RUN_OPTIONS_H
 
 #include "client/cli/option.h"
 #include "client/cli/output.h"
@@ -11,7 +11,7 @@
 enum { ENDPOINT_MAX = 512 }; /* bytes of an endpoint, with its terminating zero */
 
 /* Texts are borrowed from the words and the environment. */
-typedef struct options {
+typedef struct run_options {
     char endpoint[ENDPOINT_MAX];
     const char *name;          /* NULL: a client by number */
     const char *secret_file;   /* NULL: none */
@@ -23,18 +23,18 @@ typedef struct options {
     bool last_from_input; /* -x */
     bool binary;          /* --bin */
     bool version;         /* --version */
-} options_t;
+} run_options_t;
 
 /* Sets what applies if no option is given: the environment, and defaults. */
-bool options_init(options_t *options, problem_t *problem);
+bool run_options_init(run_options_t *options, problem_t *problem);
 
 /* Takes OPTION, which is not of a command, with its zero-terminated VALUE. */
-bool options_set(options_t *options, option_id_t option, bytes_t value, problem_t *problem);
+bool run_options_set(run_options_t *options, option_id_t option, bytes_t value, problem_t *problem);
 
 /* Whether those that were given go together. */
-bool options_check(const options_t *options, problem_t *problem);
+bool run_options_check(const run_options_t *options, problem_t *problem);
 
 /* Writes the options' part of --help. */
-void options_help(FILE *stream);
+void run_options_help(FILE *stream);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns the form of a watch's lines. */
-#include "client/cli/event_teller.h"
+#include "client/cli/event_printer.h"
 
 #include <assert.h>
 
@@ -12,15 +12,15 @@ enum {
     BINARY_SHOWN_MAX = 64       /* bytes of a binary value that are of use to people; of more, the size is */
 };
 
-bool event_teller_init(event_teller_t *teller, bool whole)
+bool event_printer_init(event_printer_t *printer, bool whole)
 {
-    *teller = (event_teller_t){.known = known_new(EVENT_KNOWN_MAX), .whole = whole};
-    return teller->known != NULL;
+    *printer = (event_printer_t){.known = known_new(EVENT_KNOWN_MAX), .whole = whole};
+    return printer->known != NULL;
 }
 
-void event_teller_release(event_teller_t *teller)
+void event_printer_release(event_printer_t *printer)
 {
-    known_destroy(&teller->known);
+    known_destroy(&printer->known);
 }
 
 /* ---- Cells ------------------------------------------------------------------------------------ */
@@ -63,31 +63,31 @@ static known_value_t value_set(const kvzmq_event_t *event)
 }
 
 /* Before EVENT is shown: whatever it makes void. */
-static void learn_before(event_teller_t *teller, const kvzmq_event_t *event)
+static void learn_before(event_printer_t *printer, const kvzmq_event_t *event)
 {
     bool first =
         event->kind < KVZMQ_EVENT_OTHER && event->prev == 0; /* of its client, whose store it began */
     if (event->kind == KVZMQ_EVENT_RESET)
-        known_forget(teller->known);
+        known_forget(printer->known);
     else if (first)
-        known_begin(teller->known, slice_bytes(event->client));
+        known_begin(printer->known, slice_bytes(event->client));
 }
 
 /* After it was shown. */
-static void learn_after(event_teller_t *teller, const kvzmq_event_t *event)
+static void learn_after(event_printer_t *printer, const kvzmq_event_t *event)
 {
     bytes_t client = slice_bytes(event->client);
     bytes_t key = slice_bytes(event->key);
     if (sets_value(event)) {
         known_value_t value = value_set(event);
-        known_set(teller->known, client, key, &value);
+        known_set(printer->known, client, key, &value);
     } else if (removes_value(event)) {
-        known_set(teller->known, client, key, &(known_value_t){.state = KNOWN_ABSENT});
+        known_set(printer->known, client, key, &(known_value_t){.state = KNOWN_ABSENT});
     } else if (event->kind == KVZMQ_EVENT_DROP) {
-        known_begin(teller->known, client);
-    } else if (event->kind == KVZMQ_EVENT_READY && (teller->whole || event->seq == 0)) {
+        known_begin(printer->known, client);
+    } else if (event->kind == KVZMQ_EVENT_READY && (printer->whole || event->seq == 0)) {
         /* At 0 there was nothing yet. */
-        known_complete(teller->known);
+        known_complete(printer->known);
     }
 }
 
@@ -232,7 +232,7 @@ static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time
 
 /* ---- For programs, and all -------------------------------------------------------------------- */
 
-static void event_told(output_t *output, const cell_t *line, const kvzmq_event_t *event, uint64_t time_ms,
+static void event_show(output_t *output, const cell_t *line, const kvzmq_event_t *event, uint64_t time_ms,
                        const known_value_t *old)
 {
     static const column_t columns[] = {
@@ -264,20 +264,21 @@ static void event_told(output_t *output, const cell_t *line, const kvzmq_event_t
     output->ops->told(output, line, 1, columns, cells, sizeof cells / sizeof *cells);
 }
 
-void event_teller_tell(event_teller_t *teller, output_t *output, const kvzmq_event_t *event, uint64_t now_ms)
+void event_printer_print(event_printer_t *printer, output_t *output, const kvzmq_event_t *event,
+                         uint64_t now_ms)
 {
     uint64_t time_ms = event->time_ms > 0 ? event->time_ms : now_ms;
     known_value_t old = {.state = KNOWN_NOT};
-    learn_before(teller, event);
+    learn_before(printer, event);
     if (event->key.data != NULL && event->kind != KVZMQ_EVENT_ENTRY)
-        old = known_find(teller->known, slice_bytes(event->client), slice_bytes(event->key));
+        old = known_find(printer->known, slice_bytes(event->client), slice_bytes(event->key));
     buffer_t line;
     buffer_init(&line, LINE_MAX_BYTES);
     line_write(&line, event, time_ms, &old);
     if (line.failed)
         output->failed = true;
     const cell_t word = cell_text(buffer_bytes(&line));
-    event_told(output, &word, event, time_ms, &old);
+    event_show(output, &word, event, time_ms, &old);
     buffer_release(&line);
-    learn_after(teller, event);
+    learn_after(printer, event);
 }

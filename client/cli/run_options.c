@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns what each option of the run does. */
-#include "client/cli/options.h"
+#include "client/cli/run_options.h"
 
 #include <kvzmq.h>
 #include <limits.h>
@@ -10,7 +10,7 @@
 #include "client/cli/output_text.h"
 #include "common/utf8.h"
 
-static bool take_endpoint(options_t *options, const char *value, problem_t *problem)
+static bool take_endpoint(run_options_t *options, const char *value, problem_t *problem)
 {
     /* HOST:PORT is tcp: it is what most tools take. */
     bool bare = strstr(value, "://") == NULL && strchr(value, ':') != NULL && value[0] != '/';
@@ -20,7 +20,7 @@ static bool take_endpoint(options_t *options, const char *value, problem_t *prob
     return problem_set(problem, "an endpoint has at most %d bytes", ENDPOINT_MAX - 1);
 }
 
-static bool take_format(options_t *options, bytes_t value, problem_t *problem)
+static bool take_format(run_options_t *options, bytes_t value, problem_t *problem)
 {
     char quoted[PROBLEM_WORD_MAX];
     const output_ops_t *format = output_find((const char *)value.data);
@@ -31,7 +31,7 @@ static bool take_format(options_t *options, bytes_t value, problem_t *problem)
     return true;
 }
 
-static bool take_timeout(options_t *options, uint64_t timeout_ms, problem_t *problem)
+static bool take_timeout(run_options_t *options, uint64_t timeout_ms, problem_t *problem)
 {
     if (timeout_ms > INT_MAX)
         return problem_set(problem, "--timeout takes at most %d ms", INT_MAX);
@@ -39,7 +39,7 @@ static bool take_timeout(options_t *options, uint64_t timeout_ms, problem_t *pro
     return true;
 }
 
-bool options_set(options_t *options, option_id_t option, bytes_t value, problem_t *problem)
+bool run_options_set(run_options_t *options, option_id_t option, bytes_t value, problem_t *problem)
 {
     const char *text = (const char *)value.data;
     uint64_t number = 0;
@@ -83,9 +83,9 @@ bool options_set(options_t *options, option_id_t option, bytes_t value, problem_
     }
 }
 
-bool options_init(options_t *options, problem_t *problem)
+bool run_options_init(run_options_t *options, problem_t *problem)
 {
-    *options = (options_t){
+    *options = (run_options_t){
         .history = getenv("KVZMQ_HISTORY"),
         .format = &output_text,
         .timeout_ms = KVZMQ_CALL_MS_DEFAULT,
@@ -95,13 +95,13 @@ bool options_init(options_t *options, problem_t *problem)
                          problem);
 }
 
-bool options_check(const options_t *options, problem_t *problem)
+bool run_options_check(const run_options_t *options, problem_t *problem)
 {
     return options->secret_file == NULL || options->name != NULL ||
            problem_set(problem, "--secret-file needs a name, -n");
 }
 
-void options_help(FILE *stream)
+void run_options_help(FILE *stream)
 {
     fputs("Options:\n", stream);
     option_help_run(stream);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* How an event is shown: a line for people, cells for programs, with the old value where it is known. Knows
  * nothing of where events come from. */
-#ifndef KV_CLIENT_CLI_EVENT_TELLER_H
-#define KV_CLIENT_CLI_EVENT_TELLER_H
+#ifndef KV_CLIENT_CLI_EVENT_PRINTER_H
+#define KV_CLIENT_CLI_EVENT_PRINTER_H
 
 #include <kvzmq.h>
 
@@ -13,17 +13,18 @@ enum {
     EVENT_KNOWN_MAX = 64 * 1024 * 1024 /* bytes of memory for values that may become old ones */
 };
 
-typedef struct event_teller {
+typedef struct event_printer {
     known_t *known; /* owned */
     bool whole;     /* READY says that all entries were told */
-} event_teller_t;
+} event_printer_t;
 
-/* WHOLE: the stream begins with the state. Returns false if memory is refused; *TELLER is to be released
+/* WHOLE: the stream begins with the state. Returns false if memory is refused; *PRINTER is to be released
  * in any case. */
-KV_MUST_USE bool event_teller_init(event_teller_t *teller, bool whole);
-void event_teller_release(event_teller_t *teller);
+KV_MUST_USE bool event_printer_init(event_printer_t *printer, bool whole);
+void event_printer_release(event_printer_t *printer);
 
 /* Shows EVENT, the next one of its stream, on OUTPUT. NOW_MS (since 1970) is shown where it has no time. */
-void event_teller_tell(event_teller_t *teller, output_t *output, const kvzmq_event_t *event, uint64_t now_ms);
+void event_printer_print(event_printer_t *printer, output_t *output, const kvzmq_event_t *event,
+                         uint64_t now_ms);
 
 #endif
