@@ -7,7 +7,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import chance  # noqa: E402  (the path above comes first)
-from kvtest import Broker  # noqa: E402
+from broker import Broker  # noqa: E402
+from client import unique  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -28,3 +29,14 @@ def own_broker():
     the broker may close any event connection that it cannot tell from theirs (PROTOCOL.md 6.1)."""
     with Broker() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def manager(broker):
+    return broker.manager()
+
+
+@pytest.fixture
+def name(request):
+    """A client's name that no other test uses: what it leaves outlives the test."""
+    return unique(request.module.__name__.removeprefix("test_"))

@@ -14,9 +14,12 @@ from multiprocessing.pool import ThreadPool
 
 import pytest
 import zmq
-from kvtest import TIMEOUT, Broker, context, unique, wait_until
+
+from broker import Broker
+from client import context
 from terminal import status_of
 from tool import Tool, forward_one
+from waiting import TIMEOUT, wait_until
 
 ALL_BYTES = bytes(range(256))
 
@@ -24,12 +27,6 @@ ALL_BYTES = bytes(range(256))
 @pytest.fixture
 def tool(broker, tmp_path):
     return Tool(broker.request_endpoint, tmp_path)
-
-
-@pytest.fixture
-def name():
-    """The name of a client that no other test uses: its store outlives each run of the tool."""
-    return unique("cli")
 
 
 def text(done):

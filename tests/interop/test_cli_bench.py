@@ -7,9 +7,12 @@ import signal
 import threading
 
 import pytest
-from kvtest import TIMEOUT, Broker, pack, readable, unpack_all
+
+from broker import Broker
 from liar import Liar
+from rpc import pack, unpack_all
 from tool import Tool
+from waiting import TIMEOUT, readable
 
 WORKLOADS = ["get", "put", "mixed", "a", "b", "c", "d", "e", "f"]
 LATENCIES = ["p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns"]

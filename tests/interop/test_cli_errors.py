@@ -10,9 +10,12 @@ from multiprocessing.pool import ThreadPool
 
 import pytest
 import zmq
-from kvtest import TIMEOUT, Broker, context, unique, wait_until
+
+from broker import Broker
+from client import context, unique
 from terminal import status_of
 from tool import Tool, forward_one
+from waiting import TIMEOUT, wait_until
 
 LOCAL = {"help", "quit", "exit", "bye"}  # what asks no broker; `bye` alone has no session to end
 SAMPLES = {"KEY": "k", "VALUE": "v", "CLIENT": "nobody", "ROLE": "guest", "USER": "adam", "WORKLOAD": "get"}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from chance import seeded
-from terminal import TAB, UP
+from terminal import UP
 from tool import Tool
 
 HOME, END = "\x01", "\x05"  # Ctrl-A, Ctrl-E: the same everywhere

@@ -6,18 +6,15 @@ import os
 import re
 
 import pytest
-from kvtest import TIMEOUT, Broker, readable, unique
+
+from broker import Broker
 from tool import Tool
+from waiting import TIMEOUT, readable
 
 
 @pytest.fixture
 def tool(broker, tmp_path):
     return Tool(broker.request_endpoint, tmp_path)
-
-
-@pytest.fixture
-def name():
-    return unique("options")
 
 
 def quoted(words):

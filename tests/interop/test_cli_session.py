@@ -7,9 +7,12 @@ import signal
 
 import pytest
 import zmq
-from kvtest import TIMEOUT, Broker, context, wait_until
+
+from broker import Broker
+from client import context
 from terminal import KILL_LINE, status_of
 from tool import Tool, forward_one
+from waiting import TIMEOUT, wait_until
 
 
 @pytest.fixture

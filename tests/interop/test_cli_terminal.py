@@ -10,9 +10,11 @@ import termios
 
 import pytest
 import zmq
-from kvtest import context, wait_until
+
+from client import context
 from terminal import INTERRUPT, KILL_LINE, TAB, UP, status_of
 from tool import Tool, forward_one
+from waiting import wait_until
 
 
 @pytest.fixture

@@ -11,9 +11,13 @@ import threading
 import msgpack
 import pytest
 import zmq
-from kvtest import TIMEOUT, Broker, context, pack, unique, wait_until
+
+from broker import Broker
+from client import context, unique
+from rpc import pack
 from screen import Screen
 from tool import Tool
+from waiting import TIMEOUT, wait_until
 
 ACCOUNT = {"KVZMQ_PASSWORD": "eve"}
 MANAGER = ("-u", "adam")

@@ -6,7 +6,9 @@ import socket
 import stat
 
 import pytest
-from kvtest import Broker, unique
+
+from broker import Broker
+from client import unique
 from tool import Tool
 
 SECRET = "0123456789abcdef"
@@ -16,11 +18,6 @@ NOBODY = 65534
 @pytest.fixture
 def tool(broker, tmp_path):
     return Tool(broker.request_endpoint, tmp_path)
-
-
-@pytest.fixture
-def name():
-    return unique("wording")
 
 
 @pytest.fixture

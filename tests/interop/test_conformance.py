@@ -1,28 +1,20 @@
 # SPDX-License-Identifier: MPL-2.0
 """Where sentences of PROTOCOL.md meet: the order of checks, batches that are cut short, claims, and the sequence."""
 
-import itertools
 import struct
 import subprocess
 import time
 
 import pytest
 
-from kvtest import TIMEOUT, Broker, RpcError, binary_of, clients_of, pack, park, real_hash, slow_hash, unpack_all, wait_until
+from broker import Broker
+from hashes import real_hash, slow_hash
+from managing import clients_of, park
+from project import binary_of
+from rpc import RpcError, pack, unpack_all
+from waiting import TIMEOUT, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
-_serial = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def manager(broker):
-    return broker.manager()
-
-
-@pytest.fixture
-def name():
-    """A name that no other test uses."""
-    return f"conform-{next(_serial)}"
 
 
 @pytest.fixture(scope="module")

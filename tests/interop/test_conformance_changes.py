@@ -9,9 +9,12 @@ import time
 
 import pytest
 
+from broker import Broker
 from chance import seeded
-from kvtest import TIMEOUT, Broker, RpcError, binary_of, pack, wait_until
+from project import binary_of
+from rpc import RpcError, pack
 from subscriber import RawSubscriber, Subscriber, check_event, digest_of, subscribed
+from waiting import TIMEOUT, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 KEEP_ALL = {"limit": 10000}

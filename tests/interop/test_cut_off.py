@@ -6,8 +6,9 @@ import collections
 import contextlib
 import itertools
 
-from kvtest import DEFAULT_ACCOUNT, Broker, wait_until
+from broker import DEFAULT_ACCOUNT, Broker
 from relay import Relay
+from waiting import wait_until
 from watchers import Library
 
 

@@ -9,7 +9,10 @@ import threading
 
 import pytest
 
-from kvtest import Broker, RawPeer, pack, wait_until
+from broker import Broker
+from raw_peer import RawPeer
+from rpc import pack
+from waiting import wait_until
 
 PEERS = 200
 PAYLOADS = 8  # of each

@@ -4,8 +4,10 @@ answered, with which code, and at which byte a payload breaks off. Its decoder i
 
 import struct
 
+from broker import Broker
 from chance import rounds, seeded
-from kvtest import SANITIZED, Broker, check_response, unpack_all
+from project import SANITIZED
+from rpc import check_response, unpack_all
 
 PAYLOADS = rounds(1000 if SANITIZED else 1500)
 NUMBERS = (0, 1, 2, 3, 127, 128, 255, 256, -1, -32, -33, 1000, 10000, 10001, 2**31, 2**32 - 1, 2**32, 2**53, 2**53 + 1, 2**63 - 1, 2**63,

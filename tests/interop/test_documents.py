@@ -11,7 +11,9 @@ import subprocess
 
 import pytest
 
-from kvtest import REPOSITORY, TIMEOUT, Broker, binary_of
+from broker import Broker
+from project import REPOSITORY, binary_of
+from waiting import TIMEOUT
 
 DOCUMENTS = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "common/PROTOCOL.md",
              "examples/kvbroker.conf"]

@@ -9,9 +9,11 @@ import subprocess
 import pytest
 import zmq
 
-from kvtest import TIMEOUT, Broker, binary_of
+from broker import Broker
+from project import binary_of
 from subscriber import subscribed
 from tool import Tool
+from waiting import TIMEOUT
 
 
 def has_ipv6():

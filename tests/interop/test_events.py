@@ -7,8 +7,11 @@ import time
 
 import pytest
 
-from kvtest import SANITIZED, TIMEOUT, Broker, slow_hash, wait_until
+from broker import Broker
+from hashes import slow_hash
+from project import SANITIZED
 from subscriber import Subscriber, Watcher, check_event, subscribed
+from waiting import TIMEOUT, wait_until
 
 SECRET = "a secret of sixteen"
 

@@ -8,9 +8,13 @@ import subprocess
 import threading
 
 import pytest
+
+from broker import Broker
 from chance import seeded
-from kvtest import TIMEOUT, Broker, RpcError, binary_of, wait_until
+from project import binary_of
 from relay import Relay
+from rpc import RpcError
+from waiting import TIMEOUT, wait_until
 
 
 class Device:

@@ -4,7 +4,8 @@
 import pathlib
 import subprocess
 
-from kvtest import REPOSITORY, TIMEOUT, binary_of
+from project import REPOSITORY, binary_of
+from waiting import TIMEOUT
 
 
 def test_fleet__50_devices_and_a_watching_manager__all_of_it_happens():

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import threading
 
-from kvtest import DEFAULT_ACCOUNT, REPOSITORY, TIMEOUT, Broker, binary_of, wait_until
+from broker import DEFAULT_ACCOUNT, Broker
+from project import REPOSITORY, binary_of
+from waiting import TIMEOUT, wait_until
 
 USER, PASSWORD = DEFAULT_ACCOUNT
 

@@ -10,7 +10,9 @@ import threading
 
 import pytest
 
-from kvtest import REPOSITORY, TIMEOUT, Broker
+from broker import Broker
+from project import REPOSITORY
+from waiting import TIMEOUT
 
 WATCHER = REPOSITORY / "examples" / "python" / "watcher.py"
 

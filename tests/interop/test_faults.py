@@ -12,8 +12,14 @@ import threading
 
 import pytest
 
-from kvtest import SANITIZED, TIMEOUT, Broker, Client, RawPeer, binary_of, clients_of, pack, unpack_all, wait_until
+from broker import Broker
+from client import Client
+from managing import clients_of
+from project import SANITIZED, binary_of
+from raw_peer import RawPeer
+from rpc import pack, unpack_all
 from subscriber import RawSubscriber, subscribed
+from waiting import TIMEOUT, wait_until
 
 SECRET = "s" * 16
 

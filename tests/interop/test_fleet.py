@@ -6,7 +6,10 @@ import contextlib
 import os
 import time
 
-from kvtest import SANITIZED, Broker, clients_of, wait_until
+from broker import Broker
+from managing import clients_of
+from project import SANITIZED
+from waiting import wait_until
 
 FLEET = 200 if SANITIZED else 2000
 SESSIONS = int(os.environ.get("KV_SESSIONS", 600 if SANITIZED else 1200))

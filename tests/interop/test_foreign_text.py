@@ -6,8 +6,11 @@ import os
 import subprocess
 
 import pytest
-from kvtest import TIMEOUT, Broker, binary_of
+
+from broker import Broker
+from project import binary_of
 from tool import Tool
+from waiting import TIMEOUT
 
 FOREIGN = b"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\xe2\x80\xae\xc2\x85z"  # breaks, escapes, C1, no UTF-8, a character that turns a line
 

@@ -10,9 +10,14 @@ import time
 import pytest
 import zmq
 
+from broker import Broker
 from chance import rounds, seeded
-from kvtest import (SANITIZED, TIMEOUT, Broker, RawPeer, check_response, clients_of, pack, slow_hash, unpack_all,
-                    wait_until)
+from hashes import slow_hash
+from managing import clients_of
+from project import SANITIZED
+from raw_peer import RawPeer
+from rpc import check_response, pack, unpack_all
+from waiting import TIMEOUT, wait_until
 
 MIB = 1 << 20
 # What the allocator and the sanitizers' shadow may add to what the broker really holds.

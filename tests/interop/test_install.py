@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from kvtest import DEFAULT_ACCOUNT, REPOSITORY, Broker
+from broker import DEFAULT_ACCOUNT, Broker
+from project import REPOSITORY
 
 SANITIZE = os.environ.get("KV_SANITIZE", "")
 # A sanitized library needs a sanitized program.

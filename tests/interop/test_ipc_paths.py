@@ -13,8 +13,10 @@ import tempfile
 
 import pytest
 
-from kvtest import TIMEOUT, Broker, binary_of
+from broker import Broker
+from project import binary_of
 from subscriber import subscribed
+from waiting import TIMEOUT
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -235,7 +237,7 @@ while True:
 @pytest.fixture
 def open_folder():
     """A folder that everybody may pass through."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="kvtest-ipc-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kvbroker-ipc-"))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)

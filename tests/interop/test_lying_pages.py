@@ -4,8 +4,10 @@
 import contextlib
 
 import pytest
-from kvtest import Broker, pack, unpack_all
+
+from broker import Broker
 from liar import Liar
+from rpc import pack, unpack_all
 from tool import Tool
 
 

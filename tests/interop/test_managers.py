@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: MPL-2.0
 """What managers do, and how one becomes a manager: auth and its throttling, manage, clients, stats."""
 
-import itertools
 
 import pytest
 
-from kvtest import TIMEOUT, Broker, RpcError, clients_of, real_hash, wait_until
+from broker import Broker
+from hashes import real_hash
+from managing import clients_of
+from rpc import RpcError
+from waiting import TIMEOUT, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 CLIENT_FIELDS = {"id", "connected", "sessions", "role", "claimed", "peer", "since_ms", "idle_ms", "keys", "bytes"}
-_serial = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def manager(broker):
-    return broker.manager()
-
-
-@pytest.fixture
-def name():
-    return f"name-{next(_serial)}"
 
 
 def attempt(client, user, password):

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from kvtest import REPOSITORY, Broker, RpcError, check_response, pack, unpack_all
+from broker import Broker
+from project import REPOSITORY
+from rpc import RpcError, check_response, pack, unpack_all
 
 SECRET = "a secret of the owner's"
 NEEDLES = (b"needle-key", b"needle-value")

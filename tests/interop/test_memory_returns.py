@@ -6,7 +6,12 @@ import threading
 
 import pytest
 
-from kvtest import SANITIZED, Broker, RawPeer, clients_of, pack, wait_until
+from broker import Broker
+from managing import clients_of
+from project import SANITIZED
+from raw_peer import RawPeer
+from rpc import pack
+from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers keep what was freed, to find who uses it still")
 MIB = 1 << 20

@@ -8,10 +8,12 @@ import pathlib
 import tempfile
 import time
 
+from broker import DEFAULT_ACCOUNT, Broker
 from chance import rounds, seeded
-from kvtest import DEFAULT_ACCOUNT, TIMEOUT, Broker, digests_of, wait_until
 from liar import Liar
+from managing import digests_of
 from test_own_whole import Owner, copy_of
+from waiting import TIMEOUT, wait_until
 from watchers import Library, checksum
 
 SECONDS = float(os.environ.get("KV_SECONDS", rounds(2)))

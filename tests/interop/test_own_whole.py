@@ -15,10 +15,13 @@ import time
 
 import pytest
 
+from broker import DEFAULT_ACCOUNT, Broker
 from chance import seeded
-from kvtest import DEFAULT_ACCOUNT, TIMEOUT, Broker, RpcError, binary_of, wait_until
+from project import binary_of
 from relay import Relay
+from rpc import RpcError
 from subscriber import DATA_KINDS
+from waiting import TIMEOUT, wait_until
 from watchers import WatchProcess, checksum
 
 CHANGES = int(os.environ.get("KV_CHANGES", 6000))

@@ -5,7 +5,10 @@ import time
 
 import zmq
 
-from kvtest import Broker, pack, real_hash, unpack_all, wait_until
+from broker import Broker
+from hashes import real_hash
+from rpc import pack, unpack_all
+from waiting import wait_until
 
 CLIENTS = 20
 

@@ -8,7 +8,10 @@ import msgpack
 import pytest
 import zmq
 
-from kvtest import Broker, RpcError, check_response, clients_of, outcome, pack, unpack_all, wait_until
+from broker import Broker
+from managing import clients_of
+from rpc import RpcError, check_response, outcome, pack, unpack_all
+from waiting import wait_until
 
 
 def ping(msgid):

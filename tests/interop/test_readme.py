@@ -10,9 +10,11 @@ import sys
 
 import pytest
 
-from kvtest import REPOSITORY, TIMEOUT, Broker, binary_of, wait_until
+from broker import Broker
 from network import Network
+from project import REPOSITORY, binary_of
 from terminal import Terminal
+from waiting import TIMEOUT, wait_until
 from walkthrough import ENVIRONMENT, Person, blocks_of, same_shape, type_commands, type_session
 
 README = (REPOSITORY / "README.md").read_text()

@@ -9,9 +9,14 @@ import subprocess
 
 import pytest
 
-from kvtest import TIMEOUT, Broker, Client, RpcError, binary_of, cheap_hash, pack, slow_hash, wait_until, zpl
+from broker import Broker, zpl
+from client import Client
+from hashes import cheap_hash, slow_hash
+from project import binary_of
+from rpc import RpcError, pack
 from subscriber import Subscriber, subscribed
 from tool import Tool
+from waiting import TIMEOUT, wait_until
 
 SECRET, OTHER_SECRET = "a secret of sixteen", "another of sixteen"
 DONE = r"SIGHUP: (the configuration was read again|nothing changes|the broker was started without)"

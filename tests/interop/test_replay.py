@@ -4,8 +4,9 @@
 
 import pytest
 
+from broker import Broker
 from chance import seeded
-from kvtest import Broker, RpcError
+from rpc import RpcError
 from subscriber import check_event
 
 MIB = 1 << 20

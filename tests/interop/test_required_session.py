@@ -2,7 +2,8 @@
 """The session that was asked for, letter for letter, through two interactive clients at two terminals."""
 
 import pytest
-from kvtest import Broker
+
+from broker import Broker
 from tool import Tool
 
 FIRST_ID = 48106

@@ -14,9 +14,13 @@ import termios
 
 import pytest
 
-import kvtest
+from broker import Broker
+from client import Client
+from project import REPOSITORY, binary_of
+from rpc import RpcError
+from waiting import TIMEOUT, readable, wait_until
 
-EXAMPLE = kvtest.REPOSITORY / "examples" / "kvbroker.conf"
+EXAMPLE = REPOSITORY / "examples" / "kvbroker.conf"
 PASSWORD = "correct horse"
 SECRET = "sixteen bytes ok"
 
@@ -24,8 +28,8 @@ SECRET = "sixteen bytes ok"
 def kvbroker(*arguments, given="", cwd=None):
     """Runs the program to its end; what it prints comes as bytes."""
     given = given.encode() if isinstance(given, str) else given
-    return subprocess.run([kvtest.binary_of("kvbroker"), *arguments], input=given, capture_output=True,
-                          timeout=kvtest.TIMEOUT, cwd=cwd, check=False)
+    return subprocess.run([binary_of("kvbroker"), *arguments], input=given, capture_output=True,
+                          timeout=TIMEOUT, cwd=cwd, check=False)
 
 
 def one_line(done, status):
@@ -92,8 +96,8 @@ def test_hash_password__twice__gives_two_hashes():
 
 def test_hash_password__output_that_cannot_be_written__is_an_error():
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([kvtest.binary_of("kvbroker"), "hash-password"], input=PASSWORD.encode(), stdout=full,
-                              stderr=subprocess.PIPE, timeout=kvtest.TIMEOUT, check=False)
+        done = subprocess.run([binary_of("kvbroker"), "hash-password"], input=PASSWORD.encode(), stdout=full,
+                              stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
     assert done.returncode == 1 and b"standard output" in done.stderr
 
 
@@ -104,8 +108,8 @@ def test_hash_password__output_that_cannot_be_written__is_an_error():
     (1, ("hash-secret", "--generate"), "cannot write to standard output: Bad file descriptor"),
 ])
 def test_hash_command__standard_file_that_is_closed__is_an_error(closed, arguments, problem):
-    done = subprocess.run([kvtest.binary_of("kvbroker"), *arguments], input=SECRET.encode(), capture_output=True, check=False,
-                          preexec_fn=lambda: os.close(closed), timeout=kvtest.TIMEOUT)
+    done = subprocess.run([binary_of("kvbroker"), *arguments], input=SECRET.encode(), capture_output=True, check=False,
+                          preexec_fn=lambda: os.close(closed), timeout=TIMEOUT)
     assert done.returncode == 1 and problem in done.stderr.decode(), done
 
 
@@ -124,8 +128,8 @@ def test_hash_secret__generate__prints_a_new_secret_and_its_hash():
     secret, hashed = kvbroker("hash-secret", "--generate").stdout.decode().split()
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", secret)
     assert secret != kvbroker("hash-secret", "--generate").stdout.decode().split()[0]
-    with kvtest.Broker(names={"lamp": hashed}) as broker, broker.client("lamp") as lamp:
-        with pytest.raises(kvtest.RpcError) as refused:
+    with Broker(names={"lamp": hashed}) as broker, broker.client("lamp") as lamp:
+        with pytest.raises(RpcError) as refused:
             lamp.call("ping")
         assert refused.value.code == "UNAUTHENTICATED"
         assert lamp.call("hello", {"secret": secret})["client"] == "lamp"
@@ -138,12 +142,12 @@ class Terminal:
         self.shown = ""
         self.process, self.terminal = pty.fork()
         if self.process == 0:
-            os.execv(kvtest.binary_of("kvbroker"), ["kvbroker", *arguments])
+            os.execv(binary_of("kvbroker"), ["kvbroker", *arguments])
 
     def read(self, seconds):
         """Takes what is shown within SECONDS. Returns whether there was something."""
         try:
-            text = os.read(self.terminal, 4096).decode() if kvtest.readable(self.terminal, seconds) else ""
+            text = os.read(self.terminal, 4096).decode() if readable(self.terminal, seconds) else ""
         except OSError:  # the program has ended, and all was read
             text = ""
         self.shown += text
@@ -151,7 +155,7 @@ class Terminal:
 
     def wait_for(self, text):
         """Reads until TEXT is shown."""
-        kvtest.wait_until(lambda: text in self.shown or self.read(0.05) and text in self.shown, what=f"{text!r} at the terminal")
+        wait_until(lambda: text in self.shown or self.read(0.05) and text in self.shown, what=f"{text!r} at the terminal")
         return self
 
     def type(self, text):
@@ -170,7 +174,7 @@ class Terminal:
             return os.waitpid(self.process, os.WNOHANG)
 
         try:
-            _, status = kvtest.wait_until(lambda: (gone := ended())[0] and gone, what="the end of the program")
+            _, status = wait_until(lambda: (gone := ended())[0] and gone, what="the end of the program")
             while self.read(0):
                 pass
         except TimeoutError:
@@ -302,7 +306,7 @@ def test_set__every_key_misspelt__suggests_it():
 
 
 def test_set__over_the_file__wins():
-    with kvtest.Broker(options={"session/timeout": "7.5", "ids/first": 48106}) as broker, broker.client() as client:
+    with Broker(options={"session/timeout": "7.5", "ids/first": 48106}) as broker, broker.client() as client:
         hello = client.call("hello")
         assert hello["timeout_ms"] == 7500
         assert hello["client"] == "48106"
@@ -339,7 +343,7 @@ def test_help__of_a_command__says_the_way_and_reads_nothing(command):
 
 
 def test_version__is_the_project_s():
-    version = re.search(r"project\(kvbroker VERSION ([0-9.]+)", (kvtest.REPOSITORY / "CMakeLists.txt").read_text())
+    version = re.search(r"project\(kvbroker VERSION ([0-9.]+)", (REPOSITORY / "CMakeLists.txt").read_text())
     assert kvbroker("--version").stdout.decode() == f"kvbroker {version.group(1)}\n"
 
 
@@ -347,7 +351,7 @@ def test_version__is_the_project_s():
 
 
 def test_start__port_in_use__is_one_line_and_status_1():
-    with kvtest.Broker() as broker:
+    with Broker() as broker:
         done = kvbroker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
         lines = done.stderr.decode().splitlines()
         assert done.returncode == 1
@@ -361,13 +365,13 @@ def open_files(broker):
 
 
 def test_start__soft_limit_of_open_files__is_raised_to_the_hard_one():
-    with kvtest.Broker(wrapper=("prlimit", "--nofile=256:5000")) as broker:
+    with Broker(wrapper=("prlimit", "--nofile=256:5000")) as broker:
         assert open_files(broker) == (5000, 5000)
         assert "files may be open" not in broker.log()
 
 
 def test_start__few_open_files__is_logged():
-    with kvtest.Broker(wrapper=("prlimit", "--nofile=256:256")) as broker:
+    with Broker(wrapper=("prlimit", "--nofile=256:256")) as broker:
         assert re.search(r"warning only 256 files may be open", broker.log())
 
 
@@ -375,19 +379,19 @@ def test_log__that_nobody_reads__does_not_stop_the_broker(tmp_path):
     endpoint = f"ipc://{tmp_path}/requests"
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 16384)
-    broker = subprocess.Popen([kvtest.binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set",
+    broker = subprocess.Popen([binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set",
                                f"listen/events=ipc://{tmp_path}/events"], stdin=subprocess.DEVNULL, stderr=writer)
     try:
         for number in range(200):  # each is some 200 bytes of log
-            with kvtest.Client(endpoint, f"client-{number}") as client:
+            with Client(endpoint, f"client-{number}") as client:
                 assert client.call("ping") == "pong"
         lost = os.read(reader, 1 << 16)
-        with kvtest.Client(endpoint, "one-more") as client:
+        with Client(endpoint, "one-more") as client:
             assert client.call("ping") == "pong"
         assert b"client-0" in lost and b"client-199" not in lost
         assert re.search(rb"warning [0-9]+ lines of this log were dropped", os.read(reader, 1 << 16))
         broker.send_signal(signal.SIGTERM)
-        assert broker.wait(kvtest.TIMEOUT) == 0
+        assert broker.wait(TIMEOUT) == 0
     finally:
         broker.kill()
         broker.wait()

@@ -6,8 +6,11 @@ import subprocess
 
 import pytest
 
+from broker import Broker
 from chance import rounds, seeded
-from kvtest import SANITIZED, TIMEOUT, Broker, binary_of, clients_of
+from managing import clients_of
+from project import SANITIZED, binary_of
+from waiting import TIMEOUT
 
 STEPS = rounds(500 if SANITIZED else 700)
 SECRETS = {"a": "the secret of a .", "b": "the secret of b ."}

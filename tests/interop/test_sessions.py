@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """Identity, sessions and roles: PROTOCOL.md, section 3."""
 
-import itertools
 import os
 import signal
 import subprocess
@@ -10,21 +9,14 @@ import time
 import pytest
 import zmq
 
-from kvtest import TIMEOUT, Broker, RawPeer, RpcError, binary_of, clients_of, pack, unpack_all, wait_until
+from broker import Broker
+from managing import clients_of
+from project import binary_of
+from raw_peer import RawPeer
+from rpc import RpcError, pack, unpack_all
+from waiting import TIMEOUT, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
-_serial = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def manager(broker):
-    return broker.manager()
-
-
-@pytest.fixture
-def name():
-    """A name that no other test uses."""
-    return f"name-{next(_serial)}"
 
 
 def gone(manager, client_id):

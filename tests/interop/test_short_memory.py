@@ -8,7 +8,10 @@ import resource
 
 import pytest
 
-from kvtest import SANITIZED, Broker, RpcError, real_hash
+from broker import Broker
+from hashes import real_hash
+from project import SANITIZED
+from rpc import RpcError
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers end a program that is refused memory")
 SPARE = 4 << 20  # bytes that are left: enough for requests, and much less than argon2id takes

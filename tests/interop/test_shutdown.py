@@ -11,7 +11,11 @@ import time
 import pytest
 import zmq
 
-from kvtest import TIMEOUT, Broker, RawPeer, RpcError, binary_of, pack, unpack_all
+from broker import Broker
+from project import binary_of
+from raw_peer import RawPeer
+from rpc import RpcError, pack, unpack_all
+from waiting import TIMEOUT
 
 BOUND = 5.0  # seconds that a shutdown may take, and what a busy machine adds
 GRACE = TIMEOUT / 3

@@ -7,8 +7,11 @@ import time
 import pytest
 import xxhash
 
+from broker import Broker
 from chance import rounds, seeded
-from kvtest import SANITIZED, Broker, RpcError, wait_until
+from project import SANITIZED
+from rpc import RpcError
+from waiting import wait_until
 
 
 @pytest.fixture

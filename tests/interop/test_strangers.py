@@ -14,9 +14,14 @@ import time
 import pytest
 import zmq
 
+from broker import Broker
 from chance import rounds, seeded
-from kvtest import SANITIZED, TIMEOUT, Broker, RawPeer, pack, readable, unique, unpack_all, wait_until
+from client import unique
+from project import SANITIZED
+from raw_peer import RawPeer
+from rpc import pack, unpack_all
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
+from waiting import TIMEOUT, readable, wait_until
 
 MIB = 1 << 20
 SLACK = 100 * MIB if SANITIZED else 6 * MIB

@@ -13,7 +13,8 @@ import check_chance
 import check_layers
 import check_source
 from chance import seeded
-from kvtest import SUPPORT, TIMEOUT, readable
+from project import SUPPORT
+from waiting import TIMEOUT, readable
 from watchers import WatchProcess
 
 WAYS = {

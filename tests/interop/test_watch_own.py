@@ -7,8 +7,14 @@ import time
 import pytest
 import zmq
 
-from kvtest import SANITIZED, Broker, RpcError, outcome, pack, park, slow_hash, unique, unpack_all, wait_until
+from broker import Broker
+from client import unique
+from hashes import slow_hash
+from managing import park
+from project import SANITIZED
+from rpc import RpcError, outcome, pack, unpack_all
 from subscriber import check_event
+from waiting import wait_until
 
 
 def changed(client, timeout=None):

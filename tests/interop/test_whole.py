@@ -13,10 +13,13 @@ import time
 import pytest
 import zmq
 
+from broker import DEFAULT_ACCOUNT, Broker
 from chance import rounds, seeded
-from kvtest import DEFAULT_ACCOUNT, SANITIZED, Broker, clients_of, digests_of, wait_until
+from managing import clients_of, digests_of
+from project import SANITIZED
 from relay import Relay
 from subscriber import Subscriber, Watcher, subscribed
+from waiting import wait_until
 from watchers import Library, Recipe, Tool, checksum
 
 CHANGES = int(os.environ.get("KV_CHANGES", rounds(4000 if SANITIZED else 12000)))

@@ -187,7 +187,7 @@ void broker_process_start(broker_process_t *broker, bool ipc, const char *const 
         broker->options[i] = options[i];
     }
     const char *parent = getenv("TMPDIR");
-    (void)snprintf(broker->folder, sizeof broker->folder, "%s/kvtest-XXXXXX",
+    (void)snprintf(broker->folder, sizeof broker->folder, "%s/kvbroker-XXXXXX",
                    parent != NULL ? parent : "/tmp");
     assert_non_null(mkdtemp(broker->folder));
     write_config(broker);

@@ -6,7 +6,8 @@ import threading
 import msgpack
 import zmq
 
-from kvtest import context, pack, unpack_all
+from client import context
+from rpc import pack, unpack_all
 
 NONSENSE = (None, 0, 7, 2**64 - 1, "", "x", "x" * 3000, b"\xff", True, False, [], [[]], [None], {}, {"x": 1}, {7: 7}, 1.5)
 WHOLE = ("hello", "ping", "watch", "entry")  # of these only the whole result: a limit that is wrong is no nonsense

@@ -18,7 +18,10 @@ import sys
 
 import zmq
 
-from kvtest import TIMEOUT, Client, RawPeer, RpcError, pack
+from client import Client
+from raw_peer import RawPeer
+from rpc import RpcError, pack
+from waiting import TIMEOUT
 
 clients = []
 raw_peers = []

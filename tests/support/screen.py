@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from kvtest import TIMEOUT, wait_until
+from waiting import TIMEOUT, wait_until
 
 
 class Screen:

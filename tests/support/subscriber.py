@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MPL-2.0
 """Events as their readers meet them: a SUB socket with a ticket, a raw one, and a watcher that follows the recipe of
-PROTOCOL.md 6.2. Knows pyzmq and msgpack, and no code of ours but kvtest."""
+PROTOCOL.md 6.2. Knows pyzmq and msgpack, and no code of ours but its client."""
 
 import time
 
 import xxhash
 import zmq
 
-from kvtest import TIMEOUT, Client, RawPeer, RpcError, context, unpack_all
+from client import Client, context
+from raw_peer import RawPeer
+from rpc import RpcError, unpack_all
+from waiting import TIMEOUT
 
 EVENT_KEYS = ["seq", "prev", "time_ms", "kind", "client", "key", "value", "size", "ttl_ms", "revision", "by", "user"]
 DATA_KINDS = ("put", "del", "expire")

@@ -8,7 +8,7 @@ import select
 import subprocess
 import time
 
-from kvtest import TIMEOUT, readable, wait_until
+from waiting import TIMEOUT, readable, wait_until
 
 PROMPT = "> "
 ENTER, TAB, INTERRUPT, END, UP, KILL_LINE = "\n", "\t", "\x03", "\x04", "\x1b[A", "\x15"

@@ -4,8 +4,9 @@
 import os
 import subprocess
 
-from kvtest import TIMEOUT, binary_of
+from project import binary_of
 from terminal import Terminal
+from waiting import TIMEOUT
 
 
 class Tool:

@@ -10,8 +10,8 @@
 import dataclasses
 import re
 
-from kvtest import TIMEOUT
 from terminal import ENTER
+from waiting import TIMEOUT
 
 PROMPT = r"^(?:\[(?P<status>\d+)\]\$|>) \Z"  # a shell's (see ENVIRONMENT), or the tool's and a shell's second
 ENVIRONMENT = {"PS1": "[$?]$ ", "PS2": "> ", "TERM": "xterm", "LANG": "C.UTF-8"}

@@ -9,8 +9,8 @@ import sys
 
 import zmq
 
-from kvtest import readable
 from subscriber import Watcher, digest_of
+from waiting import readable
 from watchers import checksum
 
 

@@ -12,8 +12,9 @@ import sys
 
 import xxhash
 
-from kvtest import SUPPORT, TIMEOUT, binary_of, wait_until
+from project import SUPPORT, binary_of
 from subscriber import as_bytes
+from waiting import TIMEOUT, wait_until
 
 
 def checksum(value):

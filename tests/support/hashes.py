@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Hashes of passwords: cheap, slow, and as the broker makes them."""
+
+import ctypes
+import ctypes.util
+import functools
+import subprocess
+
+from project import binary_of
+from waiting import TIMEOUT
+
+
+@functools.lru_cache(maxsize=None)
+def cheap_hash(password):
+    """An argon2id hash at the lowest cost there is, so that tests that are not about its cost are quick."""
+    sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
+    assert sodium.sodium_init() >= 0
+    text = ctypes.create_string_buffer(128)
+    secret = password.encode()
+    failed = sodium.crypto_pwhash_str_alg(text, secret, ctypes.c_ulonglong(len(secret)), ctypes.c_ulonglong(1),
+                                          ctypes.c_size_t(8192), ctypes.c_int(2))
+    assert failed == 0
+    return text.value.decode()
+
+
+SLOW_HASHES = {  # of 16 passes over 64 MiB
+    "eve": "$argon2id$v=19$m=65536,t=16,p=1$QG0XO7ANxOVFWBSUmxifNA$zgxNfRTeffM29+S9HiVKFUxlH5MQzWvLpsk7EcO4nRw",
+    "pace": "$argon2id$v=19$m=65536,t=16,p=1$hkbKJVMAefGN47mX+dVRYQ$sMNMX5St6whfAJ5VdzbdmzqVEYCpq+vjCqFoZSRnzXc",
+}
+
+
+def slow_hash(password):
+    """An argon2id hash that takes about a second to verify, for tests of what happens meanwhile. (To make one takes as long.)"""
+    return SLOW_HASHES[password]
+
+
+@functools.lru_cache(maxsize=None)
+def real_hash(password):
+    """An argon2id hash as the broker's own command makes it, at its real cost."""
+    done = subprocess.run([binary_of("kvbroker"), "hash-password"], input=password + "\n", text=True,
+                          capture_output=True, timeout=TIMEOUT, check=True)
+    return done.stdout.strip()

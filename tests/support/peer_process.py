@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Clients in a process of their own."""
+
+import json
+import subprocess
+import sys
+
+from project import SUPPORT
+from waiting import TIMEOUT, readable
+
+
+class Peer:
+    """A process of its own with sockets of its own: something that can be killed. See peer.py for what it does."""
+
+    def __init__(self, endpoint, **open_options):
+        self.endpoint = endpoint
+        self.process = subprocess.Popen([sys.executable, str(SUPPORT / "peer.py"), endpoint], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        if open_options.pop("open", True):
+            self.hello = self.do("open", **open_options)
+
+    def start(self, operation, **arguments):
+        """Asks for something without waiting for its answer."""
+        self.process.stdin.write(json.dumps({"do": operation, **arguments}) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self, timeout=3 * TIMEOUT):
+        """The answer to what was asked. Fails where the process ends or fails."""
+        if not readable(self.process.stdout, timeout):
+            raise TimeoutError(f"no answer from the peer process within {timeout:g} s")
+        line = self.process.stdout.readline()
+        assert line, f"the peer process ended with {self.process.wait()}"
+        return json.loads(line)
+
+    def do(self, operation, **arguments):
+        self.start(operation, **arguments)
+        return self.answer()
+
+    def kill(self):
+        """SIGKILL: the system closes its connections, nothing says goodbye."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.kill()
+
+    def _close(self):
+        self.process.stdout.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Where the project and its programs are, and how they were built."""
+
+import os
+import pathlib
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+SUPPORT = pathlib.Path(__file__).resolve().parent
+
+# Sanitizers make a program several times slower and larger; ctest says whether they are on.
+SANITIZED = bool(os.environ.get("KV_SANITIZE"))
+
+
+def binary_of(name):
+    """Where a program of the build under test is: as ctest says, else the newest build's."""
+    told = os.environ.get({"kvbroker": "KVBROKER", "kvzmq-cli": "KVZMQ_CLI"}[name])
+    if told:
+        return told
+    built = [REPOSITORY / "build" / preset / "bin" / name for preset in ("dev", "release", "asan-ubsan")]
+    built = [path for path in built if path.exists()]
+    if not built:
+        raise FileNotFoundError(f"{name} is not built: cmake --preset dev && cmake --build --preset dev")
+    return str(max(built, key=lambda path: path.stat().st_mtime))
