@@ -14,6 +14,7 @@
 #include "common/rpc.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/world.h"
+#include "tests/support/idle_outlets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,12 +79,6 @@ static void op_release(void *context, struct connection *connection, bool cut)
     connection->cut = cut;
 }
 
-static void op_cancel(void *context, uint64_t ticket)
-{
-    (void)context;
-    (void)ticket;
-}
-
 static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
 {
     world_t *world = context;
@@ -121,19 +116,6 @@ static void op_publish(void *context, bytes_t topic, buffer_t *payload)
         CHECK(bytes_equal(reply.method, bytes_from_text("sync")) && topic.size == 1);
 }
 
-static void op_cut(void *context, const tickets_t *tickets, bool strict)
-{
-    (void)context;
-    (void)tickets;
-    (void)strict;
-}
-
-static void op_sweep(void *context, const tickets_t *tickets)
-{
-    (void)context;
-    (void)tickets;
-}
-
 static void op_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
 {
     (void)context;
@@ -143,16 +125,15 @@ static void op_endpoint(void *context, struct connection *connection, char *text
 
 static outlets_t outlets_of(world_t *world)
 {
-    return (outlets_t){
-        .transport = {.context = world, .send = op_send, .congested = op_congested, .release = op_release},
-        .publisher = {.context = world,
-                      .audience = op_audience,
-                      .publish = op_publish,
-                      .cut = op_cut,
-                      .sweep = op_sweep,
-                      .endpoint = op_endpoint},
-        .verification = {.context = world, .submit = op_verify, .cancel = op_cancel},
-    };
+    outlets_t outlets = idle_outlets(world);
+    outlets.transport.send = op_send;
+    outlets.transport.congested = op_congested;
+    outlets.transport.release = op_release;
+    outlets.publisher.audience = op_audience;
+    outlets.publisher.publish = op_publish;
+    outlets.publisher.endpoint = op_endpoint;
+    outlets.verification.submit = op_verify;
+    return outlets;
 }
 
 /* ---- What must hold --------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "tests/support/idle_outlets.h"
+
 /* ---- What the hub needs ----------------------------------------------------------------------- */
 
 /* The number behind the key NAME in a map in BYTES; fails where there is none. */
@@ -50,12 +52,6 @@ static void op_release(void *context, struct connection *connection, bool cut)
     connection->cut = cut;
 }
 
-static void op_cancel(void *context, uint64_t ticket)
-{
-    (void)context;
-    (void)ticket;
-}
-
 static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
 {
     fixture_t *fixture = context;
@@ -86,38 +82,16 @@ static void op_publish(void *context, bytes_t topic, buffer_t *payload)
     fixture->published_ms = (int64_t)number_of(buffer_bytes(payload), "time_ms");
 }
 
-static void op_cut(void *context, const tickets_t *tickets, bool strict)
-{
-    (void)context;
-    (void)tickets;
-    (void)strict;
-}
-
-static void op_sweep(void *context, const tickets_t *tickets)
-{
-    (void)context;
-    (void)tickets;
-}
-
-static void op_endpoint(void *context, struct connection *connection, char *text, size_t text_size)
-{
-    (void)context;
-    (void)connection;
-    snprintf(text, text_size, "tcp://127.0.0.1:5001");
-}
-
 static outlets_t outlets_of(fixture_t *fixture)
 {
-    return (outlets_t){
-        .transport = {.context = fixture, .send = op_send, .congested = op_congested, .release = op_release},
-        .publisher = {.context = fixture,
-                      .audience = op_audience,
-                      .publish = op_publish,
-                      .cut = op_cut,
-                      .sweep = op_sweep,
-                      .endpoint = op_endpoint},
-        .verification = {.context = fixture, .submit = op_verify, .cancel = op_cancel},
-    };
+    outlets_t outlets = idle_outlets(fixture);
+    outlets.transport.send = op_send;
+    outlets.transport.congested = op_congested;
+    outlets.transport.release = op_release;
+    outlets.publisher.audience = op_audience;
+    outlets.publisher.publish = op_publish;
+    outlets.verification.submit = op_verify;
+    return outlets;
 }
 
 /* ---- Fixture ---------------------------------------------------------------------------------- */

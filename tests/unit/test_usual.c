@@ -11,6 +11,7 @@
 #include "broker/core/hub.h"
 #include "common/rpc.h"
 #include "tests/support/chance.h"
+#include "tests/support/idle_outlets.h"
 #include "tests/support/volume.h"
 
 enum {
@@ -55,24 +56,11 @@ static status_t op_send(void *context, struct connection *connection, bytes_t id
     return STATUS_OK;
 }
 
-static bool op_congested(void *context, struct connection *connection)
-{
-    (void)context;
-    (void)connection;
-    return false;
-}
-
 static void op_release(void *context, struct connection *connection, bool cut)
 {
     (void)context;
     (void)cut;
     connection->session = NULL;
-}
-
-static size_t op_audience(void *context)
-{
-    (void)context;
-    return 0;
 }
 
 static void world_open(world_t *world, int64_t now_ms, bool general_only)
@@ -89,8 +77,9 @@ static void world_open(world_t *world, int64_t now_ms, bool general_only)
     world->settings.limits.keys_per_client = 60; /* some puts are refused */
     world->settings.limits.batch = MESSAGES;
     world->settings.limits.message = (MESSAGES + 1) * LIMIT_ERROR_BYTES + 2000; /* some answers do not fit */
-    outlets_t outlets = {.transport = {.send = op_send, .congested = op_congested, .release = op_release},
-                         .publisher = {.audience = op_audience}};
+    outlets_t outlets = idle_outlets(NULL);
+    outlets.transport.send = op_send;
+    outlets.transport.release = op_release;
     world->hub = hub_new(&world->settings, &outlets, now_ms, now_ms);
     assert_non_null(world->hub);
     world->hub->general_only = general_only;
