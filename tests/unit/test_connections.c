@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "broker/net/connections.h"
 #include "tests/support/refuse_memory.h"
+#include "tests/support/tcp.h"
 
 enum { WAIT_MS = 60000 }; /* only a hang lasts so long */
 
@@ -48,19 +48,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A TCP connection to the socket. */
-static int connect_to(fixture_t *fixture)
-{
-    const char *port = strrchr(fixture->endpoints[0], ':') + 1;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
 /* Drains the monitor, where GRANTED allocations are granted, until FD has something to read. Returns how many
  * bytes that is; 0 = the other end has closed it. */
 static ssize_t drain_until_read(fixture_t *fixture, int fd, int granted)
@@ -84,13 +71,13 @@ static void connection__without_memory_for_its_record__is_closed(void **state)
     fixture_t *fixture = *state;
     /* At first the row of the table is refused, then the record. */
     for (int i = 0; i < 4; i++) {
-        int fd = connect_to(fixture);
+        int fd = tcp_connect(fixture->endpoints[0]);
         refused = 0;
         while (drain_until_read(fixture, fd, 0) > 0)
             continue;
         assert_true(refused > 0);
         close(fd);
-        fd = connect_to(fixture);
+        fd = tcp_connect(fixture->endpoints[0]);
         assert_true(drain_until_read(fixture, fd, REFUSE_NEVER) > 0); /* the greeting: this one is served */
         close(fd);
     }
