@@ -2,7 +2,6 @@
 /* libkvzmq's connections: nobody there, no answer, and what happens when a broker or a session goes. */
 #include "tests/support/client_fixture.h"
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,23 +13,9 @@
 
 #include "common/clock.h"
 #include "common/utf8.h"
+#include "tests/support/tcp.h"
 
 enum { SLACK_MS = 5000 }; /* how much later than its limit a call may return on a busy machine */
-
-/* A bound TCP socket, that listens with LISTENING. *ENDPOINT names it. */
-static int bound_socket(bool listening, char endpoint[64])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    if (listening)
-        assert_int_equal(listen(fd, 8), 0);
-    (void)snprintf(endpoint, 64, "tcp://127.0.0.1:%u", ntohs(address.sin_port));
-    return fd;
-}
 
 static kvzmq_t *conn_to(const char *endpoint, int limit_ms, bool once)
 {
@@ -49,7 +34,7 @@ static void connect__nobody_listens__is_unreachable_within_the_limit(void **stat
 {
     (void)state;
     char endpoint[64];
-    int fd = bound_socket(false, endpoint);
+    int fd = tcp_bind(false, endpoint);
     kvzmq_t *conn = conn_to(endpoint, 300, false);
     int64_t start = clock_monotonic_ms();
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_connect(conn));
@@ -66,7 +51,7 @@ static void connect_once__nobody_listens__is_unreachable_at_once(void **state)
 {
     (void)state;
     char endpoint[64];
-    int fd = bound_socket(false, endpoint);
+    int fd = tcp_bind(false, endpoint);
     kvzmq_t *conn = conn_to(endpoint, 60000, true);
     int64_t start = clock_monotonic_ms();
     assert_status(conn, KVZMQ_UNREACHABLE,
@@ -80,7 +65,7 @@ static void connect__listener_that_says_nothing__is_timeout(void **state)
 {
     (void)state;
     char endpoint[64];
-    int fd = bound_socket(true, endpoint);
+    int fd = tcp_bind(true, endpoint);
     kvzmq_t *conn = conn_to(endpoint, 200, false);
     assert_status(conn, KVZMQ_TIMEOUT, kvzmq_connect(conn));
     assert_non_null(strstr(kvzmq_error(conn), endpoint));
@@ -105,7 +90,7 @@ static void connect__listener_of_another_protocol__is_unreachable_and_says_so(vo
     (void)state;
     char endpoint[64];
     pthread_t thread;
-    int fd = bound_socket(true, endpoint);
+    int fd = tcp_bind(true, endpoint);
     kvzmq_t *conn = conn_to(endpoint, 20000, true);
     assert_int_equal(pthread_create(&thread, NULL, serve_http, &fd), 0);
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_connect(conn));
@@ -468,7 +453,7 @@ static void connect__interrupted__returns_when_told_to(void **state)
     (void)state;
     char refusing[64];
     char silent[64];
-    int fds[] = {bound_socket(false, refusing), bound_socket(true, silent)};
+    int fds[] = {tcp_bind(false, refusing), tcp_bind(true, silent)};
     const char *endpoints[] = {refusing, silent};
     struct sigaction before;
     alarms_begin(&before);

@@ -12,17 +12,8 @@
 
 static kvzmq_t *conn_to_fake(fake_broker_t *fake, const fake_step_t *steps, size_t count, notices_t *notices)
 {
-    kvzmq_options_t options;
     fake_broker_start(fake, steps, count);
-    kvzmq_options_init(&options);
-    options.endpoint = fake->endpoint;
-    options.connect_ms = 20000;
-    options.call_ms = 20000;
-    if (notices != NULL) {
-        *notices = (notices_t){0};
-        options.notice = note;
-        options.context = notices;
-    }
+    kvzmq_options_t options = options_to(fake->endpoint, notices);
     kvzmq_t *conn = kvzmq_new(&options);
     assert_non_null(conn);
     return conn;

@@ -3,12 +3,12 @@
  * call that waits return EINTR. */
 #include "tests/support/client_fixture.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
 #include "tests/support/own_process.h"
+#include "tests/support/tcp.h"
 
 enum {
     INTERVAL_US = 1000,
@@ -101,16 +101,10 @@ static void connect__a_thousand_signals_a_second__pauses_between_attempts(void *
 {
     (void)state;
     enum { LIMIT_MS = 400, ATTEMPTS_MAX = 10 }; /* pauses of 20, 40, 80 and 160 ms leave room for 5 */
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
     char endpoint[64];
     pthread_t thread;
     sigset_t alarm;
-    closer_t closer = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
-    assert_int_equal(bind(closer.fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(closer.fd, 8), 0);
-    assert_int_equal(getsockname(closer.fd, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    closer_t closer = {.fd = tcp_bind(true, endpoint)};
     (void)sigemptyset(&alarm);
     (void)sigaddset(&alarm, SIGALRM);
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &alarm, NULL), 0); /* the signals are for the caller */

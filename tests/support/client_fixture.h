@@ -45,12 +45,12 @@ static inline void note(void *context, kvzmq_notice_t notice, const char *text)
     (void)snprintf(notices->text[notice], sizeof notices->text[notice], "%s", text);
 }
 
-/* Options for a connection to BROKER. NOTICES may be NULL. */
-static inline kvzmq_options_t options_for(const broker_process_t *broker, notices_t *notices)
+/* Options for a connection to ENDPOINT. NOTICES may be NULL. */
+static inline kvzmq_options_t options_to(const char *endpoint, notices_t *notices)
 {
     kvzmq_options_t options;
     kvzmq_options_init(&options);
-    options.endpoint = broker->endpoint;
+    options.endpoint = endpoint;
     options.connect_ms = 20000;
     options.call_ms = 20000;
     if (notices != NULL) {
@@ -59,6 +59,11 @@ static inline kvzmq_options_t options_for(const broker_process_t *broker, notice
         options.context = notices;
     }
     return options;
+}
+
+static inline kvzmq_options_t options_for(const broker_process_t *broker, notices_t *notices)
+{
+    return options_to(broker->endpoint, notices);
 }
 
 /* A connected connection; NULL = the options of options_for. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Tests of event_socket.h with a real subscriber. What is about connections and tickets is tested from
  * outside (tests/interop). */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +16,7 @@
 #include "broker/net/event_socket.h"
 #include "broker/net/zap.h"
 #include "common/clock.h"
+#include "tests/support/tcp.h"
 #include "tests/support/volume.h"
 
 enum {
@@ -156,12 +155,8 @@ static int raw_connect(fixture_t *fixture)
     char endpoint[256];
     const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
     event_socket_endpoint(fixture->events, (bytes_t){0}, endpoint, sizeof endpoint);
-    uint16_t port = (uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10);
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = tcp_connect(endpoint);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
 
