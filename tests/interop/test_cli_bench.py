@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from broker import Broker
-from liar import Liar
+from liar import Forger
 from rpc import pack, unpack_all
 from tool import Tool
 from waiting import TIMEOUT, readable
@@ -141,30 +141,6 @@ def test_rate__sends_as_many_as_are_due(tool):
 
 
 # -- wrong answers
-
-
-class Forger(Liar):
-    """Gives each result of METHOD to FORGE, which returns what is answered instead: an error (a list, or None) and a result."""
-
-    def __init__(self, broker, method, forge):
-        super().__init__()
-        self.method, self.forge = method, forge
-        self.aim(broker.request_endpoint)
-        self.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-    def answer(self, methods, payload):
-        messages = unpack_all(payload)
-        told = [message for message in messages if message[0] == 1]
-        for message, method in zip(told, methods):
-            if method == self.method and message[2] is None:
-                message[2], message[3] = self.forge(message[3])
-        return b"".join(pack(message) for message in messages)
 
 
 def flip(text):

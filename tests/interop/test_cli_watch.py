@@ -8,13 +8,12 @@ import re
 import signal
 import threading
 
-import msgpack
 import pytest
-import zmq
 
 from broker import Broker
-from client import context, unique
-from rpc import pack
+from client import unique
+from closing import Closing
+from liar import Forger
 from screen import Screen
 from tool import Tool
 from waiting import TIMEOUT, wait_until
@@ -23,7 +22,7 @@ ACCOUNT = {"KVZMQ_PASSWORD": "eve"}
 MANAGER = ("-u", "adam")
 
 
-class Watch:
+class Watch(Closing):
     """A watch in a process of its own; `lines` is what it has shown."""
 
     def __init__(self, tool, *arguments, options=MANAGER, **environment):
@@ -56,12 +55,6 @@ class Watch:
         self.reader.join(TIMEOUT)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             pipe.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
 
 @pytest.fixture
@@ -697,62 +690,13 @@ def test_verify__client_that_is_none__says_so(tool):
     assert done.returncode == 7 and done.stderr.startswith(b"NOT_FOUND: ")
 
 
-class Liar:
-    """Stands between the tool and a broker, and gives every digest that is asked for another value."""
-
-    def __init__(self, broker):
-        self.broker = broker
-        self.front = context().socket(zmq.ROUTER)
-        self.endpoint = f"tcp://127.0.0.1:{self.front.bind_to_random_port('tcp://127.0.0.1')}"
-        self.behind = {}
-        self.lies = set()  # (identity, msgid) whose answers are digests
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def forward(self, identity, payload):
-        if identity not in self.behind:
-            self.behind[identity] = self.broker.client()
-        for message in self.messages(payload):
-            if message[0] == 0 and "digest" in (message[2], *message[3][1:2]):
-                self.lies.add((identity, message[1]))
-        self.behind[identity].send_raw(payload)
-
-    def answer(self, identity, payload):
-        answers = self.messages(payload)
-        for message in answers:
-            if message[0] == 1 and (identity, message[1]) in self.lies and message[3]:
-                message[3]["digest"] ^= 1
-        self.front.send_multipart([identity, b"".join(pack(message) for message in answers)])
-
-    @staticmethod
-    def messages(payload):
-        unpacker = msgpack.Unpacker(raw=False)
-        unpacker.feed(payload)
-        return list(unpacker)
-
-    def run(self):
-        while not self.stopping.is_set():
-            if self.front.poll(5):
-                self.forward(*self.front.recv_multipart())
-            for identity, client in self.behind.items():
-                if client.socket.poll(0):
-                    self.answer(identity, client.recv_payload())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.stopping.set()
-        self.thread.join()
-        for client in self.behind.values():
-            client.close()
-        self.front.close(0)
+def another_digest(result):
+    return None, {**result, "digest": result["digest"] ^ 1}
 
 
 def test_verify__digest_that_differs__says_different_and_exit_1(broker, tmp_path, client):
     client.call("put", "a", "1")
-    with Liar(broker) as liar:
+    with Forger(broker, "digest", another_digest) as liar:
         done = Tool(liar.endpoint, tmp_path).run(*MANAGER, "verify", client.name, **ACCOUNT)
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert done.stdout.decode().splitlines()[1].split()[:2] == [client.name, "different"]

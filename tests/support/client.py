@@ -7,6 +7,7 @@ import time
 
 import zmq
 
+from closing import Closing
 from rpc import RpcError, check_response, outcome, pack, unpack_all
 from waiting import TIMEOUT
 
@@ -29,7 +30,7 @@ def context():
     return _context
 
 
-class Client:
+class Client(Closing):
     """A socket that speaks the protocol. DEALER, or REQ for one request at a time.
 
     pushed   messages that the broker sent unasked while an answer was waited for
@@ -54,12 +55,6 @@ class Client:
 
     def close(self):
         self.socket.close(0)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
     # -- frames
 

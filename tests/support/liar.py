@@ -7,6 +7,7 @@ import msgpack
 import zmq
 
 from client import context
+from closing import Closing
 from rpc import pack, unpack_all
 
 NONSENSE = (None, 0, 7, 2**64 - 1, "", "x", "x" * 3000, b"\xff", True, False, [], [[]], [None], {}, {"x": 1}, {7: 7}, 1.5)
@@ -45,7 +46,7 @@ def lie_about(method, result, chance):
     return {**result, name: nonsense(chance)}
 
 
-class Liar:
+class Liar(Closing):
     """Its lies are drawn from CHANCE, while `lies` is set. A Liar of a test's own has another `answer`."""
 
     def __init__(self, chance=None):
@@ -138,3 +139,22 @@ class Liar:
             return msgpack.packb([1, messages[0][1], None])[:-1].replace(b"\x93", b"\x94", 1) + b"\xc0\xdd\xff\xff\xff\xff"
         number, msgid, error, result = messages[0]
         return pack([number, msgid, error, lie_about(methods[0], result, self.chance)])
+
+
+class Forger(Liar):
+    """Gives each result of METHOD to FORGE, which returns what is answered instead: an error (a list, or None) and a result."""
+
+    def __init__(self, broker, method, forge):
+        super().__init__()
+        self.method, self.forge = method, forge
+        self.aim(broker.request_endpoint)
+        self.start()
+
+    def answer(self, methods, payload):
+        messages = unpack_all(payload)
+        responses = [message for message in messages if message[0] == 1]
+        for message, method in zip(responses, methods):
+            if method == self.method and message[2] is None:
+                message[2], message[3] = self.forge(message[3])
+                self.told += 1
+        return b"".join(pack(message) for message in messages)

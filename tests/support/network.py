@@ -12,10 +12,12 @@ import struct
 import subprocess
 import sys
 
+from closing import Closing
+
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # netdevice(7)
 
 
-class Network:
+class Network(Closing):
     """`inside` is put before a command that is to run there."""
 
     def __init__(self):
@@ -30,12 +32,6 @@ class Network:
         self.holder.stdin.close()
         self.holder.wait()
         self.holder.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
 
 def others_here():

@@ -5,11 +5,12 @@ import json
 import subprocess
 import sys
 
+from closing import Closing
 from project import SUPPORT
 from waiting import TIMEOUT, readable
 
 
-class Peer:
+class Peer(Closing):
     """A process of its own with sockets of its own: something that can be killed. See peer.py for what it does."""
 
     def __init__(self, endpoint, **open_options):
@@ -53,9 +54,3 @@ class Peer:
             self.process.stdin.close()
         except BrokenPipeError:
             pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()

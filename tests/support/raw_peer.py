@@ -4,10 +4,11 @@
 import socket
 import struct
 
+from closing import Closing
 from waiting import TIMEOUT
 
 
-class RawPeer:
+class RawPeer(Closing):
     """A ZMTP 3.0 connection byte by byte, for what no ZeroMQ library would send."""
 
     MORE, LONG, COMMAND = 1, 2, 4
@@ -84,9 +85,3 @@ class RawPeer:
 
     def close(self):
         self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()

@@ -6,8 +6,10 @@ import selectors
 import socket
 import threading
 
+from closing import Closing
 
-class Relay:
+
+class Relay(Closing):
     """Relays to ENDPOINT; None = to the one that `aim` is told, and until then to nobody."""
 
     def __init__(self, endpoint=None):
@@ -33,12 +35,6 @@ class Relay:
     def close(self):
         self.stopping = True
         self.thread.join()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
     def passes(self, data):
         """Whether DATA is passed on; if not, the connection is cut. For a relay that a test makes of this one."""

@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import tempfile
 
+from closing import Closing
 from waiting import TIMEOUT, wait_until
 
 
-class Screen:
+class Screen(Closing):
     """Runs COMMAND on a screen of COLUMNS and ROWS."""
 
     def __init__(self, command, environment, columns=72, rows=24):
@@ -52,9 +53,3 @@ class Screen:
         subprocess.run(["tmux", "-S", str(self.folder / "socket"), "kill-server"], env=self.environment, check=False,
                        stderr=subprocess.DEVNULL, timeout=TIMEOUT)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()

@@ -8,6 +8,7 @@ import xxhash
 import zmq
 
 from client import Client, context
+from closing import Closing
 from raw_peer import RawPeer
 from rpc import RpcError, unpack_all
 from waiting import TIMEOUT
@@ -56,7 +57,7 @@ def digest_of(entries):
     return digest
 
 
-class Subscriber:
+class Subscriber(Closing):
     """A SUB socket with the credentials of TICKET, the answer to `events`."""
 
     def __init__(self, ticket, topics=("",), endpoint=None, sockopt=None):
@@ -118,12 +119,6 @@ class Subscriber:
 
     def close(self):
         self.socket.close(0)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
 
 def subscribed(manager, topics=("",), **keywords):

@@ -8,6 +8,7 @@ import select
 import subprocess
 import time
 
+from closing import Closing
 from waiting import TIMEOUT, readable, wait_until
 
 PROMPT = "> "
@@ -21,7 +22,7 @@ def status_of(pid, field):
         return next(line.split()[1] for line in status if line.startswith(field + ":"))
 
 
-class Terminal:
+class Terminal(Closing):
     """Runs COMMAND; `seen` is everything shown so far, without the terminal's control sequences."""
 
     def __init__(self, command, environment):
@@ -107,9 +108,3 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         os.close(self.master)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
