@@ -195,18 +195,24 @@ static void assert_params(const rpc_message_t *message, const json_t *expected)
     assert_int_equal(source.at, message->value_count);
 }
 
+/* Whether the message at which a reader has come to byte AT is EXPECTED to be broken: it ends the reading. */
+static bool assert_step(rpc_step_t step, size_t at, const json_t *expected)
+{
+    const json_t *broken = json_object_get(expected, "broken");
+    assert_int_equal(step, broken != NULL ? RPC_STEP_BROKEN : RPC_STEP_MESSAGE);
+    if (broken != NULL)
+        assert_int_equal(at, json_integer_value(broken));
+    return broken != NULL;
+}
+
 /* Reads the next message as the broker does. */
 static void assert_to_broker(bytes_t payload, size_t *at, const json_t *expected)
 {
     rpc_message_t message;
     rpc_step_t step = rpc_read(payload, at, &message);
     const json_t *parts;
-    if ((parts = json_object_get(expected, "broken")) != NULL) {
-        assert_int_equal(step, RPC_STEP_BROKEN);
-        assert_int_equal(*at, json_integer_value(parts));
+    if (assert_step(step, *at, expected))
         return;
-    }
-    assert_int_equal(step, RPC_STEP_MESSAGE);
     if ((parts = json_object_get(expected, "request")) != NULL) {
         assert_int_equal(message.kind, RPC_REQUEST);
         assert_int_equal(message.msgid, number_of(json_array_get(parts, 0)));
@@ -238,12 +244,8 @@ static void assert_to_client(bytes_t payload, size_t *at, const json_t *expected
     rpc_reply_t reply;
     rpc_step_t step = rpc_read_reply(payload, at, &reply);
     const json_t *parts;
-    if ((parts = json_object_get(expected, "broken")) != NULL) {
-        assert_int_equal(step, RPC_STEP_BROKEN);
-        assert_int_equal(*at, json_integer_value(parts));
+    if (assert_step(step, *at, expected))
         return;
-    }
-    assert_int_equal(step, RPC_STEP_MESSAGE);
     if ((parts = json_object_get(expected, "result")) != NULL) {
         assert_int_equal(reply.kind, RPC_RESPONSE);
         assert_false(reply.failed);
