@@ -84,7 +84,7 @@ static bool hub_open(broker_t *broker)
 {
     outlets_t outlets = outlets_of(broker);
     broker->hub = hub_new(broker->live, &outlets, clock_monotonic_ms(), clock_unix_ms());
-    return broker->hub;
+    return broker->hub != NULL;
 }
 
 /* ---- Up --------------------------------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     }
     hosts_release(&requests);
     hosts_release(&events);
-    return broker->events;
+    return broker->events != NULL;
 }
 
 /* Call before the first socket is made. libzmq numbers peers without a socket identity, beginning with a
