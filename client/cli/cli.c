@@ -80,7 +80,7 @@ static outcome_t tell(cli_t *cli, outcome_t outcome, const char *code, const cha
     fprintf(stderr, "%s%s\n", prefix, text);
     if (cli->output.ops->error != NULL)
         cli->output.ops->error(&cli->output, code, text);
-    cli->told = true;
+    cli->error_shown = true;
     return outcome;
 }
 
@@ -137,13 +137,13 @@ outcome_t cli_break(cli_t *cli, const char *problem)
 /* An error without a text of its own, such as Ctrl-C, is shown to programs too. */
 static void tell_untold(cli_t *cli, outcome_t outcome)
 {
-    if (outcome == OUTCOME_OK || outcome == OUTCOME_NO || cli->told || cli->output.ops->error == NULL)
+    if (outcome == OUTCOME_OK || outcome == OUTCOME_NO || cli->error_shown || cli->output.ops->error == NULL)
         return;
     for (size_t i = 0; i < sizeof outcome_rows / sizeof *outcome_rows; i++) {
         if (outcome_rows[i].outcome == outcome)
             cli->output.ops->error(&cli->output, outcome_rows[i].code, outcome_rows[i].text);
     }
-    cli->told = true;
+    cli->error_shown = true;
 }
 
 void cli_remark(const cli_t *cli, const char *what, const char *text)

@@ -30,7 +30,7 @@ typedef struct cli {
     bool promoted;             /* it is a manager by a typed `auth`, which a new session does not repeat */
     bool gone;                 /* the broker has ended it, and there is no other yet */
     bool timed_out;            /* likewise, because it was silent: the broker still serves the connection */
-    bool told;                 /* the error of the command was shown */
+    bool error_shown;          /* the error of the command was shown */
     unsigned line;             /* number of the piped line that is carried out; 0: none is */
 } cli_t;
 

@@ -44,7 +44,7 @@ outcome_t command_auth(cli_t *cli, const call_t *call)
         return show_refused(cli, status);
     const cell_t words[] = {cell_word("Authentication success")};
     const cell_t cells[] = {cell_word(kvzmq_session(cli->connection)->role)};
-    cli->output.ops->told(&cli->output, words, 1, columns, cells, 1);
+    cli->output.ops->done(&cli->output, words, 1, columns, cells, 1);
     return OUTCOME_OK;
 }
 
@@ -63,7 +63,7 @@ outcome_t command_role(cli_t *cli, const call_t *call)
         return cli_fail(cli, status);
     const cell_t words[] = {cell_text(call->arguments[0]), cell_word(" is now "),
                             cell_text(call->arguments[1])};
-    cli->output.ops->told(&cli->output, words, 3, columns, (const cell_t[]){words[0], words[2]}, 2);
+    cli->output.ops->done(&cli->output, words, 3, columns, (const cell_t[]){words[0], words[2]}, 2);
     return OUTCOME_OK;
 }
 
@@ -80,7 +80,7 @@ outcome_t command_forget(cli_t *cli, const call_t *call)
     if (status != KVZMQ_OK)
         return cli_fail(cli, status);
     const cell_t words[] = {cell_word("Successfully forgot "), cell_text(call->arguments[0])};
-    cli->output.ops->told(&cli->output, words, 2, columns, &words[1], 1);
+    cli->output.ops->done(&cli->output, words, 2, columns, &words[1], 1);
     return OUTCOME_OK;
 }
 
@@ -131,7 +131,7 @@ outcome_t command_ping(cli_t *cli, const call_t *call)
     if (status != KVZMQ_OK)
         return cli_fail(cli, status);
     const cell_t pong = cell_word("pong");
-    cli->output.ops->told(&cli->output, &pong, 1, columns, &pong, 1);
+    cli->output.ops->done(&cli->output, &pong, 1, columns, &pong, 1);
     return OUTCOME_OK;
 }
 
@@ -146,7 +146,7 @@ outcome_t command_bye(cli_t *cli, const call_t *call)
     cli->said_bye = true;
     const cell_t bye = cell_word("Bye");
     const cell_t ended = cell_of(CELL_BOOL, true);
-    cli->output.ops->told(&cli->output, &bye, 1, columns, &ended, 1);
+    cli->output.ops->done(&cli->output, &bye, 1, columns, &ended, 1);
     return OUTCOME_OK;
 }
 

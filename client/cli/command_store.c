@@ -120,7 +120,7 @@ outcome_t command_put(cli_t *cli, const call_t *call)
     const cell_t words[] = {cell_word("Successfully set "), cell_text(call->arguments[0]), cell_word(" as "),
                             cell_repeated(value, text, sizeof text)};
     const cell_t cells[] = {cell_of(CELL_NUMBER, revision)};
-    cli->output.ops->told(&cli->output, words, 4, columns, cells, 1);
+    cli->output.ops->done(&cli->output, words, 4, columns, cells, 1);
     if (cli_is_alone(cli) && call->client == NULL && cli->options->name == NULL)
         fputs("This store ends with this command; --name NAME keeps it\n", stderr);
 cleanup:
@@ -141,7 +141,7 @@ outcome_t command_del(cli_t *cli, const call_t *call)
         return cli_fail(cli, status);
     const cell_t words[] = {cell_word("Successfully deleted "), cell_text(call->arguments[0])};
     const cell_t cells[] = {cell_of(CELL_NUMBER, revision)};
-    cli->output.ops->told(&cli->output, words, 2, columns, cells, 1);
+    cli->output.ops->done(&cli->output, words, 2, columns, cells, 1);
     return OUTCOME_OK;
 }
 

@@ -150,8 +150,8 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
     if (outcome == OUTCOME_OK && !unread)
         outcome = watching_end(watching);
     if (outcome == OUTCOME_INTERRUPTED) {
-        interrupt_clear(); /* a second Ctrl-C ends what follows */
-        cli->told = true;  /* it is how a watch ends */
+        interrupt_clear();       /* a second Ctrl-C ends what follows */
+        cli->error_shown = true; /* it is how a watch ends */
     }
     watching_destroy(&watching);
     if (unread || outcome == OUTCOME_INTERRUPTED)
@@ -164,7 +164,7 @@ static void watch_told(cli_t *cli, const char *sentence, bool watching)
     static const column_t columns[] = {{"watching", "watching", FIT_LEFT}};
     const cell_t words[] = {cell_word(sentence)};
     const cell_t cells[] = {cell_of(CELL_BOOL, watching)};
-    cli->output.ops->told(&cli->output, words, 1, columns, cells, 1);
+    cli->output.ops->done(&cli->output, words, 1, columns, cells, 1);
 }
 
 static outcome_t watch_in_background(cli_t *cli, const watching_options_t *options, watching_t **background)

@@ -261,7 +261,7 @@ static void event_show(output_t *output, const cell_t *line, const kvzmq_event_t
         cell_unless_empty(event->user),
     };
     static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell a column");
-    output->ops->told(output, line, 1, columns, cells, sizeof cells / sizeof *cells);
+    output->ops->done(output, line, 1, columns, cells, sizeof cells / sizeof *cells);
 }
 
 void event_printer_print(event_printer_t *printer, output_t *output, const kvzmq_event_t *event,

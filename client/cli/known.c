@@ -187,7 +187,7 @@ void known_set(known_t *known, bytes_t client, bytes_t key, const known_value_t 
         return;
     }
     item_remove(known, store, key);
-    bool told = value->state == KNOWN_ABSENT && store_is_whole(known, store);
-    if (!told && !item_add(known, store, key, value))
+    bool implied = value->state == KNOWN_ABSENT && store_is_whole(known, store);
+    if (!implied && !item_add(known, store, key, value))
         store->gaps = true;
 }

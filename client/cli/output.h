@@ -79,7 +79,7 @@ typedef struct output_ops {
     /* One value; CELL_NIL is an absent key. */
     void (*value)(output_t *output, const cell_t *value);
     /* What was done: WORDS make a sentence for people, NAMES and CELLS (COUNT of each) say it to programs. */
-    void (*told)(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+    void (*done)(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
                  const cell_t *cells, size_t count);
     /* That something failed, in the words of people. NULL: shown on standard error alone. */
     void (*failure)(output_t *output, const char *text);

@@ -91,7 +91,7 @@ static void json_record(output_t *output, const column_t *columns, const cell_t 
     fputc('\n', output->stream);
 }
 
-static void json_told(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+static void json_done(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
                       const cell_t *cells, size_t count)
 {
     (void)words;
@@ -143,7 +143,7 @@ const output_ops_t output_json = {
     .name = "json",
     .help = "one JSON value per command; absent is null, bytes are {\"base64\": ...}",
     .value = json_value,
-    .told = json_told,
+    .done = json_done,
     .error = json_error,
     .record = json_record,
     .rows_begin = json_rows_begin,

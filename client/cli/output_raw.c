@@ -20,7 +20,7 @@ static void raw_value(output_t *output, const cell_t *value)
         output_cell(output, value, ESCAPE_NONE);
 }
 
-static void raw_told(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+static void raw_done(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
                      const cell_t *cells, size_t count)
 {
     (void)words;
@@ -62,7 +62,7 @@ const output_ops_t output_raw = {
     .name = "raw",
     .help = "a value's exact bytes, nothing added; tables with tabs",
     .value = raw_value,
-    .told = raw_told,
+    .done = raw_done,
     .record = raw_record,
     .rows_begin = raw_rows_begin,
     .row = raw_row,

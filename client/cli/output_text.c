@@ -19,7 +19,7 @@ static void text_value(output_t *output, const cell_t *value)
     fputc('\n', output->stream);
 }
 
-static void text_told(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
+static void text_done(output_t *output, const cell_t *words, size_t word_count, const column_t *columns,
                       const cell_t *cells, size_t count)
 {
     (void)columns;
@@ -138,7 +138,7 @@ const output_ops_t output_text = {
     .name = "text",
     .help = "for people; values as they are, an absent key as <blank>",
     .value = text_value,
-    .told = text_told,
+    .done = text_done,
     .failure = text_failure,
     .record = text_record,
     .rows_begin = text_rows_begin,

@@ -43,7 +43,7 @@ static outcome_t carry_out(cli_t *cli, call_result_t *result)
 outcome_t run_call(cli_t *cli, call_result_t *result)
 {
     outcome_t outcome = OUTCOME_OK;
-    cli->told = false;
+    cli->error_shown = false;
     switch (result->status) {
     case CALL_GOOD:
         outcome = carry_out(cli, result);
