@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the table of connections where memory is refused. What it tells of connections that come and
- * go is in tests/interop/test_dead_peers.py. */
+/* Claims about the table of connections: which is whose, when one is gone, and where memory is refused.
+ * Deaths of many kinds are in tests/interop/test_dead_peers.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,13 +14,19 @@
 #include "tests/support/refuse_memory.h"
 #include "tests/support/tcp.h"
 
-enum { WAIT_MS = 60000 }; /* only a hang lasts so long */
+enum {
+    WAIT_MS = 60000, /* only a hang lasts so long */
+    ROUNDS = 2       /* as in connections.c */
+};
 
 typedef struct fixture {
     void *context;
     void *socket;
     char endpoints[1][ENDPOINT_SIZE];
     connections_t *connections;
+    uint64_t last_serial;
+    unsigned lost;          /* connections that were lost */
+    connection_t last_lost; /* a copy of the last of them */
 } fixture_t;
 
 static int setup(void **state)
@@ -83,11 +89,150 @@ static void connection__without_memory_for_its_record__is_closed(void **state)
     }
 }
 
+/* ---- Who is there ----------------------------------------------------------------------------- */
+
+/* A peer that does not come back when its connection ends. */
+static void *peer_new(fixture_t *fixture)
+{
+    int zero = 0;
+    int never = -1;
+    void *peer = zmq_socket(fixture->context, ZMQ_DEALER);
+    assert_non_null(peer);
+    assert_int_equal(zmq_setsockopt(peer, ZMQ_LINGER, &zero, sizeof zero), 0);
+    assert_int_equal(zmq_setsockopt(peer, ZMQ_RECONNECT_IVL, &never, sizeof never), 0);
+    assert_int_equal(zmq_connect(peer, fixture->endpoints[0]), 0);
+    return peer;
+}
+
+/* Waits for an event of the monitor and takes it. */
+static void drain(fixture_t *fixture)
+{
+    zmq_pollitem_t item = {.socket = connections_socket(fixture->connections), .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    connections_drain(fixture->connections, fixture->last_serial);
+}
+
+/* Has PEER send a message, and returns its connection. SERIAL is the one that it was given (0: a new one). */
+static connection_t *hear(fixture_t *fixture, void *peer, uint64_t serial)
+{
+    zmq_pollitem_t item = {.socket = fixture->socket, .events = ZMQ_POLLIN};
+    zmq_msg_t frame;
+    int fd;
+    assert_int_equal(zmq_send(peer, "x", 1, 0), 1);
+    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    connections_drain(fixture->connections, fixture->last_serial);
+    zmq_msg_init(&frame);
+    do {
+        assert_true(zmq_msg_recv(&frame, fixture->socket, 0) >= 0);
+        fd = zmq_msg_get(&frame, ZMQ_SRCFD);
+    } while (zmq_msg_more(&frame));
+    zmq_msg_close(&frame);
+    if (serial == 0)
+        serial = ++fixture->last_serial;
+    connection_t *connection = connections_of_message(fixture->connections, fd, serial);
+    assert_non_null(connection);
+    assert_int_equal(connection->serial, serial);
+    return connection;
+}
+
+static void lose(void *context, connection_t *connection)
+{
+    fixture_t *fixture = context;
+    fixture->lost++;
+    fixture->last_lost = *connection;
+}
+
+static bool settle(fixture_t *fixture, bool empty)
+{
+    return connections_settle(fixture->connections, empty, lose, fixture);
+}
+
+static void of_message__each_peer__has_its_own_connection(void **state)
+{
+    fixture_t *fixture = *state;
+    char local[64];
+    void *one = peer_new(fixture);
+    connection_t *first = hear(fixture, one, 0);
+    void *other = peer_new(fixture);
+    connection_t *second = hear(fixture, other, 0);
+    assert_ptr_not_equal(first, second);
+    assert_ptr_equal(hear(fixture, one, 1), first);
+    assert_ptr_equal(hear(fixture, other, 2), second);
+    assert_int_equal(first->state, CONNECTION_OPEN);
+    connection_local(first, local, sizeof local);
+    assert_string_equal(local, "127.0.0.1");
+    assert_false(settle(fixture, true));
+    assert_int_equal(fixture->lost, 0);
+    zmq_close(one);
+    zmq_close(other);
+}
+
+static void settle__socket_was_read_empty__loses_who_left_and_nobody_else(void **state)
+{
+    fixture_t *fixture = *state;
+    void *one = peer_new(fixture);
+    (void)hear(fixture, one, 0);
+    void *other = peer_new(fixture);
+    connection_t *second = hear(fixture, other, 0);
+    zmq_close(one);
+    while (fixture->lost == 0) {
+        drain(fixture);
+        while (settle(fixture, true)) /* its end was told, and its descriptor is about to be closed */
+            connections_drain(fixture->connections, fixture->last_serial);
+    }
+    assert_int_equal(fixture->lost, 1);
+    assert_int_equal(fixture->last_lost.serial, 1);
+    assert_ptr_equal(hear(fixture, other, 2), second);
+    zmq_close(other);
+}
+
+static void settle__messages_go_on__loses_who_left_after_two_rounds_of_all(void **state)
+{
+    fixture_t *fixture = *state;
+    void *one = peer_new(fixture);
+    connection_t *first = hear(fixture, one, 0);
+    void *other = peer_new(fixture);
+    (void)hear(fixture, other, 0);
+    zmq_close(one);
+    drain(fixture);
+    while (first->state != CONNECTION_GONE)
+        connections_drain(fixture->connections, fixture->last_serial);
+    for (unsigned i = 0; i < ROUNDS * 2; i++) { /* there are two connections */
+        assert_true(settle(fixture, false));
+        assert_int_equal(fixture->lost, 0);
+        (void)hear(fixture, other, 2);
+    }
+    assert_true(settle(fixture, false));
+    assert_int_equal(fixture->lost, 0);
+    (void)hear(fixture, other, 2);
+    assert_false(settle(fixture, false));
+    assert_int_equal(fixture->lost, 1);
+    zmq_close(other);
+}
+
+static void cut__open_connection__is_lost(void **state)
+{
+    fixture_t *fixture = *state;
+    void *peer = peer_new(fixture);
+    connection_cut(hear(fixture, peer, 0));
+    while (fixture->lost == 0) {
+        drain(fixture);
+        while (settle(fixture, true))
+            connections_drain(fixture->connections, fixture->last_serial);
+    }
+    assert_true(fixture->last_lost.cut);
+    zmq_close(peer);
+}
+
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(connection__without_memory_for_its_record__is_closed, setup,
-                                        teardown),
+        TEST(connection__without_memory_for_its_record__is_closed),
+        TEST(of_message__each_peer__has_its_own_connection),
+        TEST(settle__socket_was_read_empty__loses_who_left_and_nobody_else),
+        TEST(settle__messages_go_on__loses_who_left_after_two_rounds_of_all),
+        TEST(cut__open_connection__is_lost),
     };
     return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }

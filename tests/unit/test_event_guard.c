@@ -11,9 +11,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "broker/net/event_guard.h"
+#include "common/clock.h"
 
 /* A call of the guarded thread, and what another one does meanwhile. */
 typedef struct call {
@@ -49,13 +49,6 @@ static void *take_in(void *context)
     return NULL;
 }
 
-static int64_t spent_ms(void)
-{
-    struct timespec spent;
-    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent), 0);
-    return (int64_t)spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
-}
-
 /* A call of the guarded thread during which another one takes TAKEN_MAX bytes. The call takes CALL_MS of CPU
  * time at most, spread over that while. */
 static void call_made(event_guard_t *guard, call_t *call, int64_t call_ms)
@@ -64,10 +57,10 @@ static void call_made(event_guard_t *guard, call_t *call, int64_t call_ms)
     event_guard_enter(guard);
     atomic_store(&call->whole, false);
     assert_int_equal(pthread_create(&thread, NULL, take_in, call), 0);
-    int64_t end_ms = spent_ms() + call_ms;
+    int64_t end_ms = clock_thread_ms() + call_ms;
     while (!atomic_load(&call->whole)) {
-        int64_t until_ms = spent_ms() + SPIN_MS;
-        while (spent_ms() < until_ms && until_ms <= end_ms)
+        int64_t until_ms = clock_thread_ms() + SPIN_MS;
+        while (clock_thread_ms() < until_ms && until_ms <= end_ms)
             ;
         (void)poll(NULL, 0, STEP_MS);
     }
