@@ -10,51 +10,24 @@ import threading
 
 import pytest
 
+from background import Background
 from broker import Broker
 from client import unique
-from closing import Closing
 from liar import Forger
+from running import Running
 from screen import Screen
 from tool import Tool
-from waiting import TIMEOUT, wait_until
+from waiting import TIMEOUT
 
 ACCOUNT = {"KVZMQ_PASSWORD": "eve"}
 MANAGER = ("-u", "adam")
 
 
-class Watch(Closing):
+class Watch(Running):
     """A watch in a process of its own; `lines` is what it has shown."""
 
     def __init__(self, tool, *arguments, options=MANAGER, **environment):
-        self.process = tool.start(*options, "watch", *arguments, **ACCOUNT, **environment)
-        self.lines = []
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.decode().rstrip("\n"))
-
-    def wait(self, pattern):
-        """Waits for a line that PATTERN matches, and returns it."""
-        try:
-            return wait_until(lambda: next((line for line in self.lines if re.search(pattern, line)), None))
-        except TimeoutError:
-            raise AssertionError(f"{pattern!r} was not shown: {self.lines}") from None
-
-    def ended(self):
-        """Its exit status, when it has ended by itself."""
-        status = self.process.wait(TIMEOUT)
-        self.reader.join(TIMEOUT)
-        return status
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.reader.join(TIMEOUT)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            pipe.close()
+        super().__init__(tool.start(*options, "watch", *arguments, **ACCOUNT, **environment))
 
 
 @pytest.fixture
@@ -263,13 +236,12 @@ def writing(broker):
             while not stop.is_set():
                 lamp.call("put", "a", "1")
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    writer = Background(write)
     try:
         yield
     finally:
         stop.set()
-        writer.join(TIMEOUT)
+        writer.finish()
 
 
 @pytest.mark.parametrize("arguments", [(), ("lamp",)])

@@ -3,9 +3,9 @@
 
 import contextlib
 import pathlib
+import re
 import signal
 import subprocess
-import threading
 
 import pytest
 
@@ -14,41 +14,21 @@ from chance import seeded
 from project import binary_of
 from relay import Relay
 from rpc import RpcError
-from waiting import TIMEOUT, wait_until
+from running import Running
+from waiting import wait_until
 
 
-class Device:
+class Device(Running):
     def __init__(self, endpoint, name="lamp"):
         program = pathlib.Path(binary_of("kvbroker")).parents[1] / "examples" / "device"
-        self.process = subprocess.Popen([program, endpoint, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines = []
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        super().__init__(subprocess.Popen([program, endpoint, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 
     def wait(self, line):
-        try:
-            wait_until(lambda: line in self.lines)
-        except TimeoutError:
-            raise AssertionError(f"{line!r} was not said: {self.lines}") from None
+        return super().wait(f"^{re.escape(line)}$")
 
     def stop(self, how=signal.SIGINT):
         self.process.send_signal(how)
-        assert self.process.wait(TIMEOUT) == 0
-        self.reader.join(TIMEOUT)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.reader.join(TIMEOUT)
-        self.process.stdout.close()
+        assert self.ended() == 0
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 
 import os
 import pathlib
-import queue
 import re
 import signal
 import subprocess
-import threading
 
 from broker import DEFAULT_ACCOUNT, Broker
 from project import REPOSITORY, binary_of
+from running import Running
 from waiting import TIMEOUT, wait_until
 
 USER, PASSWORD = DEFAULT_ACCOUNT
@@ -25,21 +24,15 @@ def start(*arguments, password=PASSWORD):
 def test_watch__of_a_store__prints_its_state_and_each_change_until_ctrl_c():
     with Broker() as broker, broker.client("lamp") as lamp:
         first = lamp.call("put", "colour", "red")
-        with start(broker.request_endpoint, USER, "lamp") as watch:
-            lines = queue.Queue()
-            reader = threading.Thread(target=lambda: [lines.put(line) for line in watch.stdout])
-            reader.start()
-            assert lines.get(timeout=TIMEOUT) == f"{first} entry lamp colour = red\n"
-            assert re.fullmatch(r"\d+ ready\n", lines.get(timeout=TIMEOUT))
+        with Running(start(broker.request_endpoint, USER, "lamp")) as watch:
+            assert watch.line() == f"{first} entry lamp colour = red"
+            assert re.fullmatch(r"\d+ ready", watch.line())
             second = lamp.call("put", "colour", "blue")
-            while (said := lines.get(timeout=TIMEOUT)) != f"{second} put lamp colour = blue\n":
-                assert re.fullmatch(r"\d+ position\n", said)
-            try:  # again and again: one that comes between a look and poll(2) is not seen, as with any program
-                wait_until(lambda: watch.send_signal(signal.SIGINT) or watch.poll() is not None, what="its end")
-                assert watch.returncode == 0
-            finally:
-                watch.kill()
-                reader.join()
+            while (said := watch.line()) != f"{second} put lamp colour = blue":
+                assert re.fullmatch(r"\d+ position", said)
+            process = watch.process  # again and again: a signal between a look and poll(2) is not seen, as with any program
+            wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="its end")
+            assert process.returncode == 0
 
 
 def test_watch__wrong_password__says_so():

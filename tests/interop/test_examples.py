@@ -2,49 +2,35 @@
 """The examples do what they say."""
 
 import contextlib
-import queue
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from broker import Broker
 from project import REPOSITORY
+from running import Running
 from waiting import TIMEOUT
 
 WATCHER = REPOSITORY / "examples" / "python" / "watcher.py"
 
 
-class Program:
-    """A program whose lines are read as they come."""
+class Program(Running):
+    """An example, to which TYPED is typed."""
 
     def __init__(self, *command, typed=""):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True)
+        super().__init__(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                          text=True))
         self.process.stdin.write(typed)
         self.process.stdin.close()
-        self.lines = queue.Queue()
-        self.reader = threading.Thread(target=lambda: [self.lines.put(line.rstrip("\n")) for line in self.process.stdout])
-        self.reader.start()
-
-    def line(self):
-        return self.lines.get(timeout=TIMEOUT)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join()
-        self.process.stdout.close()
-        self.process.stderr.close()
 
 
 @pytest.fixture
 def run():
     with contextlib.ExitStack() as stack:
         def start(*command, typed=""):
-            return stack.enter_context(contextlib.closing(Program(sys.executable, *command, typed=typed)))
+            return stack.enter_context(Program(sys.executable, *command, typed=typed))
         yield start
 
 

@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from background import Background
 from broker import DEFAULT_ACCOUNT, Broker
 from chance import seeded
 from project import binary_of
@@ -297,27 +298,16 @@ def one_epoch(broker, owners, part, changes):
     epoch = recorder.manager.call("hello")["epoch"]
     for owner in owners:
         wait_until(lambda owner=owner: (owner.position() or (0, ""))[1] == epoch, what=f"{owner.name} knows the broker")
-    stop, problems = threading.Event(), []
-
-    def thread(function, *arguments):
-        def run():
-            try:
-                function(broker, owners, *arguments)
-            except BaseException as problem:  # told in the test's own thread
-                problems.append(problem)
-                stop.set()
-        made = threading.Thread(target=run)
-        made.start()
-        return made
-
-    chaos = thread(disturb, seeded(f"{part}: disturbance"), stop)
-    writers = thread(change_stores, seeded(f"{part}: changes"), stop, changes)
+    stop = threading.Event()
+    disturbing = Background(disturb, broker, owners, seeded(f"{part}: disturbance"), stop, stop=stop)
+    writers = Background(change_stores, broker, owners, seeded(f"{part}: changes"), stop, changes, stop=stop)
     while writers.is_alive():
         recorder.step()
         writers.join(0.05)
     stop.set()
-    chaos.join()
-    assert not problems, problems
+    disturbing.join()
+    writers.finish()
+    disturbing.finish()
     return recorder
 
 

@@ -13,6 +13,7 @@ import time
 import pytest
 import zmq
 
+from background import Background
 from broker import DEFAULT_ACCOUNT, Broker
 from chance import rounds, seeded
 from managing import clients_of, digests_of
@@ -144,23 +145,13 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
         for watcher in watchers:
             wait_until(watcher.last, what="a watcher's beginning")
         stop = threading.Event()
-        problems = []
-
-        def chaos():
-            try:
-                disturb(manager, watchers, (requests, events), seeded(f"disturbance {run}"), stop)
-            except BaseException as problem:  # told in the test's own thread
-                problems.append(problem)
-
-        disturbing = threading.Thread(target=chaos)
-        disturbing.start()
+        disturbing = Background(disturb, manager, watchers, (requests, events), seeded(f"disturbance {run}"), stop)
         stack.callback(disturbing.join)
         stack.callback(stop.set)
         writers = Writers(broker, chance)
         writers.run()
         stop.set()
-        disturbing.join()
-        assert not problems, problems
+        disturbing.finish()
         written = time.monotonic() - begin
 
         last = max(writers.known)
