@@ -97,9 +97,7 @@ static void reconnect__few_descriptors__is_no_memory_and_ok_when_there_are_more(
 static void watch__each_number_of_free_descriptors__is_refused_or_ready_later(void **state)
 {
     broker_process_t *broker = *state;
-    kvzmq_options_t options = options_for(broker, NULL);
-    options.user = BROKER_USER;
-    options.password = BROKER_PASSWORD;
+    kvzmq_options_t options = manager_options(broker);
     unsigned made = 0;
     for (unsigned count = 0; count <= FREE_MAX; count++) {
         struct rlimit before = leave_free(count);

@@ -272,9 +272,7 @@ static int use_followers(void *context)
 static void watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent(void **state)
 {
     broker_process_t *broker = *state;
-    kvzmq_options_t options = options_for(broker, NULL);
-    options.user = BROKER_USER;
-    options.password = BROKER_PASSWORD;
+    kvzmq_options_t options = manager_options(broker);
     kvzmq_t *lamp = connect_named(broker, "lamp");
     followers_t followers = {.watch = kvzmq_watch_new(&options, NULL),
                              .mirror = kvzmq_mirror_new(&options, NULL, (kvzmq_slice_t){0})};
@@ -325,9 +323,7 @@ static void parent__ends_while_the_child_has_destroyed_watch_and_mirror__has_bot
     broker_process_t *broker = *state;
     int hold[2];
     int status;
-    kvzmq_options_t options = options_for(broker, NULL);
-    options.user = BROKER_USER;
-    options.password = BROKER_PASSWORD;
+    kvzmq_options_t options = manager_options(broker);
     assert_int_equal(pipe(hold), 0);
     pid_t pid = fork();
     assert_true(pid >= 0);

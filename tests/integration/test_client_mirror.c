@@ -7,9 +7,7 @@
 
 static kvzmq_mirror_t *mirror_new(const broker_process_t *broker, const char *client, const char *prefix)
 {
-    kvzmq_options_t connection = options_for(broker, NULL);
-    connection.user = BROKER_USER;
-    connection.password = BROKER_PASSWORD;
+    kvzmq_options_t connection = manager_options(broker);
     connection.call_ms = 2000;
     kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, client, kvzmq_text(prefix));
     assert_non_null(mirror);

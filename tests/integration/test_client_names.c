@@ -364,9 +364,7 @@ static int setup_advertised(void **state)
 static void watch__events_endpoint_is_a_name__is_ready_without_a_second_ticket(void **state)
 {
     broker_process_t *broker = *state;
-    kvzmq_options_t options = options_for(broker, NULL);
-    options.user = BROKER_USER;
-    options.password = BROKER_PASSWORD;
+    kvzmq_options_t options = manager_options(broker);
     kvzmq_event_t event;
     kvzmq_watch_counts_t counts;
     kvzmq_watch_t *watch = kvzmq_watch_new(&options, NULL);
@@ -394,9 +392,7 @@ static void watch_destroy__events_endpoint_of_a_silent_name_server__returns(void
     broker_process_t *broker = *state;
     name_server_t server;
     name_server_start(&server);
-    kvzmq_options_t options = options_for(broker, NULL);
-    options.user = BROKER_USER;
-    options.password = BROKER_PASSWORD;
+    kvzmq_options_t options = manager_options(broker);
     int64_t start_ms = clock_monotonic_ms();
     unsigned before = own_threads();
     kvzmq_watch_t *watch = kvzmq_watch_new(&options, NULL);

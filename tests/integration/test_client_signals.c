@@ -59,9 +59,7 @@ static void new_ping_destroy__a_thousand_signals_a_second__is_ok_and_leaves_noth
 static void watch__a_thousand_signals_a_second__is_ready_and_leaves_nothing(void **state)
 {
     broker_process_t *broker = *state;
-    kvzmq_options_t options = options_for(broker, NULL);
-    options.user = BROKER_USER;
-    options.password = BROKER_PASSWORD;
+    kvzmq_options_t options = manager_options(broker);
     struct sigaction handler;
     usage_t before = usage_now();
     own_alarms_begin(INTERVAL_US, &handler);

@@ -11,9 +11,7 @@
 /* A watch that its thread, which is a manager, keeps. OPTIONS may be NULL. */
 static kvzmq_watch_t *watch_new(const broker_process_t *broker, const kvzmq_watch_options_t *options)
 {
-    kvzmq_options_t connection = options_for(broker, NULL);
-    connection.user = BROKER_USER;
-    connection.password = BROKER_PASSWORD;
+    kvzmq_options_t connection = manager_options(broker);
     connection.call_ms = 2000; /* a broker that is stopped is noticed in time */
     kvzmq_watch_t *watch = kvzmq_watch_new(&connection, options);
     assert_non_null(watch);
@@ -448,11 +446,9 @@ static bool is_interrupted(void *context)
 /* A signal handler that has run just before must not be waited for again. */
 static void watch__interrupted_before_it_waits__does_not_wait(void **state)
 {
-    kvzmq_options_t connection = options_for(*state, NULL);
+    kvzmq_options_t connection = manager_options(*state);
     kvzmq_event_t event;
     connection.interrupted = is_interrupted;
-    connection.user = BROKER_USER;
-    connection.password = BROKER_PASSWORD;
     kvzmq_watch_t *watch = kvzmq_watch_new(&connection, NULL);
     kvzmq_status_t status = KVZMQ_OK;
     while (status == KVZMQ_OK)
@@ -494,9 +490,7 @@ static void watch__of_what_nobody_can_be__is_invalid(void **state)
         {.size = sizeof cases[0], .prefix = {NULL, 1, false}},
         {.size = sizeof cases[0], .prefix = {"\xff", 1, false}},
     };
-    kvzmq_options_t connection = options_for(*state, NULL);
-    connection.user = BROKER_USER;
-    connection.password = BROKER_PASSWORD;
+    kvzmq_options_t connection = manager_options(*state);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         kvzmq_event_t event;
         kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &cases[i]);

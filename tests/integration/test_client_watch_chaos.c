@@ -67,14 +67,6 @@ static void *write_all(void *argument)
     return NULL;
 }
 
-static kvzmq_options_t manager_options(const broker_process_t *broker)
-{
-    kvzmq_options_t connection = options_for(broker, NULL);
-    connection.user = BROKER_USER;
-    connection.password = BROKER_PASSWORD;
-    return connection;
-}
-
 /* Checks EVENT against what was told BEFORE: *SEQ all, *PREV of the one client. */
 static const char *check(const reader_t *reader, const kvzmq_event_t *event, bool *ready, uint64_t *seq,
                          uint64_t *prev)

@@ -84,12 +84,19 @@ static inline kvzmq_t *connect_named(const broker_process_t *broker, const char 
     return connect_to(broker, &options);
 }
 
-/* A connected manager, whose account is in its options. */
-static inline kvzmq_t *connect_manager(const broker_process_t *broker)
+/* Options for a connection that is a manager's. */
+static inline kvzmq_options_t manager_options(const broker_process_t *broker)
 {
     kvzmq_options_t options = options_for(broker, NULL);
     options.user = BROKER_USER;
     options.password = BROKER_PASSWORD;
+    return options;
+}
+
+/* A connected manager, whose account is in its options. */
+static inline kvzmq_t *connect_manager(const broker_process_t *broker)
+{
+    kvzmq_options_t options = manager_options(broker);
     return connect_to(broker, &options);
 }
 
