@@ -18,6 +18,7 @@
 
 #include "client/lib/system.h"
 #include "common/clock.h"
+#include "common/number.h"
 
 enum {
     HOST_MAX = 255,  /* bytes of a host's name (RFC 1035), or of a numeric address with its zone */
@@ -35,11 +36,9 @@ typedef struct parts {
 
 static bool is_port(const char *text)
 {
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > PORT_DIGITS || text[digits] != '\0')
-        return false;
-    unsigned long port = strtoul(text, NULL, 10);
-    return port > 0 && port <= PORT_MAX;
+    uint64_t port;
+    return strlen(text) <= PORT_DIGITS && number_parse(bytes_from_text(text), &port) && port > 0 &&
+           port <= PORT_MAX;
 }
 
 /* Whether TEXT can be a host at all: a name, or a numeric address, with its zone perhaps. */
