@@ -13,11 +13,9 @@
 
 #include <cmocka.h>
 
-#include "broker/net/event_socket.h"
-#include "broker/net/zap.h"
-#include "common/clock.h"
 #include "tests/support/tcp.h"
 #include "tests/support/volume.h"
+#include "tests/unit/event_side.h"
 
 enum {
     PATIENCE_MS = 20000,
@@ -27,11 +25,7 @@ enum {
 };
 
 typedef struct fixture {
-    void *context;
-    zap_t *zap;
-    tickets_t *tickets;
-    event_socket_t *events;
-    const ticket_t *ticket;
+    event_side_t side;
     void *subscriber;
 } fixture_t;
 
@@ -42,62 +36,25 @@ static void set_text(void *socket, int option, const char *text)
 
 static void subscriber_connect(fixture_t *fixture)
 {
-    char endpoint[256];
     int patience_ms = PATIENCE_MS;
     int zero = 0;
-    event_socket_endpoint(fixture->events, (bytes_t){0}, endpoint, sizeof endpoint);
-    fixture->subscriber = zmq_socket(fixture->context, ZMQ_SUB);
+    fixture->subscriber = zmq_socket(fixture->side.context, ZMQ_SUB);
     assert_non_null(fixture->subscriber);
-    set_text(fixture->subscriber, ZMQ_PLAIN_USERNAME, fixture->ticket->username);
-    set_text(fixture->subscriber, ZMQ_PLAIN_PASSWORD, fixture->ticket->password);
+    set_text(fixture->subscriber, ZMQ_PLAIN_USERNAME, fixture->side.ticket->username);
+    set_text(fixture->subscriber, ZMQ_PLAIN_PASSWORD, fixture->side.ticket->password);
     set_text(fixture->subscriber, ZMQ_SUBSCRIBE, "");
     zmq_setsockopt(fixture->subscriber, ZMQ_RCVHWM, &zero, sizeof zero);
     zmq_setsockopt(fixture->subscriber, ZMQ_LINGER, &zero, sizeof zero);
     zmq_setsockopt(fixture->subscriber, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
-    assert_int_equal(zmq_connect(fixture->subscriber, endpoint), 0);
-}
-
-/* Waits for something to do, and does it as a turn of the broker's loop. Returns whether there was a new
- * subscription. */
-static bool turn(fixture_t *fixture)
-{
-    zmq_pollitem_t items[] = {
-        {.socket = zap_socket(fixture->zap), .events = ZMQ_POLLIN},
-        {.socket = event_socket_socket(fixture->events), .events = ZMQ_POLLIN},
-        {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN},
-    };
-    if (zmq_poll(items, 3, PATIENCE_MS) <= 0)
-        fail_msg("nothing happens");
-    (void)zap_take(fixture->zap);
-    bool subscribed = event_socket_drain(fixture->events, fixture->tickets);
-    assert_int_equal(zap_answer(fixture->zap), 0);
-    return subscribed;
-}
-
-static void subscription_wait(fixture_t *fixture)
-{
-    while (!turn(fixture))
-        ;
+    assert_int_equal(zmq_connect(fixture->subscriber, fixture->side.endpoint), 0);
 }
 
 static int setup(void **state)
 {
     static fixture_t fixture;
-    static char endpoint[] = "tcp://127.0.0.1:*";
-    static char *endpoints[] = {endpoint};
-    settings_t settings = {.events = endpoints, .event_count = 1};
-    char problem[256];
-    fixture.context = zmq_ctx_new();
-    fixture.zap = zap_new(fixture.context);
-    fixture.tickets = tickets_new();
-    assert_non_null(fixture.tickets);
-    fixture.ticket = tickets_issue(fixture.tickets);
-    const endpoint_list_t listen = {settings.events, settings.event_count};
-    fixture.events = event_socket_new(fixture.context, &settings, &listen, problem, sizeof problem);
-    assert_non_null(fixture.events);
-    zap_use(fixture.zap, fixture.tickets);
+    event_side_open(&fixture.side);
     subscriber_connect(&fixture);
-    subscription_wait(&fixture);
+    event_side_subscription_wait(&fixture.side);
     *state = &fixture;
     return 0;
 }
@@ -106,21 +63,13 @@ static int teardown(void **state)
 {
     fixture_t *fixture = *state;
     zmq_close(fixture->subscriber);
-    event_socket_destroy(&fixture->events, 0);
-    tickets_void(fixture->tickets, &fixture->ticket);
-    tickets_destroy(&fixture->tickets);
-    zap_destroy(&fixture->zap);
-    zmq_ctx_term(fixture->context);
+    event_side_close(&fixture->side);
     return 0;
 }
 
 static void publish(fixture_t *fixture, uint32_t number)
 {
-    buffer_t payload;
-    buffer_init(&payload, sizeof number);
-    buffer_append(&payload, &number, sizeof number);
-    event_socket_publish(fixture->events, bytes_from_text("lamp/"), &payload);
-    buffer_release(&payload);
+    event_side_publish(&fixture->side, "lamp/", bytes_of(&number, sizeof number));
 }
 
 static uint32_t receive(fixture_t *fixture)
@@ -152,10 +101,8 @@ static void publish__subscriber_a_few_hundred_events_behind__misses_nothing(void
 /* A TCP connection without a ZMTP peer behind it: it has not got beyond the handshake. */
 static int raw_connect(fixture_t *fixture)
 {
-    char endpoint[256];
     const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
-    event_socket_endpoint(fixture->events, (bytes_t){0}, endpoint, sizeof endpoint);
-    int fd = tcp_connect(endpoint);
+    int fd = tcp_connect(fixture->side.endpoint);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     return fd;
 }
@@ -174,8 +121,8 @@ static bool raw_goes_on(int fd)
 static int raw_connect_accepted(fixture_t *fixture)
 {
     int fd = raw_connect(fixture);
-    while (event_socket_peers(fixture->events) < 2)
-        (void)turn(fixture);
+    while (event_socket_peers(fixture->side.events) < 2)
+        (void)event_side_turn(&fixture->side);
     return fd;
 }
 
@@ -183,7 +130,7 @@ static void cut__connection_that_may_have_been_let_in__ends_if_it_is_strict(void
 {
     fixture_t *fixture = *state;
     int fd = raw_connect_accepted(fixture);
-    event_socket_cut(fixture->events, fixture->tickets, true);
+    event_socket_cut(fixture->side.events, fixture->side.tickets, true);
     assert_false(raw_goes_on(fd));
 }
 
@@ -191,10 +138,10 @@ static void cut__connection_accepted_after_the_last_drain__goes_on(void **state)
 {
     fixture_t *fixture = *state;
     int fd = raw_connect(fixture);
-    zmq_pollitem_t accepted = {.socket = event_socket_monitor(fixture->events), .events = ZMQ_POLLIN};
+    zmq_pollitem_t accepted = {.socket = event_socket_monitor(fixture->side.events), .events = ZMQ_POLLIN};
     assert_int_equal(zmq_poll(&accepted, 1, PATIENCE_MS), 1);
-    event_socket_cut(fixture->events, fixture->tickets, true);
-    assert_int_equal(event_socket_peers(fixture->events), 2); /* it was seen */
+    event_socket_cut(fixture->side.events, fixture->side.tickets, true);
+    assert_int_equal(event_socket_peers(fixture->side.events), 2); /* it was seen */
     assert_true(raw_goes_on(fd));
 }
 
@@ -202,17 +149,17 @@ static void sweep__connection_of_before_the_cut_without_a_subscription__ends(voi
 {
     fixture_t *fixture = *state;
     int fd = raw_connect_accepted(fixture);
-    event_socket_cut(fixture->events, fixture->tickets, false);
-    event_socket_sweep(fixture->events, fixture->tickets);
+    event_socket_cut(fixture->side.events, fixture->side.tickets, false);
+    event_socket_sweep(fixture->side.events, fixture->side.tickets);
     assert_false(raw_goes_on(fd));
 }
 
 static void sweep__connection_of_after_the_cut__goes_on(void **state)
 {
     fixture_t *fixture = *state;
-    event_socket_cut(fixture->events, fixture->tickets, false);
+    event_socket_cut(fixture->side.events, fixture->side.tickets, false);
     int fd = raw_connect_accepted(fixture);
-    event_socket_sweep(fixture->events, fixture->tickets);
+    event_socket_sweep(fixture->side.events, fixture->side.tickets);
     assert_true(raw_goes_on(fd));
 }
 
