@@ -14,6 +14,7 @@ import time
 import pytest
 import zmq
 
+from background import Background
 from broker import Broker
 from chance import rounds, seeded
 from client import unique
@@ -428,8 +429,7 @@ def assert_undisturbed(broker, manager, act):
             act()
             return broker.rss() - before
 
-        thread = threading.Thread(target=put)
-        thread.start()
+        writer = Background(put)
         try:
             act()
             # What the broker keeps for so many is there now. How many there are at a time is for the machine to say: what
@@ -437,7 +437,8 @@ def assert_undisturbed(broker, manager, act):
             wait_until(lambda: growth() < SLACK, what="that no more memory is taken", interval=0)
         finally:
             stop.set()
-            thread.join()
+            writer.join()
+        writer.finish()
         told = subscriber.until(lambda event: event["seq"] == seqs[-1])
         assert [event["seq"] for event in told if event["kind"] == "put"] == seqs
 
