@@ -10,9 +10,7 @@
 
 struct connection; /* the transport's: where answers go */
 
-enum {
-    OUTLETS_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1
-}; /* bytes of an endpoint's text with its terminating zero */
+enum { OUTLETS_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its zero */
 
 /* Connections of clients. */
 typedef struct transport {

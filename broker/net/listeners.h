@@ -23,7 +23,7 @@ typedef struct socket_option {
 /* Sets COUNT options. False, with errno set, at the first one that fails. */
 KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
 
-enum { ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its terminating zero */
+enum { ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its zero */
 
 /* Why an endpoint cannot be bound (errno), and what to do about it. */
 const char *endpoint_advice(int error);
