@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <zmq.h>
 
-#include "broker/net/endpoints.h"
+#include "broker/net/listeners.h"
 #include "broker/net/serial.h"
 
 enum {

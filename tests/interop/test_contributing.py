@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-from kvtest import REPOSITORY, TIMEOUT, binary_of
+from project import REPOSITORY, binary_of
+from waiting import TIMEOUT
 from walkthrough import blocks_of
 
 BLOCKS = blocks_of((REPOSITORY / "CONTRIBUTING.md").read_text())
