@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "broker/net/serial.h"
 #include "broker/net/zap.h"
 
 enum { WAIT_MS = 60000 }; /* only a hang lasts so long */
@@ -97,6 +98,14 @@ static void assert_user_id(fixture_t *fixture, void *peer, const char *id)
     zmq_msg_close(&frame);
 }
 
+/* The same, where the User-Id is the text of SERIAL. */
+static void assert_serial(fixture_t *fixture, void *peer, uint64_t serial)
+{
+    char text[SERIAL_SIZE];
+    serial_write(serial, text);
+    assert_user_id(fixture, peer, text);
+}
+
 static void answer__connections_for_requests__are_let_in_and_numbered(void **state)
 {
     fixture_t *fixture = *state;
@@ -108,8 +117,8 @@ static void answer__connections_for_requests__are_let_in_and_numbered(void **sta
     void *other = peer_new(fixture, ZMQ_DEALER, NULL, NULL);
     assert_int_equal(answer(fixture), 0);
     assert_int_equal(zap_last_serial(fixture->zap), 2);
-    assert_user_id(fixture, other, "2");
-    assert_user_id(fixture, one, "1");
+    assert_serial(fixture, other, 2);
+    assert_serial(fixture, one, 1);
 }
 
 static void answer__connections_for_events__need_a_ticket_that_is_valid(void **state)
