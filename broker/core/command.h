@@ -24,7 +24,8 @@ typedef struct command {
     unsigned budget;
     client_t *client;
     actor_t by;        /* who asked */
-    put_t put;         /* PUT; of DEL the key and the condition */
+    put_t put;         /* PUT; of DEL the key and the condition; of EXPIRE the key */
+    uint64_t hash;     /* of the key, by engine_hash; not looked at without a client */
     bytes_t name;      /* PUT without a client, JOIN */
     bytes_t text;      /* LEAVE, ROLE: static */
     const char *claim; /* PUT without a client, CLAIM: the hash of a secret, or NULL; of JOIN the claim whose

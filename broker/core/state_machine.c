@@ -124,9 +124,10 @@ static void apply_put(state_machine_t *machine, const place_t *place, const comm
             return;
     }
     bool created = !command->client && client->last_seq == 0;
+    uint64_t hash = command->client ? command->hash : engine_hash(machine->engine, put->key);
     outcome->limit = NULL;
-    status_t status = engine_put(machine->engine, client->store, put, command->by, place, &outcome->revision,
-                                 &outcome->limit);
+    status_t status = engine_put(machine->engine, client->store, put, hash, command->by, place,
+                                 &outcome->revision, &outcome->limit);
     if (status == STATUS_OK) {
         outcome->kind = OUTCOME_DONE;
         if (created && command->claim)
@@ -146,7 +147,7 @@ static void apply_put(state_machine_t *machine, const place_t *place, const comm
 static void apply_del(state_machine_t *machine, const place_t *place, const command_t *command,
                       outcome_t *outcome)
 {
-    status_t status = engine_del(machine->engine, command->client->store, command->put.key,
+    status_t status = engine_del(machine->engine, command->client->store, command->put.key, command->hash,
                                  command->put.if_revision, command->by, place, &outcome->revision);
     if (status == STATUS_FAILED_PRECONDITION)
         outcome->kind = OUTCOME_CONDITION;
@@ -241,7 +242,7 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
             outcome->kind = OUTCOME_MORE;
         break;
     case COMMAND_EXPIRE:
-        engine_expire_key(machine->engine, command->client->store, command->put.key, place);
+        engine_expire_key(machine->engine, command->client->store, command->put.key, command->hash, place);
         break;
     case COMMAND_JOIN:
         apply_join(machine, place, command, outcome);

@@ -8,9 +8,8 @@
 #include "common/rpc_usual.h"
 
 enum {
-    WINDOW = 64,        /* messages that are read ahead, so that their keys are looked for together */
-    WARM_STORE = 50000, /* keys from which on a store is larger than the processor's caches */
-    ROOM = 512          /* bytes of an answer at most, apart from a value */
+    WINDOW = 64, /* messages that are read ahead, so that their keys are looked for together */
+    ROOM = 512   /* bytes of an answer at most, apart from a value */
 };
 
 static const uint64_t NAME_GET = RPC_NAME(3, 'g', 'e', 't', 0, 0);
@@ -20,7 +19,8 @@ static const uint64_t NAME_PING = RPC_NAME(4, 'p', 'i', 'n', 'g', 0);
 /* A message that was read. */
 typedef struct operation {
     rpc_usual_t message;
-    size_t end; /* byte of the payload behind it */
+    uint64_t hash; /* of its key */
+    size_t end;    /* byte of the payload behind it */
 } operation_t;
 
 /* Whether it can be carried out here. */
@@ -52,19 +52,27 @@ static unsigned window_read(const session_t *session, operation_t window[WINDOW]
     return count;
 }
 
-/* Names the keys to the engine, where the store is so large that each would be waited for. */
-static void window_warm(const session_t *session, const operation_t window[WINDOW], unsigned count)
+/* Hashes the keys, and names them to the engine if their store is so large that each would be waited for. */
+static void window_prepare(const session_t *session, operation_t window[WINDOW], unsigned count)
 {
+    const engine_t *engine = session->hub->engine;
     const store_t *store = session->client->store;
-    if (count < 2 || store_keys(store) < WARM_STORE)
-        return;
-    bytes_t keys[WINDOW];
-    unsigned named = 0;
     for (unsigned i = 0; i < count; i++) {
         if (window[i].message.count > 0)
-            keys[named++] = window[i].message.params[0];
+            window[i].hash = engine_hash(engine, window[i].message.params[0]);
     }
-    engine_warm(session->hub->engine, store, keys, named);
+    if (count < 2 || !engine_prepares(engine, store))
+        return;
+    bytes_t keys[WINDOW];
+    uint64_t hashes[WINDOW];
+    unsigned named = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (window[i].message.count == 0)
+            continue;
+        keys[named] = window[i].message.params[0];
+        hashes[named++] = window[i].hash;
+    }
+    engine_prepare(engine, store, keys, hashes, named);
 }
 
 /* Where an answer of SIZE bytes beside ROOM may be written. NULL if it may not fit, or memory is refused. */
@@ -91,10 +99,10 @@ static uint8_t *ping(uint8_t *to)
 }
 
 /* Gets a value. NULL if the general way must. */
-static uint8_t *get(session_t *session, const rpc_usual_t *message)
+static uint8_t *get(session_t *session, const rpc_usual_t *message, uint64_t hash)
 {
     entry_t entry;
-    bool found = engine_get(session->hub->engine, session->client->store, message->params[0],
+    bool found = engine_get(session->hub->engine, session->client->store, message->params[0], hash,
                             session->hub->now_ms, &entry) == STATUS_OK;
     if (!found && due_is(session->hub)) /* it must expire first, perhaps */
         return NULL;
@@ -109,7 +117,7 @@ static uint8_t *get(session_t *session, const rpc_usual_t *message)
 }
 
 /* Puts a value. False if it was not done: the general way finds out why. */
-static bool put(session_t *session, const rpc_usual_t *message, uint64_t *revision)
+static bool put(session_t *session, const rpc_usual_t *message, uint64_t hash, uint64_t *revision)
 {
     command_t command;
     command.kind = COMMAND_PUT;
@@ -119,6 +127,7 @@ static bool put(session_t *session, const rpc_usual_t *message, uint64_t *revisi
                           .value = message->params[1],
                           .binary = message->binary,
                           .if_revision = REVISION_ANY};
+    command.hash = hash;
     outcome_t outcome;
     propose(session->hub, &command, &outcome);
     *revision = outcome.revision;
@@ -126,18 +135,19 @@ static bool put(session_t *session, const rpc_usual_t *message, uint64_t *revisi
 }
 
 /* Carries out one message. False if it is left to the general way. */
-static inline bool operation_run(session_t *session, const rpc_usual_t *message)
+static inline bool operation_run(session_t *session, const operation_t *operation)
 {
+    const rpc_usual_t *message = &operation->message;
     batch_t *batch = &session->batch;
     uint64_t revision = 0;
     uint8_t *to;
     if (message->name == NAME_GET) {
-        to = get(session, message);
+        to = get(session, message, operation->hash);
         if (!to)
             return false;
     } else {
         to = room_for(session, 0);
-        if (!to || (message->name == NAME_PUT && !put(session, message, &revision)))
+        if (!to || (message->name == NAME_PUT && !put(session, message, operation->hash, &revision)))
             return false;
         to = rpc_put_result(to, message->msgid);
         to = message->name == NAME_PUT ? rpc_put_uint(to, revision) : ping(to);
@@ -160,11 +170,11 @@ void usual_run(session_t *session)
     unsigned done;
     do {
         count = window_read(session, window);
-        window_warm(session, window, count);
+        window_prepare(session, window, count);
         for (done = 0; done < count; done++) {
             const rpc_usual_t *message = &window[done].message;
             if (batch->cost + (feed_cost(hub->feed) - told) >= HUB_COST_TURN ||
-                !operation_run(session, message))
+                !operation_run(session, &window[done]))
                 break;
             hub->stats.requests_total += message->owed;
             hub->stats.notifications_total += !message->owed;

@@ -7,17 +7,24 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "broker/engine/omap_warm.h"
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "broker/engine/store.h"
+
+enum {
+    CLOSE_PIECES = 8,    /* of a store's memory that are given back at once */
+    PREPARE_FROM = 16384 /* entries of a store; those of a smaller one are in the caches anyway */
+};
 
 struct engine {
     engine_options_t options;
     uint64_t seq;    /* of the newest change */
     uint64_t keys;   /* in all open stores */
     uint64_t bytes;  /* of keys and values in all open stores */
-    uint64_t seed;   /* of the stores' maps: random, so that nobody can choose keys that look alike */
+    uint64_t seed;   /* of the hash: random, so that nobody can choose keys that look alike */
     expiry_t expiry; /* deadlines of all stores, closed ones included */
-    pool_t pool;     /* memory of all stores' nodes */
+    slab_t slab;     /* memory of all stores' entries */
     store_t *open;   /* list of the stores that are in use */
     store_t *closed; /* list of those whose memory is to be given back */
     char epoch[ENGINE_EPOCH_SIZE];
@@ -36,7 +43,7 @@ engine_t *engine_new(const engine_options_t *options)
     engine->options = *options;
     engine_configure(engine, options->limits);
     expiry_init(&engine->expiry);
-    pool_init(&engine->pool);
+    slab_init(&engine->slab);
     randombytes_buf(&engine->seed, sizeof engine->seed);
     randombytes_buf(random, sizeof random);
     sodium_bin2base64(engine->epoch, sizeof engine->epoch, random, sizeof random,
@@ -46,7 +53,7 @@ engine_t *engine_new(const engine_options_t *options)
 
 void engine_configure(engine_t *engine, const limits_t *limits)
 {
-    assert(limits->key <= OMAP_KEY_MAX && limits->value <= UINT32_MAX);
+    assert(limits->key <= RECORD_KEY_MAX && limits->value <= UINT32_MAX);
     engine->options.limits = limits;
 }
 
@@ -98,7 +105,7 @@ void engine_destroy(engine_t **engine)
         drain_closed(*engine, &all);
     }
     expiry_release(&(*engine)->expiry);
-    pool_release(&(*engine)->pool);
+    slab_release(&(*engine)->slab);
     free(*engine);
     *engine = NULL;
 }
@@ -125,7 +132,7 @@ uint64_t engine_bytes(const engine_t *engine)
 
 store_t *engine_open(engine_t *engine, void *owner)
 {
-    store_t *store = store_new(&engine->expiry, &engine->pool, owner, engine->seed);
+    store_t *store = store_new(&engine->expiry, &engine->slab, owner);
     if (store != NULL)
         list_add(&engine->open, store);
     return store;
@@ -144,13 +151,13 @@ void engine_close(engine_t *engine, store_t **store)
     closed->closed = true;
     closed->owner = NULL;
     list_add(&engine->closed, closed);
-    unsigned little = 1; /* most stores are small: they are gone now */
+    unsigned little = CLOSE_PIECES; /* most stores are small: they are gone now */
     drain_closed(engine, &little);
 }
 
 uint64_t store_keys(const store_t *store)
 {
-    return store->map.count;
+    return store->tree.count;
 }
 
 uint64_t store_bytes(const store_t *store)
@@ -177,28 +184,33 @@ uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_
     return announce(engine, &change);
 }
 
-/* Removes the entry KEY, found as KEPT, and announces that as a change of KIND. */
-static uint64_t remove_entry(engine_t *engine, store_t *store, bytes_t key, const kept_t *kept,
-                             change_kind_t kind, actor_t by, const place_t *place)
+/* Removes ENTRY and announces that as a change of KIND. */
+static uint64_t remove_entry(engine_t *engine, store_t *store, uint32_t entry, change_kind_t kind, actor_t by,
+                             const place_t *place)
 {
-    change_t change = {.time_ms = place->time_ms, .kind = kind, .owner = store->owner, .key = key, .by = by};
+    uint64_t bytes_before = store->bytes;
+    change_t change = {.time_ms = place->time_ms,
+                       .kind = kind,
+                       .owner = store->owner,
+                       .key = record_key(store_record(store, entry)),
+                       .by = by};
+    store_remove(store, entry);
     engine->keys--;
-    engine->bytes -= key.size + kept->value.size;
-    external_t *external = store_remove(store, key, kept);
+    engine->bytes -= bytes_before - store->bytes;
     uint64_t seq = announce(engine, &change);
-    free(external); /* an expired entry's key is in it */
+    store_free(store, entry);
     return seq;
 }
 
-static bool is_due(const kept_t *kept, int64_t now_ms)
+static inline bool is_due(record_t *record, int64_t now_ms)
 {
-    return kept->mortal && kept->external->deadline.due_ms <= now_ms;
+    return (record->head & RECORD_MORTAL) != 0 && record_time(record)->deadline.due_ms <= now_ms;
 }
 
-/* Expires the entry found as KEPT, whose time has come. */
-static void expire(engine_t *engine, store_t *store, const kept_t *kept, const place_t *place)
+/* Expires ENTRY, whose time has come. */
+static void expire(engine_t *engine, store_t *store, uint32_t entry, const place_t *place)
 {
-    remove_entry(engine, store, external_key(kept->external), kept, CHANGE_EXPIRE, (actor_t){0}, place);
+    remove_entry(engine, store, entry, CHANGE_EXPIRE, (actor_t){0}, place);
 }
 
 /* Expires what is due first, if its time has come; tells whether it had. */
@@ -207,68 +219,81 @@ static bool expire_first(engine_t *engine, const place_t *place)
     deadline_t *deadline = expiry_first(&engine->expiry);
     if (deadline == NULL || deadline->due_ms > place->now_ms)
         return false;
-    external_t *external = external_of(deadline);
-    kept_t kept;
-    if (external->store->closed) {
+    uint32_t entry = deadline->owner;
+    store_t *store = record_time(record_at(&engine->slab, entry))->store;
+    if (store->closed)
         expiry_remove(&engine->expiry, deadline);
-        return true;
-    }
-    bool found = store_find(external->store, external_key(external), &kept);
-    assert(found && kept.external == external);
-    if (found)
-        expire(engine, external->store, &kept, place);
+    else
+        expire(engine, store, entry, place);
     return true;
 }
 
-/* Finds the entry KEY, after expiring it if its time has come. */
-static inline bool find_live(engine_t *engine, store_t *store, bytes_t key, const place_t *place,
-                             kept_t *kept)
+/* Finds the entry KEY, or 0, after expiring it if its time has come. */
+static inline uint32_t find_live(engine_t *engine, store_t *store, bytes_t key, uint64_t hash,
+                                 const place_t *place)
 {
-    if (!store_find(store, key, kept))
-        return false;
-    if (!is_due(kept, place->now_ms))
-        return true;
-    expire(engine, store, kept, place);
-    return false;
+    uint32_t entry = store_find(store, key, hash);
+    if (entry == 0 || !is_due(store_record(store, entry), place->now_ms))
+        return entry;
+    expire(engine, store, entry, place);
+    return 0;
 }
 
 /* ---- Entries ---------------------------------------------------------------------------------- */
 
-static void entry_read(bytes_t key, const kept_t *kept, int64_t now_ms, entry_t *entry)
+static inline void entry_read(record_t *record, int64_t now_ms, entry_t *entry)
 {
-    entry->key = key;
-    entry->value = kept->value;
-    entry->binary = kept->binary;
-    entry->revision = kept->revision;
-    entry->ttl_ms = kept->mortal ? kept->external->deadline.due_ms - now_ms : -1;
+    entry->key = record_key(record);
+    entry->value = record_value(record);
+    entry->binary = (record->head & RECORD_BINARY) != 0;
+    entry->revision = record_revision(record);
+    entry->ttl_ms = -1;
+    if ((record->head & RECORD_MORTAL) != 0)
+        entry->ttl_ms = record_time(record)->deadline.due_ms - now_ms;
 }
 
-status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, int64_t now_ms, entry_t *entry)
+uint64_t engine_hash(const engine_t *engine, bytes_t key)
+{
+    return XXH3_64bits_withSeed(key.data, key.size, engine->seed);
+}
+
+void engine_prepare(const engine_t *engine, const store_t *store, const bytes_t *keys, const uint64_t *hashes,
+                    unsigned count)
+{
+    if (engine_prepares(engine, store))
+        store_prepare(store, keys, hashes, count);
+}
+
+bool engine_prepares(const engine_t *engine, const store_t *store)
 {
     (void)engine;
-    kept_t kept;
-    if (!store_find(store, key, &kept) || is_due(&kept, now_ms))
+    return store_keys(store) >= PREPARE_FROM;
+}
+
+status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash, int64_t now_ms,
+                    entry_t *entry)
+{
+    (void)engine;
+    uint32_t found = store_find(store, key, hash);
+    if (found == 0)
         return STATUS_NOT_FOUND;
-    entry_read(key, &kept, now_ms, entry);
+    record_t *record = store_record(store, found);
+    if (is_due(record, now_ms))
+        return STATUS_NOT_FOUND;
+    entry_read(record, now_ms, entry);
     return STATUS_OK;
 }
 
-void engine_warm(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count)
-{
-    (void)engine;
-    omap_warm(&store->map, keys, count);
-}
-
 /* The limit that PUT would pass, or NULL. An entry that does not grow passes none. */
-static const char *limit_passed(const engine_t *engine, const store_t *store, const put_t *put,
-                                const kept_t *old)
+static inline const char *limit_passed(const engine_t *engine, const store_t *store, const put_t *put,
+                                       uint32_t old)
 {
     const limits_t *limits = engine->options.limits;
-    uint64_t more = put->value.size + (old != NULL ? 0 : put->key.size);
-    uint64_t less = old != NULL ? old->value.size : 0;
-    if (old == NULL && store_keys(store) >= limits->keys_per_client)
+    uint64_t more = put->value.size + (old != 0 ? 0 : put->key.size);
+    uint64_t less = old != 0 ? record_value(store_record(store, old)).size : 0;
+    if (old == 0 && store_keys(store) >= limits->keys_per_client)
         return "limits/keys_per_client";
-    if (more <= less && old != NULL)
+    if (more <= less && old != 0)
         return NULL;
     if (store->bytes + more - less > limits->bytes_per_client)
         return "limits/bytes_per_client";
@@ -277,30 +302,33 @@ static const char *limit_passed(const engine_t *engine, const store_t *store, co
     return NULL;
 }
 
-status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by, const place_t *place,
-                    uint64_t *revision, const char **limit)
+/* The revision of OLD, 0 = there is none. */
+static inline uint64_t revision_of(const store_t *store, uint32_t old)
 {
-    kept_t kept;
+    return old != 0 ? record_revision(store_record(store, old)) : 0;
+}
+
+status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t hash, actor_t by,
+                    const place_t *place, uint64_t *revision, const char **limit)
+{
     assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
     assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
-    kept_t *old = find_live(engine, store, put->key, place, &kept) ? &kept : NULL;
-    if (put->if_revision != REVISION_ANY && put->if_revision != (old != NULL ? kept.revision : 0)) {
-        *revision = old != NULL ? kept.revision : 0;
+    uint32_t old = find_live(engine, store, put->key, hash, place);
+    if (put->if_revision != REVISION_ANY && put->if_revision != revision_of(store, old)) {
+        *revision = revision_of(store, old);
         return STATUS_FAILED_PRECONDITION;
     }
     const char *passed;
     unsigned budget = ENGINE_EXPIRE_MAX + 1;
-    while ((passed = limit_passed(engine, store, put, old)) != NULL) {
-        if (--budget == 0 || !expire_first(engine, place)) {
+    while ((passed = limit_passed(engine, store, put, old)) != NULL)
+        if (--budget == 0 || !expire_first(engine, place)) { /* it is never OLD, which is not due */
             *limit = budget == 0 ? NULL : passed;
             return STATUS_RESOURCE_EXHAUSTED;
         }
-        old = store_find(store, put->key, &kept) ? &kept : NULL; /* it may have moved */
-    }
     uint64_t bytes_before = store->bytes;
-    if (!store_write(store, put, engine->seq + 1, place->now_ms + (int64_t)put->ttl_ms, old))
+    if (!store_write(store, put, hash, engine->seq + 1, place->now_ms + (int64_t)put->ttl_ms, old))
         return STATUS_UNAVAILABLE;
-    engine->keys += old == NULL;
+    engine->keys += old == 0;
     engine->bytes += store->bytes - bytes_before;
     change_t change = {.time_ms = place->time_ms,
                        .kind = CHANGE_PUT,
@@ -314,18 +342,17 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t 
     return STATUS_OK;
 }
 
-status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision, actor_t by,
-                    const place_t *place, uint64_t *revision)
+status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, uint64_t if_revision,
+                    actor_t by, const place_t *place, uint64_t *revision)
 {
-    kept_t kept;
-    bool found = find_live(engine, store, key, place, &kept);
-    if (if_revision != REVISION_ANY && if_revision != (found ? kept.revision : 0)) {
-        *revision = found ? kept.revision : 0;
+    uint32_t entry = find_live(engine, store, key, hash, place);
+    if (if_revision != REVISION_ANY && if_revision != revision_of(store, entry)) {
+        *revision = revision_of(store, entry);
         return STATUS_FAILED_PRECONDITION;
     }
-    if (!found)
+    if (entry == 0)
         return STATUS_NOT_FOUND;
-    *revision = remove_entry(engine, store, key, &kept, CHANGE_DEL, by, place);
+    *revision = remove_entry(engine, store, entry, CHANGE_DEL, by, place);
     return STATUS_OK;
 }
 
@@ -337,22 +364,22 @@ void engine_walk_begin(engine_walk_t *walk, const engine_t *engine, const store_
     (void)engine;
     walk->prefix = prefix;
     walk->now_ms = now_ms;
+    walk->store = store;
     bool from_after = after != NULL && bytes_compare(*after, prefix) >= 0;
-    omap_seek(&store->map, from_after ? *after : prefix, from_after, &walk->cursor);
+    tree_seek(&store->tree, from_after ? *after : prefix, from_after, &walk->cursor);
 }
 
 bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
 {
-    omap_entry_t met;
-    while (omap_next(&walk->cursor, &met)) {
-        kept_t kept;
-        if (!bytes_starts_with(met.key, walk->prefix)) {
+    uint32_t met;
+    while ((met = tree_next(&walk->cursor)) != 0) {
+        record_t *record = store_record(walk->store, met);
+        if (!bytes_starts_with(record_key(record), walk->prefix)) {
             walk->cursor.leaf = NULL; /* the end, also when asked again */
             return false;
         }
-        store_read(met.payload, met.size, &kept);
-        if (!is_due(&kept, walk->now_ms)) {
-            entry_read(met.key, &kept, walk->now_ms, entry);
+        if (!is_due(record, walk->now_ms)) {
+            entry_read(record, walk->now_ms, entry);
             return true;
         }
     }
@@ -387,19 +414,19 @@ bool engine_expire(engine_t *engine, const place_t *place, unsigned budget)
     return engine_due(engine) <= place->now_ms;
 }
 
-void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, const place_t *place)
+void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, const place_t *place)
 {
-    kept_t kept;
-    (void)find_live(engine, store, key, place, &kept);
+    (void)find_live(engine, store, key, hash, place);
 }
 
 bool engine_drain(engine_t *engine, unsigned budget)
 {
     drain_closed(engine, &budget);
+    (void)slab_trim(&engine->slab, &budget);
     return engine_drains(engine);
 }
 
 bool engine_drains(const engine_t *engine)
 {
-    return engine->closed != NULL;
+    return engine->closed != NULL || slab_trims(&engine->slab);
 }

@@ -7,7 +7,7 @@
 #define KV_BROKER_ENGINE_ENGINE_H
 
 #include "broker/engine/entry.h"
-#include "broker/engine/omap.h"
+#include "broker/engine/tree.h"
 #include "common/bytes.h"
 #include "common/limits.h"
 #include "common/status.h"
@@ -18,7 +18,10 @@ enum {
     ENGINE_EPOCH_SIZE = 23
 }; /* bytes of an epoch: 128 random bits as URL-safe base64, and a terminating zero */
 
-enum { ENGINE_EXPIRE_MAX = 1000 }; /* entries that a put expires: a fraction of a millisecond */
+enum {
+    ENGINE_EXPIRE_MAX = 1000, /* entries that a put expires: a fraction of a millisecond */
+    ENGINE_PREPARE_MAX = 64   /* keys that are named at once */
+};
 
 /* What happened, PROTOCOL.md 6.1. Each takes the next number of the sequence. */
 typedef enum change_kind {
@@ -100,37 +103,46 @@ void engine_close(engine_t *engine, store_t **store);
 uint64_t store_keys(const store_t *store);
 uint64_t store_bytes(const store_t *store); /* of keys and values */
 
+/* The hash of KEY, which the calls below take with it, so that it is computed once for a request. Only for
+ * this engine: it is keyed with random bytes. */
+uint64_t engine_hash(const engine_t *engine, bytes_t key);
+
+/* A hint: the entries KEYS of STORE, with HASHES, are about to be read or written (ENGINE_PREPARE_MAX at
+ * most). In a large store that takes a fraction of the time then. Changes nothing. */
+void engine_prepare(const engine_t *engine, const store_t *store, const bytes_t *keys, const uint64_t *hashes,
+                    unsigned count);
+/* Whether that does anything for STORE as it is: if not, finding out the keys can be spared. */
+KV_MUST_USE bool engine_prepares(const engine_t *engine, const store_t *store);
+
 /* Reads the entry KEY. STATUS_NOT_FOUND where there is none; one whose time has come is none. */
-KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, int64_t now_ms,
-                                entry_t *entry);
+KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash,
+                                int64_t now_ms, entry_t *entry);
 
-/* A hint: the entries KEYS of STORE are about to be read or written (the requests of a batch, say; 64 are
- * plenty). In a large store those calls take a fraction of the time then. Changes nothing. */
-void engine_warm(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count);
-
-/* Writes an entry, whole. *REVISION is set to its new revision; on STATUS_FAILED_PRECONDITION to the one it
- * has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count would pass its limit (keys_per_client,
- * bytes_per_client, bytes_total; *LIMIT is set to the configuration key's name, static storage),
- * STATUS_UNAVAILABLE where memory is refused; nothing has changed then. Sizes of key and value are the
- * caller's to check (asserted). Neither may be borrowed from the engine itself: the old entry goes while they
- * are in use. What is due is expired (its change recorded) before a put is refused for its sake; where that
- * is more than ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call again, in another turn.
+/* Writes an entry, whole; its key has HASH. *REVISION is set to its new revision; on
+ * STATUS_FAILED_PRECONDITION to the one it has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count
+ * would pass its limit (keys_per_client, bytes_per_client, bytes_total; *LIMIT is set to the configuration
+ * key's name, static storage), STATUS_UNAVAILABLE where memory is refused; nothing has changed then. Sizes of
+ * key and value are the caller's to check (asserted). Neither may be borrowed from the engine itself: the old
+ * entry goes while they are in use. What is due is expired (its change recorded) before a put is refused for
+ * its sake; where that is more than ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call
+ * again, in another turn.
  */
-KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, actor_t by,
+KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t hash, actor_t by,
                                 const place_t *place, uint64_t *revision, const char **limit);
 
 /* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and
  * if_revision was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the
  * engine. */
-KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t if_revision,
-                                actor_t by, const place_t *place, uint64_t *revision);
+KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t hash,
+                                uint64_t if_revision, actor_t by, const place_t *place, uint64_t *revision);
 
 /* A walk over a store's entries in byte order of the keys. The engine must not change between begin and the
  * last next. */
 typedef struct engine_walk {
     bytes_t prefix;
     int64_t now_ms;
-    omap_cursor_t cursor; /* private to the engine */
+    const store_t *store;
+    tree_cursor_t cursor; /* private to the engine */
 } engine_walk_t;
 
 /* Begins a walk over the entries whose keys begin with PREFIX (empty = all) and sort after AFTER (may be
@@ -156,10 +168,10 @@ int64_t engine_due(const engine_t *engine);
 bool engine_expire(engine_t *engine, const place_t *place, unsigned budget);
 
 /* Expires the entry KEY if its time has come. */
-void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, const place_t *place);
+void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, const place_t *place);
 
-/* Gives back memory of closed stores, BUDGET pieces of it at most. Returns whether there is more. This is no
- * change: engines that are alike may differ in it. */
+/* Gives back memory of closed stores and of removed entries, BUDGET pieces of it at most. Returns whether
+ * there is more. This is no change: engines that are alike may differ in it. */
 bool engine_drain(engine_t *engine, unsigned budget);
 /* Whether engine_drain has something to do. */
 KV_MUST_USE bool engine_drains(const engine_t *engine);

@@ -30,12 +30,12 @@ void expiry_release(expiry_t *expiry)
     *expiry = (expiry_t){0};
 }
 
-static expiry_slot_t *slot_at(const expiry_t *expiry, uint64_t place)
+static expiry_slot_t *slot_at(const expiry_t *expiry, uint32_t place)
 {
     return &expiry->chunks[place / EXPIRY_CHUNK][place % EXPIRY_CHUNK];
 }
 
-static void place_slot(const expiry_t *expiry, uint64_t place, expiry_slot_t slot)
+static void place_slot(const expiry_t *expiry, uint32_t place, expiry_slot_t slot)
 {
     *slot_at(expiry, place) = slot;
     slot.deadline->place = place;
@@ -46,6 +46,8 @@ static bool expiry_reserve(expiry_t *expiry)
 {
     if (expiry->count < expiry->chunk_count * EXPIRY_CHUNK)
         return true;
+    if (expiry->count > EXPIRY_NOWHERE - EXPIRY_CHUNK)
+        return false;
     if (expiry->chunk_count == expiry->chunk_room) {
         size_t room = expiry->chunk_room == 0 ? CHUNK_ROOM_MIN : expiry->chunk_room * 2;
         expiry_slot_t **chunks = realloc(expiry->chunks, room * sizeof(void *));
@@ -70,10 +72,10 @@ static inline bool is_earlier(const expiry_slot_t *one, const expiry_slot_t *oth
 }
 
 /* Moves SLOT from PLACE, which is free, up to where no parent is due later. */
-static void sift_up(const expiry_t *expiry, uint64_t place, expiry_slot_t slot)
+static void sift_up(const expiry_t *expiry, uint32_t place, expiry_slot_t slot)
 {
     while (place > 0) {
-        uint64_t parent = (place - 1) / ARITY;
+        uint32_t parent = (place - 1) / ARITY;
         const expiry_slot_t *above = slot_at(expiry, parent);
         if (!is_earlier(&slot, above))
             break;
@@ -84,15 +86,15 @@ static void sift_up(const expiry_t *expiry, uint64_t place, expiry_slot_t slot)
 }
 
 /* Moves SLOT from PLACE, which is free, down to where no child is due earlier. */
-static void sift_down(const expiry_t *expiry, uint64_t place, expiry_slot_t slot)
+static void sift_down(const expiry_t *expiry, uint32_t place, expiry_slot_t slot)
 {
     for (;;) {
-        uint64_t first = place * ARITY + 1;
+        uint64_t first = (uint64_t)place * ARITY + 1;
         uint64_t end = first + ARITY < expiry->count ? first + ARITY : expiry->count;
         if (first >= end)
             break;
-        uint64_t least = first;
-        for (uint64_t child = first + 1; child < end; child++)
+        uint32_t least = (uint32_t)first;
+        for (uint32_t child = least + 1; child < end; child++)
             if (is_earlier(slot_at(expiry, child), slot_at(expiry, least)))
                 least = child;
         if (!is_earlier(slot_at(expiry, least), &slot))
@@ -111,9 +113,19 @@ bool expiry_add(expiry_t *expiry, deadline_t *deadline)
     return true;
 }
 
+void expiry_change(expiry_t *expiry, deadline_t *deadline, int64_t due_ms, uint64_t order)
+{
+    uint32_t place = deadline->place;
+    assert(place < expiry->count && slot_at(expiry, place)->deadline == deadline);
+    deadline->due_ms = due_ms;
+    deadline->order = order;
+    sift_up(expiry, place, (expiry_slot_t){.due_ms = due_ms, .deadline = deadline});
+    sift_down(expiry, deadline->place, (expiry_slot_t){.due_ms = due_ms, .deadline = deadline});
+}
+
 void expiry_remove(expiry_t *expiry, deadline_t *deadline)
 {
-    uint64_t place = deadline->place;
+    uint32_t place = deadline->place;
     if (place == EXPIRY_NOWHERE)
         return;
     assert(place < expiry->count && slot_at(expiry, place)->deadline == deadline);

@@ -12,17 +12,18 @@
 typedef struct deadline {
     int64_t due_ms;
     uint64_t order; /* of those with one due_ms the lowest comes first */
-    uint64_t place; /* in the heap. Private */
+    uint32_t owner; /* what it is the deadline of: its caller's */
+    uint32_t place; /* in the heap. Private */
 } deadline_t;
 
 enum { EXPIRY_CHUNK = 4096 };     /* deadlines a chunk */
-#define EXPIRY_NOWHERE UINT64_MAX /* the place of a deadline that has been taken out */
+#define EXPIRY_NOWHERE UINT32_MAX /* the place of a deadline that has been taken out */
 
 typedef struct expiry {
     struct expiry_slot **chunks; /* of EXPIRY_CHUNK slots each. Private, as all here */
     size_t chunk_count;          /* chunks allocated */
     size_t chunk_room;           /* chunks that `chunks` has room for */
-    uint64_t count;              /* deadlines in the heap */
+    uint32_t count;              /* deadlines in the heap */
 } expiry_t;
 
 /* Makes an empty heap. Allocates nothing. */
@@ -33,6 +34,8 @@ void expiry_release(expiry_t *expiry);
 /* Puts DEADLINE (borrowed until it is removed), whose due_ms and order are set, into the heap. False if
  * memory is refused. */
 KV_MUST_USE bool expiry_add(expiry_t *expiry, deadline_t *deadline);
+/* Gives DEADLINE, which is in the heap, another time. Never fails. */
+void expiry_change(expiry_t *expiry, deadline_t *deadline, int64_t due_ms, uint64_t order);
 /* Takes DEADLINE, which has been added, out of the heap; does nothing where it has been taken out before. */
 void expiry_remove(expiry_t *expiry, deadline_t *deadline);
 /* The deadline that is due first, or NULL if there is none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* One client's entries in memory: how an entry is kept, found, written and removed. */
+/* One client's entries in memory: how an entry is written and removed. */
 #include "broker/engine/store.h"
 
 #include <assert.h>
@@ -7,18 +7,42 @@
 
 #include "common/digest.h"
 
-static_assert(sizeof(head_t) + STORE_INLINE_MAX <= OMAP_PAYLOAD_MAX,
-              "a record holds the longest inline value");
+enum {
+    PREPARE_MAX = 64, /* keys */
+    DROP_RECORDS = 4  /* records without a deadline or a long value that are one piece of work */
+};
 
-store_t *store_new(expiry_t *expiry, pool_t *pool, void *owner, uint64_t seed)
+store_t *store_new(expiry_t *expiry, slab_t *slab, void *owner)
 {
     store_t *store = calloc(1, sizeof *store);
     if (store == NULL)
         return NULL;
-    omap_init_pooled(&store->map, seed, pool);
+    store->slab = slab;
     store->expiry = expiry;
     store->owner = owner;
+    index_init(&store->index, slab);
+    tree_init(&store->tree, slab);
     return store;
+}
+
+void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *hashes, unsigned count)
+{
+    bytes_t absent[PREPARE_MAX];
+    uint64_t missed;
+    unsigned absent_count = 0;
+    assert(count <= PREPARE_MAX);
+    index_prefetch(&store->index, hashes, count, &missed);
+    for (; missed != 0; missed &= missed - 1)
+        absent[absent_count++] = keys[__builtin_ctzll(missed)];
+    tree_prefetch(&store->tree, absent, absent_count);
+}
+
+/* ---- The digest ------------------------------------------------------------------------------- */
+
+static uint64_t record_digest(record_t *record)
+{
+    return digest_entry(record_key(record), (record->head & RECORD_BINARY) != 0, record_value(record),
+                        record_revision(record));
 }
 
 /* Whether the digest is up to date as far as KEY. */
@@ -31,24 +55,23 @@ static bool digest_covers(const store_t *store, bytes_t key)
 
 bool store_digest_grow(store_t *store, unsigned *budget)
 {
-    omap_cursor_t cursor;
-    omap_entry_t entry;
-    kept_t kept;
+    tree_cursor_t cursor;
+    uint32_t entry;
     if (store->digest_state == DIGEST_KEPT)
         return true;
     if (store->edge == NULL)
-        store->edge = malloc(OMAP_KEY_MAX); /* where it is refused, the budget is overdrawn */
-    omap_seek(&store->map, bytes_of(store->edge, store->edge_size), true, &cursor);
-    while (omap_next(&cursor, &entry)) {
-        store_read(entry.payload, entry.size, &kept);
-        store->digest ^= digest_entry(entry.key, kept.binary, kept.value, kept.revision);
+        store->edge = malloc(RECORD_KEY_MAX); /* if it is refused, the budget is overdrawn */
+    tree_seek(&store->tree, bytes_of(store->edge, store->edge_size), true, &cursor);
+    while ((entry = tree_next(&cursor)) != 0) {
+        record_t *record = store_record(store, entry);
+        store->digest ^= record_digest(record);
         if (*budget > 1 || store->edge == NULL) {
             *budget -= *budget > 0;
             continue;
         }
         *budget = 0;
-        memcpy(store->edge, entry.key.data, entry.key.size);
-        store->edge_size = (uint16_t)entry.key.size;
+        memcpy(store->edge, record->data, record->key_size);
+        store->edge_size = record->key_size;
         store->digest_state = DIGEST_GROWING;
         return false;
     }
@@ -58,115 +81,192 @@ bool store_digest_grow(store_t *store, unsigned *budget)
     return true;
 }
 
-/* Makes the external part of an entry, with a deadline in the heap where PUT has a ttl. */
-static external_t *external_new(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms)
+/* ---- Records ---------------------------------------------------------------------------------- */
+
+/* What kind of record an entry needs. */
+typedef struct shape {
+    unsigned flags;
+    size_t size; /* bytes */
+} shape_t;
+
+static inline shape_t shape_of(const put_t *put)
 {
-    external_t *external = malloc(sizeof *external + put->key.size + put->value.size);
-    if (external == NULL)
-        return NULL;
-    *external = (external_t){.deadline = {.due_ms = due_ms, .order = revision},
-                             .store = store,
-                             .value_size = (uint32_t)put->value.size,
-                             .key_size = (uint16_t)put->key.size};
-    memcpy(external->data, put->key.data, put->key.size);
-    if (put->value.size != 0)
-        memcpy(external->data + put->key.size, put->value.data, put->value.size);
-    if (put->ttl_ms != 0 && !expiry_add(store->expiry, &external->deadline)) {
-        free(external);
-        return NULL;
-    }
-    return external;
+    unsigned flags = (put->binary ? RECORD_BINARY : 0) | (put->ttl_ms != 0 ? RECORD_MORTAL : 0);
+    size_t size = record_value_offset(put->key.size, flags) + put->value.size;
+    if (size <= RECORD_INLINE_MAX)
+        return (shape_t){.flags = flags, .size = size};
+    size = record_tail(put->key.size) + sizeof(record_long_t);
+    if ((flags & RECORD_MORTAL) != 0)
+        size += sizeof(record_time_t);
+    return (shape_t){.flags = flags | RECORD_LONG, .size = size};
 }
 
-/* Frees the external part of an entry. */
-static void external_release(store_t *store, external_t *external, bool mortal)
+/* Writes all of RECORD but the key and what RECORD_MORTAL and RECORD_LONG stand for. */
+static inline void record_write(record_t *record, const put_t *put, unsigned flags, uint64_t revision)
 {
-    if (external == NULL)
+    record->head = revision << RECORD_REVISION_SHIFT | flags;
+    if ((flags & RECORD_LONG) != 0)
         return;
-    if (mortal)
-        expiry_remove(store->expiry, &external->deadline);
-    free(external);
+    record->value_size = (uint16_t)put->value.size;
+    if (put->value.size != 0)
+        memcpy((uint8_t *)record + record_value_offset(put->key.size, flags), put->value.data,
+               put->value.size);
 }
 
-/* Writes what PUT says into PAYLOAD, which has room for it. */
-static void payload_write(uint8_t *payload, const put_t *put, uint64_t revision, const external_t *external)
+/* A copy of VALUE, which is longer than a record may be. NULL if memory is refused. */
+static uint8_t *value_copy(bytes_t value)
 {
-    head_t head = revision << REVISION_SHIFT;
-    head |= put->binary ? FLAG_BINARY : 0;
-    head |= external != NULL ? FLAG_EXTERNAL : 0;
-    head |= put->ttl_ms != 0 ? FLAG_MORTAL : 0;
-    memcpy(payload, &head, sizeof head);
-    if (external != NULL)
-        memcpy(payload + sizeof head, &external, sizeof(void *));
-    else if (put->value.size != 0)
-        memcpy(payload + sizeof head, put->value.data, put->value.size);
+    uint8_t *copy = malloc(value.size);
+    if (copy != NULL)
+        memcpy(copy, value.data, value.size);
+    return copy;
 }
 
-bool store_write(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms, const kept_t *old)
+/* Makes the record of a new entry, with its deadline in the heap if PUT has a ttl. 0 if memory is refused. */
+static uint32_t record_new(store_t *store, const put_t *put, shape_t shape, uint64_t hash, uint64_t revision,
+                           int64_t due_ms)
 {
-    external_t *external = NULL;
-    size_t size = sizeof(head_t) + put->value.size;
-    if (put->ttl_ms != 0 || put->value.size > STORE_INLINE_MAX) {
-        external = external_new(store, put, revision, due_ms);
-        if (external == NULL)
+    uint32_t entry = slab_take(store->slab, shape.size);
+    if (entry == 0)
+        return 0;
+    record_t *record = store_record(store, entry);
+    record->hash = (uint32_t)hash;
+    record->key_size = (uint16_t)put->key.size;
+    memcpy(record->data, put->key.data, put->key.size);
+    record_write(record, put, shape.flags, revision);
+    uint8_t *value = NULL;
+    if ((shape.flags & RECORD_LONG) != 0) {
+        value = value_copy(put->value);
+        if (value == NULL)
+            goto refused;
+        *record_long(record) = (record_long_t){.value = value, .size = put->value.size};
+    }
+    if ((shape.flags & RECORD_MORTAL) != 0) {
+        record_time_t *time = record_time(record);
+        *time = (record_time_t){.deadline = {.due_ms = due_ms, .order = revision, .owner = entry},
+                                .store = store};
+        if (!expiry_add(store->expiry, &time->deadline))
+            goto refused;
+    }
+    return entry;
+refused:
+    free(value);
+    slab_give(store->slab, entry);
+    return 0;
+}
+
+void store_free(store_t *store, uint32_t entry)
+{
+    record_t *record = store_record(store, entry);
+    if ((record->head & RECORD_MORTAL) != 0)
+        expiry_remove(store->expiry, &record_time(record)->deadline);
+    if ((record->head & RECORD_LONG) != 0)
+        free(record_long(record)->value);
+    slab_give(store->slab, entry);
+}
+
+/* Writes PUT over RECORD, which has a block of the same size and the same parts. False if memory is refused.
+ */
+static inline bool record_rewrite(store_t *store, record_t *record, const put_t *put, unsigned flags,
+                                  uint64_t revision, int64_t due_ms)
+{
+    if ((flags & RECORD_LONG) != 0) {
+        uint8_t *value = value_copy(put->value);
+        if (value == NULL)
             return false;
-        size = sizeof(head_t) + sizeof(void *);
+        record_long_t *part = record_long(record);
+        free(part->value);
+        *part = (record_long_t){.value = value, .size = put->value.size};
     }
-    uint64_t digest = 0;
-    if (digest_covers(store, put->key)) {
-        digest = digest_entry(put->key, put->binary, put->value, revision);
-        if (old != NULL)
-            digest ^= digest_entry(put->key, old->binary, old->value, old->revision);
-    }
-    uint8_t *payload = old != NULL ? old->payload : NULL;
-    bool added;
-    if (payload == NULL || old->payload_size != size)
-        payload = omap_put(&store->map, put->key, size, &added);
-    if (payload == NULL) {
-        external_release(store, external, put->ttl_ms != 0);
-        return false;
-    }
-    payload_write(payload, put, revision, external);
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the record's bytes point to `external` */
-    store->digest ^= digest;
-    store->bytes += put->value.size;
-    if (old != NULL) {
-        store->bytes -= old->value.size;
-        external_release(store, old->external, old->mortal);
-    } else {
-        store->bytes += put->key.size;
-    }
+    record_write(record, put, flags, revision);
+    if ((flags & RECORD_MORTAL) != 0)
+        expiry_change(store->expiry, &record_time(record)->deadline, due_ms, revision);
     return true;
 }
 
-external_t *store_remove(store_t *store, bytes_t key, const kept_t *kept)
+/* Whether RECORD has the parts and the size of block that SHAPE asks for. */
+static inline bool record_fits(record_t *record, shape_t shape)
 {
-    external_t *external = kept->external;
-    if (digest_covers(store, key))
-        store->digest ^= digest_entry(key, kept->binary, kept->value, kept->revision);
-    store->bytes -= key.size + kept->value.size;
-    if (kept->mortal)
-        expiry_remove(store->expiry, &external->deadline);
-    bool removed = omap_remove(&store->map, key);
-    assert(removed);
-    (void)removed;
-    return external;
+    const unsigned parts = RECORD_MORTAL | RECORD_LONG;
+    unsigned flags = (unsigned)record->head & 0xff;
+    if (((flags ^ shape.flags) & parts) != 0)
+        return false;
+    if ((flags & RECORD_LONG) != 0)
+        return true;
+    size_t size = record_value_offset(record->key_size, flags) + record->value_size;
+    return slab_block_size(size) == slab_block_size(shape.size);
 }
 
-/* Frees what an entry of a closed store has outside of its record; tells how many pieces of work that was. */
-static unsigned drop_entry(void *context, const omap_entry_t *entry)
+/* ---- Changing --------------------------------------------------------------------------------- */
+
+static bool entry_add(store_t *store, uint64_t hash, uint32_t entry)
 {
-    kept_t kept;
-    store_read(entry->payload, entry->size, &kept);
-    if (kept.external == NULL)
-        return 0;
-    external_release(context, kept.external, kept.mortal);
-    return 1;
+    if (!index_add(&store->index, hash, entry))
+        return false;
+    if (tree_insert(&store->tree, entry))
+        return true;
+    index_remove(&store->index, (uint32_t)hash, entry);
+    return false;
+}
+
+bool store_write(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms,
+                 uint32_t old)
+{
+    shape_t shape = shape_of(put);
+    bool covered = store->digest_state != DIGEST_NONE && digest_covers(store, put->key);
+    uint64_t digest = 0;
+    uint64_t old_size = 0;
+    if (old != 0) {
+        record_t *record = store_record(store, old);
+        old_size = put->key.size + record_value(record).size;
+        if (covered)
+            digest = record_digest(record);
+        if (record_fits(record, shape)) {
+            if (!record_rewrite(store, record, put, shape.flags, revision, due_ms))
+                return false;
+            goto written;
+        }
+    }
+    uint32_t entry = record_new(store, put, shape, hash, revision, due_ms);
+    if (entry == 0)
+        return false;
+    if (old != 0) {
+        index_replace(&store->index, (uint32_t)hash, old, entry);
+        tree_replace(&store->tree, old, entry);
+        store_free(store, old);
+    } else if (!entry_add(store, hash, entry)) {
+        store_free(store, entry);
+        return false;
+    }
+written:
+    store->bytes += put->key.size + put->value.size - old_size;
+    if (covered)
+        store->digest ^= digest ^ digest_entry(put->key, put->binary, put->value, revision);
+    return true;
+}
+
+void store_remove(store_t *store, uint32_t entry)
+{
+    record_t *record = store_record(store, entry);
+    if (digest_covers(store, record_key(record)))
+        store->digest ^= record_digest(record);
+    store->bytes -= record->key_size + record_value(record).size;
+    index_remove(&store->index, record->hash, entry);
+    tree_remove(&store->tree, entry);
+}
+
+/* Frees an entry of a closed store; tells how many pieces of work that was. */
+static unsigned drop_entry(void *context, uint32_t entry)
+{
+    store_t *store = context;
+    bool parts = (store_record(store, entry)->head & (RECORD_MORTAL | RECORD_LONG)) != 0;
+    store_free(store, entry);
+    return parts || ++store->dropped % DROP_RECORDS == 0;
 }
 
 void store_drain(store_t **store, unsigned *budget)
 {
-    if (!omap_drain(&(*store)->map, budget, drop_entry, *store))
+    if (!tree_drain(&(*store)->tree, budget, drop_entry, *store) || !index_drain(&(*store)->index, budget))
         return;
     free((*store)->edge);
     free(*store);

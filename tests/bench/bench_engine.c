@@ -4,8 +4,11 @@
  *
  *   bench_engine                   all of it, 10 thousand to 10 million entries
  *   bench_engine smoke             the same with few entries, in a second
- *   bench_engine get|put N COUNT   COUNT operations on N entries and no more, for callgrind:
- *       valgrind --tool=callgrind --toggle-collect=engine_get bench_engine get 100000 100000 */
+ *   bench_engine memory N          memory of N entries
+ *   bench_engine get|put|del N COUNT   N entries are put, then COUNT operations on them and no more, for
+ * callgrind:
+ *       valgrind --tool=callgrind --toggle-collect=engine_get --toggle-collect=engine_hash \
+ *           bench_engine get 100000 100000 */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,21 +61,31 @@ static uint64_t resident_bytes(void)
     return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void put_one(engine_t *engine, store_t *store, bytes_t key, const uint8_t *value)
+static void put_one(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, const uint8_t *value)
 {
     uint64_t revision;
     const char *limit;
     put_t put = {.key = key, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
-    if (engine_put(engine, store, &put, (actor_t){0}, &(place_t){0}, &revision, &limit) != STATUS_OK) {
+    if (engine_put(engine, store, &put, hash, (actor_t){0}, &(place_t){0}, &revision, &limit) != STATUS_OK) {
         (void)fprintf(stderr, "put failed: %s\n", limit);
         exit(EXIT_FAILURE);
     }
 }
 
-static void get_one(engine_t *engine, store_t *store, bytes_t key)
+static void get_one(engine_t *engine, store_t *store, bytes_t key, uint64_t hash)
 {
     entry_t entry;
-    if (engine_get(engine, store, key, 0, &entry) != STATUS_OK || entry.value.size != VALUE_SIZE) {
+    if (engine_get(engine, store, key, hash, 0, &entry) != STATUS_OK || entry.value.size != VALUE_SIZE) {
+        (void)fprintf(stderr, "an entry is missing\n");
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void del_one(engine_t *engine, store_t *store, bytes_t key)
+{
+    uint64_t revision;
+    if (engine_del(engine, store, key, engine_hash(engine, key), REVISION_ANY, (actor_t){0}, &(place_t){0},
+                   &revision) != STATUS_OK) {
         (void)fprintf(stderr, "an entry is missing\n");
         exit(EXIT_FAILURE);
     }
@@ -87,7 +100,7 @@ static int64_t fill(engine_t *engine, store_t *store, key_order_t order, uint64_
     for (uint64_t i = 0; i < count; i++) {
         bytes_t key = make_key(order, i, room);
         int64_t before = timed ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
-        put_one(engine, store, key, value);
+        put_one(engine, store, key, engine_hash(engine, key), value);
         int64_t took = timed ? clock_ns(CLOCK_THREAD_CPUTIME_ID) - before : 0;
         longest = took > longest ? took : longest;
     }
@@ -124,7 +137,7 @@ static void report_memory(engine_t *engine, key_order_t order, uint64_t count)
 }
 
 /* How operations are measured. */
-typedef enum way { GET, PUT, GET_WARMED, PUT_WARMED, WAYS } way_t;
+typedef enum way { GET, PUT, GET_PREPARED, PUT_PREPARED, WAYS } way_t;
 
 static const char *const way_names[WAYS] = {"get", "put over", "get in batches", "put over in batches"};
 
@@ -135,6 +148,7 @@ static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t 
     uint8_t value[VALUE_SIZE] = {0};
     uint8_t rooms[BATCH][KEY_SIZE + 1];
     bytes_t keys[BATCH];
+    uint64_t hashes[BATCH];
     int64_t took = 0;
     uint64_t done = 0;
     for (; done < count; done += BATCH) {
@@ -142,13 +156,15 @@ static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t 
             keys[i] = make_key(KEYS_RANDOM, scatter(seed + done + i) % size, rooms[i]);
         memcpy(value, &done, sizeof done);
         int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        if (way == GET_WARMED || way == PUT_WARMED)
-            engine_warm(engine, store, keys, BATCH);
         for (unsigned i = 0; i < BATCH; i++)
-            if (way == PUT || way == PUT_WARMED)
-                put_one(engine, store, keys[i], value);
+            hashes[i] = engine_hash(engine, keys[i]);
+        if (way == GET_PREPARED || way == PUT_PREPARED)
+            engine_prepare(engine, store, keys, hashes, BATCH);
+        for (unsigned i = 0; i < BATCH; i++)
+            if (way == PUT || way == PUT_PREPARED)
+                put_one(engine, store, keys[i], hashes[i], value);
             else
-                get_one(engine, store, keys[i]);
+                get_one(engine, store, keys[i], hashes[i]);
         took += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     }
     return (double)took / (double)done;
@@ -180,6 +196,27 @@ static void report_throughput(engine_t *engine, uint64_t divisor)
                    sizes[0] / divisor);
 }
 
+static void report_memory_of(engine_t *engine, uint64_t count)
+{
+    report_memory(engine, KEYS_RANDOM, count);
+    report_memory(engine, KEYS_SEQUENTIAL, count);
+}
+
+/* For callgrind: puts SIZE entries, then does COUNT operations NAME on them. */
+static void count_operations(engine_t *engine, const char *name, uint64_t size, uint64_t count)
+{
+    uint8_t room[KEY_SIZE + 1];
+    store_t *store = engine_open(engine, NULL);
+    if (store == NULL || size == 0)
+        exit(EXIT_FAILURE);
+    (void)fill(engine, store, KEYS_RANDOM, size, false);
+    if (strcmp(name, "del") == 0)
+        for (uint64_t i = 0; i < count && i < size; i++)
+            del_one(engine, store, make_key(KEYS_RANDOM, i, room));
+    else
+        (void)measure(engine, store, size, count, strcmp(name, "put") == 0 ? PUT : GET, 1);
+}
+
 int main(int argc, char **argv)
 {
     limits_t limits = LIMITS_DEFAULT;
@@ -188,19 +225,13 @@ int main(int argc, char **argv)
     if (engine == NULL)
         return EXIT_FAILURE;
     if (argc == 4) {
-        uint64_t size = strtoull(argv[2], NULL, 10);
-        store_t *store = engine_open(engine, NULL);
-        if (store == NULL || size == 0)
-            return EXIT_FAILURE;
-        (void)fill(engine, store, KEYS_RANDOM, size, false);
-        (void)measure(engine, store, size, strtoull(argv[3], NULL, 10),
-                      strcmp(argv[1], "put") == 0 ? PUT : GET, 1);
+        count_operations(engine, argv[1], strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+    } else if (argc == 3) {
+        report_memory_of(engine, strtoull(argv[2], NULL, 10));
     } else {
         uint64_t divisor = argc == 2 && strcmp(argv[1], "smoke") == 0 ? SMOKE_DIVISOR : 1;
-        for (unsigned order = KEYS_RANDOM; order <= KEYS_SEQUENTIAL; order++) {
-            report_memory(engine, (key_order_t)order, 1000000 / divisor);
-            report_memory(engine, (key_order_t)order, 10000000 / divisor);
-        }
+        report_memory_of(engine, 1000000 / divisor);
+        report_memory_of(engine, 10000000 / divisor);
         report_throughput(engine, divisor);
     }
     engine_destroy(&engine);

@@ -20,7 +20,7 @@ void *__wrap_realloc(void *block, size_t size);
 char *__wrap_strdup(const char *text);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 
-static bool refuse(void)
+bool refuse_memory(void)
 {
     if (refuse_after == REFUSE_NEVER || refuse_after-- > 0)
         return false;
@@ -31,25 +31,25 @@ static bool refuse(void)
 
 void *__wrap_malloc(size_t size)
 {
-    return refuse() ? NULL : __real_malloc(size);
+    return refuse_memory() ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return refuse() ? NULL : __real_calloc(count, size);
+    return refuse_memory() ? NULL : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *block, size_t size)
 {
-    return refuse() ? NULL : __real_realloc(block, size);
+    return refuse_memory() ? NULL : __real_realloc(block, size);
 }
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
-    return refuse() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
+    return refuse_memory() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
 }
 
 char *__wrap_strdup(const char *text)
 {
-    return refuse() ? NULL : __real_strdup(text);
+    return refuse_memory() ? NULL : __real_strdup(text);
 }

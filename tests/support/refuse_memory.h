@@ -12,4 +12,7 @@ extern int refuse_after; /* allocations that are still granted */
 extern bool refuse_once; /* the one behind them is refused, and no more; else all are */
 extern unsigned refused; /* those that were not */
 
+/* Whether the allocation that is asked for now is refused: for a test that leads another allocator here. */
+bool refuse_memory(void);
+
 #endif

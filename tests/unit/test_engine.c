@@ -60,10 +60,16 @@ static int teardown(void **state)
     return 0;
 }
 
+static uint64_t hash_text(const fixture_t *fixture, const char *key)
+{
+    return engine_hash(fixture->engine, bytes_from_text(key));
+}
+
 static status_t try_put(fixture_t *fixture, const put_t *put, int64_t now_ms, uint64_t *revision,
                         const char **limit)
 {
-    return engine_put(fixture->engine, fixture->store, put, (actor_t){0}, &AT(now_ms), revision, limit);
+    return engine_put(fixture->engine, fixture->store, put, engine_hash(fixture->engine, put->key),
+                      (actor_t){0}, &AT(now_ms), revision, limit);
 }
 
 static uint64_t put_text(fixture_t *fixture, const char *key, const char *value, uint64_t ttl_ms,
@@ -81,7 +87,8 @@ static uint64_t put_text(fixture_t *fixture, const char *key, const char *value,
 
 static status_t get_text(fixture_t *fixture, const char *key, int64_t now_ms, entry_t *entry)
 {
-    return engine_get(fixture->engine, fixture->store, bytes_from_text(key), now_ms, entry);
+    return engine_get(fixture->engine, fixture->store, bytes_from_text(key), hash_text(fixture, key), now_ms,
+                      entry);
 }
 
 /* ---- Entries ---------------------------------------------------------------------------------- */
@@ -143,8 +150,9 @@ static void stores__same_key_in_two__are_kept_apart(void **state)
     store_t *other = engine_open(fixture->engine, &fixture->owner);
     assert_non_null(other);
     (void)put_text(fixture, "city", "Kolkata", 0, 0);
-    assert_int_equal(engine_get(fixture->engine, other, bytes_from_text("city"), 0, &entry),
-                     STATUS_NOT_FOUND);
+    assert_int_equal(
+        engine_get(fixture->engine, other, bytes_from_text("city"), hash_text(fixture, "city"), 0, &entry),
+        STATUS_NOT_FOUND);
     engine_close(fixture->engine, &other);
     assert_null(other);
     assert_int_equal(get_text(fixture, "city", 0, &entry), STATUS_OK);
@@ -162,8 +170,8 @@ static void seq__every_change__takes_the_next_number(void **state)
         1);
     assert_int_equal(put_text(fixture, "a", "1", 0, 0), 2);
     assert_int_equal(put_text(fixture, "a", "2", 0, 0), 3);
-    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), REVISION_ANY,
-                                (actor_t){0}, &AT(0), &revision),
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
+                                hash_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_int_equal(revision, 4);
     assert_int_equal(engine_seq(fixture->engine), 4);
@@ -211,9 +219,9 @@ static void del__if_revision_zero_on_an_absent_key__is_not_found(void **state)
 {
     fixture_t *fixture = *state;
     uint64_t revision = 99;
-    assert_int_equal(
-        engine_del(fixture->engine, fixture->store, bytes_from_text("a"), 0, (actor_t){0}, &AT(0), &revision),
-        STATUS_NOT_FOUND);
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
+                                hash_text(fixture, "a"), 0, (actor_t){0}, &AT(0), &revision),
+                     STATUS_NOT_FOUND);
     assert_int_equal(revision, 99);
 }
 
@@ -223,8 +231,8 @@ static void del__if_revision_that_it_has_not__fails_and_keeps_it(void **state)
     uint64_t revision = 99;
     entry_t entry;
     uint64_t has = put_text(fixture, "a", "1", 0, 0);
-    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), has + 1, (actor_t){0},
-                                &AT(0), &revision),
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
+                                hash_text(fixture, "a"), has + 1, (actor_t){0}, &AT(0), &revision),
                      STATUS_FAILED_PRECONDITION);
     assert_int_equal(revision, has);
     assert_int_equal(get_text(fixture, "a", 0, &entry), STATUS_OK);
@@ -309,8 +317,8 @@ static void ttl__del_of_a_key_that_is_due__records_that_it_expired(void **state)
     fixture_t *fixture = *state;
     uint64_t revision = 99;
     (void)put_text(fixture, "a", "1", 100, 1000);
-    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"), REVISION_ANY,
-                                (actor_t){0}, &AT(1100), &revision),
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
+                                hash_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(1100), &revision),
                      STATUS_NOT_FOUND);
     assert_int_equal(fixture->changes, 2);
     assert_int_equal(fixture->kinds[1], CHANGE_EXPIRE);
@@ -423,8 +431,8 @@ static void digest__back_to_empty__is_zero(void **state)
     (void)put_text(fixture, "a", "1", 10, 0);
     (void)put_text(fixture, "b", "1", 0, 0);
     assert_int_not_equal(engine_digest(fixture->engine, fixture->store), 0);
-    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("b"), REVISION_ANY,
-                                (actor_t){0}, &AT(0), &revision),
+    assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("b"),
+                                hash_text(fixture, "b"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_false(engine_expire(fixture->engine, &AT(10), 100));
     assert_int_equal(engine_digest(fixture->engine, fixture->store), 0);
@@ -446,8 +454,8 @@ static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(vo
         (void)snprintf(key, sizeof key, "%u", ++steps * 7 % MANY);
         (void)put_text(fixture, key, "after", 0, 0);
         (void)snprintf(key, sizeof key, "%u", steps * 13 % MANY);
-        status_t status = engine_del(fixture->engine, store, bytes_from_text(key), REVISION_ANY, (actor_t){0},
-                                     &AT(0), &revision);
+        status_t status = engine_del(fixture->engine, store, bytes_from_text(key), hash_text(fixture, key),
+                                     REVISION_ANY, (actor_t){0}, &AT(0), &revision);
         assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
     }
     assert_true(steps >= MANY / STEP - 2);

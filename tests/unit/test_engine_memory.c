@@ -8,10 +8,20 @@
 #include <cmocka.h>
 
 #include "broker/engine/engine.h"
+#include "broker/engine/slab.h"
 #include "tests/support/refuse_memory.h"
 #include "tests/support/volume.h"
 
 enum { KEYS = 3000, PUTS = 30000 };
+
+uint32_t __real_slab_take(slab_t *slab, size_t size);
+uint32_t __wrap_slab_take(slab_t *slab, size_t size);
+
+/* The system is seldom asked for more: each block of the slab can be refused as well. */
+uint32_t __wrap_slab_take(slab_t *slab, size_t size)
+{
+    return refuse_memory() ? 0 : __real_slab_take(slab, size);
+}
 
 static uint64_t scatter(uint64_t n)
 {
@@ -50,7 +60,8 @@ static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put
         uint64_t revision = 0;
         const char *limit = "";
         refuse_after = granted;
-        status_t status = engine_put(engine, store, put, (actor_t){0}, &(place_t){0}, &revision, &limit);
+        status_t status = engine_put(engine, store, put, engine_hash(engine, put->key), (actor_t){0},
+                                     &(place_t){0}, &revision, &limit);
         refuse_after = REFUSE_NEVER;
         if (status == STATUS_OK)
             return;
@@ -99,13 +110,14 @@ static void del__all_allocations_refused__still_deletes(void **state)
     for (uint64_t i = 0; i < KEYS; i++) {
         put_t put = {
             .key = make_key(i, room), .value = bytes_from_text("value"), .if_revision = REVISION_ANY};
-        assert_int_equal(engine_put(engine, store, &put, (actor_t){0}, &(place_t){0}, &revision, &limit),
+        assert_int_equal(engine_put(engine, store, &put, engine_hash(engine, put.key), (actor_t){0},
+                                    &(place_t){0}, &revision, &limit),
                          STATUS_OK);
     }
     refuse_after = 0;
     for (uint64_t i = 0; i < KEYS; i++)
-        assert_int_equal(engine_del(engine, store, make_key(i, room), REVISION_ANY, (actor_t){0},
-                                    &(place_t){0}, &revision),
+        assert_int_equal(engine_del(engine, store, make_key(i, room), engine_hash(engine, make_key(i, room)),
+                                    REVISION_ANY, (actor_t){0}, &(place_t){0}, &revision),
                          STATUS_OK);
     refuse_after = REFUSE_NEVER;
     assert_int_equal(count_walked(engine, store), 0);

@@ -215,12 +215,18 @@ static void assert_entry(const model_t *model, size_t key, const cell_t *cell, c
 
 /* ---- Operations ------------------------------------------------------------------------------- */
 
+static uint64_t key_hash(const model_t *model, size_t key)
+{
+    return engine_hash(model->engine, model->keys[key]);
+}
+
 static void do_get(model_t *model, model_store_t *store, size_t key)
 {
     entry_t entry;
     cell_t *cell = &store->cells[key];
     bool there = live(model, cell);
-    status_t status = engine_get(model->engine, store->store, model->keys[key], model->now_ms, &entry);
+    status_t status = engine_get(model->engine, store->store, model->keys[key], key_hash(model, key),
+                                 model->now_ms, &entry);
     assert_int_equal(status, there ? STATUS_OK : STATUS_NOT_FOUND);
     if (there)
         assert_entry(model, key, cell, &entry);
@@ -314,8 +320,8 @@ static void do_put(model_t *model, model_store_t *store, size_t key)
     uint64_t revision = 0;
     const char *limit = NULL;
     expect(model, &change);
-    status_t status = engine_put(model->engine, store->store, &put, by, &(place_t){.now_ms = model->now_ms},
-                                 &revision, &limit);
+    status_t status = engine_put(model->engine, store->store, &put, key_hash(model, key), by,
+                                 &(place_t){.now_ms = model->now_ms}, &revision, &limit);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
     if (put.if_revision != REVISION_ANY && put.if_revision != has) {
@@ -339,8 +345,8 @@ static void do_del(model_t *model, model_store_t *store, size_t key)
     uint64_t revision = 0;
     change_t change = {.kind = CHANGE_DEL, .owner = store, .key = model->keys[key]};
     expect(model, &change);
-    status_t status = engine_del(model->engine, store->store, model->keys[key], condition, (actor_t){0},
-                                 &(place_t){.now_ms = model->now_ms}, &revision);
+    status_t status = engine_del(model->engine, store->store, model->keys[key], key_hash(model, key),
+                                 condition, (actor_t){0}, &(place_t){.now_ms = model->now_ms}, &revision);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
     if (condition != REVISION_ANY && condition != has) {

@@ -32,10 +32,12 @@ static bool entry_get(const request_t *request, entry_t *entry)
 {
     hub_t *hub = request->hub;
     bytes_t key = request->args.key;
-    if (engine_get(hub->engine, request->client->store, key, request->now_ms, entry) == STATUS_OK)
+    uint64_t hash = engine_hash(hub->engine, key);
+    if (engine_get(hub->engine, request->client->store, key, hash, request->now_ms, entry) == STATUS_OK)
         return true;
     if (due_is(hub)) {
-        command_t command = {.kind = COMMAND_EXPIRE, .client = request->client, .put = {.key = key}};
+        command_t command = {
+            .kind = COMMAND_EXPIRE, .client = request->client, .put = {.key = key}, .hash = hash};
         outcome_t outcome;
         propose(hub, &command, &outcome);
     }
@@ -122,6 +124,7 @@ handling_t handle_put(request_t *request)
                           .binary = args->binary,
                           .ttl_ms = args->ttl_ms,
                           .if_revision = args->if_revision};
+    command.hash = engine_hash(request->hub->engine, args->key);
     wait_result_t result;
     if (args->given & (OPTION_CREATE | OPTION_SECRET)) {
         command.name = args->client;
@@ -157,6 +160,7 @@ handling_t handle_del(request_t *request)
     command.by = session_actor(request->session);
     command.put.key = request->args.key;
     command.put.if_revision = request->args.if_revision;
+    command.hash = engine_hash(request->hub->engine, request->args.key);
     wait_result_t result;
     propose(request->hub, &command, &result.outcome);
     return del_finish(request, &result);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* How an entry is kept: one block of a slab, named by its handle. A permanent entry of 16 bytes of key and 32
+ * of value takes 64 bytes. */
+#ifndef KV_BROKER_ENGINE_RECORD_H
+#define KV_BROKER_ENGINE_RECORD_H
+
+#include <assert.h>
+
+#include "broker/engine/entry.h"
+#include "broker/engine/expiry.h"
+#include "broker/engine/slab.h"
+
+/* The key comes first. Behind it, at the next multiple of 8, the record of a mortal entry has a
+ * record_time_t, and that of a long value a record_long_t. Any other value is the rest of the record. */
+typedef struct record {
+    uint64_t head; /* flags in the low byte, the revision above */
+    uint32_t hash; /* the low half of the key's hash */
+    uint16_t key_size;
+    uint16_t value_size; /* of a value that is not long */
+    uint8_t data[];
+} record_t;
+
+enum {
+    RECORD_BINARY = 1, /* the value is bin, not str */
+    RECORD_MORTAL = 2, /* it has a deadline */
+    RECORD_LONG = 4,   /* the value is an allocation of its own */
+    RECORD_REVISION_SHIFT = 8,
+    RECORD_INLINE_MAX = 1024, /* bytes of the largest record that has its value in it */
+    RECORD_KEY_MAX = 1024     /* bytes of a key */
+};
+
+typedef struct record_time {
+    deadline_t deadline; /* its owner is the record's handle */
+    store_t *store;      /* that the record belongs to */
+} record_time_t;
+
+typedef struct record_long {
+    uint8_t *value; /* owned */
+    uint64_t size;  /* bytes */
+} record_long_t;
+
+static_assert(sizeof(record_t) + RECORD_KEY_MAX + sizeof(record_time_t) + sizeof(record_long_t) <=
+                  SLAB_BLOCK_MAX,
+              "a block holds the largest record");
+
+static inline record_t *record_at(const slab_t *slab, uint32_t handle)
+{
+    return slab_at(slab, handle);
+}
+
+static inline bytes_t record_key(const record_t *record)
+{
+    return bytes_of(record->data, record->key_size);
+}
+
+static inline uint64_t record_revision(const record_t *record)
+{
+    return record->head >> RECORD_REVISION_SHIFT;
+}
+
+/* Where a record begins that which is aligned, behind a key of KEY_SIZE bytes. */
+static inline size_t record_tail(size_t key_size)
+{
+    return (sizeof(record_t) + key_size + 7) & ~(size_t)7;
+}
+
+static inline record_time_t *record_time(record_t *record)
+{
+    return (record_time_t *)(void *)((uint8_t *)record + record_tail(record->key_size));
+}
+
+static inline record_long_t *record_long(record_t *record)
+{
+    size_t offset = record_tail(record->key_size);
+    if ((record->head & RECORD_MORTAL) != 0)
+        offset += sizeof(record_time_t);
+    return (record_long_t *)(void *)((uint8_t *)record + offset);
+}
+
+/* Where the value of a record with FLAGS begins that has it in it. */
+static inline size_t record_value_offset(size_t key_size, unsigned flags)
+{
+    if ((flags & RECORD_MORTAL) != 0)
+        return record_tail(key_size) + sizeof(record_time_t);
+    return sizeof(record_t) + key_size;
+}
+
+static inline bytes_t record_value(record_t *record)
+{
+    if ((record->head & RECORD_LONG) != 0) {
+        const record_long_t *part = record_long(record);
+        return bytes_of(part->value, part->size);
+    }
+    return bytes_of((uint8_t *)record + record_value_offset(record->key_size, (unsigned)record->head & 0xff),
+                    record->value_size);
+}
+
+/* Whether A and B, of the same SIZE, are equal. Most keys are short: those need no call. */
+static inline bool record_same_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    uint64_t words[4];
+    if (size < sizeof *words || size > 2 * sizeof *words)
+        return memcmp(a, b, size) == 0;
+    memcpy(&words[0], a, sizeof *words);
+    memcpy(&words[1], b, sizeof *words);
+    memcpy(&words[2], a + size - sizeof *words, sizeof *words);
+    memcpy(&words[3], b + size - sizeof *words, sizeof *words);
+    return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
+}
+
+static inline bool record_has_key(const record_t *record, bytes_t key)
+{
+    return record->key_size == key.size &&
+           (key.size == 0 || record_same_bytes(record->data, key.data, key.size));
+}
+
+#endif
