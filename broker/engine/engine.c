@@ -13,6 +13,7 @@
 #include "broker/engine/store.h"
 
 enum {
+    HASH_SHORT = 16,     /* bytes of a key */
     CLOSE_PIECES = 8,    /* of a store's memory that are given back at once */
     PREPARE_FROM = 16384 /* entries of a store; those of a smaller one are in the caches anyway */
 };
@@ -185,14 +186,14 @@ uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_
 }
 
 /* Removes ENTRY and announces that as a change of KIND. */
-static uint64_t remove_entry(engine_t *engine, store_t *store, uint32_t entry, change_kind_t kind, actor_t by,
+static uint64_t remove_entry(engine_t *engine, store_t *store, found_t entry, change_kind_t kind, actor_t by,
                              const place_t *place)
 {
     uint64_t bytes_before = store->bytes;
     change_t change = {.time_ms = place->time_ms,
                        .kind = kind,
                        .owner = store->owner,
-                       .key = record_key(store_record(store, entry)),
+                       .key = record_key(entry.record),
                        .by = by};
     store_remove(store, entry);
     engine->keys--;
@@ -204,11 +205,12 @@ static uint64_t remove_entry(engine_t *engine, store_t *store, uint32_t entry, c
 
 static inline bool is_due(record_t *record, int64_t now_ms)
 {
-    return (record->head & RECORD_MORTAL) != 0 && record_time(record)->deadline.due_ms <= now_ms;
+    return __builtin_expect((record->head & RECORD_MORTAL) != 0, 0) &&
+           record_time(record)->deadline.due_ms <= now_ms;
 }
 
 /* Expires ENTRY, whose time has come. */
-static void expire(engine_t *engine, store_t *store, uint32_t entry, const place_t *place)
+static void expire(engine_t *engine, store_t *store, found_t entry, const place_t *place)
 {
     remove_entry(engine, store, entry, CHANGE_EXPIRE, (actor_t){0}, place);
 }
@@ -219,42 +221,56 @@ static bool expire_first(engine_t *engine, const place_t *place)
     deadline_t *deadline = expiry_first(&engine->expiry);
     if (deadline == NULL || deadline->due_ms > place->now_ms)
         return false;
-    uint32_t entry = deadline->owner;
-    store_t *store = record_time(record_at(&engine->slab, entry))->store;
+    store_t *store = record_time(record_at(&engine->slab, deadline->owner))->store;
     if (store->closed)
         expiry_remove(&engine->expiry, deadline);
     else
-        expire(engine, store, entry, place);
+        expire(engine, store, store_entry(store, deadline->owner), place);
     return true;
 }
 
-/* Finds the entry KEY, or 0, after expiring it if its time has come. */
-static inline uint32_t find_live(engine_t *engine, store_t *store, bytes_t key, uint64_t hash,
-                                 const place_t *place)
+/* Finds the entry KEY, after expiring it if its time has come. */
+static inline __attribute__((always_inline)) found_t find_live(engine_t *engine, store_t *store, bytes_t key,
+                                                               uint64_t hash, const place_t *place)
 {
-    uint32_t entry = store_find(store, key, hash);
-    if (entry == 0 || !is_due(store_record(store, entry), place->now_ms))
+    found_t entry = store_find(store, key, hash);
+    if (entry.record == NULL || !is_due(entry.record, place->now_ms))
         return entry;
     expire(engine, store, entry, place);
-    return 0;
+    return (found_t){.handle = 0};
 }
 
 /* ---- Entries ---------------------------------------------------------------------------------- */
 
-static inline void entry_read(record_t *record, int64_t now_ms, entry_t *entry)
+/* Reads an entry whose record has neither a deadline nor a long value. */
+static inline void entry_read_plain(record_t *record, entry_t *entry)
 {
     entry->key = record_key(record);
-    entry->value = record_value(record);
+    entry->value = bytes_of(record->data + record->key_size, record->value_size);
     entry->binary = (record->head & RECORD_BINARY) != 0;
     entry->revision = record_revision(record);
     entry->ttl_ms = -1;
+}
+
+static void entry_read(record_t *record, int64_t now_ms, entry_t *entry)
+{
+    entry_read_plain(record, entry);
+    entry->value = record_value(record);
     if ((record->head & RECORD_MORTAL) != 0)
         entry->ttl_ms = record_time(record)->deadline.due_ms - now_ms;
 }
 
+/* Apart, so that the hash of a short key has no registers to save. */
+static __attribute__((noinline)) uint64_t hash_long(bytes_t key, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(key.data, key.size, seed);
+}
+
 uint64_t engine_hash(const engine_t *engine, bytes_t key)
 {
-    return XXH3_64bits_withSeed(key.data, key.size, engine->seed);
+    if (__builtin_expect(key.size <= HASH_SHORT, 1))
+        return XXH3_64bits_withSeed(key.data, key.size, engine->seed);
+    return hash_long(key, engine->seed);
 }
 
 void engine_prepare(const engine_t *engine, const store_t *store, const bytes_t *keys, const uint64_t *hashes,
@@ -270,30 +286,46 @@ bool engine_prepares(const engine_t *engine, const store_t *store)
     return store_keys(store) >= PREPARE_FROM;
 }
 
-status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash, int64_t now_ms,
-                    entry_t *entry)
+/* Reads an entry that may have a deadline or a long value. */
+static __attribute__((noinline)) status_t get_parts(record_t *record, int64_t now_ms, entry_t *entry)
 {
-    (void)engine;
-    uint32_t found = store_find(store, key, hash);
-    if (found == 0)
-        return STATUS_NOT_FOUND;
-    record_t *record = store_record(store, found);
     if (is_due(record, now_ms))
         return STATUS_NOT_FOUND;
     entry_read(record, now_ms, entry);
     return STATUS_OK;
 }
 
+static __attribute__((noinline)) status_t get_any(const store_t *store, bytes_t key, uint64_t hash,
+                                                  int64_t now_ms, entry_t *entry)
+{
+    found_t found = store_find_any(store, key, hash);
+    return found.record == NULL ? STATUS_NOT_FOUND : get_parts(found.record, now_ms, entry);
+}
+
+/* What is not usual is in functions of their own: this one calls none, and has no registers to save. */
+status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash, int64_t now_ms,
+                    entry_t *entry)
+{
+    (void)engine;
+    found_t found = index_find_short(&store->index, hash, key);
+    if (__builtin_expect(found.record == NULL, 0))
+        return found.handle == INDEX_UNSURE ? get_any(store, key, hash, now_ms, entry) : STATUS_NOT_FOUND;
+    if (__builtin_expect((found.record->head & RECORD_PARTS) != 0, 0))
+        return get_parts(found.record, now_ms, entry);
+    entry_read_plain(found.record, entry);
+    return STATUS_OK;
+}
+
 /* The limit that PUT would pass, or NULL. An entry that does not grow passes none. */
 static inline const char *limit_passed(const engine_t *engine, const store_t *store, const put_t *put,
-                                       uint32_t old)
+                                       record_t *old)
 {
     const limits_t *limits = engine->options.limits;
-    uint64_t more = put->value.size + (old != 0 ? 0 : put->key.size);
-    uint64_t less = old != 0 ? record_value(store_record(store, old)).size : 0;
-    if (old == 0 && store_keys(store) >= limits->keys_per_client)
+    uint64_t more = put->value.size + (old != NULL ? 0 : put->key.size);
+    uint64_t less = old != NULL ? record_value(old).size : 0;
+    if (old == NULL && store_keys(store) >= limits->keys_per_client)
         return "limits/keys_per_client";
-    if (more <= less && old != 0)
+    if (more <= less && old != NULL)
         return NULL;
     if (store->bytes + more - less > limits->bytes_per_client)
         return "limits/bytes_per_client";
@@ -302,25 +334,21 @@ static inline const char *limit_passed(const engine_t *engine, const store_t *st
     return NULL;
 }
 
-/* The revision of OLD, 0 = there is none. */
-static inline uint64_t revision_of(const store_t *store, uint32_t old)
+/* The revision of RECORD, 0 = there is none. */
+static inline uint64_t revision_of(const record_t *record)
 {
-    return old != 0 ? record_revision(store_record(store, old)) : 0;
+    return record != NULL ? record_revision(record) : 0;
 }
 
-status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t hash, actor_t by,
-                    const place_t *place, uint64_t *revision, const char **limit)
+/* Writes PUT in place of OLD, as engine_put does, but announces nothing. */
+static __attribute__((noinline)) status_t put_within_limits(engine_t *engine, store_t *store,
+                                                            const put_t *put, uint64_t hash,
+                                                            const place_t *place, found_t old,
+                                                            const char **limit)
 {
-    assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
-    assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
-    uint32_t old = find_live(engine, store, put->key, hash, place);
-    if (put->if_revision != REVISION_ANY && put->if_revision != revision_of(store, old)) {
-        *revision = revision_of(store, old);
-        return STATUS_FAILED_PRECONDITION;
-    }
     const char *passed;
     unsigned budget = ENGINE_EXPIRE_MAX + 1;
-    while ((passed = limit_passed(engine, store, put, old)) != NULL)
+    while ((passed = limit_passed(engine, store, put, old.record)) != NULL)
         if (--budget == 0 || !expire_first(engine, place)) { /* it is never OLD, which is not due */
             *limit = budget == 0 ? NULL : passed;
             return STATUS_RESOURCE_EXHAUSTED;
@@ -328,8 +356,26 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t
     uint64_t bytes_before = store->bytes;
     if (!store_write(store, put, hash, engine->seq + 1, place->now_ms + (int64_t)put->ttl_ms, old))
         return STATUS_UNAVAILABLE;
-    engine->keys += old == 0;
+    engine->keys += old.record == NULL;
     engine->bytes += store->bytes - bytes_before;
+    return STATUS_OK;
+}
+
+status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t hash, actor_t by,
+                    const place_t *place, uint64_t *revision, const char **limit)
+{
+    assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
+    assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
+    found_t old = find_live(engine, store, put->key, hash, place);
+    if (put->if_revision != REVISION_ANY && put->if_revision != revision_of(old.record)) {
+        *revision = revision_of(old.record);
+        return STATUS_FAILED_PRECONDITION;
+    }
+    if (old.record == NULL || !store_overwrite(store, put, engine->seq + 1, old.record)) {
+        status_t status = put_within_limits(engine, store, put, hash, place, old, limit);
+        if (status != STATUS_OK)
+            return status;
+    }
     change_t change = {.time_ms = place->time_ms,
                        .kind = CHANGE_PUT,
                        .owner = store->owner,
@@ -345,12 +391,12 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t
 status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, uint64_t if_revision,
                     actor_t by, const place_t *place, uint64_t *revision)
 {
-    uint32_t entry = find_live(engine, store, key, hash, place);
-    if (if_revision != REVISION_ANY && if_revision != revision_of(store, entry)) {
-        *revision = revision_of(store, entry);
+    found_t entry = find_live(engine, store, key, hash, place);
+    if (if_revision != REVISION_ANY && if_revision != revision_of(entry.record)) {
+        *revision = revision_of(entry.record);
         return STATUS_FAILED_PRECONDITION;
     }
-    if (entry == 0)
+    if (entry.record == NULL)
         return STATUS_NOT_FOUND;
     *revision = remove_entry(engine, store, entry, CHANGE_DEL, by, place);
     return STATUS_OK;
@@ -373,7 +419,7 @@ bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
 {
     uint32_t met;
     while ((met = tree_next(&walk->cursor)) != 0) {
-        record_t *record = store_record(walk->store, met);
+        record_t *record = record_at(walk->store->slab, met);
         if (!bytes_starts_with(record_key(record), walk->prefix)) {
             walk->cursor.leaf = NULL; /* the end, also when asked again */
             return false;

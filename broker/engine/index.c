@@ -19,7 +19,10 @@ enum {
 
 void index_init(index_t *index, slab_t *slab)
 {
-    *index = (index_t){.slab = slab};
+    *index = (index_t){.slab = slab, .page_count = 1, .half = 1, .mask = 1};
+    index->tables = &index->first_table;
+    index->first_table.pages = &index->first_page;
+    index->first_page.slots = &index->group;
 }
 
 static index_group_t *group_at(const index_t *index, uint32_t handle)
@@ -27,12 +30,10 @@ static index_group_t *group_at(const index_t *index, uint32_t handle)
     return slab_at(index->slab, handle);
 }
 
-/* The page that HASH belongs to, NULL if the index is one group. Valid until pages are added or removed. */
-static index_page_t *page_of(index_t *index, uint32_t hash)
+/* The page that HASH belongs to. Valid until pages are added or removed. */
+static index_page_t *page_of(const index_t *index, uint32_t hash)
 {
-    if (index->page_count > 1)
-        return index_page(index, index_page_number(index, hash));
-    return index->page_count == 0 ? NULL : &index->first;
+    return index_page(index, index_page_number(index, hash));
 }
 
 /* ---- Groups ----------------------------------------------------------------------------------- */
@@ -48,42 +49,64 @@ static uint32_t group_new(index_t *index, unsigned depth)
 
 static void group_put(index_group_t *group, uint8_t tag, uint32_t record)
 {
-    group->tags[group->used] = tag;
-    group->records[group->used++] = record;
+    unsigned place = (unsigned)__builtin_ctz(~(unsigned)group->present);
+    assert(place < INDEX_GROUP);
+    group->tags[place] = tag;
+    group->records[place] = record;
+    group->present = (uint16_t)(group->present | 1U << place);
+}
+
+static void group_drop(index_group_t *group, unsigned place)
+{
+    group->present = (uint16_t)(group->present & ~(1U << place));
 }
 
 /* The place of RECORD in GROUP, or INDEX_GROUP. */
 static unsigned group_seek(const index_group_t *group, uint32_t record)
 {
-    for (unsigned i = 0; i < group->used; i++)
-        if (group->records[i] == record)
+    for (unsigned i = 0; i < INDEX_GROUP; i++)
+        if (group->records[i] == record && (group->present >> i & 1) != 0)
             return i;
     return INDEX_GROUP;
+}
+
+/* How many records GROUP has. */
+static unsigned group_count(const index_group_t *group)
+{
+    return (unsigned)__builtin_popcount(group->present);
+}
+
+/* Takes a block of COUNT slots for PAGE. False if memory is refused. */
+static bool page_take(index_t *index, index_page_t *page, unsigned count)
+{
+    uint32_t block = slab_take(index->slab, count * sizeof *page->slots);
+    if (block == 0)
+        return false;
+    page->slots = slab_at(index->slab, block);
+    page->block = block;
+    page->mask = (uint16_t)(count - 1);
+    return true;
 }
 
 /* Makes PAGE's slots twice as many. */
 static bool page_double(index_t *index, index_page_t *page)
 {
-    size_t bytes = (page->mask + 1U) * sizeof(uint32_t);
-    uint32_t handle = slab_take(index->slab, 2 * bytes);
-    if (handle == 0)
+    unsigned count = page->mask + 1U;
+    index_page_t twice = {.shift = page->shift};
+    if (!page_take(index, &twice, 2 * count))
         return false;
-    uint8_t *to = slab_at(index->slab, handle);
-    memcpy(to, slab_at(index->slab, page->slots), bytes);
-    memcpy(to + bytes, slab_at(index->slab, page->slots), bytes);
-    slab_give(index->slab, page->slots);
-    page->slots = handle;
-    page->mask = (uint16_t)(2 * page->mask + 1);
+    memcpy(twice.slots, page->slots, count * sizeof *page->slots);
+    memcpy(twice.slots + count, page->slots, count * sizeof *page->slots);
+    slab_give(index->slab, page->block);
+    *page = twice;
     return true;
 }
 
 /* Names GROUP in all slots of PAGE whose lowest BITS bits are those of FIRST. */
-static void page_name(const index_t *index, const index_page_t *page, unsigned first, unsigned bits,
-                      uint32_t group)
+static void page_name(const index_page_t *page, unsigned first, unsigned bits, uint32_t group)
 {
-    uint32_t *slots = slab_at(index->slab, page->slots);
     for (unsigned i = first & ((1U << bits) - 1); i <= page->mask; i += 1U << bits)
-        slots[i] = group;
+        page->slots[i] = group;
 }
 
 /* Splits the group of PAGE that HASH belongs to by the next bit of its records' hashes. False if memory is
@@ -91,125 +114,118 @@ static void page_name(const index_t *index, const index_page_t *page, unsigned f
 static bool group_split(index_t *index, index_page_t *page, uint32_t hash)
 {
     unsigned slot = (hash >> page->shift) & page->mask;
-    uint32_t *slots = slab_at(index->slab, page->slots);
-    index_group_t *old = group_at(index, slots[slot]);
+    index_group_t *old = group_at(index, page->slots[slot]);
     unsigned bits = (unsigned)old->depth - page->shift;
-    for (unsigned i = 0; i < old->used; i++)
-        __builtin_prefetch(record_at(index->slab, old->records[i]));
+    for (unsigned rest = old->present; rest != 0; rest &= rest - 1)
+        __builtin_prefetch(record_at(index->slab, old->records[__builtin_ctz(rest)]));
     if ((1U << bits) > page->mask && !page_double(index, page))
         return false;
     uint32_t handle = group_new(index, old->depth + 1U);
     if (handle == 0)
         return false;
     index_group_t *fresh = group_at(index, handle);
-    unsigned kept = 0;
-    for (unsigned i = 0; i < old->used; i++) {
-        uint32_t record = old->records[i];
-        uint8_t tag = old->tags[i];
-        if ((record_at(index->slab, record)->hash >> old->depth & 1) != 0) {
-            group_put(fresh, tag, record);
-        } else {
-            old->tags[kept] = tag;
-            old->records[kept++] = record;
+    for (unsigned rest = old->present; rest != 0; rest &= rest - 1) {
+        unsigned i = (unsigned)__builtin_ctz(rest);
+        if ((record_at(index->slab, old->records[i])->hash >> old->depth & 1) != 0) {
+            group_put(fresh, old->tags[i], old->records[i]);
+            group_drop(old, i);
         }
     }
-    old->used = (uint8_t)kept;
     old->depth++;
     if (old->beyond != 0) /* nobody knows which of the two those belong to that are in the tree only */
         old->beyond = fresh->beyond = INDEX_MANY;
-    page_name(index, page, slot | 1U << bits, bits + 1, handle);
+    page_name(page, slot | 1U << bits, bits + 1, handle);
     return true;
 }
 
 /* Merges the group of PAGE that HASH belongs to with its other half, if both together are small. */
 static bool group_merge(index_t *index, index_page_t *page, uint32_t hash)
 {
-    const uint32_t *slots = slab_at(index->slab, page->slots);
     unsigned slot = (hash >> page->shift) & page->mask;
-    uint32_t handle = slots[slot];
+    uint32_t handle = page->slots[slot];
     index_group_t *group = group_at(index, handle);
     unsigned bits = (unsigned)group->depth - page->shift;
-    if (bits == 0 || group->used > MERGED_MAX)
+    if (bits == 0)
         return false;
-    uint32_t other_handle = slots[slot ^ 1U << (bits - 1)];
+    uint32_t other_handle = page->slots[slot ^ 1U << (bits - 1)];
     const index_group_t *other = group_at(index, other_handle);
-    if (other->depth != group->depth || group->used + other->used > MERGED_MAX || group->beyond != 0 ||
-        other->beyond != 0)
+    if (other->depth != group->depth || group_count(group) + group_count(other) > MERGED_MAX ||
+        group->beyond != 0 || other->beyond != 0)
         return false;
-    for (unsigned i = 0; i < other->used; i++)
+    for (unsigned rest = other->present; rest != 0; rest &= rest - 1) {
+        unsigned i = (unsigned)__builtin_ctz(rest);
         group_put(group, other->tags[i], other->records[i]);
+    }
     group->depth--;
-    page_name(index, page, slot, bits - 1, handle);
+    page_name(page, slot, bits - 1, handle);
     slab_give(index->slab, other_handle);
     return true;
 }
 
 /* ---- Pages ------------------------------------------------------------------------------------ */
 
-/* Makes the only group the first page's. */
-static bool pages_begin(index_t *index)
+static void half_set(index_t *index, uint32_t half)
 {
-    uint32_t handle = slab_take(index->slab, sizeof(uint32_t));
-    if (handle == 0)
-        return false;
-    memcpy(slab_at(index->slab, handle), &index->group, sizeof index->group);
-    index->first = (index_page_t){.slots = handle};
-    index->group = 0;
-    index->page_count = 1;
-    index->half = 1;
-    return true;
-}
-
-/* Makes the only group of the only page the index. */
-static void pages_end(index_t *index)
-{
-    memcpy(&index->group, slab_at(index->slab, index->first.slots), sizeof index->group);
-    slab_give(index->slab, index->first.slots);
-    index->page_count = 0;
-    free(index->tables);
-    index->tables = NULL;
-    index->table_room = 0;
+    index->half = half;
+    index->mask = 2 * half - 1;
 }
 
 /* Makes room for page number COUNT in the tables. The first table grows with its pages. */
 static bool tables_reserve(index_t *index, uint32_t count)
 {
     uint32_t table = count / INDEX_TABLE;
-    if (table == index->table_room) {
-        uint32_t room = table == 0 ? TABLES_MIN : table * 2;
-        uint32_t *tables = realloc(index->tables, room * sizeof *tables);
+    if (table > 0 && table >= index->table_room) {
+        bool first = index->table_room == 0;
+        uint32_t room = first ? TABLES_MIN : index->table_room * 2;
+        index_table_t *tables = realloc(first ? NULL : index->tables, room * sizeof *tables);
         if (tables == NULL)
             return false;
+        if (first)
+            tables[0] = index->first_table;
         index->tables = tables;
         index->table_room = room;
     }
     bool power = (count & (count - 1)) == 0;
     if (count % INDEX_TABLE != 0 && !(table == 0 && power))
         return true;
-    size_t room = table == 0 ? 2 * (size_t)count : INDEX_TABLE;
-    uint32_t handle = slab_take(index->slab, room * sizeof(index_page_t));
-    if (handle == 0)
+    uint32_t room = table == 0 ? 2 * count : INDEX_TABLE;
+    uint32_t block = slab_take(index->slab, room * sizeof(index_page_t));
+    if (block == 0)
         return false;
-    if (count == 1) {
-        memcpy(slab_at(index->slab, handle), &index->first, sizeof index->first);
-    } else if (table == 0) {
-        memcpy(slab_at(index->slab, handle), index_page(index, 0), count * sizeof(index_page_t));
-        slab_give(index->slab, index->tables[0]);
+    index_page_t *pages = slab_at(index->slab, block);
+    if (table == 0) {
+        memcpy(pages, index->tables[0].pages, count * sizeof *pages);
+        slab_give(index->slab, index->tables[0].block);
     }
-    index->tables[table] = handle;
+    index->tables[table] = (index_table_t){.pages = pages, .block = block};
     return true;
 }
 
-/* Forgets the last page, whose groups have gone. */
+/* Forgets the last page of several, whose groups have gone. */
 static void pages_drop(index_t *index)
 {
     uint32_t count = --index->page_count;
+    index_table_t *table = &index->tables[count / INDEX_TABLE];
     if (count == 1)
-        index->first = *index_page(index, 0);
+        index->first_page = table->pages[0];
     if (count % INDEX_TABLE == 0 || count == 1)
-        slab_give(index->slab, index->tables[count / INDEX_TABLE]);
+        slab_give(index->slab, table->block);
+    if (count == 1)
+        *table = (index_table_t){.pages = &index->first_page};
     if (count < index->half)
-        index->half /= 2;
+        half_set(index, index->half / 2);
+}
+
+/* Gives back what an index of one group needs no more. */
+static void pages_end(index_t *index, uint32_t group)
+{
+    slab_give(index->slab, index->first_page.block);
+    if (index->table_room > 0)
+        free(index->tables);
+    uint64_t count = index->count;
+    index_init(index, index->slab);
+    index->count = count;
+    index->group = group;
 }
 
 /* Splits the page whose turn it is. Memory that is refused for it loses nothing: it is tried again. */
@@ -220,37 +236,33 @@ static void pages_grow(index_t *index)
     if (count >= PAGES_MAX)
         return;
     index_page_t *page = page_of(index, number);
-    const uint32_t *slots = slab_at(index->slab, page->slots);
-    if (group_at(index, slots[0])->depth == page->shift && !group_split(index, page, number))
+    if (group_at(index, page->slots[0])->depth == page->shift && !group_split(index, page, number))
         return;
-    size_t half = (page->mask + 1U) / 2;
-    uint32_t even = slab_take(index->slab, half * sizeof(uint32_t));
-    uint32_t odd = slab_take(index->slab, half * sizeof(uint32_t));
-    if (even == 0 || odd == 0 || !tables_reserve(index, count)) {
-        slab_give(index->slab, even);
-        slab_give(index->slab, odd);
+    unsigned half = (page->mask + 1U) / 2;
+    index_page_t even = {.shift = (uint16_t)(page->shift + 1)};
+    index_page_t odd = even;
+    if (!page_take(index, &even, half) || !page_take(index, &odd, half) || !tables_reserve(index, count)) {
+        slab_give(index->slab, even.block);
+        slab_give(index->slab, odd.block);
         return;
     }
     page = index_page(index, number);
-    slots = slab_at(index->slab, page->slots);
-    for (size_t i = 0; i < half; i++) {
-        ((uint32_t *)slab_at(index->slab, even))[i] = slots[2 * i];
-        ((uint32_t *)slab_at(index->slab, odd))[i] = slots[2 * i + 1];
+    for (unsigned i = 0; i < half; i++) {
+        even.slots[i] = page->slots[2 * i];
+        odd.slots[i] = page->slots[2 * i + 1];
     }
-    slab_give(index->slab, page->slots);
-    page->mask /= 2;
-    page->shift++;
-    page->slots = even;
+    slab_give(index->slab, page->block);
+    *page = even;
+    *index_page(index, count) = odd;
     index->page_count++;
-    *index_page(index, count) = (index_page_t){.slots = odd, .mask = page->mask, .shift = page->shift};
     if (index->page_count == 2 * index->half)
-        index->half *= 2;
+        half_set(index, index->half * 2);
 }
 
 /* Bits that choose a group of PAGE: fewer than its slots have if groups have merged. */
 static unsigned page_bits(const index_t *index, const index_page_t *page)
 {
-    const uint32_t *slots = slab_at(index->slab, page->slots);
+    const uint32_t *slots = page->slots;
     unsigned depth = page->shift;
     for (unsigned i = 0; i <= page->mask; i++)
         if (group_at(index, slots[i])->depth > depth)
@@ -268,19 +280,16 @@ static void pages_shrink(index_t *index)
     unsigned even_bits = page_bits(index, even);
     unsigned odd_bits = page_bits(index, odd);
     unsigned bits = (even_bits > odd_bits ? even_bits : odd_bits) + 1;
-    uint32_t handle = bits <= INDEX_PAGE_BITS ? slab_take(index->slab, sizeof(uint32_t) << bits) : 0;
-    if (handle == 0)
+    index_page_t merged = {.shift = (uint16_t)(even->shift - 1)};
+    if (bits > INDEX_PAGE_BITS || !page_take(index, &merged, 1U << bits))
         return;
-    uint32_t *slots = slab_at(index->slab, handle);
-    for (unsigned i = 0; i < 1U << bits; i++) {
+    for (unsigned i = 0; i <= merged.mask; i++) {
         const index_page_t *from = (i & 1) != 0 ? odd : even;
-        slots[i] = ((uint32_t *)slab_at(index->slab, from->slots))[i >> 1 & from->mask];
+        merged.slots[i] = from->slots[i >> 1 & from->mask];
     }
-    slab_give(index->slab, even->slots);
-    slab_give(index->slab, odd->slots);
-    even->slots = handle;
-    even->mask = (uint16_t)((1U << bits) - 1);
-    even->shift--;
+    slab_give(index->slab, even->block);
+    slab_give(index->slab, odd->block);
+    *even = merged;
     pages_drop(index);
     (void)group_merge(index, page_of(index, last - half), last - half);
 }
@@ -291,32 +300,31 @@ static void pages_shrink(index_t *index)
  * is the mark of keys that collide. */
 static bool group_splits(const index_group_t *group, const index_page_t *page)
 {
-    unsigned shift = page != NULL ? page->shift : 0;
-    return group->beyond == 0 && group->depth < HASH_BITS && group->depth - shift < INDEX_PAGE_BITS;
+    return group->beyond == 0 && group->depth < HASH_BITS && group->depth - page->shift < INDEX_PAGE_BITS;
 }
 
 bool index_add(index_t *index, uint64_t hash, uint32_t record)
 {
     uint32_t low = (uint32_t)hash;
-    if (index->page_count == 0 && index->group == 0) {
+    if (*index_slot(index, low) == 0) {
         index->group = group_new(index, 0);
         if (index->group == 0)
             return false;
     }
     index_group_t *group;
-    while ((group = group_at(index, *index_slot(index, low)))->used == INDEX_GROUP) {
+    while ((group = group_at(index, *index_slot(index, low)))->present == INDEX_ALL) {
         index_page_t *page = page_of(index, low);
         if (!group_splits(group, page)) {
             if (group->beyond < INDEX_MANY)
                 group->beyond++;
             return true;
         }
-        if (!(page == NULL ? pages_begin(index) : group_split(index, page, low)))
+        if (!group_split(index, page, low))
             return false;
     }
     group_put(group, index_tag(hash), record);
     index->count++;
-    if (index->count > (uint64_t)index->page_count * INDEX_PAGE_RECORDS && index->page_count > 0)
+    if (index->count > (uint64_t)index->page_count * INDEX_PAGE_RECORDS)
         pages_grow(index);
     return true;
 }
@@ -339,11 +347,9 @@ void index_remove(index_t *index, uint32_t hash, uint32_t record)
             group->beyond--;
         return;
     }
-    group->used--;
-    group->tags[place] = group->tags[group->used];
-    group->records[place] = group->records[group->used];
+    group_drop(group, place);
     index->count--;
-    if (group->used <= MERGE_BELOW && index->page_count > 0)
+    if (group_count(group) <= MERGE_BELOW)
         while (group_merge(index, page_of(index, hash), hash)) {
         }
     if (index->page_count > 1 && index->count % SPARSE_EVERY == 0 &&
@@ -351,50 +357,62 @@ void index_remove(index_t *index, uint32_t hash, uint32_t record)
         pages_shrink(index);
     uint32_t handle = *index_slot(index, hash);
     group = group_at(index, handle);
-    if (index->page_count == 1 && group->depth == 0)
-        pages_end(index);
-    if (index->page_count == 0 && group->used == 0 && group->beyond == 0) {
+    if (group->depth > 0)
+        return;
+    bool empty = group->present == 0 && group->beyond == 0;
+    if (empty)
         slab_give(index->slab, handle);
-        index->group = 0;
-    }
+    if (empty || index->first_page.block != 0)
+        pages_end(index, empty ? 0 : handle);
 }
 
-/* Frees the last page and its groups; returns how many pieces of work that was. */
+/* Frees the last page's groups and slots; returns how many pieces of work that was. */
 static unsigned drain_page(index_t *index)
 {
-    const index_page_t *page = page_of(index, index->page_count - 1);
-    const uint32_t *slots = slab_at(index->slab, page->slots);
-    unsigned pieces = 1U + page->mask / DRAIN_SLOTS;
+    const index_page_t *page = index_page(index, index->page_count - 1);
+    const uint32_t *slots = page->slots;
     for (unsigned i = 0; i <= page->mask; i++)
         __builtin_prefetch(group_at(index, slots[i]));
     for (unsigned i = page->mask + 1U; i-- > 0;) /* the lowest slot of those that name a group is met last */
         if (i >> (group_at(index, slots[i])->depth - page->shift) == 0)
             slab_give(index->slab, slots[i]);
-    slab_give(index->slab, page->slots);
-    if (index->page_count > 1) {
-        pages_drop(index);
-    } else {
-        index->page_count = 0;
-        free(index->tables);
-        index->tables = NULL;
-    }
-    return pieces;
+    slab_give(index->slab, page->block);
+    return 1U + page->mask / DRAIN_SLOTS;
 }
 
 bool index_drain(index_t *index, unsigned *budget)
 {
-    while (index->page_count > 0 && *budget > 0) {
+    while (index->page_count > 1 && *budget > 0) {
         unsigned pieces = drain_page(index);
         *budget -= pieces < *budget ? pieces : *budget;
+        pages_drop(index);
     }
-    if (index->page_count > 0)
+    if (index->page_count > 1)
         return false;
-    slab_give(index->slab, index->group);
-    index_init(index, index->slab);
+    if (index->first_page.slots[0] != 0)
+        (void)drain_page(index);
+    index->first_page.block = 0;
+    pages_end(index, 0);
+    index->count = 0;
     return true;
 }
 
 /* ---- Looking up ------------------------------------------------------------------------------- */
+
+index_found_t index_find_any(const index_t *index, uint64_t hash, bytes_t key)
+{
+    uint32_t handle = *index_slot(index, (uint32_t)hash);
+    if (handle == 0)
+        return (index_found_t){.handle = 0};
+    const index_group_t *group = group_at(index, handle);
+    for (unsigned mask = index_match(group, index_tag(hash)); mask != 0; mask &= mask - 1) {
+        handle = group->records[__builtin_ctz(mask)];
+        record_t *record = record_at(index->slab, handle);
+        if (bytes_equal(record_key(record), key))
+            return (index_found_t){.record = record, .handle = handle};
+    }
+    return (index_found_t){.handle = group->beyond != 0 ? INDEX_UNSURE : 0};
+}
 
 void index_prefetch(const index_t *index, const uint64_t *hashes, unsigned count, uint64_t *missed)
 {
@@ -403,15 +421,14 @@ void index_prefetch(const index_t *index, const uint64_t *hashes, unsigned count
     *missed = 0;
     for (unsigned i = 0; i < count; i++) {
         slots[i] = index_slot(index, (uint32_t)hashes[i]);
-        if (slots[i] != NULL)
-            __builtin_prefetch(slots[i]);
+        __builtin_prefetch(slots[i]);
     }
     for (unsigned i = 0; i < count; i++)
-        if (slots[i] != NULL)
+        if (*slots[i] != 0)
             __builtin_prefetch(group_at(index, *slots[i]));
     for (unsigned i = 0; i < count; i++) {
         unsigned mask = 0;
-        const index_group_t *group = slots[i] != NULL ? group_at(index, *slots[i]) : NULL;
+        const index_group_t *group = *slots[i] != 0 ? group_at(index, *slots[i]) : NULL;
         if (group != NULL)
             mask = index_match(group, index_tag(hashes[i]));
         if (mask != 0)

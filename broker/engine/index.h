@@ -25,40 +25,51 @@ enum {
     INDEX_GROUP = 12,         /* records of a group */
     INDEX_PAGE_BITS = 8,      /* bits of the hash that choose a group in a page, at most */
     INDEX_PAGE_RECORDS = 160, /* records for each page, on average */
-    INDEX_TABLE = 256         /* pages whose descriptions are one block */
+    INDEX_TABLE = 128         /* pages whose descriptions are one block */
 };
 
 /* One cache line. */
 typedef struct index_group {
     uint8_t tags[INDEX_GROUP];
-    uint8_t used;    /* records here */
-    uint8_t depth;   /* so many of the hash's lowest bits are those of the group */
-    uint16_t beyond; /* records that belong here and are in the tree only; INDEX_MANY = that many or fewer */
+    uint16_t present; /* bit I = record I is there */
+    uint8_t depth;    /* so many of the hash's lowest bits are those of the group */
+    uint8_t
+        beyond; /* records that belong here and are in the tree only; INDEX_MANY = that many, more or fewer */
     uint32_t records[INDEX_GROUP];
 } index_group_t;
 
-#define INDEX_MANY UINT16_MAX
+enum { INDEX_ALL = (1 << INDEX_GROUP) - 1, INDEX_MANY = UINT8_MAX };
 
 static_assert(sizeof(index_group_t) == 64, "a group is a cache line");
 
 typedef struct index_page {
-    uint32_t slots; /* handle of mask + 1 handles of groups */
-    uint16_t mask;  /* of the slot's number */
-    uint16_t shift; /* bits of the hash below those that are the slot's number */
+    uint32_t *slots; /* mask + 1 handles of groups */
+    uint32_t block;  /* handle of the block that they are in */
+    uint16_t mask;   /* of the slot's number */
+    uint16_t shift;  /* bits of the hash below those that are the slot's number */
 } index_page_t;
 
+/* The descriptions of INDEX_TABLE pages. */
+typedef struct index_table {
+    index_page_t *pages;
+    uint32_t block; /* handle of the block that they are in */
+} index_table_t;
+
 typedef struct index {
-    slab_t *slab;        /* borrowed */
-    uint64_t count;      /* records, without those that are in the tree only */
-    uint32_t group;      /* the only group while there are no pages; 0 = none. Private, as all below */
-    uint32_t page_count; /* 0 = the index is one group */
-    index_page_t first;  /* the page, while there is one */
-    uint32_t *tables;    /* handles of blocks of INDEX_TABLE pages, while there are more; owned */
-    uint32_t table_room; /* blocks that `tables` has room for */
+    slab_t *slab;   /* borrowed */
+    uint64_t count; /* records, without those that are in the tree only */
+    uint32_t group; /* the only group while the first page names no other; 0 = none. Private, as all below */
+    uint32_t page_count;
     uint32_t half;       /* the highest power of 2 that is not above page_count */
+    uint32_t mask;       /* 2 * half - 1 */
+    uint32_t table_room; /* tables that `tables` has room for */
+    index_table_t *tables;
+    /* A small index needs no memory for its directory. It must not be moved: these are pointed to. */
+    index_table_t first_table; /* the only table */
+    index_page_t first_page;   /* the only page */
 } index_t;
 
-/* Makes an empty index. Allocates nothing. */
+/* Makes an empty index, which must not be moved. Allocates nothing. */
 void index_init(index_t *index, slab_t *slab);
 
 /* Adds RECORD (borrowed until it is removed), whose key has HASH and is not in the index. It may be left to
@@ -80,27 +91,21 @@ bool index_drain(index_t *index, unsigned *budget);
 /* The number of the page that HASH belongs to. */
 static inline uint32_t index_page_number(const index_t *index, uint32_t hash)
 {
-    uint32_t number = hash & (2 * index->half - 1);
+    uint32_t number = hash & index->mask;
     return number < index->page_count ? number : number - index->half;
 }
 
-/* The page NUMBER. There are several. */
+/* The page NUMBER. */
 static inline index_page_t *index_page(const index_t *index, uint32_t number)
 {
-    index_page_t *table = slab_at(index->slab, index->tables[number / INDEX_TABLE]);
-    return table + number % INDEX_TABLE;
+    return index->tables[number / INDEX_TABLE].pages + number % INDEX_TABLE;
 }
 
-/* Where the group that HASH belongs to is named, NULL if there is none. */
+/* Where the group that HASH belongs to is named; it is 0 if the index is empty. */
 static inline const uint32_t *index_slot(const index_t *index, uint32_t hash)
 {
-    const index_page_t *page = &index->first;
-    if (index->page_count > 1)
-        page = index_page(index, index_page_number(index, hash));
-    else if (index->page_count == 0)
-        return index->group == 0 ? NULL : &index->group;
-    const uint32_t *slots = slab_at(index->slab, page->slots);
-    return slots + ((hash >> page->shift) & page->mask);
+    const index_page_t *page = index_page(index, index_page_number(index, hash));
+    return page->slots + ((hash >> page->shift) & page->mask);
 }
 
 static inline uint8_t index_tag(uint64_t hash)
@@ -111,24 +116,40 @@ static inline uint8_t index_tag(uint64_t hash)
 /* Bit I tells whether record I of GROUP has TAG. */
 static inline unsigned index_match(const index_group_t *group, uint8_t tag)
 {
-    return tags_match(group->tags, tag) & ((1U << group->used) - 1);
+    return tags_match(group->tags, tag) & group->present;
 }
 
-/* The record with KEY, whose hash is HASH, or 0. *IN_TREE: it may be left to the tree. */
-static inline uint32_t index_find(const index_t *index, uint64_t hash, bytes_t key, bool *in_tree)
+/* A record that was looked up. */
+typedef struct index_found {
+    record_t *record; /* NULL = there is none */
+    uint32_t handle;  /* its handle; INDEX_UNSURE if there is none, but that is not the last word */
+} index_found_t;
+
+#define INDEX_UNSURE 1U /* no block has this handle */
+
+/* The record with KEY, whose hash is HASH, where no call is needed to find it: keys of other than 8 to 16
+ * bytes, and records that are left to the tree, are for index_find_any. What this is inlined into need not
+ * save registers for it. */
+static inline __attribute__((always_inline)) index_found_t index_find_short(const index_t *index,
+                                                                            uint64_t hash, bytes_t key)
 {
-    *in_tree = false;
-    const uint32_t *slot = index_slot(index, (uint32_t)hash);
-    if (slot == NULL)
-        return 0;
-    const index_group_t *group = slab_at(index->slab, *slot);
+    if (__builtin_expect(key.size < RECORD_SHORT_MIN || key.size > RECORD_SHORT_MAX, 0))
+        return (index_found_t){.handle = INDEX_UNSURE};
+    uint32_t handle = *index_slot(index, (uint32_t)hash);
+    if (handle == 0)
+        return (index_found_t){.handle = 0};
+    const index_group_t *group = slab_at(index->slab, handle);
     for (unsigned mask = index_match(group, index_tag(hash)); mask != 0; mask &= mask - 1) {
-        uint32_t record = group->records[__builtin_ctz(mask)];
-        if (record_has_key(record_at(index->slab, record), key))
-            return record;
+        handle = group->records[__builtin_ctz(mask)];
+        record_t *record = record_at(index->slab, handle);
+        if (record->key_size == key.size && record_same_short(record->data, key.data, key.size))
+            return (index_found_t){.record = record, .handle = handle};
     }
-    *in_tree = group->beyond != 0;
-    return 0;
+    return (index_found_t){.handle = group->beyond != 0 ? INDEX_UNSURE : 0};
 }
+
+/* The record with KEY, whose hash is HASH. If there is none, its handle is INDEX_UNSURE if only the tree can
+ * tell. */
+index_found_t index_find_any(const index_t *index, uint64_t hash, bytes_t key);
 
 #endif

@@ -24,6 +24,7 @@ enum {
     RECORD_BINARY = 1, /* the value is bin, not str */
     RECORD_MORTAL = 2, /* it has a deadline */
     RECORD_LONG = 4,   /* the value is an allocation of its own */
+    RECORD_PARTS = RECORD_MORTAL | RECORD_LONG,
     RECORD_REVISION_SHIFT = 8,
     RECORD_INLINE_MAX = 1024, /* bytes of the largest record that has its value in it */
     RECORD_KEY_MAX = 1024     /* bytes of a key */
@@ -95,12 +96,14 @@ static inline bytes_t record_value(record_t *record)
                     record->value_size);
 }
 
-/* Whether A and B, of the same SIZE, are equal. Most keys are short: those need no call. */
-static inline bool record_same_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+/* Most keys and values are short: those need no call to be compared or copied. */
+
+enum { RECORD_SHORT_MIN = 8, RECORD_SHORT_MAX = 16 }; /* bytes of a short key */
+
+/* Whether A and B, both of SIZE bytes, which is short, are equal. */
+static inline bool record_same_short(const uint8_t *a, const uint8_t *b, size_t size)
 {
     uint64_t words[4];
-    if (size < sizeof *words || size > 2 * sizeof *words)
-        return memcmp(a, b, size) == 0;
     memcpy(&words[0], a, sizeof *words);
     memcpy(&words[1], b, sizeof *words);
     memcpy(&words[2], a + size - sizeof *words, sizeof *words);
@@ -108,10 +111,20 @@ static inline bool record_same_bytes(const uint8_t *a, const uint8_t *b, size_t 
     return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
 }
 
-static inline bool record_has_key(const record_t *record, bytes_t key)
+static inline void record_copy(uint8_t *to, bytes_t from)
 {
-    return record->key_size == key.size &&
-           (key.size == 0 || record_same_bytes(record->data, key.data, key.size));
+    struct {
+        uint64_t words[2];
+    } first, last;
+    if (from.size < sizeof first || from.size > 2 * sizeof first) {
+        if (from.size != 0)
+            memcpy(to, from.data, from.size);
+        return;
+    }
+    memcpy(&first, from.data, sizeof first);
+    memcpy(&last, from.data + from.size - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + from.size - sizeof last, &last, sizeof last);
 }
 
 #endif

@@ -47,7 +47,7 @@ void slab_init(slab_t *slab)
     *slab = (slab_t){.vacant = NO_PLACE};
 }
 
-static size_t class_of(size_t size)
+static inline size_t class_of(size_t size)
 {
     if (size <= SLAB_FINE_MAX)
         return (size + SLAB_UNIT - 1) / SLAB_UNIT;
@@ -129,7 +129,8 @@ static segment_t *segment_new(slab_t *slab)
         free(segment);
         return NULL;
     }
-    slab->places[number] = (slab_place_t){.memory = memory, .segment = segment};
+    slab->places[number].base = (uintptr_t)memory - (uintptr_t)number * SEGMENT_SIZE;
+    slab->places[number].segment = segment;
     segment->number = number;
     segment->free = ALL_SPANS;
     for (uint32_t i = 0; i < SPANS; i++) {
@@ -145,7 +146,7 @@ static void segment_destroy(slab_t *slab, segment_t *segment)
 {
     segment_unlink(slab, segment);
     slab->segment_count--;
-    (void)munmap(slab->places[segment->number].memory, SEGMENT_SIZE);
+    (void)munmap(segment->spans[0].memory, SEGMENT_SIZE);
     place_give(slab, segment->number);
     free(segment);
 }
@@ -209,6 +210,7 @@ static span_t *span_take(slab_t *slab)
 /* A span for blocks of SIZE bytes, in the list. NULL if memory is refused. */
 static span_t *span_new(slab_t *slab, size_t size)
 {
+    assert(size > 0 && size <= SLAB_BLOCK_MAX);
     span_t *span = span_take(slab);
     if (span == NULL)
         return NULL;
@@ -254,14 +256,25 @@ void slab_release(slab_t *slab)
 
 /* ---- Blocks ----------------------------------------------------------------------------------- */
 
+/* What is not usual is in functions of their own, so that taking a block has no registers to save. */
+static __attribute__((noinline)) uint32_t take_from_new(slab_t *slab, size_t size)
+{
+    if (span_new(slab, slab_block_size(size)) == NULL)
+        return 0;
+    return slab_take(slab, size);
+}
+
+static __attribute__((noinline)) uint32_t take_last(slab_t *slab, span_t *span, uint32_t block)
+{
+    span_unlink(list_of(slab, span), span);
+    return block;
+}
+
 uint32_t slab_take(slab_t *slab, size_t size)
 {
-    assert(size > 0 && size <= SLAB_BLOCK_MAX);
     span_t *span = slab->spans[class_of(size)];
-    if (span == NULL)
-        span = span_new(slab, slab_block_size(size));
-    if (span == NULL)
-        return 0;
+    if (__builtin_expect(span == NULL, 0))
+        return take_from_new(slab, size);
     uint32_t offset = span->free;
     if (offset != 0) {
         memcpy(&span->free, span->memory + offset, sizeof span->free);
@@ -270,9 +283,16 @@ uint32_t slab_take(slab_t *slab, size_t size)
         span->fresh += span->size;
     }
     span->used++;
-    if (span_full(span))
-        span_unlink(list_of(slab, span), span);
-    return span->handle + offset / SLAB_UNIT;
+    uint32_t block = span->handle + offset / SLAB_UNIT;
+    return __builtin_expect(span_full(span), 0) ? take_last(slab, span, block) : block;
+}
+
+/* Moves SPAN, which has no block in use any more, to the empty ones. */
+static __attribute__((noinline)) void give_last(slab_t *slab, span_t *span)
+{
+    span_unlink(list_of(slab, span), span);
+    span_link(&slab->empty, span);
+    slab->empty_count++;
 }
 
 void slab_give(slab_t *slab, uint32_t handle)
@@ -286,9 +306,6 @@ void slab_give(slab_t *slab, uint32_t handle)
         span_link(list_of(slab, span), span);
     memcpy(span->memory + offset, &span->free, sizeof span->free);
     span->free = offset;
-    if (--span->used > 0)
-        return;
-    span_unlink(list_of(slab, span), span);
-    span_link(&slab->empty, span);
-    slab->empty_count++;
+    if (--span->used == 0)
+        give_last(slab, span);
 }

@@ -37,9 +37,11 @@ typedef struct slab {
 
 /* Where a segment is: private, but slab_at must be inline. */
 struct slab_place {
-    uint8_t *memory;
-    struct slab_segment *segment;
-    uint32_t next; /* vacant number, while there is no segment with this one */
+    uintptr_t base; /* address of the block that the handle 0 would name, if the segment were that long */
+    union {
+        struct slab_segment *segment;
+        uint32_t next; /* such number */
+    };
 };
 
 /* Makes an empty slab. Takes nothing from the system. */
@@ -72,8 +74,8 @@ static inline size_t slab_block_size(size_t size)
 /* Where the block HANDLE (not 0) is: for as long as it is not given back. */
 static inline void *slab_at(const slab_t *slab, uint32_t handle)
 {
-    size_t unit = handle & ((1U << SLAB_SEGMENT_BITS) - 1);
-    return slab->places[handle >> SLAB_SEGMENT_BITS].memory + unit * SLAB_UNIT;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a pointer outside of the segment is not to be made */
+    return (void *)(slab->places[handle >> SLAB_SEGMENT_BITS].base + (uintptr_t)handle * SLAB_UNIT);
 }
 
 #endif

@@ -37,6 +37,15 @@ void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *ha
     tree_prefetch(&store->tree, absent, absent_count);
 }
 
+found_t store_find_any(const store_t *store, bytes_t key, uint64_t hash)
+{
+    found_t found = index_find_any(&store->index, hash, key);
+    if (found.handle != INDEX_UNSURE)
+        return found;
+    uint32_t handle = tree_find(&store->tree, key);
+    return handle != 0 ? store_entry(store, handle) : (found_t){.handle = 0};
+}
+
 /* ---- The digest ------------------------------------------------------------------------------- */
 
 static uint64_t record_digest(record_t *record)
@@ -63,7 +72,7 @@ bool store_digest_grow(store_t *store, unsigned *budget)
         store->edge = malloc(RECORD_KEY_MAX); /* if it is refused, the budget is overdrawn */
     tree_seek(&store->tree, bytes_of(store->edge, store->edge_size), true, &cursor);
     while ((entry = tree_next(&cursor)) != 0) {
-        record_t *record = store_record(store, entry);
+        record_t *record = record_at(store->slab, entry);
         store->digest ^= record_digest(record);
         if (*budget > 1 || store->edge == NULL) {
             *budget -= *budget > 0;
@@ -108,9 +117,7 @@ static inline void record_write(record_t *record, const put_t *put, unsigned fla
     if ((flags & RECORD_LONG) != 0)
         return;
     record->value_size = (uint16_t)put->value.size;
-    if (put->value.size != 0)
-        memcpy((uint8_t *)record + record_value_offset(put->key.size, flags), put->value.data,
-               put->value.size);
+    record_copy((uint8_t *)record + record_value_offset(put->key.size, flags), put->value);
 }
 
 /* A copy of VALUE, which is longer than a record may be. NULL if memory is refused. */
@@ -129,10 +136,10 @@ static uint32_t record_new(store_t *store, const put_t *put, shape_t shape, uint
     uint32_t entry = slab_take(store->slab, shape.size);
     if (entry == 0)
         return 0;
-    record_t *record = store_record(store, entry);
+    record_t *record = record_at(store->slab, entry);
     record->hash = (uint32_t)hash;
     record->key_size = (uint16_t)put->key.size;
-    memcpy(record->data, put->key.data, put->key.size);
+    record_copy(record->data, put->key);
     record_write(record, put, shape.flags, revision);
     uint8_t *value = NULL;
     if ((shape.flags & RECORD_LONG) != 0) {
@@ -155,14 +162,14 @@ refused:
     return 0;
 }
 
-void store_free(store_t *store, uint32_t entry)
+void store_free(store_t *store, found_t entry)
 {
-    record_t *record = store_record(store, entry);
+    record_t *record = entry.record;
     if ((record->head & RECORD_MORTAL) != 0)
         expiry_remove(store->expiry, &record_time(record)->deadline);
     if ((record->head & RECORD_LONG) != 0)
         free(record_long(record)->value);
-    slab_give(store->slab, entry);
+    slab_give(store->slab, entry.handle);
 }
 
 /* Writes PUT over RECORD, which has a block of the same size and the same parts. False if memory is refused.
@@ -187,9 +194,8 @@ static inline bool record_rewrite(store_t *store, record_t *record, const put_t 
 /* Whether RECORD has the parts and the size of block that SHAPE asks for. */
 static inline bool record_fits(record_t *record, shape_t shape)
 {
-    const unsigned parts = RECORD_MORTAL | RECORD_LONG;
     unsigned flags = (unsigned)record->head & 0xff;
-    if (((flags ^ shape.flags) & parts) != 0)
+    if (((flags ^ shape.flags) & RECORD_PARTS) != 0)
         return false;
     if ((flags & RECORD_LONG) != 0)
         return true;
@@ -210,19 +216,18 @@ static bool entry_add(store_t *store, uint64_t hash, uint32_t entry)
 }
 
 bool store_write(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms,
-                 uint32_t old)
+                 found_t old)
 {
     shape_t shape = shape_of(put);
     bool covered = store->digest_state != DIGEST_NONE && digest_covers(store, put->key);
     uint64_t digest = 0;
     uint64_t old_size = 0;
-    if (old != 0) {
-        record_t *record = store_record(store, old);
-        old_size = put->key.size + record_value(record).size;
+    if (old.record != NULL) {
+        old_size = put->key.size + record_value(old.record).size;
         if (covered)
-            digest = record_digest(record);
-        if (record_fits(record, shape)) {
-            if (!record_rewrite(store, record, put, shape.flags, revision, due_ms))
+            digest = record_digest(old.record);
+        if (record_fits(old.record, shape)) {
+            if (!record_rewrite(store, old.record, put, shape.flags, revision, due_ms))
                 return false;
             goto written;
         }
@@ -230,12 +235,12 @@ bool store_write(store_t *store, const put_t *put, uint64_t hash, uint64_t revis
     uint32_t entry = record_new(store, put, shape, hash, revision, due_ms);
     if (entry == 0)
         return false;
-    if (old != 0) {
-        index_replace(&store->index, (uint32_t)hash, old, entry);
-        tree_replace(&store->tree, old, entry);
+    if (old.record != NULL) {
+        index_replace(&store->index, (uint32_t)hash, old.handle, entry);
+        tree_replace(&store->tree, old.handle, entry);
         store_free(store, old);
     } else if (!entry_add(store, hash, entry)) {
-        store_free(store, entry);
+        store_free(store, store_entry(store, entry));
         return false;
     }
 written:
@@ -245,21 +250,22 @@ written:
     return true;
 }
 
-void store_remove(store_t *store, uint32_t entry)
+void store_remove(store_t *store, found_t entry)
 {
-    record_t *record = store_record(store, entry);
+    record_t *record = entry.record;
     if (digest_covers(store, record_key(record)))
         store->digest ^= record_digest(record);
     store->bytes -= record->key_size + record_value(record).size;
-    index_remove(&store->index, record->hash, entry);
-    tree_remove(&store->tree, entry);
+    index_remove(&store->index, record->hash, entry.handle);
+    tree_remove(&store->tree, entry.handle);
 }
 
 /* Frees an entry of a closed store; tells how many pieces of work that was. */
-static unsigned drop_entry(void *context, uint32_t entry)
+static unsigned drop_entry(void *context, uint32_t handle)
 {
     store_t *store = context;
-    bool parts = (store_record(store, entry)->head & (RECORD_MORTAL | RECORD_LONG)) != 0;
+    found_t entry = store_entry(store, handle);
+    bool parts = (entry.record->head & RECORD_PARTS) != 0;
     store_free(store, entry);
     return parts || ++store->dropped % DROP_RECORDS == 0;
 }

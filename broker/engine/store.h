@@ -40,32 +40,52 @@ store_t *store_new(expiry_t *expiry, slab_t *slab, void *owner);
  * the store itself: *STORE is NULL then. */
 void store_drain(store_t **store, unsigned *budget);
 
-/* The entry KEY, whose hash is HASH, or 0; whether its time has come is the caller's question. Valid until it
- * is written or removed. */
-KV_MUST_USE static inline uint32_t store_find(const store_t *store, bytes_t key, uint64_t hash)
+/* An entry: its record, and that one's handle. Valid until it is written or removed. */
+typedef index_found_t found_t;
+
+/* The entry with the record HANDLE. */
+static inline found_t store_entry(const store_t *store, uint32_t handle)
 {
-    bool in_tree;
-    uint32_t entry = index_find(&store->index, hash, key, &in_tree);
-    return __builtin_expect(in_tree, 0) ? tree_find(&store->tree, key) : entry;
+    return (found_t){.record = record_at(store->slab, handle), .handle = handle};
 }
 
-static inline record_t *store_record(const store_t *store, uint32_t entry)
+/* As store_find, of any entry. */
+found_t store_find_any(const store_t *store, bytes_t key, uint64_t hash);
+
+/* The entry KEY, whose hash is HASH; its record is NULL if there is none. Whether its time has come is the
+ * caller's question. */
+static inline __attribute__((always_inline)) found_t store_find(const store_t *store, bytes_t key,
+                                                                uint64_t hash)
 {
-    return record_at(store->slab, entry);
+    found_t found = index_find_short(&store->index, hash, key);
+    return __builtin_expect(found.handle == INDEX_UNSURE, 0) ? store_find_any(store, key, hash) : found;
 }
 
 /* A hint: the entries KEYS with HASHES, 64 at most, are about to be used. */
 void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *hashes, unsigned count);
 
-/* Writes an entry, whose key has HASH, in place of OLD (as found, or 0 if there is none). False if memory is
- * refused: nothing has changed then. */
+/* Writes an entry, whose key has HASH, in place of OLD (as found). False if memory is refused: nothing has
+ * changed then. */
 KV_MUST_USE bool store_write(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
-                             int64_t due_ms, uint32_t old);
+                             int64_t due_ms, found_t old);
+
+/* Writes PUT over an entry's RECORD, if that is nothing but another value of the same size, as it mostly is.
+ */
+KV_MUST_USE static inline bool store_overwrite(const store_t *store, const put_t *put, uint64_t revision,
+                                               record_t *record)
+{
+    if ((record->head & RECORD_PARTS) != 0 || put->ttl_ms != 0 || put->value.size != record->value_size ||
+        store->digest_state != DIGEST_NONE)
+        return false;
+    record->head = revision << RECORD_REVISION_SHIFT | (put->binary ? RECORD_BINARY : 0);
+    record_copy(record->data + record->key_size, put->value);
+    return true;
+}
 
 /* Removes ENTRY. Its record stays as it is until store_free. */
-void store_remove(store_t *store, uint32_t entry);
+void store_remove(store_t *store, found_t entry);
 /* Frees ENTRY, which has been removed. */
-void store_free(store_t *store, uint32_t entry);
+void store_free(store_t *store, found_t entry);
 
 /* Does up to *BUDGET entries' worth of the work of making the digest, counts *BUDGET down, and returns
  * whether it is there; from then on each change keeps it up to date. */
