@@ -66,16 +66,18 @@ static inline uint32_t key_head(bytes_t key, size_t skip)
 }
 
 /* The first of COUNT sorted HEADS that is not below HEAD. Without branches that depend on the heads: what a
- * key is like cannot be foretold. */
+ * key is like cannot be foretold. The steps are powers of 2; if that leaves heads over behind, the last ones
+ * are searched instead, of which the first lie below. */
 static inline unsigned heads_seek(const uint32_t *heads, unsigned count, uint32_t head)
 {
+    if (count == 0)
+        return 0;
+    unsigned step = 1U << (31 - __builtin_clz(count));
     const uint32_t *base = heads;
-    while (count > 1) {
-        unsigned half = count / 2;
-        base = base[half - 1] < head ? base + half : base;
-        count -= half;
-    }
-    return (unsigned)(base - heads) + (count == 1 && *base < head);
+    base = heads[step - 1] < head ? heads + (count - step) : base;
+    for (step /= 2; step != 0; step /= 2)
+        base = base[step - 1] < head ? base + step : base;
+    return (unsigned)(base - heads) + (*base < head);
 }
 
 /* 0 if KEY begins with the node's prefix; else below or above 0 as it sorts before or after all keys that do.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Claims about the storage engine. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "broker/engine/engine.h"
 #include "common/digest.h"
+#include "tests/support/volume.h"
 
 enum { LOG_ROOM = 64 };
 
@@ -121,7 +123,8 @@ static void get__empty_value__is_there(void **state)
 
 static void put__values_of_all_sizes__come_back_byte_for_byte(void **state)
 {
-    static const size_t sizes[] = {0, 1, 247, 248, 249, 1000, 65536, 1048576, 3, 249, 0};
+    static const size_t sizes[] = {0,    1,    247,  248,   249,     1000, 1007, 1008,
+                                   1009, 2000, 1006, 65536, 1048576, 3,    249,  0};
     fixture_t *fixture = *state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         uint64_t revision;
@@ -395,7 +398,7 @@ static void close__large_store__is_given_back_in_pieces_without_changes(void **s
 {
     enum { MANY = 20000 };
     fixture_t *fixture = *state;
-    char key[16];
+    char key[24];
     unsigned ticks = 0;
     for (unsigned i = 0; i < MANY; i++) {
         (void)snprintf(key, sizeof key, "%u", i);
@@ -410,6 +413,74 @@ static void close__large_store__is_given_back_in_pieces_without_changes(void **s
     assert_true(ticks > MANY / 4 / 100);
     assert_int_equal(fixture->changes, MANY);
     assert_int_equal(engine_due(fixture->engine), INT64_MAX);
+}
+
+/* ---- Where entries are ------------------------------------------------------------------------ */
+
+/* Keys that an enemy chose who knows the hash, and its seed: all are found, changed and removed all the same.
+ */
+static void entries__100000_keys_with_one_hash__are_kept(void **state)
+{
+    enum { HASH = 42 };
+    fixture_t *fixture = *state;
+    uint64_t many = volume(100000, 5000);
+    uint64_t revision;
+    const char *limit;
+    entry_t entry;
+    char key[24];
+    for (unsigned round = 0; round < 2; round++)
+        for (uint64_t i = 0; i < many; i++) {
+            (void)snprintf(key, sizeof key, "%" PRIu64, i);
+            put_t put = {
+                .key = bytes_from_text(key), .value = bytes_from_text(key), .if_revision = REVISION_ANY};
+            put.value.size = round == 0 ? 0 : put.value.size;
+            assert_int_equal(engine_put(fixture->engine, fixture->store, &put, HASH, (actor_t){0}, &AT(0),
+                                        &revision, &limit),
+                             STATUS_OK);
+        }
+    assert_int_equal(store_keys(fixture->store), many);
+    for (uint64_t i = 0; i < many; i++) {
+        (void)snprintf(key, sizeof key, "%" PRIu64, i);
+        assert_int_equal(engine_get(fixture->engine, fixture->store, bytes_from_text(key), HASH, 0, &entry),
+                         STATUS_OK);
+        assert_true(bytes_equal(entry.value, bytes_from_text(key)));
+    }
+    assert_int_equal(engine_get(fixture->engine, fixture->store, bytes_from_text("x"), HASH, 0, &entry),
+                     STATUS_NOT_FOUND);
+    for (uint64_t i = 0; i < many; i++) {
+        (void)snprintf(key, sizeof key, "%" PRIu64, i);
+        assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text(key), HASH, REVISION_ANY,
+                                    (actor_t){0}, &AT(0), &revision),
+                         STATUS_OK);
+    }
+    assert_int_equal(store_keys(fixture->store), 0);
+}
+
+static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
+{
+    enum { HINTS = ENGINE_PREPARE_MAX };
+    fixture_t *fixture = *state;
+    uint64_t many = 40000;
+    char names[HINTS][24];
+    bytes_t keys[HINTS];
+    uint64_t hashes[HINTS];
+    entry_t entry;
+    for (uint64_t i = 0; i < many; i++) {
+        char key[24];
+        (void)snprintf(key, sizeof key, "%" PRIu64, i);
+        (void)put_text(fixture, key, "value", 0, 0);
+        if (i % 997 != 0)
+            continue;
+        for (unsigned j = 0; j < HINTS; j++) { /* half of them are there */
+            (void)snprintf(names[j], sizeof names[j], "%" PRIu64, (i * 2 + 1) * j / HINTS);
+            keys[j] = bytes_from_text(names[j]);
+            hashes[j] = engine_hash(fixture->engine, keys[j]);
+        }
+        engine_prepare(fixture->engine, fixture->store, keys, hashes, (unsigned)(i % (HINTS + 1)));
+    }
+    assert_true(engine_prepares(fixture->engine, fixture->store));
+    assert_int_equal(store_keys(fixture->store), many);
+    assert_int_equal(get_text(fixture, "39999", 0, &entry), STATUS_OK);
 }
 
 /* ---- The digest ------------------------------------------------------------------------------- */
@@ -442,7 +513,7 @@ static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(vo
 {
     enum { MANY = 3000, STEP = 100 };
     fixture_t *fixture = *state;
-    char key[16];
+    char key[24];
     unsigned steps = 0;
     store_t *store = fixture->store;
     for (unsigned i = 0; i < MANY; i++) {
@@ -497,6 +568,8 @@ int main(void)
         ENGINE_TEST(walk__entries_that_are_due__are_passed_over),
         ENGINE_TEST(expire__what_is_due__within_the_budget),
         ENGINE_TEST(close__large_store__is_given_back_in_pieces_without_changes),
+        ENGINE_TEST(entries__100000_keys_with_one_hash__are_kept),
+        ENGINE_TEST(prepare__keys_of_stores_of_all_sizes__changes_nothing),
         ENGINE_TEST(digest__one_entry__is_the_protocols),
         ENGINE_TEST(digest__back_to_empty__is_zero),
         ENGINE_TEST(digest__prepared_in_steps_between_changes__is_that_of_all_at_once),

@@ -81,6 +81,16 @@ static void remove__from_anywhere__leaves_the_others_in_order(void **state)
     assert_in_order(&fixture->expiry, MANY - (MANY + 2) / 3);
 }
 
+static void change__each__comes_out_in_the_new_order(void **state)
+{
+    fixture_t *fixture = *state;
+    add_all(fixture);
+    for (uint64_t i = 0; i < MANY; i++)
+        expiry_change(&fixture->expiry, &fixture->deadlines[i], scatter(i + MANY), i);
+    assert_int_equal(fixture->deadlines[0].due_ms, scatter(MANY));
+    assert_in_order(&fixture->expiry, MANY);
+}
+
 static void remove__twice__does_nothing_the_second_time(void **state)
 {
     fixture_t *fixture = *state;
@@ -109,6 +119,7 @@ int main(void)
         EXPIRY_TEST(first__empty_heap__is_none),
         EXPIRY_TEST(first__deadlines_in_any_order__come_out_in_theirs),
         EXPIRY_TEST(remove__from_anywhere__leaves_the_others_in_order),
+        EXPIRY_TEST(change__each__comes_out_in_the_new_order),
         EXPIRY_TEST(remove__twice__does_nothing_the_second_time),
         EXPIRY_TEST(remove__most__gives_chunks_back),
     };
