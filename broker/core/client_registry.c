@@ -28,7 +28,7 @@ static client_t *client_new(registry_t *registry, bytes_t id)
     client->registry = registry;
     client->id_size = (uint8_t)id.size;
     memcpy(client->id, id.data, id.size);
-    if (!omap_put_pointer(&registry->clients, id, client)) {
+    if (!omap_put(&registry->clients, id, client)) {
         free(client);
         return NULL;
     }
@@ -43,9 +43,7 @@ registry_t *registry_new(engine_t *engine, const settings_t *settings)
         return NULL;
     registry->engine = engine;
     registry->settings = &nothing;
-    uint64_t seed;
-    randombytes_buf(&seed, sizeof seed);
-    omap_init(&registry->clients, seed);
+    omap_init(&registry->clients);
     registry->numbers = port_ids_new(settings->first_id, settings->last_id);
     if (!registry->numbers || !registry_prepare(registry, settings))
         registry_destroy(&registry);
@@ -63,7 +61,7 @@ void registry_destroy(registry_t **self)
     omap_entry_t entry;
     omap_seek(&registry->clients, (bytes_t){0}, false, &cursor);
     while (omap_next(&cursor, &entry)) {
-        client_t *client = omap_entry_pointer(&entry);
+        client_t *client = entry.pointer;
         if (client->store)
             engine_close(registry->engine, &client->store);
         free(client);
@@ -76,7 +74,7 @@ void registry_destroy(registry_t **self)
 
 client_t *registry_find(registry_t *registry, bytes_t id)
 {
-    return omap_find_pointer(&registry->clients, id);
+    return omap_find(&registry->clients, id);
 }
 
 client_t *registry_obtain(registry_t *registry, bytes_t name)
@@ -249,7 +247,7 @@ client_t *registry_next(registry_t *registry, bytes_t prefix, const bytes_t *aft
     omap_entry_t entry;
     omap_seek(&registry->clients, behind ? *after : prefix, behind, &cursor);
     while (omap_next(&cursor, &entry) && bytes_starts_with(entry.key, prefix)) {
-        client_t *client = omap_entry_pointer(&entry);
+        client_t *client = entry.pointer;
         if (client_exists(client))
             return client;
     }

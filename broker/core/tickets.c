@@ -19,10 +19,8 @@ tickets_t *tickets_new(void)
     tickets_t *tickets = calloc(1, sizeof *tickets);
     if (!tickets)
         return NULL;
-    uint64_t seed;
-    randombytes_buf(&seed, sizeof seed);
-    omap_init(&tickets->by_name, seed);
-    omap_init(&tickets->by_id, seed);
+    omap_init(&tickets->by_name);
+    omap_init(&tickets->by_id);
     return tickets;
 }
 
@@ -35,7 +33,7 @@ void tickets_destroy(tickets_t **self)
     omap_entry_t entry;
     omap_seek(&tickets->by_id, (bytes_t){0}, false, &cursor);
     while (omap_next(&cursor, &entry))
-        free(omap_entry_pointer(&entry));
+        free(entry.pointer);
     omap_release(&tickets->by_name);
     omap_release(&tickets->by_id);
     free(tickets);
@@ -61,11 +59,11 @@ const ticket_t *tickets_issue(tickets_t *tickets)
     sodium_bin2base64(ticket->password, sizeof ticket->password, random, 32,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     bytes_t name = bytes_from_text(ticket->username);
-    if (!omap_put_pointer(&tickets->by_name, name, ticket)) {
+    if (!omap_put(&tickets->by_name, name, ticket)) {
         free(ticket);
         return NULL;
     }
-    if (!omap_put_pointer(&tickets->by_id, id_key(&ticket->id), ticket)) {
+    if (!omap_put(&tickets->by_id, id_key(&ticket->id), ticket)) {
         omap_remove(&tickets->by_name, name);
         free(ticket);
         return NULL;
@@ -75,7 +73,7 @@ const ticket_t *tickets_issue(tickets_t *tickets)
 
 void tickets_void(tickets_t *tickets, const ticket_t **self)
 {
-    ticket_t *ticket = omap_find_pointer(&tickets->by_id, id_key(&(*self)->id));
+    ticket_t *ticket = omap_find(&tickets->by_id, id_key(&(*self)->id));
     assert(ticket);
     omap_remove(&tickets->by_name, bytes_from_text(ticket->username));
     omap_remove(&tickets->by_id, id_key(&ticket->id));
@@ -88,7 +86,7 @@ uint64_t tickets_check(const tickets_t *tickets, bytes_t username, bytes_t passw
 {
     if (username.size != TICKET_USER_SIZE - 1 || password.size != TICKET_PASSWORD_SIZE - 1)
         return 0;
-    const ticket_t *ticket = omap_find_pointer(&tickets->by_name, username);
+    const ticket_t *ticket = omap_find(&tickets->by_name, username);
     if (!ticket || sodium_memcmp(ticket->password, password.data, password.size) != 0)
         return 0;
     return ticket->id;
@@ -96,6 +94,5 @@ uint64_t tickets_check(const tickets_t *tickets, bytes_t username, bytes_t passw
 
 bool tickets_valid(const tickets_t *tickets, uint64_t id)
 {
-    size_t size;
-    return omap_find(&tickets->by_id, id_key(&id), &size) != NULL;
+    return omap_find(&tickets->by_id, id_key(&id)) != NULL;
 }

@@ -94,7 +94,7 @@ static void node_refresh(const slab_t *slab, node_t *node)
     }
 }
 
-uint32_t node_separator(slab_t *slab, bytes_t left, bytes_t right)
+uint32_t separator_new(slab_t *slab, bytes_t left, bytes_t right)
 {
     size_t size = shared_prefix(left, right) + 1;
     assert(size <= right.size);

@@ -112,7 +112,7 @@ static inline unsigned node_child(const slab_t *slab, node_t *node, bytes_t key)
 
 /* A separator, owned: the shortest key that tells LEFT from RIGHT, which sorts after it. 0 if memory is
  * refused. */
-KV_MUST_USE uint32_t node_separator(slab_t *slab, bytes_t left, bytes_t right);
+KV_MUST_USE uint32_t separator_new(slab_t *slab, bytes_t left, bytes_t right);
 
 /* A node without keys and with room for COUNT of them. 0 if memory is refused. */
 KV_MUST_USE uint32_t node_new(slab_t *slab, bool inner, size_t count);

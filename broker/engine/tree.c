@@ -151,8 +151,8 @@ static bool insert_beside(tree_t *tree, const struct tree_step *path, uint32_t r
     uint32_t fresh = node_new(slab, false, 1);
     if (fresh == 0)
         return false;
-    uint32_t separator = behind ? node_separator(slab, node_key(slab, leaf, leaf->count - 1U), key)
-                                : node_separator(slab, key, node_key(slab, leaf, 0));
+    uint32_t separator = behind ? separator_new(slab, node_key(slab, leaf, leaf->count - 1U), key)
+                                : separator_new(slab, key, node_key(slab, leaf, 0));
     if (separator == 0) {
         node_destroy(slab, false, fresh);
         return false;
@@ -175,7 +175,7 @@ static bool halve_leaf(tree_t *tree, const struct tree_step *path)
     uint32_t right = node_new(slab, false, leaf->count - middle);
     if (right == 0)
         return false;
-    uint32_t separator = node_separator(slab, node_key(slab, leaf, middle - 1), node_key(slab, leaf, middle));
+    uint32_t separator = separator_new(slab, node_key(slab, leaf, middle - 1), node_key(slab, leaf, middle));
     if (separator == 0) {
         node_destroy(slab, false, right);
         return false;
