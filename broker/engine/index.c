@@ -180,6 +180,7 @@ static bool tables_reserve(index_t *index, uint32_t count)
         index_table_t *tables = realloc(first ? NULL : index->tables, room * sizeof *tables);
         if (tables == NULL)
             return false;
+        memset(tables + index->table_room, 0, (room - index->table_room) * sizeof *tables);
         if (first)
             tables[0] = index->first_table;
         index->tables = tables;

@@ -14,7 +14,7 @@ enum {
     SPANS = SEGMENT_SIZE / SPAN_SIZE,
     ALL_SPANS = (1 << SPANS) - 1,
     SPAN_FIRST = 64,  /* offset of a span's first block: no handle is 0 */
-    TRIM_PIECES = 32, /* of work: a span */
+    TRIM_PIECES = 64, /* of work: a span */
     PLACES_MIN = 16,
     PLACES_MAX = 1 << (32 - SLAB_SEGMENT_BITS)
 };
@@ -188,15 +188,22 @@ static span_t **list_of(slab_t *slab, const span_t *span)
     return &slab->spans[class_of(span->size)];
 }
 
+/* Takes the first of the empty spans, of which there is one. */
+static span_t *empty_pop(slab_t *slab)
+{
+    span_t *span = slab->empty;
+    slab->empty = span->next;
+    if (span->next != NULL)
+        span->next->previous = NULL;
+    slab->empty_count--;
+    return span;
+}
+
 /* A span that is in no list. NULL if memory is refused. */
 static span_t *span_take(slab_t *slab)
 {
-    span_t *span = slab->empty;
-    if (span != NULL) {
-        span_unlink(&slab->empty, span);
-        slab->empty_count--;
-        return span;
-    }
+    if (slab->empty != NULL)
+        return empty_pop(slab);
     segment_t *segment = slab->segments != NULL ? slab->segments : segment_new(slab);
     if (segment == NULL)
         return NULL;
@@ -223,11 +230,10 @@ static span_t *span_new(slab_t *slab, size_t size)
 }
 
 /* Gives an empty span back to its segment and to the system, and the segment too, if it was the last. */
-static void span_destroy(slab_t *slab, span_t *span)
+static void trim_one(slab_t *slab)
 {
+    span_t *span = empty_pop(slab);
     segment_t *segment = slab->places[span->handle >> SLAB_SEGMENT_BITS].segment;
-    span_unlink(&slab->empty, span);
-    slab->empty_count--;
     if (segment->free == 0)
         segment_link(slab, segment);
     segment->free |= 1U << (span - segment->spans);
@@ -239,7 +245,7 @@ static void span_destroy(slab_t *slab, span_t *span)
 bool slab_trim(slab_t *slab, unsigned *budget)
 {
     while (slab_trims(slab) && *budget > 0) {
-        span_destroy(slab, slab->empty);
+        trim_one(slab);
         *budget -= *budget < TRIM_PIECES ? *budget : TRIM_PIECES;
     }
     return slab_trims(slab);
@@ -248,7 +254,7 @@ bool slab_trim(slab_t *slab, unsigned *budget)
 void slab_release(slab_t *slab)
 {
     while (slab->empty != NULL)
-        span_destroy(slab, slab->empty);
+        trim_one(slab);
     assert(slab->segment_count == 0);
     free(slab->places);
     slab_init(slab);

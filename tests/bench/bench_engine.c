@@ -5,6 +5,7 @@
  *   bench_engine                   all of it, 10 thousand to 10 million entries
  *   bench_engine smoke             the same with few entries, in a second
  *   bench_engine memory N          memory of N entries
+ *   bench_engine throughput        by the number of entries
  *   bench_engine get|put|del N COUNT   N entries are put, then COUNT operations on them and no more, for
  * callgrind:
  *       valgrind --tool=callgrind --toggle-collect=engine_get --toggle-collect=engine_hash \
@@ -226,6 +227,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     if (argc == 4) {
         count_operations(engine, argv[1], strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+    } else if (argc == 2 && strcmp(argv[1], "throughput") == 0) {
+        report_throughput(engine, 1);
     } else if (argc == 3) {
         report_memory_of(engine, strtoull(argv[2], NULL, 10));
     } else {
