@@ -286,32 +286,39 @@ bool engine_prepares(const engine_t *engine, const store_t *store)
     return store_keys(store) >= PREPARE_FROM;
 }
 
-/* Reads an entry that may have a deadline or a long value. */
-static __attribute__((noinline)) status_t get_parts(record_t *record, int64_t now_ms, entry_t *entry)
+/* Reads the entry FOUND, of any kind. */
+static __attribute__((noinline)) status_t get_found(record_t *found, int64_t now_ms, entry_t *entry)
 {
-    if (is_due(record, now_ms))
+    if (found == NULL || is_due(found, now_ms))
         return STATUS_NOT_FOUND;
-    entry_read(record, now_ms, entry);
+    entry_read(found, now_ms, entry);
     return STATUS_OK;
 }
 
 static __attribute__((noinline)) status_t get_any(const store_t *store, bytes_t key, uint64_t hash,
                                                   int64_t now_ms, entry_t *entry)
 {
-    found_t found = store_find_any(store, key, hash);
-    return found.record == NULL ? STATUS_NOT_FOUND : get_parts(found.record, now_ms, entry);
+    return get_found(store_find_any(store, key, hash).record, now_ms, entry);
 }
 
-/* What is not usual is in functions of their own: this one calls none, and has no registers to save. */
+static __attribute__((noinline)) status_t get_in_tree(const store_t *store, bytes_t key, int64_t now_ms,
+                                                      entry_t *entry)
+{
+    return get_found(store_find_in_tree(store, key).record, now_ms, entry);
+}
+
+/* What is not usual is in functions of their own: this one calls none, and has few registers to save. */
 status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash, int64_t now_ms,
                     entry_t *entry)
 {
     (void)engine;
+    if (__builtin_expect(!record_key_short(key), 0))
+        return get_any(store, key, hash, now_ms, entry);
     found_t found = index_find_short(&store->index, hash, key);
     if (__builtin_expect(found.record == NULL, 0))
-        return found.handle == INDEX_UNSURE ? get_any(store, key, hash, now_ms, entry) : STATUS_NOT_FOUND;
+        return found.handle == INDEX_IN_TREE ? get_in_tree(store, key, now_ms, entry) : STATUS_NOT_FOUND;
     if (__builtin_expect((found.record->head & RECORD_PARTS) != 0, 0))
-        return get_parts(found.record, now_ms, entry);
+        return get_found(found.record, now_ms, entry);
     entry_read_plain(found.record, entry);
     return STATUS_OK;
 }

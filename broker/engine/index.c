@@ -307,13 +307,13 @@ static bool group_splits(const index_group_t *group, const index_page_t *page)
 bool index_add(index_t *index, uint64_t hash, uint32_t record)
 {
     uint32_t low = (uint32_t)hash;
-    if (*index_slot(index, low) == 0) {
-        index->group = group_new(index, 0);
-        if (index->group == 0)
-            return false;
-    }
+    uint32_t handle = *index_slot(index, low);
+    if (handle == 0)
+        handle = index->group = group_new(index, 0);
+    if (handle == 0)
+        return false;
     index_group_t *group;
-    while ((group = group_at(index, *index_slot(index, low)))->present == INDEX_ALL) {
+    for (; (group = group_at(index, handle))->present == INDEX_ALL; handle = *index_slot(index, low)) {
         index_page_t *page = page_of(index, low);
         if (!group_splits(group, page)) {
             if (group->beyond < INDEX_MANY)
@@ -400,7 +400,7 @@ bool index_drain(index_t *index, unsigned *budget)
 
 /* ---- Looking up ------------------------------------------------------------------------------- */
 
-index_found_t index_find_any(const index_t *index, uint64_t hash, bytes_t key)
+index_found_t index_find(const index_t *index, uint64_t hash, bytes_t key)
 {
     uint32_t handle = *index_slot(index, (uint32_t)hash);
     if (handle == 0)
@@ -412,7 +412,7 @@ index_found_t index_find_any(const index_t *index, uint64_t hash, bytes_t key)
         if (bytes_equal(record_key(record), key))
             return (index_found_t){.record = record, .handle = handle};
     }
-    return (index_found_t){.handle = group->beyond != 0 ? INDEX_UNSURE : 0};
+    return (index_found_t){.handle = group->beyond != 0 ? INDEX_IN_TREE : 0};
 }
 
 void index_prefetch(const index_t *index, const uint64_t *hashes, unsigned count, uint64_t *missed)

@@ -122,19 +122,19 @@ static inline unsigned index_match(const index_group_t *group, uint8_t tag)
 /* A record that was looked up. */
 typedef struct index_found {
     record_t *record; /* NULL = there is none */
-    uint32_t handle;  /* its handle; INDEX_UNSURE if there is none, but that is not the last word */
+    uint32_t handle;  /* its handle; INDEX_IN_TREE if there is none, but only the tree can tell */
 } index_found_t;
 
-#define INDEX_UNSURE 1U /* no block has this handle */
+#define INDEX_IN_TREE 1U /* no block has this handle */
 
-/* The record with KEY, whose hash is HASH, where no call is needed to find it: keys of other than 8 to 16
- * bytes, and records that are left to the tree, are for index_find_any. What this is inlined into need not
+/* The record with KEY, whose hash is HASH. */
+index_found_t index_find(const index_t *index, uint64_t hash, bytes_t key);
+
+/* The same, for a key that record_key_short is true for. It makes no calls: what it is inlined into need not
  * save registers for it. */
 static inline __attribute__((always_inline)) index_found_t index_find_short(const index_t *index,
                                                                             uint64_t hash, bytes_t key)
 {
-    if (__builtin_expect(key.size < RECORD_SHORT_MIN || key.size > RECORD_SHORT_MAX, 0))
-        return (index_found_t){.handle = INDEX_UNSURE};
     uint32_t handle = *index_slot(index, (uint32_t)hash);
     if (handle == 0)
         return (index_found_t){.handle = 0};
@@ -145,11 +145,7 @@ static inline __attribute__((always_inline)) index_found_t index_find_short(cons
         if (record->key_size == key.size && record_same_short(record->data, key.data, key.size))
             return (index_found_t){.record = record, .handle = handle};
     }
-    return (index_found_t){.handle = group->beyond != 0 ? INDEX_UNSURE : 0};
+    return (index_found_t){.handle = group->beyond != 0 ? INDEX_IN_TREE : 0};
 }
-
-/* The record with KEY, whose hash is HASH. If there is none, its handle is INDEX_UNSURE if only the tree can
- * tell. */
-index_found_t index_find_any(const index_t *index, uint64_t hash, bytes_t key);
 
 #endif

@@ -100,6 +100,11 @@ static inline bytes_t record_value(record_t *record)
 
 enum { RECORD_SHORT_MIN = 8, RECORD_SHORT_MAX = 16 }; /* bytes of a short key */
 
+static inline bool record_key_short(bytes_t key)
+{
+    return key.size >= RECORD_SHORT_MIN && key.size <= RECORD_SHORT_MAX;
+}
+
 /* Whether A and B, both of SIZE bytes, which is short, are equal. */
 static inline bool record_same_short(const uint8_t *a, const uint8_t *b, size_t size)
 {

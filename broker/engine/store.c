@@ -39,9 +39,12 @@ void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *ha
 
 found_t store_find_any(const store_t *store, bytes_t key, uint64_t hash)
 {
-    found_t found = index_find_any(&store->index, hash, key);
-    if (found.handle != INDEX_UNSURE)
-        return found;
+    found_t found = index_find(&store->index, hash, key);
+    return found.handle == INDEX_IN_TREE ? store_find_in_tree(store, key) : found;
+}
+
+found_t store_find_in_tree(const store_t *store, bytes_t key)
+{
     uint32_t handle = tree_find(&store->tree, key);
     return handle != 0 ? store_entry(store, handle) : (found_t){.handle = 0};
 }

@@ -49,16 +49,21 @@ static inline found_t store_entry(const store_t *store, uint32_t handle)
     return (found_t){.record = record_at(store->slab, handle), .handle = handle};
 }
 
-/* As store_find, of any entry. */
+/* As store_find, by calls: of any entry, and of one that is left to the tree. */
 found_t store_find_any(const store_t *store, bytes_t key, uint64_t hash);
+found_t store_find_in_tree(const store_t *store, bytes_t key);
 
 /* The entry KEY, whose hash is HASH; its record is NULL if there is none. Whether its time has come is the
  * caller's question. */
 static inline __attribute__((always_inline)) found_t store_find(const store_t *store, bytes_t key,
                                                                 uint64_t hash)
 {
+    if (__builtin_expect(!record_key_short(key), 0))
+        return store_find_any(store, key, hash);
     found_t found = index_find_short(&store->index, hash, key);
-    return __builtin_expect(found.handle == INDEX_UNSURE, 0) ? store_find_any(store, key, hash) : found;
+    if (__builtin_expect(found.record == NULL && found.handle == INDEX_IN_TREE, 0))
+        return store_find_in_tree(store, key);
+    return found;
 }
 
 /* A hint: the entries KEYS with HASHES, 64 at most, are about to be used. */

@@ -100,7 +100,7 @@ static void remove_one(fixture_t *fixture, uint64_t n, hash_fn *hash)
 /* Both ways to look up give the record, or say that it is not there. */
 static index_found_t find(const fixture_t *fixture, uint64_t n, hash_fn *hash)
 {
-    index_found_t found = index_find_any(&fixture->index, hash(n), key_of(&n));
+    index_found_t found = index_find(&fixture->index, hash(n), key_of(&n));
     index_found_t again = index_find_short(&fixture->index, hash(n), key_of(&n));
     assert_int_equal(found.handle, again.handle);
     assert_ptr_equal(found.record, again.record);
@@ -136,7 +136,7 @@ static void add__any_number__each_is_found_and_no_other(void **state)
     (void)state;
 }
 
-static void find__keys_of_all_sizes__are_found_by_calls(void **state)
+static void find__keys_of_all_sizes__are_found(void **state)
 {
     fixture_t *fixture = *state;
     static uint8_t room[RECORD_KEY_MAX];
@@ -147,12 +147,12 @@ static void find__keys_of_all_sizes__are_found_by_calls(void **state)
         assert_true(index_add(&fixture->index, scatter(size), fixture->records[size]));
     }
     for (size_t size = 1; size < RECORD_KEY_MAX; size++) {
-        index_found_t found = index_find_short(&fixture->index, scatter(size), bytes_of(room, size));
-        if (size < RECORD_SHORT_MIN || size > RECORD_SHORT_MAX) {
-            assert_int_equal(found.handle, INDEX_UNSURE);
-            found = index_find_any(&fixture->index, scatter(size), bytes_of(room, size));
-        }
-        assert_int_equal(found.handle, fixture->records[size]);
+        bytes_t key = bytes_of(room, size);
+        assert_int_equal(record_key_short(key), size >= 8 && size <= 16);
+        assert_int_equal(index_find(&fixture->index, scatter(size), key).handle, fixture->records[size]);
+        if (record_key_short(key))
+            assert_int_equal(index_find_short(&fixture->index, scatter(size), key).handle,
+                             fixture->records[size]);
     }
 }
 
@@ -214,7 +214,7 @@ static void add__100000_that_collide__are_left_to_the_tree(void **state)
         assert_int_equal(fixture->index.page_count, 1);
         for (uint64_t i = 0; i < fixture->count; i++) {
             uint32_t handle = find(fixture, i, hashes[h]).handle;
-            assert_true(handle == fixture->records[i] || handle == INDEX_UNSURE);
+            assert_true(handle == fixture->records[i] || handle == INDEX_IN_TREE);
         }
         for (uint64_t i = 0; i < fixture->count; i++)
             remove_one(fixture, i, hashes[h]);
@@ -246,13 +246,13 @@ static void add__others_beside_those_that_collide__are_found_here(void **state)
         add(fixture, i, scatter);
     for (uint64_t i = 0; i < few; i++) {
         uint32_t handle = find(fixture, i, one_page).handle;
-        assert_true(handle == fixture->records[i] || handle == INDEX_UNSURE);
+        assert_true(handle == fixture->records[i] || handle == INDEX_IN_TREE);
     }
     uint64_t unsure = 0;
     for (uint64_t i = few; i < few + many; i++) {
         uint32_t handle = find(fixture, i, scatter).handle;
-        unsure += handle == INDEX_UNSURE;
-        assert_true(handle == fixture->records[i] || handle == INDEX_UNSURE);
+        unsure += handle == INDEX_IN_TREE;
+        assert_true(handle == fixture->records[i] || handle == INDEX_IN_TREE);
     }
     assert_true(unsure < many / 100);
     for (uint64_t i = 0; i < few + many; i++)
@@ -313,7 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INDEX_TEST(find__in_an_empty_index__finds_nothing),
         cmocka_unit_test(add__any_number__each_is_found_and_no_other),
-        INDEX_TEST(find__keys_of_all_sizes__are_found_by_calls),
+        INDEX_TEST(find__keys_of_all_sizes__are_found),
         INDEX_TEST(add__a_few__takes_one_group_and_nothing_else),
         INDEX_TEST(remove__half__the_other_half_stays),
         INDEX_TEST(remove__all__leaves_no_block),
