@@ -361,7 +361,9 @@ static __attribute__((noinline)) status_t put_within_limits(engine_t *engine, st
             return STATUS_RESOURCE_EXHAUSTED;
         }
     uint64_t bytes_before = store->bytes;
-    if (!store_write(store, put, hash, engine->seq + 1, place->now_ms + (int64_t)put->ttl_ms, old))
+    int64_t due_ms = place->now_ms + (int64_t)put->ttl_ms;
+    if (!(old.record == NULL ? store_add(store, put, hash, engine->seq + 1, due_ms)
+                             : store_change(store, put, hash, engine->seq + 1, due_ms, old)))
         return STATUS_UNAVAILABLE;
     engine->keys += old.record == NULL;
     engine->bytes += store->bytes - bytes_before;

@@ -132,37 +132,46 @@ static uint8_t *value_copy(bytes_t value)
     return copy;
 }
 
-/* Makes the record of a new entry, with its deadline in the heap if PUT has a ttl. 0 if memory is refused. */
-static uint32_t record_new(store_t *store, const put_t *put, shape_t shape, uint64_t hash, uint64_t revision,
-                           int64_t due_ms)
+/* Makes what RECORD_MORTAL and RECORD_LONG stand for, in the record ENTRY. False if memory is refused. */
+static bool parts_new(store_t *store, const put_t *put, found_t entry, uint64_t revision, int64_t due_ms)
 {
-    uint32_t entry = slab_take(store->slab, shape.size);
-    if (entry == 0)
-        return 0;
-    record_t *record = record_at(store->slab, entry);
-    record->hash = (uint32_t)hash;
-    record->key_size = (uint16_t)put->key.size;
-    record_copy(record->data, put->key);
-    record_write(record, put, shape.flags, revision);
+    record_t *record = entry.record;
     uint8_t *value = NULL;
-    if ((shape.flags & RECORD_LONG) != 0) {
+    if ((record->head & RECORD_LONG) != 0) {
         value = value_copy(put->value);
         if (value == NULL)
-            goto refused;
+            return false;
         *record_long(record) = (record_long_t){.value = value, .size = put->value.size};
     }
-    if ((shape.flags & RECORD_MORTAL) != 0) {
-        record_time_t *time = record_time(record);
-        *time = (record_time_t){.deadline = {.due_ms = due_ms, .order = revision, .owner = entry},
-                                .store = store};
-        if (!expiry_add(store->expiry, &time->deadline))
-            goto refused;
+    if ((record->head & RECORD_MORTAL) == 0)
+        return true;
+    record_time_t *time = record_time(record);
+    *time = (record_time_t){.deadline = {.due_ms = due_ms, .order = revision, .owner = entry.handle},
+                            .store = store};
+    if (expiry_add(store->expiry, &time->deadline))
+        return true;
+    free(value);
+    return false;
+}
+
+/* Makes the record of a new entry, with its deadline in the heap if PUT has a ttl. Its handle is 0 if memory
+ * is refused. */
+static inline found_t record_new(store_t *store, const put_t *put, shape_t shape, uint64_t hash,
+                                 uint64_t revision, int64_t due_ms)
+{
+    uint32_t handle = slab_take(store->slab, shape.size);
+    if (handle == 0)
+        return (found_t){.handle = 0};
+    found_t entry = store_entry(store, handle);
+    entry.record->hash = (uint32_t)hash;
+    entry.record->key_size = (uint16_t)put->key.size;
+    record_copy(entry.record->data, put->key);
+    record_write(entry.record, put, shape.flags, revision);
+    if ((shape.flags & RECORD_PARTS) != 0 && !parts_new(store, put, entry, revision, due_ms)) {
+        slab_give(store->slab, handle);
+        return (found_t){.handle = 0};
     }
     return entry;
-refused:
-    free(value);
-    slab_give(store->slab, entry);
-    return 0;
 }
 
 void store_free(store_t *store, found_t entry)
@@ -208,46 +217,43 @@ static inline bool record_fits(record_t *record, shape_t shape)
 
 /* ---- Changing --------------------------------------------------------------------------------- */
 
-static bool entry_add(store_t *store, uint64_t hash, uint32_t entry)
+bool store_add(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms)
 {
-    if (!index_add(&store->index, hash, entry))
+    found_t entry = record_new(store, put, shape_of(put), hash, revision, due_ms);
+    if (entry.handle == 0)
         return false;
-    if (tree_insert(&store->tree, entry))
-        return true;
-    index_remove(&store->index, (uint32_t)hash, entry);
-    return false;
+    bool indexed = index_add(&store->index, hash, entry.handle);
+    if (!indexed || !tree_insert(&store->tree, entry.handle)) {
+        if (indexed)
+            index_remove(&store->index, (uint32_t)hash, entry.handle);
+        store_free(store, entry);
+        return false;
+    }
+    store->bytes += put->key.size + put->value.size;
+    if (store->digest_state != DIGEST_NONE && digest_covers(store, put->key))
+        store->digest ^= record_digest(entry.record);
+    return true;
 }
 
-bool store_write(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms,
-                 found_t old)
+bool store_change(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms,
+                  found_t old)
 {
     shape_t shape = shape_of(put);
-    bool covered = store->digest_state != DIGEST_NONE && digest_covers(store, put->key);
-    uint64_t digest = 0;
-    uint64_t old_size = 0;
-    if (old.record != NULL) {
-        old_size = put->key.size + record_value(old.record).size;
-        if (covered)
-            digest = record_digest(old.record);
-        if (record_fits(old.record, shape)) {
-            if (!record_rewrite(store, old.record, put, shape.flags, revision, due_ms))
-                return false;
-            goto written;
-        }
-    }
-    uint32_t entry = record_new(store, put, shape, hash, revision, due_ms);
-    if (entry == 0)
-        return false;
-    if (old.record != NULL) {
-        index_replace(&store->index, (uint32_t)hash, old.handle, entry);
-        tree_replace(&store->tree, old.handle, entry);
+    uint64_t old_size = record_value(old.record).size;
+    bool covered = digest_covers(store, put->key);
+    uint64_t digest = covered ? record_digest(old.record) : 0;
+    if (record_fits(old.record, shape)) {
+        if (!record_rewrite(store, old.record, put, shape.flags, revision, due_ms))
+            return false;
+    } else {
+        found_t entry = record_new(store, put, shape, hash, revision, due_ms);
+        if (entry.handle == 0)
+            return false;
+        index_replace(&store->index, (uint32_t)hash, old.handle, entry.handle);
+        tree_replace(&store->tree, old.handle, entry.handle);
         store_free(store, old);
-    } else if (!entry_add(store, hash, entry)) {
-        store_free(store, store_entry(store, entry));
-        return false;
     }
-written:
-    store->bytes += put->key.size + put->value.size - old_size;
+    store->bytes += put->value.size - old_size;
     if (covered)
         store->digest ^= digest ^ digest_entry(put->key, put->binary, put->value, revision);
     return true;

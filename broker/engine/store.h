@@ -69,12 +69,15 @@ static inline __attribute__((always_inline)) found_t store_find(const store_t *s
 /* A hint: the entries KEYS with HASHES, 64 at most, are about to be used. */
 void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *hashes, unsigned count);
 
-/* Writes an entry, whose key has HASH, in place of OLD (as found). False if memory is refused: nothing has
- * changed then. */
-KV_MUST_USE bool store_write(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
-                             int64_t due_ms, found_t old);
-
-/* Writes PUT over an entry's RECORD, if that is nothing but another value of the same size, as it mostly is.
+/* Adds an entry, whose key is not there and has HASH. False if memory is refused: nothing has changed then.
+ */
+KV_MUST_USE bool store_add(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
+                           int64_t due_ms);
+/* Writes PUT over the entry OLD. False if memory is refused: nothing has changed then. */
+KV_MUST_USE bool store_change(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
+                              int64_t due_ms, found_t old);
+/* As store_change, over an entry's RECORD, if that is nothing but another value of the same size, as it
+ * mostly is.
  */
 KV_MUST_USE static inline bool store_overwrite(const store_t *store, const put_t *put, uint64_t revision,
                                                record_t *record)
