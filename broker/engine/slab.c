@@ -13,8 +13,8 @@ enum {
     SPAN_UNITS = SPAN_SIZE / SLAB_UNIT,
     SPANS = SEGMENT_SIZE / SPAN_SIZE,
     ALL_SPANS = (1 << SPANS) - 1,
-    SPAN_FIRST = 64,  /* offset of a span's first block: no handle is 0 */
-    TRIM_PIECES = 64, /* of work: a span */
+    SPAN_FIRST = 64,   /* offset of a span's first block: no handle is 0 */
+    TRIM_PIECES = 256, /* of work: a span */
     PLACES_MIN = 16,
     PLACES_MAX = 1 << (32 - SLAB_SEGMENT_BITS)
 };

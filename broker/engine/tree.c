@@ -212,12 +212,24 @@ static bool insert_splitting(tree_t *tree, struct tree_step *path, unsigned slot
     return true;
 }
 
+/* Inserts RECORD at SLOT of the leaf at the end of PATH, which has no room. */
+static bool insert_growing(tree_t *tree, struct tree_step *path, unsigned slot, uint32_t record)
+{
+    uint32_t *place = place_of(tree, path, tree->height);
+    unsigned count = node_at(tree->slab, *place)->count;
+    if (count == NODE_LEAF_MAX)
+        return insert_splitting(tree, path, slot, record);
+    if (!node_make_room(tree->slab, false, place, count + 1U))
+        return false;
+    node_insert(tree->slab, node_at(tree->slab, *place), slot, record);
+    return true;
+}
+
 bool tree_insert(tree_t *tree, uint32_t record)
 {
     struct tree_step path[TREE_DEPTH_MAX];
     bytes_t key = key_of(tree, record);
     bool same;
-    bool done = true;
     if (tree->root == 0)
         tree->root = node_new(tree->slab, false, 1);
     if (tree->root == 0)
@@ -225,16 +237,12 @@ bool tree_insert(tree_t *tree, uint32_t record)
     node_t *leaf = node_at(tree->slab, descend(tree, key, path));
     unsigned slot = node_seek(tree->slab, leaf, key, &same);
     assert(!same);
-    if (leaf->count == NODE_LEAF_MAX) {
-        done = insert_splitting(tree, path, slot, record);
-    } else {
-        uint32_t *place = place_of(tree, path, tree->height);
-        done = node_make_room(tree->slab, false, place, leaf->count + 1U);
-        if (done)
-            node_insert(tree->slab, node_at(tree->slab, *place), slot, record);
-    }
-    tree->count += done;
-    return done;
+    if (leaf->count < leaf->room)
+        node_insert(tree->slab, leaf, slot, record);
+    else if (!insert_growing(tree, path, slot, record))
+        return false;
+    tree->count++;
+    return true;
 }
 
 void tree_replace(tree_t *tree, uint32_t old, uint32_t record)
