@@ -33,8 +33,7 @@ typedef struct index_group {
     uint8_t tags[INDEX_GROUP];
     uint16_t present; /* bit I = record I is there */
     uint8_t depth;    /* so many of the hash's lowest bits are those of the group */
-    uint8_t
-        beyond; /* records that belong here and are in the tree only; INDEX_MANY = that many, more or fewer */
+    uint8_t beyond;   /* records that belong here and are in the tree only; INDEX_MANY: nobody counts */
     uint32_t records[INDEX_GROUP];
 } index_group_t;
 
