@@ -2,6 +2,7 @@
 /* Owns how a payload becomes one answer within its bound. Knows no method by name: dispatch does. */
 #include "broker/core/batch.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,6 +338,7 @@ static session_t *batch_go(session_t *session, int64_t now_ms)
     rpc_message_t message;
     size_t begin = 0;
     status_t sent = STATUS_OK;
+    assert(batch->stage != STAGE_RUN); /* with what message? */
     for (;;) {
         switch (batch->stage) {
         case STAGE_READ:
