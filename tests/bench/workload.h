@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the benchmarks of the whole broker share: the requests that they send, the clock, statistics. */
+/* What the benchmarks of the whole broker and of other servers share: keys and values, the requests that they
+ * send, the clock, statistics. */
 #ifndef KV_TESTS_BENCH_WORKLOAD_H
 #define KV_TESTS_BENCH_WORKLOAD_H
 
@@ -12,13 +13,23 @@ enum {
     WORKLOAD_PAYLOAD_MAX = 1 << 20, /* bytes of one */
 };
 
+/* The text of key and value number KEY, with a zero behind it. A value names its key, so a client can tell
+ * that it got the right one. */
+void workload_key_write(uint64_t key, char text[WORKLOAD_KEY_SIZE + 1]);
+void workload_value_write(uint64_t key, char text[WORKLOAD_VALUE_SIZE + 1]);
+
 /* Payloads made before the clock runs. */
 typedef struct workload {
     buffer_t payloads[WORKLOAD_PREPARED];
+    buffer_t answers[WORKLOAD_PREPARED]; /* what the broker must answer; of `put`, with other revisions */
 } workload_t;
 
+/* The first request of a payload has a msgid of 5 bytes at this place, in its answer too: from WORKLOAD_TAG
+ * on a client may set another for each payload that it sends. */
+enum { WORKLOAD_TAG_PLACE = 2, WORKLOAD_TAG = 0x10000 };
+
 /* Fills the payloads with BATCH requests each: METHOD ("get", "put", "ping") on random ones of KEYS keys, the
- * same in every run. */
+ * same in every run, and the answers. */
 void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys);
 void workload_release(workload_t *workload);
 
