@@ -4,7 +4,7 @@
  * frames, recorded from the broker. Starts the broker itself (KVBROKER, else ../bin/kvbroker beside this
  * program).
  *
- *   bench_events [ROUNDS | smoke]      (31 rounds take some two minutes)
+ *   bench_events [ROUNDS | smoke [rates]]      (31 rounds take some two minutes; `rates`: report 1 only)
  *
  * Prints the median over the rounds with the quartiles. What is compared alternates within each round, in
  * pieces of some tenths of a second, and a ratio is of two neighbours: so other load falls on both.
@@ -324,12 +324,13 @@ static void program_find(void)
 int main(int argc, char **argv)
 {
     static const char *const options[] = {"session/timeout=3600", NULL};
-    bool smoke = argc == 2 && strcmp(argv[1], "smoke") == 0;
-    if (argc > 2) {
-        fputs("usage: bench_events [ROUNDS | smoke]\n", stderr);
+    bool smoke = argc > 1 && strcmp(argv[1], "smoke") == 0;
+    bool rates_only = argc == 3 && strcmp(argv[2], "rates") == 0;
+    if (argc > 2 && !rates_only) {
+        fputs("usage: bench_events [ROUNDS | smoke [rates]]\n", stderr);
         return 2;
     }
-    uint64_t rounds = smoke ? 1 : argc == 2 ? number_of(argv[1]) : ROUNDS;
+    uint64_t rounds = smoke ? 1 : argc > 1 ? number_of(argv[1]) : ROUNDS;
     bench.rounds = rounds < ROUNDS_MAX ? (unsigned)rounds : ROUNDS_MAX;
     bench.divisor = smoke ? SMOKE_DIVISOR : 1;
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -347,8 +348,10 @@ int main(int argc, char **argv)
                                     BROKER_USER, BROKER_PASSWORD);
     bench.bare = fanout_to_bare(context, &bench.bare_process);
     rates_report();
-    delays_report();
-    stopped_report();
+    if (!rates_only) {
+        delays_report();
+        stopped_report();
+    }
     recording_release(&bench.recording);
     fanout_destroy(&bench.bare);
     fanout_destroy(&bench.broker);
