@@ -30,6 +30,7 @@
 
 enum {
     BATCH = 64,
+    RECORDED_BATCHES = 64,
     ROUNDS = 31,
     ROUNDS_MAX = 1000,
     SMOKE_DIVISOR = 20,
@@ -153,7 +154,7 @@ static void rates_report(void)
     static series_t rates[SIDES];
     static series_t cpu[SIDES];
     static series_t ratios[2];
-    load_t record = {.batches = WORKLOAD_PREPARED, .batch = BATCH, .window = FANOUT_WINDOW};
+    load_t record = {.batches = RECORDED_BATCHES, .batch = BATCH, .window = FANOUT_WINDOW};
     bare_teach(&record);
     printf("1. Events delivered a second, in thousands, all subscribers together; %d puts a payload\n",
            BATCH);

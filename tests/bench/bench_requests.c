@@ -12,6 +12,8 @@
  * answers. Every answer is checked to the byte (of a put: all but its revision). IN_FLIGHT counts the
  * messages of all connections. libzmq deals them out to the connections in turn.
  *
+ * KV_SERVER_PID in the environment adds the time that this server used a processor for a request.
+ *
  * Without CLIENT the keys are put first, into the store of the one connection. With it all connections are
  * sessions of that client, whose keys `hold` has put: it says so, and keeps them until its input ends.
  *
@@ -153,7 +155,7 @@ static uint32_t answer_check(const client_t *client, bytes_t answer)
 static void message_send(client_t *client, uint64_t i)
 {
     uint32_t slot = client->idle[--client->idle_count];
-    client->slots[slot].payload = i % WORKLOAD_PREPARED;
+    client->slots[slot].payload = i % client->workload.count;
     buffer_t *payload = &client->workload.payloads[client->slots[slot].payload];
     tag_write(payload->data, WORKLOAD_TAG + slot);
     client->slots[slot].sent = seconds_now();

@@ -416,16 +416,6 @@ uint64_t fanout_laggard_remove(fanout_t *fanout)
 
 /* ---- Runs ------------------------------------------------------------------------------------- */
 
-/* The time on a processor that the publisher's process used so far, all its threads together. */
-static double cpu_seconds(const fanout_t *fanout)
-{
-    clockid_t clock;
-    struct timespec used;
-    check(clock_getcpuclockid(fanout->pid, &clock) == 0 && clock_gettime(clock, &used) == 0,
-          "the publisher's clock");
-    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
-}
-
 void fanout_run(fanout_t *fanout, const load_t *load, timing_t *timing)
 {
     workload_t workload;
@@ -441,7 +431,7 @@ void fanout_run(fanout_t *fanout, const load_t *load, timing_t *timing)
     fanout->timing = timing;
     uint64_t events = (uint64_t)load->batches * load->batch;
     uint32_t sent = 0;
-    double cpu_begin = cpu_seconds(fanout);
+    double cpu_begin = seconds_used(fanout->pid);
     fanout->progress = seconds_now();
     while (fanout->answers < load->batches || slowest(fanout) < events) {
         while (sent < load->batches && (sent + 1) * (uint64_t)load->batch <= slowest(fanout) + load->window &&
@@ -454,7 +444,7 @@ void fanout_run(fanout_t *fanout, const load_t *load, timing_t *timing)
         pump(fanout);
     }
     timing->seconds = seconds_now() - timing->sent[0];
-    timing->cpu_seconds = cpu_seconds(fanout) - cpu_begin;
+    timing->cpu_seconds = seconds_used(fanout->pid) - cpu_begin;
     fanout->load = NULL;
     fanout->timing = NULL;
     workload_release(&workload);

@@ -92,9 +92,10 @@ struct connection {
 };
 
 static struct {
-    buffer_t requests[WORKLOAD_PREPARED];
-    buffer_t answers[WORKLOAD_PREPARED];
-    uint64_t sent; /* batches, of all connections */
+    size_t payloads;    /* that are prepared */
+    buffer_t *requests; /* [payloads] */
+    buffer_t *answers;  /* [payloads] */
+    uint64_t sent;      /* batches, of all connections */
     uint64_t answered;
     result_t *result; /* NULL: not measured */
 } run;
@@ -445,7 +446,7 @@ static void connection_fill(connection_t *connection, uint64_t limit)
 {
     const load_t *load = connection->load;
     while (run.sent < limit && connection->sent - connection->oldest < load->in_flight) {
-        size_t payload = run.sent % WORKLOAD_PREPARED;
+        size_t payload = run.sent % run.payloads;
         if (load->sequential)
             payload_write_next(load, payload, run.sent * load->batch);
         bytes_t request = buffer_bytes(&run.requests[payload]);
@@ -511,7 +512,11 @@ static void messages_run(connection_t *connections, int epoll, uint64_t messages
 static void payloads_prepare(const load_t *load)
 {
     chance_t chance = chance_from(SEED);
-    for (size_t i = 0; i < WORKLOAD_PREPARED; i++) {
+    run.payloads = load->sequential ? LOAD_FLIGHT : workload_payloads(load->batch, load->keys);
+    run.requests = calloc(run.payloads, sizeof *run.requests);
+    run.answers = calloc(run.payloads, sizeof *run.answers);
+    check(run.requests && run.answers, "memory");
+    for (size_t i = 0; i < run.payloads; i++) {
         uint64_t keys[BATCH_MAX];
         buffer_init(&run.requests[i], WORKLOAD_PAYLOAD_MAX);
         buffer_init(&run.answers[i], WORKLOAD_PAYLOAD_MAX);
@@ -543,10 +548,12 @@ static void load_run(const load_t *load, uint16_t port)
     result_print(&result, load->what, load->batch);
     for (uint64_t i = 0; i < load->connections; i++)
         connection_close(&connections[i]);
-    for (size_t i = 0; i < WORKLOAD_PREPARED; i++) {
+    for (size_t i = 0; i < run.payloads; i++) {
         buffer_release(&run.requests[i]);
         buffer_release(&run.answers[i]);
     }
+    free(run.requests);
+    free(run.answers);
     free(connections);
     close(epoll);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a client of a server measures: the time for a number of messages, and the latency of each. */
+/* What a client of a server measures: the time for a number of messages, the latency of each, and, if
+ * KV_SERVER_PID in the environment says which process the server is, its time on a processor. */
 #ifndef KV_TESTS_BENCH_RESULT_H
 #define KV_TESTS_BENCH_RESULT_H
 
@@ -12,6 +13,8 @@ typedef struct result {
     double *latencies; /* seconds, of each message that was answered; owned */
     uint64_t answered;
     uint64_t messages; /* to come */
+    pid_t server;      /* 0: not known */
+    double used;       /* by the server, before */
     double begin;      /* as seconds_now has it */
 } result_t;
 

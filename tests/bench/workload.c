@@ -20,6 +20,17 @@ double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+double seconds_used(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+        fprintf(stderr, "the clock of process %ld cannot be read\n", (long)pid);
+        exit(1);
+    }
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
 uint64_t number_of(const char *text)
 {
     char *end;
@@ -45,15 +56,32 @@ double quantile(double *values, size_t count, double part)
     return values[(size_t)(part * (double)(count - 1) + 0.5)];
 }
 
+/* Writes FORM with the digits of KEY in place of its zeros. (Half a million are made before each run.) */
+static void key_write(const char *form, uint64_t key, char *text)
+{
+    size_t size = strlen(form);
+    memcpy(text, form, size + 1);
+    for (size_t i = size; i-- > 0;) {
+        if (form[i] != '0')
+            continue;
+        text[i] = (char)('0' + key % 10);
+        key /= 10;
+    }
+}
+
+static const char key_form[] = "key:000000000000";
+static const char value_form[] = "the value 000000000000 of my key";
+static_assert(sizeof key_form == WORKLOAD_KEY_SIZE + 1, "a key's size");
+static_assert(sizeof value_form == WORKLOAD_VALUE_SIZE + 1, "a value's size");
+
 void workload_key_write(uint64_t key, char text[WORKLOAD_KEY_SIZE + 1])
 {
-    snprintf(text, WORKLOAD_KEY_SIZE + 1, "key:%012" PRIu64, key % UINT64_C(1000000000000));
+    key_write(key_form, key, text);
 }
 
 void workload_value_write(uint64_t key, char text[WORKLOAD_VALUE_SIZE + 1])
 {
-    snprintf(text, WORKLOAD_VALUE_SIZE + 1, "the value %012" PRIu64 " of my key",
-             key % UINT64_C(1000000000000));
+    key_write(value_form, key, text);
 }
 
 void workload_write_request(buffer_t *payload, const char *method, uint32_t msgid, uint64_t key)
@@ -88,7 +116,12 @@ static void answer_write(buffer_t *answer, const char *method, uint32_t msgid, u
 void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys)
 {
     chance_t chance = chance_from(SEED);
-    for (size_t i = 0; i < WORKLOAD_PREPARED; i++) {
+    workload->count = workload_payloads(batch, keys);
+    workload->payloads = calloc(workload->count, sizeof *workload->payloads);
+    workload->answers = calloc(workload->count, sizeof *workload->answers);
+    if (!workload->payloads || !workload->answers)
+        abort();
+    for (size_t i = 0; i < workload->count; i++) {
         buffer_t *payload = &workload->payloads[i];
         buffer_t *answer = &workload->answers[i];
         buffer_init(payload, WORKLOAD_PAYLOAD_MAX);
@@ -105,8 +138,10 @@ void workload_init(workload_t *workload, const char *method, uint64_t batch, uin
 
 void workload_release(workload_t *workload)
 {
-    for (size_t i = 0; i < WORKLOAD_PREPARED; i++) {
+    for (size_t i = 0; i < workload->count; i++) {
         buffer_release(&workload->payloads[i]);
         buffer_release(&workload->answers[i]);
     }
+    free(workload->payloads);
+    free(workload->answers);
 }

@@ -4,12 +4,15 @@
 #ifndef KV_TESTS_BENCH_WORKLOAD_H
 #define KV_TESTS_BENCH_WORKLOAD_H
 
+#include <sys/types.h>
+
 #include "common/buffer.h"
 
 enum {
     WORKLOAD_KEY_SIZE = 16,         /* bytes of a key */
     WORKLOAD_VALUE_SIZE = 32,       /* bytes of a value */
-    WORKLOAD_PREPARED = 64,         /* payloads, sent in turn */
+    WORKLOAD_DRAWN = 1 << 19,       /* requests that are prepared, at most */
+    WORKLOAD_PAYLOADS_MIN = 64,     /* payloads that are prepared, at least */
     WORKLOAD_PAYLOAD_MAX = 1 << 20, /* bytes of one */
 };
 
@@ -18,10 +21,19 @@ enum {
 void workload_key_write(uint64_t key, char text[WORKLOAD_KEY_SIZE + 1]);
 void workload_value_write(uint64_t key, char text[WORKLOAD_VALUE_SIZE + 1]);
 
-/* Payloads made before the clock runs. */
+/* How many payloads of BATCH requests are prepared: enough to draw as many times as there are KEYS, or so
+ * many that what a server looks up is not in the processor's caches. */
+static inline size_t workload_payloads(uint64_t batch, uint64_t keys)
+{
+    uint64_t payloads = (keys < WORKLOAD_DRAWN ? keys : WORKLOAD_DRAWN) / batch;
+    return payloads > WORKLOAD_PAYLOADS_MIN ? (size_t)payloads : WORKLOAD_PAYLOADS_MIN;
+}
+
+/* Payloads made before the clock runs, to be sent in turn. */
 typedef struct workload {
-    buffer_t payloads[WORKLOAD_PREPARED];
-    buffer_t answers[WORKLOAD_PREPARED]; /* what the broker must answer; of `put`, with other revisions */
+    size_t count;
+    buffer_t *payloads; /* [count] */
+    buffer_t *answers;  /* [count]: what the broker must answer; of `put`, with other revisions */
 } workload_t;
 
 /* The first request of a payload has a msgid of 5 bytes at this place, in its answer too: from WORKLOAD_TAG
@@ -36,7 +48,7 @@ void workload_release(workload_t *workload);
 /* The I-th payload to send, borrowed. */
 static inline bytes_t workload_payload(const workload_t *workload, uint64_t i)
 {
-    return buffer_bytes(&workload->payloads[i % WORKLOAD_PREPARED]);
+    return buffer_bytes(&workload->payloads[i % workload->count]);
 }
 
 /* Appends one request. */
@@ -44,6 +56,10 @@ void workload_write_request(buffer_t *payload, const char *method, uint32_t msgi
 
 /* Seconds since some fixed moment, never going back. */
 double seconds_now(void);
+
+/* The seconds that all threads of a process used a processor so far. Ends this process if there is none such.
+ */
+double seconds_used(pid_t pid);
 
 /* The whole of TEXT as a number above 0; ends the process where it is none. */
 uint64_t number_of(const char *text);
