@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The servers that tests/bench/compare measures: how each is started, gets its keys, and is asked what it did.
+
+A server's settings are those that make it fast at this work: nothing is written to disk, memory is not limited, and it may use
+all processors that it gets. Its client's program says what a request is (bench_requests.c, peer_client.c)."""
+
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+READY_S, STOP_S = 60, 30  # only what hangs takes so long
+STORE = "bench"  # kvbroker's client whose keys are read
+
+
+class Failure(Exception):
+    """The run cannot go on."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A process on a free port of the loopback interface, with a folder of its own."""
+
+    def __init__(self, bench, name):
+        self.bench, self.name = bench, name
+        self.port = free_port()
+        self.folder = pathlib.Path(bench.folder, f"{name}-{self.port}")
+        self.folder.mkdir()
+        self.endpoint = f"tcp://127.0.0.1:{self.port}"
+        self.log = self.folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(pinned(bench.server_cpus, self.command()), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=bench.environment)
+        self.holder = None
+        self.loaded_bytes = None  # resident, with all keys
+
+    def command(self):
+        return {"kvbroker": self.kvbroker, "libzmq": self.libzmq, "redis": self.redis, "memcached": self.memcached,
+                "nats": self.nats}[self.name]()
+
+    def kvbroker(self):
+        return [self.bench.program("kvbroker"), "--set", f"listen/requests={self.endpoint}", "--set",
+                "listen/events=tcp://127.0.0.1:*", "--set", "session/timeout=86400"]
+
+    def libzmq(self):
+        return [self.bench.test_program("bench_requests"), self.endpoint, "serve"]
+
+    def redis(self):
+        return ["redis-server", "--bind", "127.0.0.1", "--port", self.port, "--save", "", "--appendonly", "no", "--maxclients",
+                "10000", "--dir", self.folder]
+
+    def memcached(self):
+        """With a thread for each processor that it may use, memory for all keys, and no limit to a pipeline."""
+        user = ["-u", "root"] if os.getuid() == 0 else []
+        return ["memcached", "-l", "127.0.0.1", "-p", self.port, "-t", len(self.bench.server_cpus), "-m", 4096, "-M", "-c", 4096,
+                "-R", 1024, *user]
+
+    def nats(self):
+        configuration = self.folder / "nats.conf"
+        configuration.write_text(f'listen: "127.0.0.1:{self.port}"\nping_interval: "1h"\n'
+                                 f'jetstream {{ store_dir: "{self.folder}" }}\n')
+        return ["nats-server", "-c", configuration]
+
+    def wait_ready(self):
+        deadline = time.monotonic() + READY_S
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.02)
+
+    def load(self, keys):
+        """Puts the keys."""
+        if self.name == "kvbroker":
+            command = [self.bench.test_program("bench_requests"), self.endpoint, "hold", keys, STORE]
+            self.holder = subprocess.Popen(pinned(self.bench.client_cpus, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                           text=True)
+            if not self.holder.stdout.readline():
+                raise Failure("kvbroker's keys could not be put")
+        elif self.name != "libzmq":
+            self.bench.client([self.bench.test_program("peer_client"), self.name, self.port, "load", keys])
+        self.loaded_bytes = self.resident_bytes()
+
+    def processor_s(self):
+        """The time on a processor that its threads used so far: of the clock that clock_getcpuclockid(3) gives."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
+
+    def resident_bytes(self):
+        status = pathlib.Path("/proc", str(self.process.pid), "status").read_text()
+        return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) * 1024
+
+    def redis_counts(self):
+        text = self.bench.client(["redis-cli", "-p", self.port, "info", "stats", "commandstats"])
+        values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        calls = {name: int(re.search(r"calls=(\d+)", values.get(f"cmdstat_{name}", "calls=0"))[1]) for name in ("get", "set")}
+        return calls, int(values["keyspace_misses"]), int(values["total_error_replies"])
+
+    def stop(self):
+        for process in filter(None, (self.holder, self.process)):
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def pinned(cpus, command):
+    """COMMAND on these processors; it ends with this process."""
+    return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", ",".join(map(str, cpus)), *map(str, command)]
