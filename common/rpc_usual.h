@@ -7,7 +7,7 @@
 
 #include "common/rpc_token.h"
 
-enum { RPC_USUAL_PARAMS = 2, RPC_USUAL_NAME = 7 /* bytes of a method's name, at most */ };
+enum { RPC_USUAL_PARAMS = 2, RPC_USUAL_NAME = 6 /* bytes of a method's name, at most */ };
 
 typedef struct rpc_usual {
     uint64_t name;  /* of the method: RPC_NAME */
@@ -18,19 +18,22 @@ typedef struct rpc_usual {
     bytes_t params[RPC_USUAL_PARAMS];
 } rpc_usual_t;
 
-/* The number for the name of SIZE characters A, B, C and so on, 0 behind the last. */
+/* The number for the name of SIZE characters A, B, C and so on, 0 behind the last: its MessagePack, lowest
+ * byte first. */
 #define RPC_NAME(size, a, b, c, d, e)                                                                        \
-    ((uint64_t)(size) | (uint64_t)(a) << 8 | (uint64_t)(b) << 16 | (uint64_t)(c) << 24 |                     \
+    ((uint64_t)(0xa0 | (size)) | (uint64_t)(a) << 8 | (uint64_t)(b) << 16 | (uint64_t)(c) << 24 |            \
      (uint64_t)(d) << 32 | (uint64_t)(e) << 40)
 
 /* Reads a method's name of at most RPC_USUAL_NAME bytes. */
 RPC_FAST bool rpc_usual_name(const uint8_t **at, const uint8_t *end, uint64_t *name)
 {
     const uint8_t *p = *at;
-    uint32_t size;
-    if (!token_read_short(&p, end, 0xa0, 0x1f, &size) || size > RPC_USUAL_NAME || (size_t)(end - p) < size)
-        return false;
     uint64_t bytes = 0;
+    if (p == end || (*p & 0xe0) != 0xa0)
+        return false;
+    uint32_t size = (*p & 0x1f) + 1; /* with the byte that tells it */
+    if (size > RPC_USUAL_NAME + 1 || (size_t)(end - p) < size)
+        return false;
     if ((size_t)(end - p) >= sizeof bytes) {
         memcpy(&bytes, p, sizeof bytes);
         bytes = le64toh(bytes) & ((UINT64_C(1) << (8 * size)) - 1);
@@ -38,7 +41,7 @@ RPC_FAST bool rpc_usual_name(const uint8_t **at, const uint8_t *end, uint64_t *n
         for (uint32_t i = 0; i < size; i++)
             bytes |= (uint64_t)p[i] << (8 * i);
     }
-    *name = bytes << 8 | size;
+    *name = bytes;
     *at = p + size;
     return true;
 }

@@ -157,31 +157,41 @@ static inline bool operation_run(session_t *session, const operation_t *operatio
     return true;
 }
 
-void usual_run(session_t *session)
+/* Carries out the COUNT messages of WINDOW, until one is left to the general way or the turn's work is done:
+ * only what changes something adds to that. Returns how many were carried out. */
+static unsigned window_run(session_t *session, const operation_t window[WINDOW], unsigned count)
 {
     hub_t *hub = session->hub;
+    batch_t *batch = &session->batch;
+    uint64_t told = feed_cost(hub->feed);
+    uint64_t owed = 0;
+    unsigned done = 0;
+    while (done < count && operation_run(session, &window[done])) {
+        const rpc_usual_t *message = &window[done++].message;
+        owed += message->owed;
+        if (message->name == NAME_PUT && batch->cost + (feed_cost(hub->feed) - told) >= HUB_COST_TURN)
+            break;
+    }
+    batch->cost += feed_cost(hub->feed) - told;
+    hub->stats.requests_total += owed;
+    hub->stats.notifications_total += done - owed;
+    return done;
+}
+
+void usual_run(session_t *session)
+{
     batch_t *batch = &session->batch;
     if (!session_admitted(session) || batch->overflow || batch->answer.size > batch->room)
         return;
     buffer_bound(&batch->answer, batch->room);
-    uint64_t told = feed_cost(hub->feed);
     operation_t window[WINDOW];
-    unsigned count;
     unsigned done;
     do {
-        count = window_read(session, window);
+        unsigned count = window_read(session, window);
         window_prepare(session, window, count);
-        for (done = 0; done < count; done++) {
-            const rpc_usual_t *message = &window[done].message;
-            if (batch->cost + (feed_cost(hub->feed) - told) >= HUB_COST_TURN ||
-                !operation_run(session, &window[done]))
-                break;
-            hub->stats.requests_total += message->owed;
-            hub->stats.notifications_total += !message->owed;
-        }
+        done = batch->cost < HUB_COST_TURN ? window_run(session, window, count) : 0;
         if (done > 0)
             batch->at = window[done - 1].end;
         batch->done += done;
     } while (done == WINDOW);
-    batch->cost += feed_cost(hub->feed) - told;
 }
