@@ -51,6 +51,10 @@ uint8_t *buffer_reserve(buffer_t *buffer, size_t size)
         size_t capacity = grown(buffer, buffer->size + size);
         /* One byte where the limit is 0: malloc may answer NULL to 0. */
         uint8_t *data = realloc(buffer->data, capacity == 0 ? 1 : capacity);
+        if (data == NULL && capacity > buffer->size + size) { /* what is needed may still be there */
+            capacity = buffer->size + size;
+            data = realloc(buffer->data, capacity);
+        }
         if (data == NULL) {
             buffer->failed = true;
             buffer->refused = true;

@@ -71,6 +71,7 @@ KV_MUST_USE RPC_FAST bool rpc_read_usual(const uint8_t **at, const uint8_t *end,
     if (!message->owed && !(p[0] == 0x93 && p[1] == RPC_NOTIFICATION))
         return false;
     p += 2;
+    message->msgid = 0;
     if (message->owed && *p < 0x80) {
         message->msgid = *p++;
     } else if (message->owed) {

@@ -14,7 +14,7 @@
 enum {
     EVENTS = 3000, /* appended in a round */
     ROUNDS = 60,
-    TEXT_MAX = 1500,       /* bytes of a model's value */
+    TEXT_MAX = 1500,        /* bytes of a model's value */
     OVERHEAD = 40 + 16 + 16 /* bytes that a record may take beside its texts */
 };
 
