@@ -10,12 +10,12 @@
 #include "broker/core/dispatch.h"
 #include "broker/core/due.h"
 #include "broker/core/feed.h"
+#include "broker/core/room.h"
 #include "broker/core/sessions.h"
 #include "broker/core/usual.h"
 #include "broker/core/waits.h"
 
 enum {
-    CHANGE_ROOM = 512,   /* bytes of the longest answer to a method that changes something */
     SPARE_BYTES = 16384, /* of an answer's memory that is kept for the next */
     QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, about */
     BROKEN_SIZE = 96     /* bytes of the text that a payload's fault or break is told with */
@@ -30,54 +30,13 @@ static void error_write(batch_t *batch, uint32_t msgid, status_t status, const c
     batch->refused |= batch->answer.refused;
 }
 
-/* ---- Room for answers ------------------------------------------------------------------------- */
-
-/* Makes room for the answer of a request that changes something, or for an error: what is done can be told.
- * False where memory is refused: the payload ends here, and its session with it. */
-static inline bool room_prepare(batch_t *batch, const limits_t *limits)
-{
-    buffer_t *answer = &batch->answer;
-    if (answer->capacity - answer->size >= LIMIT_ERROR_BYTES)
-        return true;
-    buffer_bound(answer, limits->message); /* the bytes beyond the answer's own bound are for errors */
-    if (!buffer_reserve(answer, LIMIT_ERROR_BYTES)) {
-        batch->refused = answer->refused;
-        buffer_truncate(answer, answer->size);
-    }
-    return !batch->refused;
-}
-
 /* Nothing fits any more: the request MSGID and all behind it are told that. */
-static void room_over(session_t *session, uint32_t msgid)
+static void overflow_write(session_t *session, uint32_t msgid)
 {
     batch_t *batch = &session->batch;
     batch->overflow = true;
     buffer_bound(&batch->answer, session->hub->settings->limits.message);
     error_write(batch, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
-}
-
-/* Bytes of answers that may be there after the message just read, so that each one behind it, and a break,
- * can have its error (config_check.c keeps limits/message above that). How many those are is bounded by the
- * bytes left, or known once they were counted. */
-static size_t room_limit(const batch_t *batch, const limits_t *limits)
-{
-    uint64_t later = batch->most - batch->done;
-    uint64_t left = batch->payload.size - batch->at;
-    if (batch->total > 0)
-        later = batch->total - batch->done;
-    else if (left < later)
-        later = left;
-    return limits->message - (later + 1) * LIMIT_ERROR_BYTES;
-}
-
-/* Counts the messages that are left, for a limit that is exact. False if that was done before. */
-static bool room_count(batch_t *batch)
-{
-    if (batch->total > 0)
-        return false;
-    bytes_t left = bytes_of(batch->payload.data + batch->at, batch->payload.size - batch->at);
-    batch->total = batch->done + (left.size > 0 ? rpc_count(left, batch->most) : 0);
-    return true;
 }
 
 /* ---- One message ------------------------------------------------------------------------------ */
@@ -114,11 +73,12 @@ static void request_finish(request_t *request, handling_t handling, uint32_t msg
         fits = room_count(batch);
         buffer_bound(answer, room_limit(batch, limits));
     }
-    room_over(session, msgid);
+    overflow_write(session, msgid);
 }
 
 /* Carries out one request or notification. Returns as its handler does; HANDLED also where nothing of it can
- * be carried out or told any more. Of AGAIN nothing is left but what the method keeps. */
+ * be carried out or told any more. Of AGAIN nothing is left but what the method keeps; it is returned, too,
+ * if the answers that are pending must come first. */
 static handling_t request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
@@ -127,19 +87,23 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
     size_t before = batch->answer.size;
     bool owed = message->kind == RPC_REQUEST;
     const method_t *method = method_find(message->method);
+    bool streams = method && (method->flags & METHOD_STREAMS);
+    bool behind = batch->pending.count > 0;
+    if (behind && !(streams && room_behind(batch, room_limit(batch, limits))))
+        return AGAIN;
     if (!room_prepare(batch, limits))
         return HANDLED;
     size_t limit = room_limit(batch, limits);
     /* What a notification would answer is written and thrown away: that needs no room in the answer. */
-    if (!owed && limit < before + CHANGE_ROOM)
-        limit = before + CHANGE_ROOM;
+    if (!owed && limit < before + ROOM_CHANGE)
+        limit = before + ROOM_CHANGE;
     buffer_bound(&batch->answer, limit);
-    if (method && (method->flags & METHOD_CHANGES) && before + CHANGE_ROOM > batch->answer.limit) {
+    if (method && (method->flags & METHOD_CHANGES) && before + ROOM_CHANGE > batch->answer.limit) {
         room_count(batch);
         buffer_bound(&batch->answer, room_limit(batch, limits));
-        if (before + CHANGE_ROOM > batch->answer.limit) {
+        if (before + ROOM_CHANGE > batch->answer.limit) {
             count_message(hub, owed);
-            room_over(session, message->msgid);
+            overflow_write(session, message->msgid);
             return HANDLED;
         }
     }
@@ -151,6 +115,10 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
     rpc_write_result(&batch->answer, message->msgid);
     handling_t handling = dispatch(&request, method, message);
     batch->cost += request.cost;
+    if (behind && handling != WAITS) { /* answered at once, but others are to be answered before */
+        buffer_truncate(&batch->answer, before);
+        return AGAIN;
+    }
     bool finished = handling == HANDLED || handling == FAILED;
     if (owed && batch->answer.failed && !batch->answer.refused && finished && room_count(batch)) {
         /* Nothing was changed (that was looked at above): there may be more room than was thought. */
@@ -168,10 +136,10 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
     }
     buffer_truncate(&batch->answer, before);
     if (handling == WAITS) {
-        batch->method = request.method;
-        batch->owed = owed;
-        batch->msgid = message->msgid;
-        waits_add(hub->waits, session, request.wait, request.until_ms);
+        pending_add(&batch->pending,
+                    (pending_t){.method = request.method, .msgid = message->msgid, .owed = owed});
+        if (!(streams && request.wait == WAIT_LOG))
+            waits_add(hub->waits, session, request.wait, request.until_ms);
     }
     return handling;
 }
@@ -183,7 +151,7 @@ static void ill_formed_answer(session_t *session, const rpc_message_t *message)
     session->hub->stats.malformed_total++;
     if (batch->overflow) {
         if (message->answered)
-            room_over(session, message->msgid);
+            overflow_write(session, message->msgid);
         return;
     }
     request_t request = {.hub = session->hub, .session = session};
@@ -195,17 +163,32 @@ static void ill_formed_answer(session_t *session, const rpc_message_t *message)
 
 /* ---- Stages ----------------------------------------------------------------------------------- */
 
+/* Stops for WAIT; if answers are pending, or a barrier is, until they are there. NEXT is to come then. */
+static stage_t stage_pause(session_t *session, wait_t wait, stage_t next)
+{
+    batch_t *batch = &session->batch;
+    bool log = batch->pending.count > 0 || batch->barrier == BARRIER_ASKED;
+    batch->next = next;
+    waits_add(session->hub->waits, session, log ? WAIT_LOG : wait, 0);
+    return STAGE_WAIT;
+}
+
 /* Reads the next message. */
 static stage_t stage_read(session_t *session, rpc_message_t *message)
 {
     batch_t *batch = &session->batch;
+    bool behind = batch->pending.count > 0;
+    size_t begin = batch->at;
     if (batch->done > 0 && batch->at == batch->payload.size)
-        return STAGE_SEND;
-    if (batch->cost >= HUB_COST_TURN) {
-        waits_add(session->hub->waits, session, WAIT_YIELD, 0);
-        return STAGE_WAIT;
+        return behind ? stage_pause(session, WAIT_LOG, STAGE_READ) : STAGE_SEND;
+    if (batch->cost >= HUB_COST_TURN)
+        return stage_pause(session, WAIT_YIELD, STAGE_READ);
+    rpc_step_t step = rpc_read(batch->payload, &batch->at, message);
+    if (behind && step != RPC_STEP_MESSAGE) {
+        batch->at = begin;
+        return stage_pause(session, WAIT_LOG, STAGE_READ);
     }
-    switch (rpc_read(batch->payload, &batch->at, message)) {
+    switch (step) {
     case RPC_STEP_END:
         return STAGE_SEND;
     case RPC_STEP_BROKEN: {
@@ -230,24 +213,56 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
     hub_t *hub = session->hub;
     uint64_t told = feed_cost(hub->feed);
     handling_t handling = HANDLED;
-    if (message->kind == RPC_ILL_FORMED)
+    if (message->kind == RPC_ILL_FORMED && batch->pending.count > 0)
+        handling = AGAIN;
+    else if (message->kind == RPC_ILL_FORMED)
         ill_formed_answer(session, message);
     else if (!batch->overflow)
         handling = request_run(session, message, now_ms);
     else if (message->kind == RPC_REQUEST)
-        room_over(session, message->msgid);
+        overflow_write(session, message->msgid);
     batch->cost += feed_cost(hub->feed) - told;
     if (session->ended || batch->bye || batch->refused)
         return STAGE_SEND;
-    if (handling == WAITS)
+    if (handling == WAITS && session->wait.what != WAIT_NONE)
         return STAGE_WAIT;
     if (handling == AGAIN) { /* it is read again in another turn */
         batch->at = begin;
         batch->done--;
-        waits_add(hub->waits, session, WAIT_TURN, 0);
-        return STAGE_WAIT;
+        return stage_pause(session, WAIT_TURN, STAGE_READ);
     }
     return STAGE_READ;
+}
+
+/* Asks for a place with its client for the session, which has none. */
+static stage_t stage_admit(session_t *session, int64_t now_ms)
+{
+    if (!sessions_admit(session, false, now_ms))
+        return stage_pause(session, WAIT_LOG, STAGE_BEGIN);
+    due_expire(session->hub);
+    return STAGE_BEGIN;
+}
+
+/* Looks at the payload as a whole. */
+static stage_t stage_begin(session_t *session)
+{
+    hub_t *hub = session->hub;
+    batch_t *batch = &session->batch;
+    if (hub->expiring && hub->expiries == batch->expiries) /* what is due, expires first */
+        return stage_pause(session, WAIT_TURN, STAGE_BEGIN);
+    const char *fault = batch->fault ? batch->fault : rpc_foreign(batch->payload);
+    char text[BROKEN_SIZE];
+    if (!fault && rpc_count_exceeds(batch->payload, batch->most)) {
+        snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
+                 batch->most);
+        fault = text;
+    }
+    if (fault) {
+        hub->stats.malformed_total++;
+        error_write(batch, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
+    }
+    batch->refused |= batch->envelope.failed; /* the answer would go astray */
+    return fault || batch->refused ? STAGE_SEND : STAGE_READ;
 }
 
 /* Keeps what is left of the payload while its request waits: what it was borrowed from goes away. */
@@ -289,13 +304,11 @@ static void answer_close(hub_t *hub, buffer_t *answer)
 static status_t answer_send(session_t *session)
 {
     batch_t *batch = &session->batch;
-    const transport_t *transport = &session->hub->outlets.transport;
     session->moved += batch->answer.size;
     session->answered = batch->answer.size;
     if (batch->answer.size == 0 && batch->envelope.size == 0)
         return STATUS_OK;
-    return transport->send(transport->context, session->connection, session->identity,
-                           buffer_bytes(&batch->envelope), &batch->answer);
+    return session_send(session, buffer_bytes(&batch->envelope), &batch->answer);
 }
 
 /* The payload is through. Returns the session, NULL if it ended. */
@@ -341,6 +354,12 @@ static session_t *batch_go(session_t *session, int64_t now_ms)
     assert(batch->stage != STAGE_RUN); /* with what message? */
     for (;;) {
         switch (batch->stage) {
+        case STAGE_ADMIT:
+            batch->stage = stage_admit(session, now_ms);
+            break;
+        case STAGE_BEGIN:
+            batch->stage = stage_begin(session);
+            break;
         case STAGE_READ:
             if (!session->hub->general_only)
                 usual_run(session);
@@ -366,53 +385,68 @@ static session_t *batch_go(session_t *session, int64_t now_ms)
     }
 }
 
+/* Tells SESSION what it is owed before its next payload begins. False: it was too slow, and ended. */
+static bool session_told(session_t *session, int64_t now_ms)
+{
+    status_t told = feed_catch_up(session);
+    if (told != STATUS_OK)
+        sessions_end(session, session_end_for(told), (actor_t){0}, now_ms);
+    return told == STATUS_OK;
+}
+
 session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now_ms)
 {
     const limits_t *limits = &session->hub->settings->limits;
     batch_t *batch = &session->batch;
-    due_expire(session->hub);
-    status_t told = feed_catch_up(session);
-    if (told != STATUS_OK) {
-        sessions_end(session, session_end_for(told), (actor_t){0}, now_ms);
-        return NULL;
+    bool admitted = session_admitted(session);
+    if (admitted) {
+        due_expire(session->hub);
+        if (!session_told(session, now_ms))
+            return NULL;
     }
-    *batch = (batch_t){.stage = STAGE_READ, .payload = arrival->payload, .most = limits->batch};
+    *batch = (batch_t){.stage = admitted ? STAGE_BEGIN : STAGE_ADMIT,
+                       .payload = arrival->payload,
+                       .fault = arrival->fault,
+                       .most = limits->batch,
+                       .expiries = session->hub->expiries};
     batch->room = room_limit(batch, limits);
     answer_open(session->hub, &batch->answer, limits->message);
     buffer_init(&batch->envelope, arrival->envelope.size);
     if (arrival->envelope.size > 0)
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);
     session->hub->stats.payloads_total++;
-    const char *fault = arrival->fault ? arrival->fault : rpc_foreign(arrival->payload);
-    char text[BROKEN_SIZE];
-    if (!fault && rpc_count_exceeds(arrival->payload, limits->batch)) {
-        snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
-                 limits->batch);
-        fault = text;
-    }
-    if (fault) {
-        session->hub->stats.malformed_total++;
-        error_write(batch, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
-    }
-    batch->refused |= batch->envelope.failed; /* the answer would go astray */
-    if (fault || batch->refused)
-        batch->stage = STAGE_SEND;
+    /* With a log it will wait, and what is proposed cannot be taken back for want of memory. */
+    if (session->hub->log && !rest_keep(batch))
+        return batch_abandon(session, now_ms);
     return batch_go(session, now_ms);
 }
 
-/* Ends the request that waited. */
+/* Ends the oldest request that waited, or lets it wait for something else. */
 static stage_t stage_finish(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
+    hub_t *hub = session->hub;
+    const limits_t *limits = &hub->settings->limits;
+    pending_t pending = pending_take(&batch->pending);
     size_t before = batch->answer.size;
-    const limits_t *limits = &session->hub->settings->limits;
-    (void)room_prepare(batch, limits); /* without it too: accounts count who is being verified */
+    batch->stage = STAGE_RUN;
+    room_prepare(batch, limits); /* without it too: accounts count who is being verified */
     buffer_bound(&batch->answer, room_limit(batch, limits));
-    rpc_write_result(&batch->answer, batch->msgid);
-    request_t request = {.hub = session->hub, .session = session, .answer = &batch->answer, .now_ms = now_ms};
-    handling_t handling = batch->method->finish(&request, result);
-    request_finish(&request, handling, batch->msgid, batch->owed, before);
-    return session->ended || batch->refused ? STAGE_SEND : STAGE_READ;
+    rpc_write_result(&batch->answer, pending.msgid);
+    request_t request = {.hub = hub, .session = session, .answer = &batch->answer, .now_ms = now_ms};
+    handling_t handling = pending.method->finish(&request, result);
+    batch->stage = STAGE_WAIT;
+    if (handling == WAITS) {
+        buffer_truncate(&batch->answer, before);
+        pending_add(&batch->pending, pending);
+        waits_remove(hub->waits, session);
+        waits_add(hub->waits, session, request.wait, request.until_ms);
+        return STAGE_WAIT;
+    }
+    request_finish(&request, handling, pending.msgid, pending.owed, before);
+    if (session->ended || batch->bye || batch->refused)
+        return STAGE_SEND;
+    return batch->pending.count > 0 ? STAGE_WAIT : STAGE_READ;
 }
 
 /* Carries out payloads of the queue, in their order, as many as one turn may take. Returns as batch_start. */
@@ -438,19 +472,48 @@ static session_t *queue_run(session_t *session, int64_t now_ms)
     return session;
 }
 
-session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t now_ms)
+/* batch_resume, whether the connection is there or not. */
+static session_t *resume(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
-    wait_t wait = session->wait.what;
     batch_t *batch = &session->batch;
-    waits_remove(session->hub->waits, session);
+    stage_t next = batch->next;
+    if (result->what == WAIT_LOG)
+        batch->barrier = BARRIER_PASSED; /* this was proposed after its payload came */
     due_expire(session->hub);
+    if (batch->pending.count > 0)
+        next = stage_finish(session, result, now_ms);
+    else if (session->joining)
+        sessions_joined(session, &result->outcome, now_ms);
+    if (next == STAGE_WAIT)
+        return session;
+    waits_remove(session->hub->waits, session);
+    if (batch->stage == STAGE_WAIT && next == STAGE_BEGIN && !session_told(session, now_ms))
+        return NULL;
     session->spent += batch->cost;
     batch->cost = 0;
     if (batch->stage == STAGE_WAIT) { /* else it yielded between two payloads */
-        batch->stage = STAGE_RUN;
-        bool ends = wait != WAIT_TURN && wait != WAIT_YIELD;
-        batch->stage = ends ? stage_finish(session, result, now_ms) : STAGE_READ;
+        assert(next != STAGE_RUN);    /* nothing was read */
+        batch->stage = next;
         session = batch_go(session, now_ms);
     }
     return session ? queue_run(session, now_ms) : NULL;
+}
+
+session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t now_ms)
+{
+    session = resume(session, result, now_ms);
+    if (!session || session->connection || batch_lingers(session))
+        return session;
+    sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
+    return NULL;
+}
+
+bool batch_lingers(const session_t *session)
+{
+    const batch_t *batch = &session->batch;
+    wait_t wait = session->wait.what;
+    if (!session->hub->log || wait == WAIT_NONE)
+        return false;
+    bool between = batch->stage == STAGE_IDLE || batch->next == STAGE_BEGIN; /* two payloads */
+    return wait == WAIT_LOG || between;
 }

@@ -10,8 +10,13 @@
  * freed. */
 KV_MUST_USE session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now_ms);
 
-/* Ends the request that the session waited with, RESULT being what came of that, and goes on: with the rest
+/* RESULT is what came of what the session waits for: ends the oldest of its requests that wait, if any does,
+ * or lets in the session whose place was asked for. When nothing of it waits any more, goes on: with the rest
  * of its payload, then with those behind it. Returns as batch_start. */
 session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t now_ms);
+
+/* Whether SESSION, whose connection is gone, is to stay until what came on it is carried out: with a log that
+ * takes turns, without one it is done by then. */
+KV_MUST_USE bool batch_lingers(const session_t *session);
 
 #endif

@@ -16,6 +16,7 @@ struct registry {
     port_ids_t *numbers;
     omap_t clients;  /* id → client_t * */
     uint64_t count;  /* clients that exist */
+    uint64_t lives;  /* of clients, in all */
     client_t *noted; /* to be reviewed */
 };
 
@@ -106,15 +107,17 @@ status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
     client->store = engine_open(registry->engine, client);
     if (!client->store)
         return STATUS_UNAVAILABLE;
+    client->life = ++registry->lives;
     client->since_ms = place->now_ms;
-    client->active_ms = place->now_ms;
+    client->local.active_ms = place->now_ms;
     registry->count++;
     return STATUS_OK;
 }
 
 void registry_release(registry_t *registry, client_t *client)
 {
-    if (client->store || client->sessions || client->unproven || client->claim_configured || client->noted)
+    const client_local_t *local = &client->local;
+    if (client->store || local->sessions || local->unproven || client->claim_configured || client->noted)
         return;
     omap_remove(&registry->clients, client_id(client));
     if (client->numbered)
@@ -126,6 +129,7 @@ void registry_release(registry_t *registry, client_t *client)
 static void client_close(registry_t *registry, client_t *client)
 {
     engine_close(registry->engine, &client->store);
+    client->life = 0;
     registry->count--;
     if (!client->claim_configured)
         client->claimed = false;

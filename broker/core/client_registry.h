@@ -3,7 +3,7 @@
  *
  * A record stands for a client that exists (it has a session or a key, and so a store), for a claim that the
  * configuration makes, or for a claimed name whose sessions have not given its secret yet. Knows nothing of
- * sockets and wire bytes; of sessions only that they hang on a client in two lists. */
+ * sockets and wire bytes; of sessions only that they hang on a client in lists. */
 #ifndef KV_BROKER_CORE_CLIENT_REGISTRY_H
 #define KV_BROKER_CORE_CLIENT_REGISTRY_H
 
@@ -13,15 +13,25 @@
 #include "broker/engine/engine.h"
 
 typedef struct registry registry_t;
+struct member;
 struct session;
+
+/* What this broker alone knows of a client: the connections that it has here. No part of the state: no
+ * command is decided by it. It may be behind the state, as long as an outcome is on its way. Written by
+ * sessions.c and feed.c. */
+typedef struct client_local {
+    struct session *sessions; /* its sessions, newest first */
+    struct session *unproven; /* sessions under its claimed name that have not given the secret */
+    uint32_t watcher_count;   /* of `sessions`: those that watch */
+    int64_t active_ms;        /* monotonic: its latest message, or when its store was made */
+} client_local_t;
 
 typedef struct client {
     registry_t *registry;      /* the one it is in */
     store_t *store;            /* its entries; NULL if the client does not exist */
-    struct session *sessions;  /* its sessions, newest first */
-    struct session *unproven;  /* sessions under its claimed name that have not given the secret */
-    uint32_t session_count;    /* in `sessions` */
-    uint32_t watcher_count;    /* of them: those that watch */
+    uint64_t life;             /* of all lives of clients, which one this is; 0 if it does not exist */
+    struct member *members;    /* its sessions, newest first: members.h */
+    uint32_t session_count;    /* of `members` */
     struct client *next_noted; /* in the registry's list of clients to review */
     bool noted;                /* stands in that list */
     bool numbered;             /* has a port-mimicking id */
@@ -31,9 +41,9 @@ typedef struct client {
     uint64_t number;           /* of a numbered one */
     uint64_t last_seq;         /* of its newest event; 0 = none since its store began */
     uint64_t first_seq;        /* of the first event since its store began */
-    int64_t since_ms;  /* monotonic: its first session of now began, or its last one ended, or its store was
-                          made */
-    int64_t active_ms; /* monotonic: its latest message, or when its store was made */
+    int64_t since_ms; /* monotonic: its first session of now began, or its last one ended, or its store was
+                         made */
+    client_local_t local;
     char claim[SECRET_HASH_SIZE];
     uint8_t id_size;
     char id[LIMIT_NAME + 1]; /* zero-terminated */
@@ -79,8 +89,8 @@ KV_MUST_USE client_t *registry_obtain(registry_t *registry, bytes_t name);
 /* A new record with a port-mimicking id. NULL if memory is refused. */
 KV_MUST_USE client_t *registry_number(registry_t *registry);
 
-/* Makes CLIENT exist: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is reached (it may go
- * ABOVE_LIMIT), UNAVAILABLE where memory is refused. */
+/* Makes CLIENT exist, with the next life: gives it an empty store. RESOURCE_EXHAUSTED where limits/clients is
+ * reached (it may go ABOVE_LIMIT), UNAVAILABLE where memory is refused. */
 KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
                                    const place_t *place);
 

@@ -4,6 +4,7 @@
 
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/hub_state.h"
+#include "broker/core/propose.h"
 #include "common/name.h"
 #include "common/utf8.h"
 
@@ -19,7 +20,9 @@ enum {
     ADMITS = METHOD_ADMITS,
     OF_CLAIM = METHOD_OF_CLAIM,
     MANAGES = METHOD_MANAGES,
-    UNMANAGED = METHOD_UNMANAGED
+    UNMANAGED = METHOD_UNMANAGED,
+    READS = METHOD_READS,
+    STREAMS = METHOD_STREAMS
 };
 static const method_t method_table[] = {
 #define METHOD(name, role, required, params, options, managed, flags, handler, finish)                       \
@@ -96,8 +99,8 @@ static bool client_bind(request_t *request)
     request->client = exists ? client : NULL;
     if (exists)
         return true;
-    char quoted[QUOTE_SIZE];
     if (request->args.create) {
+        char quoted[QUOTE_SIZE];
         if (name_valid(id))
             return true;
         request_fail(request, STATUS_INVALID_ARGUMENT, "\"%s\" is not a valid name for a client to create",
@@ -105,10 +108,9 @@ static bool client_bind(request_t *request)
         return false;
     }
     if ((request->method->flags & METHOD_OF_CLAIM) && client &&
-        (client->unproven || (client->claimed && !client->claim_configured)))
+        (client->local.unproven || (client->claimed && !client->claim_configured)))
         return true;
-    request_fail(request, STATUS_NOT_FOUND, "no client \"%s\": `clients` lists them",
-                 utf8_quote(id, quoted, sizeof quoted));
+    request_fail_absent(request, id);
     return false;
 }
 
@@ -137,7 +139,10 @@ handling_t dispatch(request_t *request, const method_t *method, const rpc_messag
     if (refused)
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
                             "limits/clients is reached: try again later, or `auth` as a manager");
-    if (request->args.client.size > 0 && !client_bind(request))
+    bool named = request->args.client.size > 0;
+    if ((named || (request->method->flags & METHOD_READS)) && !propose_barrier(request->session))
+        return AGAIN;
+    if (named && !client_bind(request))
         return FAILED;
     return request->method->handler(request);
 }

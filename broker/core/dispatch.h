@@ -12,9 +12,12 @@ enum {
     METHOD_CHANGES = 1 << 0, /* changes something: its answer must be known to fit before it is carried out */
     METHOD_PROVES = 1 << 1,  /* may be called before the secret of a claimed name is given */
     METHOD_ADMITS = 1 << 2,  /* may be called by a session that was refused (limits/clients, memory) */
-    METHOD_OF_CLAIM = 1 << 3, /* its client may be a mere claim that a client made */
-    METHOD_MANAGES = 1 << 4,  /* `manage`: stands for the method that it names */
-    METHOD_UNMANAGED = 1 << 5 /* cannot be called through `manage` */
+    METHOD_OF_CLAIM = 1 << 3,  /* its client may be a mere claim that a client made */
+    METHOD_MANAGES = 1 << 4,   /* `manage`: stands for the method that it names */
+    METHOD_UNMANAGED = 1 << 5, /* cannot be called through `manage` */
+    METHOD_READS = 1 << 6,     /* its answer depends on what others changed */
+    METHOD_STREAMS = 1 << 7 /* all that it can wait for is an outcome: others that stream may be carried out
+                               meanwhile, as it does not depend on what they answer */
 };
 
 typedef struct method {

@@ -10,13 +10,24 @@ enum {
     STEP_ENTRIES = 20    /* of them before it is looked how long they took to tell */
 };
 
+/* Entries that expire by one command. With a log there is one command at a time: as many as one turn may
+ * tell. */
+static unsigned step_entries(const hub_t *hub)
+{
+    uint64_t fit = HUB_COST_TURN / (feed_change_cost(hub->feed) + 1);
+    if (!hub->log)
+        return STEP_ENTRIES;
+    return fit > ENGINE_EXPIRE_MAX ? ENGINE_EXPIRE_MAX : (unsigned)fit + 1;
+}
+
 bool due_expire_some(hub_t *hub)
 {
     uint64_t end = feed_cost(hub->feed) + HUB_COST_TURN;
-    command_t command = {.kind = COMMAND_TIME, .budget = STEP_ENTRIES};
+    command_t command = {.kind = COMMAND_TIME, .budget = step_entries(hub)};
     outcome_t outcome;
-    for (unsigned done = 0; due_is(hub) && done < TURN_ENTRIES && feed_cost(hub->feed) < end;
+    for (unsigned done = 0;
+         !hub->expiring && due_is(hub) && done < TURN_ENTRIES && feed_cost(hub->feed) < end;
          done += STEP_ENTRIES)
-        propose(hub, &command, &outcome);
+        hub->expiring = !propose(hub, NULL, &command, &outcome);
     return due_is(hub);
 }

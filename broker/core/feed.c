@@ -80,11 +80,6 @@ uint64_t feed_cost(const feed_t *feed)
     return feed->cost;
 }
 
-static const transport_t *transport_of(const session_t *session)
-{
-    return &session->hub->outlets.transport;
-}
-
 /* ---- Sessions that watch ---------------------------------------------------------------------- */
 
 /* Puts SESSION at the end of those of BACKLOG; of BACKLOG_NONE there is no list. */
@@ -127,21 +122,19 @@ static bool push_wanted(const session_t *session, const event_t *event)
 /* Whether so much waits for the session's peer that pushes had better wait too: in the log. */
 static bool push_held(const session_t *session)
 {
-    const transport_t *transport = transport_of(session);
-    return transport->congested(transport->context, session->connection);
+    const transport_t *transport = &session->hub->outlets.transport;
+    return session->connection && transport->congested(transport->context, session->connection);
 }
 
 /* Pushes EVENT. RESOURCE_EXHAUSTED if the session was too slow, UNAVAILABLE if memory is refused. */
 static status_t push_send(session_t *session, const event_t *event)
 {
-    const transport_t *transport = transport_of(session);
     buffer_t push;
     event_wire_notification(&push, "changed", event);
     session->hub->feed->cost += PUSH_COST;
     status_t status = STATUS_UNAVAILABLE;
     if (!push.failed)
-        status =
-            transport->send(transport->context, session->connection, session->identity, (bytes_t){0}, &push);
+        status = session_send(session, (bytes_t){0}, &push);
     buffer_release(&push);
     if (status == STATUS_UNAVAILABLE)
         log_memory("changes wait in the log for a session that watches");
@@ -153,7 +146,7 @@ static status_t push_send(session_t *session, const event_t *event)
 static void push_change(feed_t *feed, const client_t *client, const event_t *event)
 {
     feed->cost += client->session_count;
-    for (session_t *session = client->sessions; session; session = session->next) {
+    for (session_t *session = client->local.sessions; session; session = session->next) {
         if (!session->feed.watching || session->feed.backlog != BACKLOG_NONE)
             continue;
         session->feed.pushed = event->seq; /* nothing before this was for it */
@@ -171,7 +164,7 @@ void feed_watch(session_t *session, uint64_t after)
     session_feed_t *own = &session->feed;
     uint64_t now = engine_seq(session->hub->engine);
     assert(after + 1 >= session->client->first_seq); /* before that, its id may have been somebody else's */
-    session->client->watcher_count += !own->watching;
+    session->client->local.watcher_count += !own->watching;
     own->watching = true;
     own->pushed = after;
     own->echo_own_until_seq = now;
@@ -182,7 +175,7 @@ void feed_unwatch(session_t *session)
 {
     if (!session->feed.watching)
         return;
-    session->client->watcher_count--;
+    session->client->local.watcher_count--;
     session->feed.watching = false;
     backlog_set(session, BACKLOG_NONE);
 }
@@ -312,6 +305,11 @@ static size_t audience(const feed_t *feed)
     return publisher->audience(publisher->context);
 }
 
+uint64_t feed_change_cost(const feed_t *feed)
+{
+    return audience(feed) * HEAR_COST;
+}
+
 void feed_sync(feed_t *feed)
 {
     const hub_t *hub = feed->hub;
@@ -416,14 +414,14 @@ void feed_change(void *context, const change_t *change)
     stats_count_change(&feed->hub->stats, change->kind);
     event_log_append(feed->log, change, id, has_value);
     size_t hearers = audience(feed);
-    if (hearers == 0 && client->watcher_count == 0)
+    if (hearers == 0 && client->local.watcher_count == 0)
         return;
     event_t event = event_of(change, id, has_value);
     if (hearers > 0) {
         event_publish(feed, &event);
         feed->cost += hearers * HEAR_COST;
     }
-    if (client->watcher_count > 0)
+    if (client->local.watcher_count > 0)
         push_change(feed, client, &event);
 }
 

@@ -20,6 +20,9 @@ const tickets_t *feed_tickets(const feed_t *feed);
 /* What telling changes has cost so far, in the unit of HUB_COST_TURN. */
 uint64_t feed_cost(const feed_t *feed);
 
+/* What telling one change more costs by those who hear of all. */
+uint64_t feed_change_cost(const feed_t *feed);
+
 /* Counts CHANGE, logs it, publishes it, pushes it to the sessions that watch: the state machine's listener;
  * CONTEXT is the feed_t. */
 void feed_change(void *context, const change_t *change);

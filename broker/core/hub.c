@@ -19,7 +19,7 @@ enum {
     CLOCK_GRAIN_MS = 1  /* how finely clocks are read */
 };
 
-static const wait_result_t nothing = {.verdict = VERDICT_NONE};
+static const wait_result_t nothing = {.what = WAIT_NONE};
 
 hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms, int64_t unix_ms)
 {
@@ -33,7 +33,9 @@ hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now
     hub->waits = waits_new();
     hub->sessions = sessions_new();
     hub->feed = feed_new(hub);
-    hub->machine = hub->feed ? state_machine_new(settings, feed_change, hub->feed) : NULL;
+    listener_t listener = {
+        .context = hub->feed, .change = feed_change, .role = sessions_role, .forgotten = sessions_forgotten};
+    hub->machine = hub->feed ? state_machine_new(settings, &listener) : NULL;
     if (!hub->accounts || !hub->waits || !hub->sessions || !hub->machine) {
         hub_destroy(&hub);
         return NULL;
@@ -79,8 +81,6 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
             return NULL;
         }
     } else {
-        if (!session_admitted(session))
-            sessions_admit(session, now_ms);
         sessions_touch(session, now_ms);
     }
     if (arrival->envelope.size > 0)
@@ -101,7 +101,9 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
+    session->connection = NULL;
+    if (!batch_lingers(session))
+        sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
 }
 
 void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms)
@@ -111,7 +113,27 @@ void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms
     while (session && session->id != ticket)
         session = session->wait.next;
     if (session)
-        batch_resume(session, &(wait_result_t){.verdict = verdict}, now_ms);
+        batch_resume(session, &(wait_result_t){.what = WAIT_VERIFY, .verdict = verdict}, now_ms);
+}
+
+bool hub_apply(hub_t *hub, session_t *session, const command_t *command, const place_t *place)
+{
+    wait_result_t result = {.what = WAIT_LOG, .command = command};
+    state_machine_apply(hub->machine, place, command, &result.outcome);
+    if (result.outcome.kind == OUTCOME_MORE)
+        return false;
+    if (command->kind == COMMAND_TIME) {
+        hub->expiring = false;
+        hub->expiries++;
+    }
+    if (session)
+        batch_resume(session, &result, hub->now_ms);
+    return true;
+}
+
+void hub_pass(hub_t *hub, session_t *session)
+{
+    batch_resume(session, &(wait_result_t){.what = WAIT_LOG}, hub->now_ms);
 }
 
 /* Answers that were delayed, until telling has cost END. */
@@ -121,7 +143,7 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
         session_t *session = waits_first(hub->waits, WAIT_DELAY);
         if (!session || session->wait.until_ms > now_ms)
             return false;
-        batch_resume(session, &nothing, now_ms);
+        batch_resume(session, &(wait_result_t){.what = WAIT_DELAY}, now_ms);
     }
     return true;
 }
@@ -145,17 +167,25 @@ static bool tick_pushes(hub_t *hub, int64_t now_ms)
     return more;
 }
 
+/* Whether the log has commands that are to be applied. */
+static bool log_waits(const hub_t *hub)
+{
+    return hub->log && hub->log->waits(hub->log->context);
+}
+
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     bool more = sessions_tick(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
+    if (hub->log)
+        hub->log->turn(hub->log->context);
     more |= tick_delayed(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
     more |= due_expire(hub);
     more |= engine_drain(hub->engine, TICK_DRAIN);
     more |= tick_pushes(hub, now_ms); /* behind all that changes stores: it ends who could not be told */
     feed_tick(hub->feed);
-    return more;
+    return more || log_waits(hub);
 }
 
 void hub_sync(hub_t *hub, int64_t now_ms)
@@ -171,7 +201,7 @@ static int64_t earlier(int64_t one_ms, int64_t other_ms)
 
 int64_t hub_next_due(const hub_t *hub)
 {
-    if (engine_drains(hub->engine))
+    if (engine_drains(hub->engine) || log_waits(hub))
         return 0;
     int64_t due_ms = earlier(waits_next_due(hub->waits), engine_due(hub->engine));
     due_ms = earlier(due_ms, sessions_next_due(hub));
@@ -180,7 +210,7 @@ int64_t hub_next_due(const hub_t *hub)
 
 bool hub_waits(const hub_t *hub)
 {
-    return waits_any(hub->waits);
+    return waits_any(hub->waits) || log_waits(hub);
 }
 
 void hub_stop(hub_t *hub, int64_t now_ms)
@@ -214,12 +244,14 @@ static bool session_sound(const hub_t *hub, const session_t *session)
     return session->hub == hub && !session->ended && !session_runs(session) && !session->batch.bye &&
            (session->batch.stage == STAGE_IDLE || waits) &&
            (session->queue == NULL) == (session->queue_count == 0) && (waits || !session->queue) &&
-           (auth->asked.data != NULL) == (session->wait.what == WAIT_VERIFY) &&
+           (auth->asked.data != NULL || session->wait.what != WAIT_VERIFY) &&
+           (!auth->asked.data || session->wait.what == WAIT_VERIFY || session->wait.what == WAIT_LOG) &&
+           (session->wait.what == WAIT_LOG || (session->batch.pending.count <= 1 && !session->joining)) &&
            (session->role == ROLE_GUEST || session_admitted(session)) &&
            (!auth->user || accounts_version(hub->accounts, bytes_from_text(auth->user)) == auth->version) &&
-           (!session->feed.ticket || session->role == ROLE_MANAGER) &&
+           (!session->feed.ticket || session->role == ROLE_MANAGER || hub->log) &&
            (!session->feed.watching || session_admitted(session)) &&
-           (!session->unproven || session->client->claimed || waits || session->client->unproven);
+           (!session->unproven || session->client->claimed || waits || session->client->local.unproven);
 }
 
 bool hub_sound(const hub_t *hub)

@@ -30,10 +30,17 @@ void hub_set_clock(hub_t *hub, int64_t now_ms, int64_t unix_ms);
 /* Handles a payload that came for SESSION, which is begun where it is NULL. Returns the session that the
  * connection has now: NULL if it ended. */
 KV_MUST_USE session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms);
-/* The connection of SESSION is gone, and so is the session. */
+/* The connection of SESSION is gone, and so is the session: for the caller at once, though with a log it ends
+ * when what came on it is carried out. */
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);
 /* The verifier's answer to TICKET. */
 void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms);
+/* For a log (command_log.h): applies COMMAND, whose turn has come at PLACE, and brings its outcome to
+ * SESSION, which may be NULL or be gone afterwards. False: it was applied in part; call this again, at the
+ * same PLACE and before any other. */
+KV_MUST_USE bool hub_apply(hub_t *hub, session_t *session, const command_t *command, const place_t *place);
+/* For a log: SESSION, which asked for a barrier, may read. It may be gone afterwards. */
+void hub_pass(hub_t *hub, session_t *session);
 /* Time's work: sessions that time out, delayed answers, what the engine has due; bounded, so call it once a
  * turn. Returns whether work is left that is due now. */
 bool hub_tick(hub_t *hub, int64_t now_ms);
@@ -41,7 +48,8 @@ bool hub_tick(hub_t *hub, int64_t now_ms);
 void hub_sync(hub_t *hub, int64_t now_ms);
 /* When hub_tick has something to do next: monotonic ms; INT64_MAX = nothing planned. */
 int64_t hub_next_due(const hub_t *hub);
-/* Whether a session waits: for a password to be verified, a delayed answer, its next turn. */
+/* Whether a session waits: for a password to be verified, a delayed answer, its next turn; or the log has
+ * something to apply. */
 bool hub_waits(const hub_t *hub);
 /* The broker stops: every session gets `bye` and ends. */
 void hub_stop(hub_t *hub, int64_t now_ms);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns what new settings mean for existing sessions. Does not know where settings come from. */
-#include "broker/core/feed.h"
 #include "broker/core/hub.h"
 #include "broker/core/propose.h"
 #include "broker/core/sessions.h"
@@ -14,33 +13,44 @@ static bool account_void(const session_t *session)
            accounts_version(session->hub->accounts, bytes_from_text(auth->user)) != auth->version;
 }
 
-/* Demotes the sessions of CLIENT whose accounts are void: as `role` would, but by the broker. */
-static void client_demote(hub_t *hub, client_t *client)
+static void role_propose(session_t *session, bool quiet)
 {
-    for (session_t *session = client->sessions; session; session = session->next) {
-        if (account_void(session))
-            session_set_role(session, ROLE_GUEST);
+    command_t command = {.kind = COMMAND_ROLE,
+                         .client = session->client,
+                         .session = session->id,
+                         .text = bytes_from_text(role_text(ROLE_GUEST)),
+                         .quiet = quiet};
+    propose_unheard(session->hub, NULL, &command);
+}
+
+/* Demotes the sessions of CLIENT whose accounts are void: as `role` would, but by the broker. One event tells
+ * of them all. */
+static void client_demote(const client_t *client)
+{
+    session_t *last = NULL;
+    for (session_t *session = client->local.sessions; session; session = session->next) {
+        if (!account_void(session))
+            continue;
+        session_set_role(session, ROLE_GUEST);
+        if (last)
+            role_propose(last, true);
+        last = session;
     }
-    command_t command = {
-        .kind = COMMAND_ROLE, .client = client, .text = bytes_from_text(role_text(ROLE_GUEST))};
-    outcome_t outcome;
-    propose(hub, &command, &outcome);
+    if (!last)
+        return;
     log_info("client %s is %s now: its account was removed or has another password", client->id,
              role_text(ROLE_GUEST));
-    /* After the event, so that demoted sessions get this event and nothing after it. */
-    for (session_t *session = client->sessions; session; session = session->next) {
-        if (session->role == ROLE_GUEST)
-            feed_dismiss(session, true);
-    }
+    role_propose(last, false);
 }
 
 /* CLIENT's name has a new claim: none of its sessions has given that secret. */
 static void client_revoke(void *context, client_t *client)
 {
     hub_t *hub = context;
-    while (client->sessions) {
-        sessions_push_bye(client->sessions, session_end_text(SESSION_END_REVOKED));
-        sessions_end(client->sessions, SESSION_END_REVOKED, (actor_t){0}, hub->now_ms);
+    session_t *session;
+    while ((session = client->local.sessions)) {
+        sessions_push_bye(session, session_end_text(SESSION_END_REVOKED));
+        sessions_end(session, SESSION_END_REVOKED, (actor_t){0}, hub->now_ms);
     }
 }
 
@@ -58,7 +68,7 @@ bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms)
     state_machine_configure(hub->machine, settings, client_revoke, hub, &place);
     for (session_t *session = sessions_oldest(hub->sessions); session; session = session->newer) {
         if (account_void(session))
-            client_demote(hub, session->client);
+            client_demote(session->client);
     }
     return true;
 }

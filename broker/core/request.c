@@ -6,6 +6,8 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
+enum { QUOTE_SIZE = 64 }; /* bytes of a quoted id in a message */
+
 handling_t request_fail(request_t *request, status_t status, const char *format, ...)
 {
     va_list list;
@@ -20,6 +22,13 @@ handling_t request_fail_memory(request_t *request)
 {
     log_memory("a request is refused");
     return request_fail(request, STATUS_UNAVAILABLE, "the broker is out of memory: try again later");
+}
+
+handling_t request_fail_absent(request_t *request, bytes_t id)
+{
+    char quoted[QUOTE_SIZE];
+    return request_fail(request, STATUS_NOT_FOUND, "no client \"%s\": `clients` lists them",
+                        utf8_quote(id, quoted, sizeof quoted));
 }
 
 handling_t request_fail_unproven(request_t *request)

@@ -45,7 +45,8 @@ typedef struct request {
 
 /* Carries out a request whose params are bound. */
 typedef handling_t handler_fn(request_t *request);
-/* Goes on with a request that waited; args are gone by then. Must not wait again. */
+/* Goes on with a request that waited, or with what came of its command at once; if it waited, args and client
+ * are gone by then. May wait again. */
 typedef handling_t finish_fn(request_t *request, const wait_result_t *result);
 
 /* Notes an error and returns FAILED. */
@@ -53,6 +54,8 @@ handling_t request_fail(request_t *request, status_t status, const char *format,
     __attribute__((format(printf, 3, 4)));
 /* UNAVAILABLE: the system refused memory. RESOURCE_EXHAUSTED is for limits, which somebody set. */
 handling_t request_fail_memory(request_t *request);
+/* NOT_FOUND: there is no client ID. */
+handling_t request_fail_absent(request_t *request, bytes_t id);
 /* UNAUTHENTICATED: the session's name is claimed, and it has not given the secret. */
 handling_t request_fail_unproven(request_t *request);
 

@@ -35,16 +35,21 @@ actor_t session_actor(const session_t *session)
     return by;
 }
 
-bool session_set_role(session_t *session, role_t role)
+void session_set_role(session_t *session, role_t role)
 {
-    if (session->role == role)
-        return false;
     session->role = role;
     if (role == ROLE_GUEST) {
         free(session->auth.user);
         session->auth.user = NULL;
     }
-    return true;
+}
+
+status_t session_send(const session_t *session, bytes_t envelope, buffer_t *answer)
+{
+    const transport_t *transport = &session->hub->outlets.transport;
+    if (!session->connection)
+        return STATUS_OK;
+    return transport->send(transport->context, session->connection, session->identity, envelope, answer);
 }
 
 session_t *session_new(hub_t *hub, const arrival_t *arrival)
@@ -88,6 +93,7 @@ void session_destroy(session_t **self)
 void batch_release(batch_t *batch)
 {
     free(batch->rest);
+    pending_release(&batch->pending);
     buffer_release(&batch->answer);
     buffer_release(&batch->envelope);
     *batch = (batch_t){0};

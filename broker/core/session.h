@@ -7,6 +7,7 @@
 
 #include "broker/core/arrival.h"
 #include "broker/core/hub_state.h"
+#include "broker/core/pending.h"
 #include "broker/core/wait.h"
 #include "common/rpc.h"
 
@@ -46,18 +47,29 @@ typedef struct queued {
 
 /* How far a payload is: batch.c. */
 typedef enum stage {
-    STAGE_IDLE, /* there is none */
-    STAGE_READ, /* its next message is to be read */
-    STAGE_RUN,  /* a message is carried out */
-    STAGE_WAIT, /* a request waits: session->wait */
-    STAGE_SEND, /* the answer is to be sent */
-    STAGE_END   /* the answer is sent */
+    STAGE_IDLE,  /* there is none */
+    STAGE_ADMIT, /* its session belongs to no client: it asks for a place */
+    STAGE_BEGIN, /* it is looked at as a whole */
+    STAGE_READ,  /* its next message is to be read */
+    STAGE_RUN,   /* a message is carried out */
+    STAGE_WAIT,  /* a request waits, or the session for its place: session->wait */
+    STAGE_SEND,  /* the answer is to be sent */
+    STAGE_END    /* the answer is sent */
 } stage_t;
+
+/* Whether the state here is known to hold all that anybody was told before the payload came: propose.c. */
+typedef enum barrier {
+    BARRIER_NONE,
+    BARRIER_ASKED, /* the log says when */
+    BARRIER_PASSED
+} barrier_t;
 
 /* The payload under way: batch.c. */
 typedef struct batch {
     stage_t stage;
+    stage_t next;      /* STAGE_WAIT: the stage behind it */
     bytes_t payload;   /* borrowed while it runs, owned (rest) once it waited */
+    const char *fault; /* as in arrival_t */
     uint8_t *rest;     /* owned copy of what was left when it first waited; NULL before */
     size_t at;         /* where the next message begins, in `payload` */
     size_t offset;     /* bytes of the payload before `payload` (cut off when it waited), for error texts */
@@ -67,13 +79,13 @@ typedef struct batch {
     size_t room;       /* bytes of answers that leave an error its room, however many messages there are */
     buffer_t answer;   /* answers so far */
     buffer_t envelope; /* to send back before the answer; empty for a DEALER */
+    uint64_t expiries; /* hub_t.expiries when it came */
     uint64_t cost;     /* of this turn: things looked at, by requests that look at many, and told */
     bool overflow;     /* an answer did not fit: nothing more is carried out */
     bool refused;      /* memory for an answer was refused: nothing more is carried out, the session ends */
     bool bye;          /* it asked for `bye`: the session ends after the answer */
-    bool owed;         /* of the request that waits: it is no notification, */
-    uint32_t msgid;    /* its msgid, */
-    const struct method *method; /* and its method, whose `finish` ends it */
+    barrier_t barrier; /* with a log, it reads behind that */
+    pending_ring_t pending; /* requests whose answers come behind `answer` */
 } batch_t;
 
 /* Who waits for what: waits.c. */
@@ -113,10 +125,10 @@ typedef struct session_auth {
 
 typedef struct session {
     hub_t *hub;
-    struct connection *connection; /* borrowed */
+    struct connection *connection; /* borrowed; NULL: it is gone, and what came on it before is carried out */
     client_t *client; /* whose session; with `unproven`, whose name. NULL: refused, see `refusal` */
     status_t refusal; /* why it has no client: RESOURCE_EXHAUSTED = limits/clients, UNAVAILABLE = memory */
-    struct session *next; /* in client->sessions or client->unproven, newest first */
+    struct session *next; /* in client->local.sessions or .unproven, newest first */
     struct session *previous;
     struct session *newer; /* all sessions in order of `active_ms` */
     struct session *older;
@@ -124,6 +136,8 @@ typedef struct session {
     int64_t active_ms; /* monotonic: its latest message */
     role_t role;
     bool unproven;    /* under a claimed name, secret not given: belongs to no client */
+    bool joining;     /* its JOIN is in the log */
+    bool left;        /* it said `bye`: it is no member of its client any more */
     bool enveloped;   /* a payload came in an envelope: nothing is pushed */
     bool ended;       /* ended while its payload runs, to be freed when that is through */
     bytes_t identity; /* socket identity, owned */
@@ -159,14 +173,16 @@ static inline bool session_engaged(const session_t *session)
     return session->batch.stage != STAGE_IDLE || session->wait.what != WAIT_NONE;
 }
 
-/* Makes ROLE the session's role. Returns whether that is a change; then the caller sends the event and calls
- * feed_dismiss. */
-bool session_set_role(session_t *session, role_t role);
+/* Makes ROLE the session's role here; COMMAND_ROLE is how it gets there. A guest is none by any account. */
+void session_set_role(session_t *session, role_t role);
 
 /* Makes a session that belongs to no client yet. NULL if memory is refused. */
 KV_MUST_USE session_t *session_new(hub_t *hub, const arrival_t *arrival);
 /* Frees an ended session. */
 void session_destroy(session_t **session);
+
+/* Sends ANSWER (taken) behind ENVELOPE, as transport_t.send does. OK where the connection is gone. */
+KV_MUST_USE status_t session_send(const session_t *session, bytes_t envelope, buffer_t *answer);
 
 /* Who acts, for events. Borrowed from the session. */
 actor_t session_actor(const session_t *session);

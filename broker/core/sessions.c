@@ -94,7 +94,7 @@ void sessions_touch(session_t *session, int64_t now_ms)
     sessions_t *sessions = session->hub->sessions;
     session->active_ms = now_ms;
     if (session_admitted(session))
-        session->client->active_ms = now_ms;
+        session->client->local.active_ms = now_ms;
     if (sessions->newest == session)
         return;
     order_remove(sessions, session);
@@ -102,17 +102,6 @@ void sessions_touch(session_t *session, int64_t now_ms)
 }
 
 /* ---- Admission -------------------------------------------------------------------------------- */
-
-/* The session belongs to CLIENT from here on. */
-static void session_joined(session_t *session, client_t *client, int64_t now_ms)
-{
-    session->client = client;
-    session->unproven = false;
-    client_list_add(&client->sessions, session);
-    client->active_ms = now_ms;
-    if (client->session_count == 1)
-        log_info("client %s connected from %s", client->id, session->peer);
-}
 
 bool session_misnamed(const session_t *session)
 {
@@ -129,32 +118,43 @@ static void misnamed_log(const session_t *session)
                 session->client->id, session->peer, utf8_quote(session->identity, quoted, sizeof quoted));
 }
 
-void sessions_admit(session_t *session, int64_t now_ms)
+/* Takes the session, which is unproven, from its client. */
+static void unproven_leave(session_t *session)
 {
-    hub_t *hub = session->hub;
-    if (session->unproven) {
-        if (session->client->claimed)
-            return;
-        client_list_remove(&session->client->unproven, session);
-        session->unproven = false;
-        session->client = NULL;
-    }
-    command_t command = {
-        .kind = COMMAND_JOIN, .by = session_actor(session), .above_limit = session->role == ROLE_MANAGER};
-    (void)name_from_identity(session->identity, &command.name); /* else it gets a number */
-    outcome_t outcome;
-    propose(hub, &command, &outcome);
+    client_t *client = session->client;
+    client_list_remove(&client->local.unproven, session);
+    session->unproven = false;
+    session->client = NULL;
+}
+
+/* The session belongs to CLIENT from here on. */
+static void client_enter(session_t *session, client_t *client, int64_t now_ms)
+{
+    if (session->unproven)
+        unproven_leave(session);
+    session->client = client;
+    if (!client->local.sessions)
+        log_info("client %s connected from %s", client->id, session->peer);
+    client_list_add(&client->local.sessions, session);
+    client->local.active_ms = now_ms;
+    if (session_misnamed(session))
+        misnamed_log(session);
+}
+
+void sessions_joined(session_t *session, const outcome_t *outcome, int64_t now_ms)
+{
+    session->joining = false;
     session->refusal = STATUS_OK;
-    switch (outcome.kind) {
+    switch (outcome->kind) {
     case OUTCOME_DONE:
-        session_joined(session, outcome.client, now_ms);
-        if (session_misnamed(session))
-            misnamed_log(session);
+        client_enter(session, outcome->client, now_ms);
         break;
     case OUTCOME_CLAIMED:
-        session->client = outcome.client;
+        if (session->unproven)
+            break;
+        session->client = outcome->client;
         session->unproven = true;
-        client_list_add(&session->client->unproven, session);
+        client_list_add(&session->client->local.unproven, session);
         break;
     case OUTCOME_MEMORY:
         session->refusal = STATUS_UNAVAILABLE;
@@ -165,22 +165,38 @@ void sessions_admit(session_t *session, int64_t now_ms)
     }
 }
 
-status_t sessions_prove(session_t *session, int64_t now_ms)
+/* Proposes COMMAND, a JOIN of the session. */
+static bool join(session_t *session, command_t *command, int64_t now_ms, outcome_t *outcome)
 {
-    client_t *client = session->client;
-    command_t command = {.kind = COMMAND_JOIN,
-                         .by = session_actor(session),
-                         .name = client_id(client),
-                         .claim = client->claim};
+    command->kind = COMMAND_JOIN;
+    command->session = session->id;
+    command->by = session_actor(session);
+    session->joining = true;
+    if (!propose(session->hub, session, command, outcome))
+        return false;
+    sessions_joined(session, outcome, now_ms);
+    return true;
+}
+
+bool sessions_admit(session_t *session, bool above_limit, int64_t now_ms)
+{
+    if (session->unproven) {
+        client_t *client = session->client;
+        if (client->claimed)
+            return true;
+        unproven_leave(session);
+        registry_release(session->hub->registry, client);
+    }
+    command_t command = {.above_limit = above_limit};
+    (void)name_from_identity(session->identity, &command.name); /* else it gets a number */
     outcome_t outcome;
-    propose(session->hub, &command, &outcome);
-    if (outcome.kind == OUTCOME_MEMORY)
-        return STATUS_UNAVAILABLE;
-    if (outcome.kind != OUTCOME_DONE)
-        return STATUS_RESOURCE_EXHAUSTED;
-    client_list_remove(&client->unproven, session);
-    session_joined(session, client, now_ms);
-    return STATUS_OK;
+    return join(session, &command, now_ms, &outcome);
+}
+
+bool sessions_prove(session_t *session, int64_t now_ms, outcome_t *outcome)
+{
+    command_t command = {.name = client_id(session->client), .claim = session->client->claim};
+    return join(session, &command, now_ms, outcome);
 }
 
 session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
@@ -194,43 +210,45 @@ session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
     order_append(sessions, session);
     sessions->count++;
     hub->stats.sessions_total++;
-    sessions_admit(session, now_ms);
     return session;
 }
 
 /* ---- End -------------------------------------------------------------------------------------- */
 
+/* Takes the session from its client, if it has one. */
 static void session_leave(session_t *session, session_end_t end, actor_t by)
 {
     hub_t *hub = session->hub;
     client_t *client = session->client;
-    bool unproven = session->unproven;
-    session->client = NULL;
-    session->unproven = false;
-    if (unproven) {
-        client_list_remove(&client->unproven, session);
+    bool member = session_admitted(session) && !session->left;
+    if (session->unproven) {
+        unproven_leave(session);
         if (end != SESSION_END_FORGOTTEN)
             registry_release(hub->registry, client);
-        return;
+    } else if (client) {
+        session->client = NULL;
+        client_list_remove(&client->local.sessions, session);
+        if (!client->local.sessions)
+            log_info("client %s disconnected (%s)", client->id, session_end_text(end));
+        if (session->left)
+            registry_release(hub->registry, client);
     }
-    client_list_remove(&client->sessions, session);
-    if (client->session_count == 1)
-        log_info("client %s disconnected (%s)", client->id, session_end_text(end));
+    if (!(member && end != SESSION_END_FORGOTTEN) && !session->joining)
+        return;
     command_t command = {.kind = COMMAND_LEAVE,
-                         .client = client,
+                         .session = session->id,
                          .by = by,
-                         .text = bytes_from_text(session_end_text(end)),
-                         .forgets = end == SESSION_END_FORGOTTEN};
-    outcome_t outcome;
-    propose(hub, &command, &outcome);
+                         .text = bytes_from_text(session_end_text(end))};
+    propose_unheard(hub, session, &command);
 }
 
 void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
 {
     hub_t *hub = session->hub;
     feed_unwatch(session);
-    if (session->client)
-        session_leave(session, end, by);
+    session_leave(session, end, by);
+    if (hub->log)
+        hub->log->abandon(hub->log->context, session);
     if (end != SESSION_END_SHUTDOWN) /* then subscribers are to hear of everybody's end, before their own */
         feed_dismiss(session, false);
     order_remove(hub->sessions, session);
@@ -249,19 +267,54 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
                     session->peer);
     if (end == SESSION_END_MEMORY)
         log_memory("a session is cut off, as its requests or answers cannot be kept");
-    if (end != SESSION_END_LOST)
+    if (session->connection && end != SESSION_END_LOST)
         hub->outlets.transport.release(hub->outlets.transport.context, session->connection,
                                        end == SESSION_END_SLOW || end == SESSION_END_MEMORY);
     session->ended = true;
-    if (!session_runs(session))
+    bool answered = end == SESSION_END_FORGOTTEN && by.session == session->id; /* it still gets its answer */
+    if (!session_runs(session) && !answered)
         session_destroy(&session);
 }
+
+/* ---- What the state machine tells ------------------------------------------------------------- */
+
+void sessions_role(void *context, client_t *client, const command_t *command)
+{
+    (void)context;
+    role_t role = command->manager ? ROLE_MANAGER : ROLE_GUEST;
+    if (command->session == 0) {
+        log_info("client %s is %s now, by client %.*s", client->id, role_text(role),
+                 (int)command->by.client.size, (const char *)command->by.client.data);
+        for (session_t *session = client->local.sessions; session; session = session->next)
+            session_set_role(session, role);
+    }
+    /* Behind the event, so that the demoted hear of it and of nothing after it. */
+    for (session_t *session = client->local.sessions; session && !command->manager; session = session->next) {
+        if (session->role == ROLE_GUEST)
+            feed_dismiss(session, true);
+    }
+}
+
+void sessions_forgotten(void *context, client_t *client, const command_t *command)
+{
+    (void)context;
+    client_local_t *local = &client->local;
+    session_t *session;
+    log_info("client %s is forgotten, by client %.*s", client->id, (int)command->by.client.size,
+             (const char *)command->by.client.data);
+    while ((session = local->sessions ? local->sessions : local->unproven)) {
+        if (session->id != command->by.session) /* that one is told behind its answer */
+            sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
+        sessions_end(session, SESSION_END_FORGOTTEN, command->by, session->hub->now_ms);
+    }
+}
+
+/* ---- Bye -------------------------------------------------------------------------------------- */
 
 void sessions_push_bye(session_t *session, const char *reason)
 {
     if (session->enveloped || session->unproven)
         return;
-    const transport_t *transport = &session->hub->outlets.transport;
     buffer_t push;
     buffer_init(&push, LIMIT_ERROR_BYTES);
     rpc_write_notification(&push, bytes_from_text("bye"));
@@ -269,8 +322,8 @@ void sessions_push_bye(session_t *session, const char *reason)
     rpc_write_map(&push, 1);
     rpc_write_text(&push, "reason");
     rpc_write_text(&push, reason);
-    if (!push.failed) /* else it misses what it may miss */
-        transport->send(transport->context, session->connection, session->identity, (bytes_t){0}, &push);
+    status_t sent = push.failed ? STATUS_UNAVAILABLE : session_send(session, (bytes_t){0}, &push);
+    (void)sent; /* it misses what it may miss */
     buffer_release(&push);
 }
 

@@ -13,29 +13,37 @@ KV_MUST_USE sessions_t *sessions_new(void);
 /* The sessions must have ended. */
 void sessions_destroy(sessions_t **sessions);
 
-/* Begins a session for what arrived on a connection and puts it with its client, where it may be. NULL if
- * memory is refused. */
+/* Begins a session, which belongs to no client yet, for what arrived on a connection. NULL if memory is
+ * refused.
+ */
 KV_MUST_USE session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms);
 
-/* Tries to put a session that belongs to no client with its client: it has not given its secret (stays so
- * while its name is claimed), or was refused for limits/clients (which do not hold for a manager) or for want
- * of memory. */
-void sessions_admit(session_t *session, int64_t now_ms);
+/* Tries to put a session that belongs to no client with its client, limits/clients or not if ABOVE_LIMIT. It
+ * stays without one while its name is claimed and it has not given the secret, or if it is refused for
+ * limits/clients or for want of memory. True: that is decided. False: call sessions_joined when the outcome
+ * is there. */
+KV_MUST_USE bool sessions_admit(session_t *session, bool above_limit, int64_t now_ms);
+/* The same with the claim whose secret it gave, for an unproven session. *OUTCOME is set with true. */
+KV_MUST_USE bool sessions_prove(session_t *session, int64_t now_ms, outcome_t *outcome);
+/* OUTCOME is what came of its JOIN. */
+void sessions_joined(session_t *session, const outcome_t *outcome, int64_t now_ms);
 /* Whether its socket identity was probably meant to name a client, and is not a valid name. */
 bool session_misnamed(const session_t *session);
-/* The secret was right: puts an unproven session with its client. RESOURCE_EXHAUSTED where limits/clients is
- * reached, UNAVAILABLE where memory is refused. */
-KV_MUST_USE status_t sessions_prove(session_t *session, int64_t now_ms);
 
 /* Ends the session: takes it from its client, records `disconnect` where it was the last one, tells the
  * transport (unless LOST, which the transport said itself) and frees it, at once or, if its payload runs,
- * when that is through. BY is who did it. The client is reviewed unless the end is FORGOTTEN (then forgetting
- * goes on). */
+ * when that is through. BY is who did it. With FORGOTTEN its client has no members any more, and a session
+ * that did that itself is freed behind its answer. */
 void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms);
 /* Ends all, as END. */
 void sessions_end_all(sessions_t *sessions, session_end_t end, int64_t now_ms);
 /* Notes that a message came: the session is the newest one again. */
 void sessions_touch(session_t *session, int64_t now_ms);
+
+/* Sessions of CLIENT have another role: the state machine's listener. */
+void sessions_role(void *context, client_t *client, const command_t *command);
+/* CLIENT is being forgotten: ends its sessions here. The state machine's listener. */
+void sessions_forgotten(void *context, client_t *client, const command_t *command);
 
 /* Sends `[2, "bye", [{"reason": REASON}]]`, unless nothing may be pushed to this session. */
 void sessions_push_bye(session_t *session, const char *reason);

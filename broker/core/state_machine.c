@@ -4,11 +4,15 @@
 
 #include <stdlib.h>
 
+#include "broker/core/members.h"
+#include "common/name.h"
+
 struct state_machine {
     engine_t *engine;
     registry_t *registry;
-    listener_fn *listener;
-    void *context; /* given to it */
+    members_t *members;
+    const settings_t *settings; /* borrowed */
+    listener_t listener;
 };
 
 /* Every change passes here: it is chained to the one before it about the same client, and a client that may
@@ -24,21 +28,21 @@ static void on_change(void *context, change_t *change)
     bool removes = change->kind == CHANGE_DEL || change->kind == CHANGE_EXPIRE;
     if (removes && client->session_count == 0)
         registry_note(machine->registry, client);
-    if (machine->listener)
-        machine->listener(machine->context, change);
+    machine->listener.change(machine->listener.context, change);
 }
 
-state_machine_t *state_machine_new(const settings_t *settings, listener_fn *listener, void *context)
+state_machine_t *state_machine_new(const settings_t *settings, const listener_t *listener)
 {
     state_machine_t *machine = calloc(1, sizeof *machine);
     if (!machine)
         return NULL;
-    machine->listener = listener;
-    machine->context = context;
+    machine->listener = *listener;
+    machine->settings = settings;
     engine_options_t options = {.limits = &settings->limits, .on_change = on_change, .context = machine};
     machine->engine = engine_new(&options);
     machine->registry = machine->engine ? registry_new(machine->engine, settings) : NULL;
-    if (!machine->registry)
+    machine->members = members_new();
+    if (!machine->registry || !machine->members)
         state_machine_destroy(&machine);
     return machine;
 }
@@ -48,6 +52,7 @@ void state_machine_destroy(state_machine_t **self)
     state_machine_t *machine = *self;
     if (!machine)
         return;
+    members_destroy(&machine->members);
     registry_destroy(&machine->registry);
     engine_destroy(&machine->engine);
     free(machine);
@@ -67,6 +72,7 @@ void state_machine_abandon(state_machine_t *machine, const settings_t *settings)
 void state_machine_configure(state_machine_t *machine, const settings_t *settings,
                              registry_claimed_fn *claimed, void *context, const place_t *place)
 {
+    machine->settings = settings;
     engine_configure(machine->engine, &settings->limits);
     registry_configure(machine->registry, settings, claimed, context, place);
 }
@@ -81,9 +87,18 @@ registry_t *state_machine_registry(const state_machine_t *machine)
     return machine->registry;
 }
 
-/* ---- Stores ----------------------------------------------------------------------------------- */
+/* ---- Which client ----------------------------------------------------------------------------- */
 
-/* Makes the client that COMMAND names. Its put is known to meet its condition. */
+/* The client that COMMAND is about. NULL if that life of it is over. */
+static inline client_t *client_of(const state_machine_t *machine, const command_t *command)
+{
+    if (command->client)
+        return command->client;
+    client_t *client = registry_find(machine->registry, command->client_id);
+    return client && client->life == command->client_life ? client : NULL;
+}
+
+/* Makes the client that COMMAND, a put whose condition holds, names. */
 static outcome_kind_t client_create(state_machine_t *machine, const command_t *command, const place_t *place,
                                     client_t **created)
 {
@@ -92,9 +107,7 @@ static outcome_kind_t client_create(state_machine_t *machine, const command_t *c
     if (!client)
         return OUTCOME_MEMORY;
     outcome_kind_t kind = OUTCOME_DONE;
-    if (client_exists(client)) { /* it came to be while the command was on its way */
-        kind = command->claim ? OUTCOME_EXISTS : OUTCOME_DONE;
-    } else if (command->claim && client->claimed) {
+    if (command->claim && client->claimed) {
         kind = OUTCOME_CLAIMED;
     } else {
         status_t status = registry_open(registry, client, false, place);
@@ -108,26 +121,55 @@ static outcome_kind_t client_create(state_machine_t *machine, const command_t *c
     return kind;
 }
 
+/* The client whose store a put without a hint is for, *CREATED if it is made for it. NULL: OUTCOME says why
+ * there is none. */
+static client_t *client_for_put(state_machine_t *machine, const command_t *command, const place_t *place,
+                                bool *created, outcome_t *outcome)
+{
+    const put_t *put = &command->put;
+    const limits_t *limits = &machine->settings->limits;
+    *created = false;
+    if (put->key.size > limits->key || put->value.size > limits->value) {
+        outcome->kind = OUTCOME_SIZE;
+        return NULL;
+    }
+    bool named = command->name.size > 0;
+    client_t *client = named ? registry_find(machine->registry, command->name) : client_of(machine, command);
+    if (client && client_exists(client)) {
+        outcome->kind = named && command->claim ? OUTCOME_EXISTS : OUTCOME_DONE;
+        return outcome->kind == OUTCOME_DONE ? client : NULL;
+    }
+    outcome->kind = OUTCOME_GONE;
+    if (!named || !name_valid(command->name)) /* of a client with a number */
+        return NULL;
+    if (put->if_revision != REVISION_ANY && put->if_revision != 0) {
+        outcome->kind = OUTCOME_CONDITION;
+        outcome->revision = 0;
+        return NULL;
+    }
+    outcome->kind = client_create(machine, command, place, &client);
+    *created = outcome->kind == OUTCOME_DONE;
+    return *created ? client : NULL;
+}
+
+/* ---- Stores ----------------------------------------------------------------------------------- */
+
+/* The hash of COMMAND's key: one of this process, which a command from the log does not have. */
+static inline uint64_t hash_of(const state_machine_t *machine, const command_t *command)
+{
+    return command->client ? command->hash : engine_hash(machine->engine, command->put.key);
+}
+
 static void apply_put(state_machine_t *machine, const place_t *place, const command_t *command,
                       outcome_t *outcome)
 {
-    const put_t *put = &command->put;
     client_t *client = command->client;
-    if (!client) {
-        if (put->if_revision != REVISION_ANY && put->if_revision != 0) {
-            outcome->kind = OUTCOME_CONDITION;
-            outcome->revision = 0;
-            return;
-        }
-        outcome->kind = client_create(machine, command, place, &client);
-        if (outcome->kind != OUTCOME_DONE)
-            return;
-    }
-    bool created = !command->client && client->last_seq == 0;
-    uint64_t hash = command->client ? command->hash : engine_hash(machine->engine, put->key);
+    bool created = false;
+    if (!client && !(client = client_for_put(machine, command, place, &created, outcome)))
+        return;
     outcome->limit = NULL;
-    status_t status = engine_put(machine->engine, client->store, put, hash, command->by, place,
-                                 &outcome->revision, &outcome->limit);
+    status_t status = engine_put(machine->engine, client->store, &command->put, hash_of(machine, command),
+                                 command->by, place, &outcome->revision, &outcome->limit);
     if (status == STATUS_OK) {
         outcome->kind = OUTCOME_DONE;
         if (created && command->claim)
@@ -147,7 +189,12 @@ static void apply_put(state_machine_t *machine, const place_t *place, const comm
 static void apply_del(state_machine_t *machine, const place_t *place, const command_t *command,
                       outcome_t *outcome)
 {
-    status_t status = engine_del(machine->engine, command->client->store, command->put.key, command->hash,
+    const client_t *client = client_of(machine, command);
+    if (!client) {
+        outcome->kind = OUTCOME_GONE;
+        return;
+    }
+    status_t status = engine_del(machine->engine, client->store, command->put.key, hash_of(machine, command),
                                  command->put.if_revision, command->by, place, &outcome->revision);
     if (status == STATUS_FAILED_PRECONDITION)
         outcome->kind = OUTCOME_CONDITION;
@@ -155,7 +202,32 @@ static void apply_del(state_machine_t *machine, const place_t *place, const comm
         outcome->kind = status == STATUS_OK ? OUTCOME_DONE : OUTCOME_ABSENT;
 }
 
+static void apply_expire(state_machine_t *machine, const place_t *place, const command_t *command)
+{
+    const client_t *client = client_of(machine, command);
+    if (client)
+        engine_expire_key(machine->engine, client->store, command->put.key, hash_of(machine, command), place);
+}
+
 /* ---- Clients and their sessions --------------------------------------------------------------- */
+
+/* Makes COMMAND's session a member of CLIENT, which may have to be made too. */
+static outcome_kind_t client_join(state_machine_t *machine, const place_t *place, const command_t *command,
+                                  client_t *client)
+{
+    registry_t *registry = machine->registry;
+    bool created = !client_exists(client);
+    status_t status = created ? registry_open(registry, client, command->above_limit, place) : STATUS_OK;
+    if (status != STATUS_OK) {
+        registry_release(registry, client);
+        return status == STATUS_UNAVAILABLE ? OUTCOME_MEMORY : OUTCOME_CLIENTS;
+    }
+    if (members_add(machine->members, client, command->session))
+        return OUTCOME_DONE;
+    if (created)
+        registry_undo(registry, client);
+    return OUTCOME_MEMORY;
+}
 
 static void apply_join(state_machine_t *machine, const place_t *place, const command_t *command,
                        outcome_t *outcome)
@@ -172,17 +244,12 @@ static void apply_join(state_machine_t *machine, const place_t *place, const com
         outcome->kind = OUTCOME_CLAIMED;
         return;
     }
-    if (!client_exists(client)) {
-        status_t status = registry_open(registry, client, command->above_limit, place);
-        if (status != STATUS_OK) {
-            registry_release(registry, client);
-            outcome->client = NULL;
-            outcome->kind = status == STATUS_UNAVAILABLE ? OUTCOME_MEMORY : OUTCOME_CLIENTS;
-            return;
-        }
+    outcome->kind = client_join(machine, place, command, client);
+    if (outcome->kind != OUTCOME_DONE) {
+        outcome->client = NULL;
+        return;
     }
-    outcome->kind = OUTCOME_DONE;
-    if (client->session_count++ > 0)
+    if (client->session_count > 1)
         return;
     client->since_ms = place->now_ms;
     actor_t by = command->by;
@@ -190,37 +257,96 @@ static void apply_join(state_machine_t *machine, const place_t *place, const com
     engine_record(machine->engine, CHANGE_CONNECT, client, (bytes_t){0}, by, place);
 }
 
-static void apply_leave(state_machine_t *machine, const place_t *place, const command_t *command)
+static void disconnect_record(state_machine_t *machine, const place_t *place, const command_t *command,
+                              client_t *client)
 {
-    client_t *client = command->client;
-    if (--client->session_count == 0) {
-        client->since_ms = place->now_ms;
-        engine_record(machine->engine, CHANGE_DISCONNECT, client, command->text, command->by, place);
-    }
-    if (!command->forgets)
-        registry_review(machine->registry, client, place);
+    client->since_ms = place->now_ms;
+    engine_record(machine->engine, CHANGE_DISCONNECT, client, command->text, command->by, place);
 }
 
-static outcome_kind_t apply_claim(const command_t *command)
+static outcome_kind_t apply_leave(state_machine_t *machine, const place_t *place, const command_t *command)
 {
-    client_t *client = command->client;
+    member_t *member = members_find(machine->members, command->session);
+    if (!member)
+        return OUTCOME_GONE;
+    client_t *client = member->client;
+    members_remove(machine->members, member);
+    if (client->session_count == 0)
+        disconnect_record(machine, place, command, client);
+    registry_review(machine->registry, client, place);
+    return OUTCOME_DONE;
+}
+
+static outcome_kind_t apply_claim(state_machine_t *machine, const place_t *place, const command_t *command)
+{
+    client_t *client = client_of(machine, command);
+    if (!client)
+        return OUTCOME_GONE;
     if (client->numbered)
         return OUTCOME_NUMBERED;
     if (client->claimed)
         return OUTCOME_CLAIMED;
     if (client->session_count > 1)
         return OUTCOME_SHARED;
+    if (store_keys(client->store) > 0 && engine_expire(machine->engine, place, ENGINE_EXPIRE_MAX))
+        return OUTCOME_MORE; /* its keys, perhaps */
     if (store_keys(client->store) > 0)
         return OUTCOME_KEYS;
     registry_claim(client, command->claim);
     return OUTCOME_DONE;
 }
 
+/* Gives MEMBER the role that COMMAND says. Returns whether that is another one. */
+static bool role_set(member_t *member, const command_t *command)
+{
+    bool changed = member->manager != command->manager;
+    member->manager = command->manager;
+    return changed;
+}
+
+static outcome_kind_t apply_role(state_machine_t *machine, const place_t *place, const command_t *command)
+{
+    client_t *client = client_of(machine, command);
+    if (!client)
+        return OUTCOME_GONE;
+    bool changed = false;
+    if (command->session != 0) {
+        member_t *member = members_find(machine->members, command->session);
+        if (!member || member->client != client)
+            return OUTCOME_GONE;
+        changed = role_set(member, command);
+    } else {
+        if (client->session_count == 0)
+            return OUTCOME_AWAY;
+        if (command->manager && !client->numbered && !client->claimed)
+            return OUTCOME_UNCLAIMED;
+        for (member_t *member = client->members; member; member = member->next)
+            changed |= role_set(member, command);
+    }
+    if (command->quiet)
+        return OUTCOME_DONE;
+    if (changed)
+        engine_record(machine->engine, CHANGE_ROLE, client, command->text, command->by, place);
+    machine->listener.role(machine->listener.context, client, command);
+    return OUTCOME_DONE;
+}
+
 static outcome_kind_t apply_forget(state_machine_t *machine, const place_t *place, const command_t *command)
 {
-    if (command->client->numbered)
+    client_t *client = command->client;
+    if (!client)
+        client = registry_find(machine->registry, command->client_id);
+    if (!client || (command->client_life != 0 && client->life != command->client_life))
+        return command->client_life == 0 ? OUTCOME_DONE : OUTCOME_GONE;
+    if (client->numbered)
         return OUTCOME_NUMBERED;
-    registry_forget(machine->registry, command->client, command->by, place);
+    bool connected = client->session_count > 0;
+    while (client->members)
+        members_remove(machine->members, client->members);
+    if (connected)
+        disconnect_record(machine, place, command, client);
+    machine->listener.forgotten(machine->listener.context, client, command);
+    registry_forget(machine->registry, client, command->by, place);
     return OUTCOME_DONE;
 }
 
@@ -238,23 +364,22 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
         apply_del(machine, place, command, outcome);
         break;
     case COMMAND_TIME:
-        if (engine_expire(machine->engine, place, command->budget))
-            outcome->kind = OUTCOME_MORE;
+        engine_expire(machine->engine, place, command->budget);
         break;
     case COMMAND_EXPIRE:
-        engine_expire_key(machine->engine, command->client->store, command->put.key, command->hash, place);
+        apply_expire(machine, place, command);
         break;
     case COMMAND_JOIN:
         apply_join(machine, place, command, outcome);
         break;
     case COMMAND_LEAVE:
-        apply_leave(machine, place, command);
+        outcome->kind = apply_leave(machine, place, command);
         break;
     case COMMAND_CLAIM:
-        outcome->kind = apply_claim(command);
+        outcome->kind = apply_claim(machine, place, command);
         break;
     case COMMAND_ROLE:
-        engine_record(machine->engine, CHANGE_ROLE, command->client, command->text, command->by, place);
+        outcome->kind = apply_role(machine, place, command);
         break;
     case COMMAND_FORGET:
         outcome->kind = apply_forget(machine, place, command);

@@ -11,13 +11,21 @@
 
 typedef struct state_machine state_machine_t;
 
-typedef void listener_fn(void *context, const change_t *change);
+/* Who is told what came of commands, within the call that applies them. Must not change anything here. */
+typedef struct listener {
+    void *context; /* given to each function */
+    /* Each change, in order. */
+    void (*change)(void *context, const change_t *change);
+    /* Sessions of CLIENT have another role by COMMAND, a ROLE that is not quiet; behind its change. */
+    void (*role)(void *context, client_t *client, const command_t *command);
+    /* CLIENT is being forgotten by COMMAND: it has no members any more, and is gone after this. Those that
+     * hang on it here must let go. */
+    void (*forgotten)(void *context, client_t *client, const command_t *command);
+} listener_t;
 
-/* SETTINGS (limits, ids, names; until state_machine_configure) are borrowed. LISTENER, which may be NULL,
- * gets CONTEXT and each change, within the call that made it; it must not change anything here. NULL if
+/* SETTINGS (limits, ids, names; until state_machine_configure) are borrowed. LISTENER is copied. NULL if
  * memory is refused. */
-KV_MUST_USE state_machine_t *state_machine_new(const settings_t *settings, listener_fn *listener,
-                                               void *context);
+KV_MUST_USE state_machine_t *state_machine_new(const settings_t *settings, const listener_t *listener);
 void state_machine_destroy(state_machine_t **machine);
 
 /* Makes room for what SETTINGS claim. After true, call state_machine_configure. False if memory is refused.
@@ -31,7 +39,8 @@ void state_machine_configure(state_machine_t *machine, const settings_t *setting
                              registry_claimed_fn *claimed, void *context, const place_t *place);
 
 /* Applies COMMAND at PLACE. The same commands at the same places make the same outcomes and changes. A client
- * that is left with neither a session nor a key is gone afterwards; command->client too may be. */
+ * that is left with neither a session nor a key is gone afterwards; command->client too may be. After
+ * OUTCOME_MORE, apply COMMAND once more; at the same place, if it must be the same elsewhere. */
 void state_machine_apply(state_machine_t *machine, const place_t *place, const command_t *command,
                          outcome_t *outcome);
 

@@ -2,14 +2,15 @@
 /* Owns the short way from a payload to stores and answers. */
 #include "broker/core/usual.h"
 
+#include "broker/core/dispatch.h"
 #include "broker/core/due.h"
 #include "broker/core/feed.h"
 #include "broker/core/propose.h"
+#include "broker/core/room.h"
 #include "common/rpc_usual.h"
 
 enum {
-    WINDOW = 64, /* messages that are read ahead, so that their keys are looked for together */
-    ROOM = 512   /* bytes of an answer at most, apart from a value */
+    WINDOW = 64 /* messages that are read ahead, so that their keys are looked for together */
 };
 
 static const uint64_t NAME_GET = RPC_NAME(3, 'g', 'e', 't', 0, 0);
@@ -75,11 +76,12 @@ static void window_prepare(const session_t *session, operation_t window[WINDOW],
     engine_prepare(engine, store, keys, hashes, named);
 }
 
-/* Where an answer of SIZE bytes beside ROOM may be written. NULL if it may not fit, or memory is refused. */
+/* Where an answer of SIZE bytes beside ROOM_CHANGE may be written. NULL if it may not fit, or memory is
+ * refused. */
 static inline uint8_t *room_for(session_t *session, size_t size)
 {
     buffer_t *answer = &session->batch.answer;
-    size_t wanted = ROOM + size;
+    size_t wanted = ROOM_CHANGE + size;
     if (wanted <= answer->capacity - answer->size)
         return answer->data + answer->size;
     if (answer->size + wanted > answer->limit)
@@ -116,7 +118,24 @@ static uint8_t *get(session_t *session, const rpc_usual_t *message, uint64_t has
     return to;
 }
 
-/* Puts a value. False if it was not done: the general way finds out why. */
+/* With a log: proposes COMMAND, the put of MESSAGE, whose answer is pending then. False if the general way
+ * must. */
+static bool put_later(session_t *session, const rpc_usual_t *message, const command_t *command)
+{
+    batch_t *batch = &session->batch;
+    outcome_t outcome;
+    if (!room_behind(batch, batch->room))
+        return false;
+    if (propose(session->hub, session, command, &outcome))
+        return false;
+    const method_t *method = method_find(bytes_from_text("put"));
+    pending_add(&batch->pending,
+                (pending_t){.method = method, .msgid = message->msgid, .owed = message->owed});
+    return true;
+}
+
+/* Puts a value. *REVISION is set to 0 if the answer is pending. False if it was not done: the general way
+ * finds out why. */
 static bool put(session_t *session, const rpc_usual_t *message, uint64_t hash, uint64_t *revision)
 {
     command_t command;
@@ -129,7 +148,10 @@ static bool put(session_t *session, const rpc_usual_t *message, uint64_t hash, u
                           .if_revision = REVISION_ANY};
     command.hash = hash;
     outcome_t outcome;
-    propose(session->hub, &command, &outcome);
+    if (session->hub->log)
+        return put_later(session, message, &command);
+    if (!propose(session->hub, session, &command, &outcome))
+        return false;
     *revision = outcome.revision;
     return outcome.kind == OUTCOME_DONE;
 }
@@ -149,12 +171,29 @@ static inline bool operation_run(session_t *session, const operation_t *operatio
         to = room_for(session, 0);
         if (!to || (message->name == NAME_PUT && !put(session, message, operation->hash, &revision)))
             return false;
+        if (message->name == NAME_PUT && revision == 0)
+            return true;
         to = rpc_put_result(to, message->msgid);
         to = message->name == NAME_PUT ? rpc_put_uint(to, revision) : ping(to);
     }
     if (message->owed)
         batch->answer.size = (size_t)(to - batch->answer.data);
     return true;
+}
+
+/* With a log: how many of the COUNT messages can be carried out: up to the first that reads behind a put, or
+ * that reads at all, if the session may not. */
+static unsigned window_cut(const session_t *session, const operation_t window[WINDOW], unsigned count)
+{
+    bool pending = session->batch.pending.count > 0;
+    bool may_read = session->batch.barrier == BARRIER_PASSED;
+    for (unsigned i = 0; i < count; i++) {
+        bool puts = window[i].message.name == NAME_PUT;
+        if (!puts && (pending || !may_read))
+            return i;
+        pending |= puts;
+    }
+    return count;
 }
 
 /* Carries out the COUNT messages of WINDOW, until one is left to the general way or the turn's work is done:
@@ -188,6 +227,8 @@ void usual_run(session_t *session)
     unsigned done;
     do {
         unsigned count = window_read(session, window);
+        if (session->hub->log)
+            count = window_cut(session, window, count);
         window_prepare(session, window, count);
         done = batch->cost < HUB_COST_TURN ? window_run(session, window, count) : 0;
         if (done > 0)

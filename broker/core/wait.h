@@ -10,6 +10,7 @@ typedef enum wait {
     WAIT_NONE,
     WAIT_VERIFY, /* until the verifier has looked at a password */
     WAIT_DELAY,  /* until a time */
+    WAIT_LOG,    /* until what it proposed has been applied */
     WAIT_TURN,   /* until its next turn: its request has more to do than one may take */
     WAIT_YIELD,  /* the same, but it could go on at once, and lets others have their turn */
     WAIT_COUNT
@@ -17,8 +18,10 @@ typedef enum wait {
 
 /* What came of it, for a method's `finish`. */
 typedef struct wait_result {
-    verdict_t verdict; /* WAIT_VERIFY */
-    outcome_t outcome; /* of a command */
+    wait_t what;              /* it waited for this */
+    verdict_t verdict;        /* WAIT_VERIFY */
+    const command_t *command; /* WAIT_LOG: borrowed. Its client may be gone: see the outcome */
+    outcome_t outcome;        /* WAIT_LOG */
 } wait_result_t;
 
 #endif

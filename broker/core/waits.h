@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sessions that wait: for a verified password, a time, or their turn; in the order in which they began to. */
+/* Sessions that wait: for a verified password, a time, an outcome, or their turn; in the order in which they
+ * began to. */
 #ifndef KV_BROKER_CORE_WAITS_H
 #define KV_BROKER_CORE_WAITS_H
 

@@ -418,6 +418,8 @@ static void loop_stop(broker_t *broker)
         broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
     }
     hub_stop(broker->hub, clock_monotonic_ms());
+    while (hub_waits(broker->hub) && clock_monotonic_ms() < until_ms)
+        hub_tick(broker->hub, clock_monotonic_ms());
 }
 
 void broker_run(broker_t *broker)

@@ -26,9 +26,10 @@ struct connection {
     session_t *session;
     bool lost;
     bool cut;
-    bool full;  /* sends fail */
-    bool ended; /* had no session when the present step began */
-    bool broke; /* an answer was cut short: its session must have ended after this step */
+    bool full;   /* sends fail */
+    bool ended;  /* had no session when the present step began */
+    bool begins; /* its session, which begins, is not yet known here */
+    bool broke;  /* an answer was cut short: its session must have ended after this step */
     char identity[24];
     char peer[24];
     owed_t *owed; /* PAYLOADS_MAX: those not answered, oldest first */

@@ -13,27 +13,31 @@ static void check_sessions(const world_t *world)
         CHECK(connection->session == NULL || connection->session->connection == connection);
         count += connection->session != NULL;
     }
+    for (const session_t *session = sessions_oldest(world->hub->sessions); session; session = session->newer)
+        count += world->hub->log && !session->connection; /* which is gone, but not what came on it */
     CHECK(count == sessions_count(world->hub->sessions));
 }
 
-static uint64_t check_client(const client_t *client)
+/* LATER: what becomes of its sessions may still be on its way. */
+static uint64_t check_client(const client_t *client, bool later)
 {
     uint32_t count = 0;
     const session_t *previous = NULL;
-    for (const session_t *session = client->sessions; session != NULL;
+    for (const session_t *session = client->local.sessions; session != NULL;
          previous = session, session = session->next) {
         CHECK(session->client == client && !session->unproven && session->previous == previous);
         count++;
     }
     uint32_t watchers = 0;
-    for (const session_t *session = client->sessions; session != NULL; session = session->next)
+    for (const session_t *session = client->local.sessions; session != NULL; session = session->next)
         watchers += session->feed.watching;
-    CHECK(count == client->session_count && watchers == client->watcher_count && !client->noted);
-    CHECK(count > 0 || (!client->numbered && store_keys(client->store) > 0));
-    CHECK(!client->numbered || (count == 1 && !client->claimed));
-    for (const session_t *session = client->unproven; session != NULL; session = session->next)
+    CHECK((count == client->session_count || later) && watchers == client->local.watcher_count);
+    CHECK(!client->noted && client->life > 0);
+    CHECK(client->session_count > 0 || (!client->numbered && store_keys(client->store) > 0));
+    CHECK(!client->numbered || (client->session_count == 1 && !client->claimed));
+    for (const session_t *session = client->local.unproven; session != NULL; session = session->next)
         CHECK(session->client == client && session->unproven);
-    return count > 0;
+    return client->session_count > 0;
 }
 
 static void check_clients(const hub_t *hub)
@@ -47,7 +51,7 @@ static void check_clients(const hub_t *hub)
          client = registry_next(hub->registry, (bytes_t){0}, &id)) {
         id = client_id(client);
         CHECK(registry_find(hub->registry, id) == client);
-        connected += check_client(client);
+        connected += check_client(client, hub->log && hub_waits(hub));
         keys += store_keys(client->store);
         bytes += store_bytes(client->store);
         count++;

@@ -19,14 +19,20 @@ typedef struct chance {
     uint64_t state; /* never 0 */
 } chance_t;
 
+/* KV_SEED, where it is set, else OTHERWISE. For a program whose output is read by tests: it prints nothing.
+ */
+static inline uint64_t chance_seed_or(uint64_t otherwise)
+{
+    const char *given = getenv("KV_SEED");
+    return given != NULL ? strtoull(given, NULL, 10) : otherwise;
+}
+
 /* KV_SEED, where it is set, else the time; printed. */
 static inline uint64_t chance_seed(void)
 {
-    const char *given = getenv("KV_SEED");
     struct timespec now;
     (void)timespec_get(&now, TIME_UTC);
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
-                                  : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    uint64_t seed = chance_seed_or((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
     printf("KV_SEED=%llu\n", (unsigned long long)seed);
     (void)fflush(stdout); /* before a crash can lose it */
     return seed;

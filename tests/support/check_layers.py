@@ -29,12 +29,13 @@ ORDER = [
     "broker/core/usual broker/core/dispatch broker/core/methods",
     "broker/core/handlers/*",
     "broker/core/sessions",
+    "broker/core/room",
     "broker/core/due",
     "broker/core/feed",
     "broker/core/waits",
     "broker/core/session broker/core/request broker/core/propose",
     "broker/core/hub_state",
-    "broker/core/state_machine broker/core/wait",
+    "broker/core/wait broker/core/command_log broker/core/state_machine",
     "broker/core/*",
     "broker/engine/engine",
     "broker/engine/store broker/engine/omap",
@@ -64,6 +65,7 @@ DOORS = [
     (re.compile(r"engine_(put|del|record|expire|expire_key|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
     (re.compile(r"registry_(obtain|number|open|claim|review|review_noted|undo|forget|note|prepare|abandon|configure)"),
      "broker/core/state_machine"),
+    (re.compile(r"members_(add|remove)"), "broker/core/state_machine"),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -59,6 +59,10 @@ int hub_setup(void **state);
 int hub_setup_short_log(void **state);
 int hub_teardown(void **state);
 
+/* Ends a test that is about what is done at once, in a hub that applies commands later: there it is done in
+ * some turn. */
+void only_at_once(const fixture_t *fixture);
+
 /* Hands PAYLOAD (taken) to the hub. */
 void payload_give(fixture_t *fixture, struct connection *peer, buffer_t *payload);
 

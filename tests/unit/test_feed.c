@@ -188,6 +188,7 @@ static void batch__that_sessions_are_told_of__takes_turns(void **state)
 static void batch__that_many_subscribers_hear__takes_turns(void **state)
 {
     fixture_t *fixture = *state;
+    only_at_once(fixture);
     struct connection *writer = &fixture->peers[0];
     fixture->audience = 1000;
     put_many(fixture, writer, ANSWERS_MAX);
@@ -261,6 +262,7 @@ static void payloads_that_wait__each_just_below_a_turn_s_work__do_not_all_have_i
 {
     enum { PAYLOADS = 500, PUTS = 49 }; /* of 400 each */
     fixture_t *fixture = *state;
+    only_at_once(fixture);
     struct connection *writer = &fixture->peers[0];
     fixture->audience = 100;
     put_many(fixture, writer, 2 * PUTS);

@@ -64,6 +64,7 @@ static void digest__whose_peer_goes_while_it_takes_turns__leaves_nothing(void **
 static void list__over_many_expired_keys__others_are_answered_meanwhile(void **state)
 {
     fixture_t *fixture = *state;
+    only_at_once(fixture);
     struct connection *peer = &fixture->peers[0];
     fill(fixture, peer, 1000);
     fixture->now_ms += 1000;
@@ -75,9 +76,10 @@ static void list__over_many_expired_keys__others_are_answered_meanwhile(void **s
     assert_int_equal(fixture->hub->stats.expires_total, MANY);
 }
 
-static void get__of_a_key_that_is_due_behind_many__has_expired_it_when_it_is_answered(void **state)
+static void get__of_a_key_that_is_due_behind_many__expires_just_that_one_at_once(void **state)
 {
     fixture_t *fixture = *state;
+    only_at_once(fixture);
     struct connection *lamp = &fixture->peers[0];
     fill(fixture, lamp, 10);
     ask(fixture, lamp, "put", "sst", "last", "v", 11);
@@ -93,9 +95,27 @@ static void get__of_a_key_that_is_due_behind_many__has_expired_it_when_it_is_ans
     assert_int_equal(engine_seq(fixture->hub->engine), before + 3 * turn + 1);
 }
 
+static void get__of_a_key_that_is_due_behind_many__is_answered_when_it_has_expired(void **state)
+{
+    fixture_t *fixture = *state;
+    struct connection *lamp = &fixture->peers[0];
+    bytes_t key = bytes_from_text("last");
+    uint64_t hash = engine_hash(fixture->hub->engine, key);
+    entry_t entry;
+    fill(fixture, lamp, 10);
+    ask(fixture, lamp, "put", "sst", "last", "v", 11);
+    fixture->now_ms += 11;
+    ask(fixture, lamp, "get", "s", "last");
+    const store_t *store = lamp->session->client->store;
+    turns_until(fixture, lamp, 1);
+    assert_got(lamp, "");
+    assert_int_equal(engine_get(fixture->hub->engine, store, key, hash, 0, &entry), STATUS_NOT_FOUND);
+}
+
 static void put__at_a_limit_with_many_expired_keys__takes_turns_and_succeeds(void **state)
 {
     fixture_t *fixture = *state;
+    only_at_once(fixture);
     struct connection *peer = &fixture->peers[0];
     struct connection *other = &fixture->peers[1];
     fill(fixture, peer, 1000);
@@ -137,6 +157,7 @@ static void payloads_that_waited__with_long_answers__take_turns(void **state)
 {
     enum { WAITING = 16, VALUE = 100000 };
     fixture_t *fixture = *state;
+    only_at_once(fixture);
     struct connection *peer = &fixture->peers[0];
     char *value = calloc(VALUE + 1, 1);
     assert_non_null(value);
@@ -313,7 +334,8 @@ int main(void)
         HUB_TEST(digest__while_it_takes_turns__later_requests_of_the_session_wait_in_order),
         HUB_TEST(digest__whose_peer_goes_while_it_takes_turns__leaves_nothing),
         HUB_TEST(list__over_many_expired_keys__others_are_answered_meanwhile),
-        HUB_TEST(get__of_a_key_that_is_due_behind_many__has_expired_it_when_it_is_answered),
+        HUB_TEST(get__of_a_key_that_is_due_behind_many__expires_just_that_one_at_once),
+        HUB_TEST(get__of_a_key_that_is_due_behind_many__is_answered_when_it_has_expired),
         HUB_TEST(put__at_a_limit_with_many_expired_keys__takes_turns_and_succeeds),
         HUB_TEST(replay__of_a_client_without_events__many_times_over__takes_turns),
         HUB_TEST(payloads_that_waited__with_long_answers__take_turns),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The usual way against the general way: the same random payloads through two hubs, of which one takes the
- * general way only, must give the same answers, byte for byte, and leave the same stores. */
+/* The usual way against the general way, at once against later: the same random payloads through four hubs,
+ * of which some take the general way only, and some apply their commands later, must give the same answers,
+ * byte for byte, and leave the same stores. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "common/rpc.h"
 #include "tests/support/chance.h"
 #include "tests/support/idle_outlets.h"
+#include "tests/support/later_log.h"
 #include "tests/support/volume.h"
 
 enum {
@@ -27,21 +29,24 @@ struct connection {
     buffer_t sent; /* all that was sent on it */
 };
 
-/* One of the two. */
+/* One of them. */
 typedef struct world {
     settings_t settings;
     hub_t *hub;
+    later_log_t *log; /* NULL: it applies commands at once */
     struct connection connection;
 } world_t;
 
 typedef struct fixture {
     chance_t random;
-    world_t usual;
+    world_t usual; /* the others are to be as this one is */
     world_t general;
+    world_t later;
+    world_t general_later;
     int64_t now_ms;
 } fixture_t;
 
-/* ---- Two hubs --------------------------------------------------------------------------------- */
+/* ---- Hubs ------------------------------------------------------------------------------------- */
 
 static status_t op_send(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
                         buffer_t *answer)
@@ -63,7 +68,7 @@ static void op_release(void *context, struct connection *connection, bool cut)
     connection->session = NULL;
 }
 
-static void world_open(world_t *world, int64_t now_ms, bool general_only)
+static void world_open(world_t *world, int64_t now_ms, bool general_only, bool later)
 {
     world->settings = (settings_t){.timeout_ms = 60000,
                                    .first_id = 40000,
@@ -83,12 +88,14 @@ static void world_open(world_t *world, int64_t now_ms, bool general_only)
     world->hub = hub_new(&world->settings, &outlets, now_ms, now_ms);
     assert_non_null(world->hub);
     world->hub->general_only = general_only;
+    world->log = later ? later_log_new(world->hub, 1) : NULL;
     buffer_init(&world->connection.sent, ANSWER_BYTES);
 }
 
 static void world_close(world_t *world)
 {
     hub_destroy(&world->hub);
+    later_log_destroy(&world->log);
     buffer_release(&world->connection.sent);
 }
 
@@ -109,8 +116,10 @@ static int setup(void **state)
     fixture_t *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     fixture->now_ms = 1000000;
-    world_open(&fixture->usual, fixture->now_ms, false);
-    world_open(&fixture->general, fixture->now_ms, true);
+    world_open(&fixture->usual, fixture->now_ms, false, false);
+    world_open(&fixture->general, fixture->now_ms, true, false);
+    world_open(&fixture->later, fixture->now_ms, false, true);
+    world_open(&fixture->general_later, fixture->now_ms, true, true);
     *state = fixture;
     return 0;
 }
@@ -120,6 +129,8 @@ static int teardown(void **state)
     fixture_t *fixture = *state;
     world_close(&fixture->usual);
     world_close(&fixture->general);
+    world_close(&fixture->later);
+    world_close(&fixture->general_later);
     free(fixture);
     return 0;
 }
@@ -217,7 +228,20 @@ static void payload_make(fixture_t *fixture, buffer_t *payload)
         buffer_truncate(payload, below(fixture, payload->size + 1));
 }
 
-static void random_payloads__by_the_usual_way__get_the_same_bytes(void **state)
+/* WORLD is where USUAL is. */
+static void assert_same(const world_t *world, const world_t *usual)
+{
+    bytes_t expected = buffer_bytes(&usual->connection.sent);
+    bytes_t sent = buffer_bytes(&world->connection.sent);
+    assert_int_equal(sent.size, expected.size);
+    assert_memory_equal(sent.data, expected.data, expected.size);
+    assert_int_equal(engine_seq(world->hub->engine), engine_seq(usual->hub->engine));
+    assert_int_equal(engine_bytes(world->hub->engine), engine_bytes(usual->hub->engine));
+    assert_memory_equal(world->hub->stats.counters, usual->hub->stats.counters,
+                        sizeof usual->hub->stats.counters);
+}
+
+static void random_payloads__by_any_way_and_at_any_time__get_the_same_bytes(void **state)
 {
     fixture_t *fixture = *state;
     fixture->random = chance_from(chance_seed());
@@ -226,17 +250,11 @@ static void random_payloads__by_the_usual_way__get_the_same_bytes(void **state)
         buffer_init(&payload, PAYLOAD_BYTES);
         payload_make(fixture, &payload);
         fixture->now_ms += (int64_t)below(fixture, 3);
-        world_give(&fixture->usual, buffer_bytes(&payload), fixture->now_ms);
-        world_give(&fixture->general, buffer_bytes(&payload), fixture->now_ms);
-        bytes_t usual = buffer_bytes(&fixture->usual.connection.sent);
-        bytes_t general = buffer_bytes(&fixture->general.connection.sent);
-        assert_int_equal(usual.size, general.size);
-        assert_memory_equal(usual.data, general.data, general.size);
-        assert_int_equal(engine_seq(fixture->usual.hub->engine), engine_seq(fixture->general.hub->engine));
-        assert_int_equal(engine_bytes(fixture->usual.hub->engine),
-                         engine_bytes(fixture->general.hub->engine));
-        assert_memory_equal(fixture->usual.hub->stats.counters, fixture->general.hub->stats.counters,
-                            sizeof fixture->usual.hub->stats.counters);
+        world_t *worlds[] = {&fixture->usual, &fixture->general, &fixture->later, &fixture->general_later};
+        for (size_t k = 0; k < sizeof worlds / sizeof worlds[0]; k++) {
+            world_give(worlds[k], buffer_bytes(&payload), fixture->now_ms);
+            assert_same(worlds[k], worlds[0]);
+        }
         buffer_release(&payload);
     }
     assert_true(fixture->usual.hub->stats.puts_total > 0);
@@ -245,8 +263,8 @@ static void random_payloads__by_the_usual_way__get_the_same_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(random_payloads__by_the_usual_way__get_the_same_bytes, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(random_payloads__by_any_way_and_at_any_time__get_the_same_bytes,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests_name("usual", tests, NULL, NULL);
 }

@@ -59,26 +59,79 @@ handling_t handle_auth(request_t *request)
     return request_wait(request, WAIT_VERIFY, 0);
 }
 
-/* Lets in a session that was refused for limits/clients, now that it is a manager's: else clients who are too
- * many could not be dealt with. False if memory is refused, or the name was claimed
- * meanwhile. */
-static bool manager_admit(request_t *request)
+/* The password is not that of an account, or no longer. */
+static handling_t auth_refuse(request_t *request, status_t status)
 {
-    session_t *session = request->session;
-    session->role = ROLE_MANAGER;
-    if (!session->client)
-        sessions_admit(session, request->now_ms);
-    if (!session_admitted(session))
-        session->role = ROLE_GUEST;
-    return session->role == ROLE_MANAGER;
+    asked_release(request->session);
+    return request_fail(request, status, "wrong user or password");
 }
 
-handling_t auth_finish(request_t *request, const wait_result_t *result)
+/* Whether the account that the session asked for is still the one whose password it gave. */
+static bool asked_valid(const session_t *session)
 {
-    verdict_t verdict = result->verdict;
+    return session->auth.asked_version == accounts_version(session->hub->accounts, session->auth.asked);
+}
+
+static command_t role_command(const session_t *session, role_t role)
+{
+    return (command_t){.kind = COMMAND_ROLE,
+                       .client = session->client,
+                       .session = session->id,
+                       .by = session_actor(session),
+                       .text = bytes_from_text(role_text(role)),
+                       .manager = role == ROLE_MANAGER};
+}
+
+/* The session has its place, or none: asks for the role. */
+static handling_t role_ask(request_t *request)
+{
+    session_t *session = request->session;
+    if (!session_admitted(session)) {
+        asked_release(session);
+        if (session->refusal == STATUS_UNAVAILABLE)
+            return request_fail_memory(request);
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "the session cannot be let in: try again");
+    }
+    command_t command = role_command(session, ROLE_MANAGER);
+    command.by.user = session->auth.asked;
+    return request_propose(request, &command, finish_auth);
+}
+
+/* What came of the role: the session is a manager by the account that it asked for. */
+static handling_t role_finish(request_t *request, outcome_kind_t outcome)
+{
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    const char *client = session->client ? session->client->id : "(refused)";
+    char quoted[QUOTE_SIZE];
+    if (outcome != OUTCOME_DONE) {
+        asked_release(session);
+        return request_fail_memory(request);
+    }
+    if (!asked_valid(session)) { /* it went while the role was on its way */
+        command_t command = role_command(session, session->role);
+        command.by = (actor_t){0};
+        propose_unheard(hub, session, &command);
+        return auth_refuse(request, STATUS_UNAUTHENTICATED);
+    }
+    hub->stats.auth_success_total++;
+    log_info("client %s authenticated as %s from %s", session->client->id,
+             utf8_quote(session->auth.asked, quoted, sizeof quoted), session->peer);
+    session_set_role(session, ROLE_MANAGER);
+    free(session->auth.user);
+    session->auth.user = (char *)(uintptr_t)session->auth.asked.data; /* an account's name holds no zero */
+    session->auth.version = session->auth.asked_version;
+    session->auth.asked = (bytes_t){0};
+    rpc_write_map(request->answer, 1);
+    rpc_write_text(request->answer, "role");
+    rpc_write_text(request->answer, role_text(session->role));
+    return HANDLED;
+}
+
+/* The verifier has looked at the password. */
+static handling_t password_finish(request_t *request, verdict_t verdict)
+{
+    session_t *session = request->session;
+    hub_t *hub = request->hub;
     if (verdict == VERDICT_NONE) {
         accounts_withdraw(hub->accounts, bytes_from_text(session->peer), session->auth.asked,
                           request->now_ms);
@@ -86,42 +139,30 @@ handling_t auth_finish(request_t *request, const wait_result_t *result)
         asked_release(session);
         return request_fail(request, STATUS_UNAVAILABLE, unverified_text);
     }
-    /* The account may have been removed meanwhile, or have another password. */
-    bool matched = verdict == VERDICT_RIGHT &&
-                   session->auth.asked_version == accounts_version(hub->accounts, session->auth.asked);
+    bool matched = verdict == VERDICT_RIGHT && asked_valid(session);
     status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), session->auth.asked,
                                    matched, request->now_ms);
-    char quoted[QUOTE_SIZE];
-    utf8_quote(session->auth.asked, quoted, sizeof quoted);
     if (status != STATUS_OK) {
+        char quoted[QUOTE_SIZE];
         hub->stats.auth_failure_total++;
-        log_warning("client %s failed to authenticate as %s from %s", client, quoted, session->peer);
-        asked_release(session);
-        return request_fail(request, status, "wrong user or password");
+        log_warning("client %s failed to authenticate as %s from %s",
+                    session->client ? session->client->id : "(refused)",
+                    utf8_quote(session->auth.asked, quoted, sizeof quoted), session->peer);
+        return auth_refuse(request, status);
     }
-    bool was_manager = session->role == ROLE_MANAGER;
-    if (!manager_admit(request)) {
-        asked_release(session);
-        if (session->refusal == STATUS_UNAVAILABLE)
-            return request_fail_memory(request);
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "the session cannot be let in: try again");
-    }
-    hub->stats.auth_success_total++;
-    log_info("client %s authenticated as %s from %s", session->client->id, quoted, session->peer);
-    free(session->auth.user);
-    session->auth.user = (char *)(uintptr_t)session->auth.asked.data; /* an account's name holds no zero */
-    session->auth.version = session->auth.asked_version;
-    session->auth.asked = (bytes_t){0};
-    if (!was_manager) {
-        command_t command = {.kind = COMMAND_ROLE,
-                             .client = session->client,
-                             .by = session_actor(session),
-                             .text = bytes_from_text(role_text(session->role))};
-        outcome_t outcome;
-        propose(hub, &command, &outcome);
-    }
-    rpc_write_map(request->answer, 1);
-    rpc_write_text(request->answer, "role");
-    rpc_write_text(request->answer, role_text(session->role));
-    return HANDLED;
+    /* One that was refused for limits/clients is let in now: else clients who are too many could not be dealt
+     * with. */
+    if (!session->client && !sessions_admit(session, true, request->now_ms))
+        return request_wait(request, WAIT_LOG, 0);
+    return role_ask(request);
+}
+
+handling_t finish_auth(request_t *request, const wait_result_t *result)
+{
+    if (result->what == WAIT_VERIFY)
+        return password_finish(request, result->verdict);
+    if (result->command->kind == COMMAND_ROLE)
+        return role_finish(request, result->outcome.kind);
+    sessions_joined(request->session, &result->outcome, request->now_ms);
+    return role_ask(request);
 }

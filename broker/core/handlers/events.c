@@ -18,9 +18,10 @@ handling_t handle_events(request_t *request)
     const ticket_t *ticket = feed_ticket(session);
     if (!ticket)
         return request_fail_memory(request);
-    char endpoint[OUTLETS_ENDPOINT_SIZE];
+    char endpoint[OUTLETS_ENDPOINT_SIZE] = "";
     const publisher_t *publisher = &hub->outlets.publisher;
-    publisher->endpoint(publisher->context, session->connection, endpoint, sizeof endpoint);
+    if (session->connection)
+        publisher->endpoint(publisher->context, session->connection, endpoint, sizeof endpoint);
     rpc_write_map(answer, 7);
     rpc_write_text(answer, "endpoint");
     rpc_write_text(answer, endpoint);

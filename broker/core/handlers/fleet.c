@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* clients, role, forget, stats: what managers see of the fleet and do to its members. */
-#include "broker/core/feed.h"
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/handlers/page.h"
 #include "broker/core/propose.h"
 #include "broker/core/sessions.h"
-#include "common/log.h"
 
 static void client_write(request_t *request, const client_t *client)
 {
     buffer_t *answer = request->answer;
-    const session_t *newest = client->sessions;
+    const session_t *newest = client->local.sessions;
     role_t role = ROLE_GUEST;
-    for (const session_t *session = client->sessions; session; session = session->next) {
+    for (const session_t *session = newest; session; session = session->next) {
         if (session->role > role)
             role = session->role;
     }
@@ -35,7 +33,7 @@ static void client_write(request_t *request, const client_t *client)
     rpc_write_text(answer, "since_ms");
     rpc_write_uint(answer, (uint64_t)(client->since_ms + request->hub->unix_offset_ms));
     rpc_write_text(answer, "idle_ms");
-    rpc_write_uint(answer, (uint64_t)(request->now_ms - client->active_ms));
+    rpc_write_uint(answer, (uint64_t)(request->now_ms - client->local.active_ms));
     rpc_write_text(answer, "keys");
     rpc_write_uint(answer, store_keys(client->store));
     rpc_write_text(answer, "bytes");
@@ -67,54 +65,68 @@ handling_t handle_clients(request_t *request)
 
 handling_t handle_role(request_t *request)
 {
-    client_t *client = request->client;
-    role_t role = request->args.manager ? ROLE_MANAGER : ROLE_GUEST;
-    if (client->session_count == 0)
-        return request_fail(request, STATUS_FAILED_PRECONDITION, "client %s has no live session", client->id);
-    if (role == ROLE_MANAGER && !client->numbered && !client->claimed)
+    const session_t *session = request->session;
+    bool manager = request->args.manager;
+    command_t command = {.kind = COMMAND_ROLE,
+                         .client = request->client,
+                         .by = session_actor(session),
+                         .text = bytes_from_text(role_text(manager ? ROLE_MANAGER : ROLE_GUEST)),
+                         .manager = manager};
+    if (request->client == session->client && !manager) /* it gives up its own */
+        command.by.user = (bytes_t){0};
+    return request_propose(request, &command, finish_role);
+}
+
+handling_t finish_role(request_t *request, const wait_result_t *result)
+{
+    const command_t *command = result->command;
+    bytes_t id = result->outcome.kind == OUTCOME_DONE ? (bytes_t){0} : command_client_id(command);
+    switch (result->outcome.kind) {
+    case OUTCOME_DONE:
+        rpc_write_str(request->answer, command->text);
+        return HANDLED;
+    case OUTCOME_AWAY:
+        return request_fail(request, STATUS_FAILED_PRECONDITION, "client %.*s has no live session",
+                            (int)id.size, (const char *)id.data);
+    case OUTCOME_UNCLAIMED:
         return request_fail(
             request, STATUS_FAILED_PRECONDITION,
             "the name is not claimed, so anybody could connect as that manager: claim it first");
-    bool changed = false;
-    for (session_t *session = client->sessions; session; session = session->next)
-        changed |= session_set_role(session, role);
-    if (changed) {
-        command_t command = {.kind = COMMAND_ROLE,
-                             .client = client,
-                             .by = session_actor(request->session),
-                             .text = bytes_from_text(role_text(role))};
-        outcome_t outcome;
-        propose(request->hub, &command, &outcome);
-        log_info("client %s is %s now, by client %s", client->id, role_text(role),
-                 request->session->client->id);
+    case OUTCOME_GONE:
+        return request_fail_absent(request, id);
+    default:
+        return request_fail_memory(request);
     }
-    /* Behind the event, so that the demoted hear of it and of nothing after it. */
-    for (session_t *session = client->sessions; role == ROLE_GUEST && session; session = session->next)
-        feed_dismiss(session, true);
-    rpc_write_text(request->answer, role_text(role));
-    return HANDLED;
 }
 
 handling_t handle_forget(request_t *request)
 {
     registry_t *registry = request->hub->registry;
     client_t *client = request->client ? request->client : registry_find(registry, request->args.client);
-    if (client->numbered)
+    command_t command = {.kind = COMMAND_FORGET,
+                         .client = client,
+                         .by = session_actor(request->session),
+                         .text = bytes_from_text(session_end_text(SESSION_END_FORGOTTEN))};
+    return request_propose(request, &command, finish_forget);
+}
+
+handling_t finish_forget(request_t *request, const wait_result_t *result)
+{
+    const command_t *command = result->command;
+    bytes_t id = result->outcome.kind == OUTCOME_DONE ? (bytes_t){0} : command_client_id(command);
+    switch (result->outcome.kind) {
+    case OUTCOME_DONE:
+        rpc_write_bool(request->answer, true);
+        return HANDLED;
+    case OUTCOME_NUMBERED:
         return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "client %s has no name: its store ends with its last session", client->id);
-    actor_t by = session_actor(request->session);
-    log_info("client %s is forgotten, by client %s", client->id, request->session->client->id);
-    session_t *session;
-    while ((session = client->sessions ? client->sessions : client->unproven)) {
-        if (session != request->session) /* that one is told behind its answer */
-            sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
-        sessions_end(session, SESSION_END_FORGOTTEN, by, request->now_ms);
+                            "client %.*s has no name: its store ends with its last session", (int)id.size,
+                            (const char *)id.data);
+    case OUTCOME_GONE:
+        return request_fail_absent(request, id);
+    default:
+        return request_fail_memory(request);
     }
-    command_t command = {.kind = COMMAND_FORGET, .client = client, .by = by};
-    outcome_t outcome;
-    propose(request->hub, &command, &outcome);
-    rpc_write_bool(request->answer, true);
-    return HANDLED;
 }
 
 handling_t handle_stats(request_t *request)

@@ -13,8 +13,8 @@ handler_fn handle_clients, handle_role, handle_forget, handle_stats;            
 
 handler_fn handle_events, handle_replay, handle_watch; /* events.c */
 
-finish_fn put_finish, del_finish;
-finish_fn auth_finish;  /* the password was verified */
-finish_fn hello_refuse; /* the time for a wrong secret is over */
+/* What each does after its command was applied, or, of auth and hello, after they waited for something else.
+ */
+finish_fn finish_hello, finish_bye, finish_put, finish_del, finish_auth, finish_role, finish_forget;
 
 #endif

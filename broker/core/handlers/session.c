@@ -2,7 +2,6 @@
 /* hello, ping, bye: a session and who it is. */
 #include <stdio.h>
 
-#include "broker/core/due.h"
 #include "broker/core/handlers/handlers.h"
 #include "broker/core/propose.h"
 #include "broker/core/secret.h"
@@ -14,54 +13,10 @@ enum {
     QUOTE_SIZE = 48,              /* bytes of a quoted socket identity in a note */
     ANSWER_ROOM = 480,            /* bytes of the answer, at most */
     NOTE_SIZE = 251 /* of a note with its terminating zero: it fits beside the rest of `hello`, see
-                       CHANGE_ROOM in batch.c */
+                       room.h */
 };
 
-/* A secret for a name that nobody has claimed: claims it. HANDLED if that is done. */
-static handling_t name_claim(request_t *request)
-{
-    client_t *client = request->client;
-    char claim[SECRET_HASH_SIZE];
-    if (due_is(request->hub)) /* keys of the store, perhaps */
-        return AGAIN;
-    secret_hash(request->args.secret, claim);
-    command_t command = {
-        .kind = COMMAND_CLAIM, .client = client, .by = session_actor(request->session), .claim = claim};
-    outcome_t outcome = {.kind = OUTCOME_SHARED};
-    if (client->numbered || !client->unproven)
-        propose(request->hub, &command, &outcome);
-    switch (outcome.kind) {
-    case OUTCOME_DONE:
-        return HANDLED;
-    case OUTCOME_NUMBERED:
-        return request_fail(request, STATUS_FAILED_PRECONDITION, "a client without a name cannot be claimed");
-    case OUTCOME_KEYS:
-        return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "the name has keys: only an empty store can be claimed");
-    default:
-        return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "the name has other sessions: it can be claimed only by its one session");
-    }
-}
-
-/* Checks or makes a claim: HANDLED where the session may go on. A wrong secret waits: it is answered late. */
-static handling_t secret_check(request_t *request)
-{
-    session_t *session = request->session;
-    client_t *client = request->client;
-    if (!(request->args.given & OPTION_SECRET))
-        return session->unproven ? request_fail_unproven(request) : HANDLED;
-    if (!client->claimed)
-        return name_claim(request);
-    if (!secret_matches(client->claim, request->args.secret))
-        return request_wait(request, WAIT_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
-    status_t status = session->unproven ? sessions_prove(session, request->now_ms) : STATUS_OK;
-    if (status == STATUS_UNAVAILABLE)
-        return request_fail_memory(request);
-    if (status != STATUS_OK)
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
-    return HANDLED;
-}
+/* ---- hello ------------------------------------------------------------------------------------ */
 
 /* Writes the note about the session, for people, or nil. */
 static void note_write(request_t *request)
@@ -79,19 +34,14 @@ static void note_write(request_t *request)
     rpc_write_text(request->answer, text);
 }
 
-handling_t handle_hello(request_t *request)
+static handling_t hello_answer(request_t *request)
 {
-    if (!buffer_reserve(request->answer, ANSWER_ROOM))
-        return HANDLED; /* it cannot be told, so nothing is done */
-    handling_t checked = secret_check(request);
-    if (checked != HANDLED)
-        return checked;
     const settings_t *settings = request->hub->settings;
     const limits_t *limits = &settings->limits;
     buffer_t *answer = request->answer;
     rpc_write_map(answer, 8);
     rpc_write_text(answer, "client");
-    rpc_write_str(answer, client_id(request->client));
+    rpc_write_str(answer, client_id(request->session->client));
     rpc_write_text(answer, "role");
     rpc_write_text(answer, role_text(request->session->role));
     rpc_write_text(answer, "protocol");
@@ -117,11 +67,98 @@ handling_t handle_hello(request_t *request)
     return HANDLED;
 }
 
-handling_t hello_refuse(request_t *request, const wait_result_t *result)
+static handling_t secret_refuse(request_t *request)
 {
-    (void)result;
-    return request_fail(request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
+    return request_wait(request, WAIT_DELAY, request->now_ms + WRONG_SECRET_DELAY_MS);
 }
+
+/* A secret for a name that nobody has claimed: claims it. */
+static handling_t name_claim(request_t *request)
+{
+    client_t *client = request->client;
+    char claim[SECRET_HASH_SIZE];
+    command_t command = {
+        .kind = COMMAND_CLAIM, .client = client, .by = session_actor(request->session), .claim = claim};
+    if (client->local.unproven && !client->numbered) {
+        wait_result_t shared = {.what = WAIT_LOG, .command = &command, .outcome = {.kind = OUTCOME_SHARED}};
+        return finish_hello(request, &shared);
+    }
+    secret_hash(request->args.secret, claim);
+    return request_propose(request, &command, finish_hello);
+}
+
+/* What came of the proposal to claim the name. */
+static handling_t claim_finish(request_t *request, outcome_kind_t outcome)
+{
+    switch (outcome) {
+    case OUTCOME_DONE:
+        return hello_answer(request);
+    case OUTCOME_NUMBERED:
+        return request_fail(request, STATUS_FAILED_PRECONDITION, "a client without a name cannot be claimed");
+    case OUTCOME_KEYS:
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "the name has keys: only an empty store can be claimed");
+    case OUTCOME_MEMORY:
+        return request_fail_memory(request);
+    case OUTCOME_MORE:
+        return AGAIN;
+    default:
+        return request_fail(request, STATUS_FAILED_PRECONDITION,
+                            "the name has other sessions: it can be claimed only by its one session");
+    }
+}
+
+/* What came of the proposal to let in the session, which gave its name's secret. */
+static handling_t proof_finish(request_t *request, outcome_kind_t outcome)
+{
+    switch (outcome) {
+    case OUTCOME_DONE:
+        return hello_answer(request);
+    case OUTCOME_CLAIMED: /* with another secret, meanwhile */
+        return secret_refuse(request);
+    case OUTCOME_MEMORY:
+        return request_fail_memory(request);
+    default:
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "limits/clients is reached: try again later");
+    }
+}
+
+/* The secret is right. */
+static handling_t secret_accept(request_t *request)
+{
+    outcome_t outcome;
+    if (!request->session->unproven)
+        return hello_answer(request);
+    if (!sessions_prove(request->session, request->now_ms, &outcome))
+        return request_wait(request, WAIT_LOG, 0);
+    return proof_finish(request, outcome.kind);
+}
+
+handling_t handle_hello(request_t *request)
+{
+    const client_t *client = request->client;
+    if (!buffer_reserve(request->answer, ANSWER_ROOM))
+        return HANDLED; /* it cannot be told, so nothing is done */
+    if (!(request->args.given & OPTION_SECRET))
+        return request->session->unproven ? request_fail_unproven(request) : hello_answer(request);
+    if (!client->claimed)
+        return name_claim(request);
+    if (secret_matches(client->claim, request->args.secret))
+        return secret_accept(request);
+    return secret_refuse(request); /* it is answered late */
+}
+
+handling_t finish_hello(request_t *request, const wait_result_t *result)
+{
+    if (result->what == WAIT_DELAY)
+        return request_fail(request, STATUS_UNAUTHENTICATED, "wrong secret for this name");
+    if (result->command->kind == COMMAND_CLAIM)
+        return claim_finish(request, result->outcome.kind);
+    sessions_joined(request->session, &result->outcome, request->now_ms);
+    return proof_finish(request, result->outcome.kind);
+}
+
+/* ---- ping, bye -------------------------------------------------------------------------------- */
 
 handling_t handle_ping(request_t *request)
 {
@@ -131,6 +168,17 @@ handling_t handle_ping(request_t *request)
 
 handling_t handle_bye(request_t *request)
 {
+    const session_t *session = request->session;
+    command_t command = {.kind = COMMAND_LEAVE,
+                         .session = session->id,
+                         .by = session_actor(session),
+                         .text = bytes_from_text(session_end_text(SESSION_END_BYE))};
+    return request_propose(request, &command, finish_bye); /* of one that was refused: OUTCOME_GONE */
+}
+
+handling_t finish_bye(request_t *request, const wait_result_t *result)
+{
+    request->session->left = result->outcome.kind == OUTCOME_DONE;
     request->session->batch.bye = true;
     rpc_write_bool(request->answer, true);
     return HANDLED;

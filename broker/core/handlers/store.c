@@ -26,31 +26,40 @@ static void ttl_write(buffer_t *answer, const entry_t *entry)
         rpc_write_uint(answer, (uint64_t)entry->ttl_ms);
 }
 
-/* Reads the entry that is asked for. One that is due, and not expired yet as more is due than one turn may
- * tell, expires first: who hears that it is gone has heard why. */
+/* Reads the entry that is asked for. False: it is absent. */
 static bool entry_get(const request_t *request, entry_t *entry)
 {
-    hub_t *hub = request->hub;
+    const engine_t *engine = request->hub->engine;
     bytes_t key = request->args.key;
-    uint64_t hash = engine_hash(hub->engine, key);
-    if (engine_get(hub->engine, request->client->store, key, hash, request->now_ms, entry) == STATUS_OK)
-        return true;
+    return engine_get(engine, request->client->store, key, engine_hash(engine, key), request->now_ms,
+                      entry) == STATUS_OK;
+}
+
+/* Answers that the key is absent. One that is due, and not expired yet as more is due than one turn may tell,
+ * expires first: who hears that it is gone has heard why. */
+static handling_t absent_write(request_t *request)
+{
+    hub_t *hub = request->hub;
     if (due_is(hub)) {
-        command_t command = {
-            .kind = COMMAND_EXPIRE, .client = request->client, .put = {.key = key}, .hash = hash};
+        bytes_t key = request->args.key;
+        command_t command = {.kind = COMMAND_EXPIRE,
+                             .client = request->client,
+                             .put = {.key = key},
+                             .hash = engine_hash(hub->engine, key)};
         outcome_t outcome;
-        propose(hub, &command, &outcome);
+        if (hub->log || !propose(hub, NULL, &command, &outcome))
+            return AGAIN; /* with a log what is due is on its way */
     }
-    return false;
+    rpc_write_nil(request->answer);
+    return HANDLED;
 }
 
 handling_t handle_get(request_t *request)
 {
     entry_t entry;
-    if (entry_get(request, &entry))
-        value_write(request->answer, &entry);
-    else
-        rpc_write_nil(request->answer);
+    if (!entry_get(request, &entry))
+        return absent_write(request);
+    value_write(request->answer, &entry);
     return HANDLED;
 }
 
@@ -58,10 +67,8 @@ handling_t handle_entry(request_t *request)
 {
     entry_t entry;
     buffer_t *answer = request->answer;
-    if (!entry_get(request, &entry)) {
-        rpc_write_nil(answer);
-        return HANDLED;
-    }
+    if (!entry_get(request, &entry))
+        return absent_write(request);
     rpc_write_map(answer, 3);
     rpc_write_text(answer, "value");
     value_write(answer, &entry);
@@ -83,7 +90,7 @@ static handling_t condition_fail(request_t *request, uint64_t revision)
                         "the key has revision %" PRIu64 ": read it anew before writing", revision);
 }
 
-handling_t put_finish(request_t *request, const wait_result_t *result)
+handling_t finish_put(request_t *request, const wait_result_t *result)
 {
     const outcome_t *outcome = &result->outcome;
     switch (outcome->kind) {
@@ -104,6 +111,11 @@ handling_t put_finish(request_t *request, const wait_result_t *result)
     case OUTCOME_LIMIT:
         return request_fail(request, STATUS_RESOURCE_EXHAUSTED,
                             "%s is reached: delete keys, or ask for a higher limit", outcome->limit);
+    case OUTCOME_GONE:
+        return request_fail_absent(request, command_client_id(result->command));
+    case OUTCOME_SIZE:
+        return request_fail(request, STATUS_INVALID_ARGUMENT,
+                            "the key or the value is longer than `hello` says that it may be");
     case OUTCOME_MORE:
         return AGAIN;
     default:
@@ -125,26 +137,25 @@ handling_t handle_put(request_t *request)
                           .ttl_ms = args->ttl_ms,
                           .if_revision = args->if_revision};
     command.hash = engine_hash(request->hub->engine, args->key);
-    wait_result_t result;
-    if (args->given & (OPTION_CREATE | OPTION_SECRET)) {
+    if (args->given & (OPTION_CREATE | OPTION_SECRET)) { /* whichever client has the name by then */
+        command.client = NULL;
         command.name = args->client;
         command.claim = args->given & OPTION_SECRET ? claim : NULL;
         if (command.claim)
             secret_hash(args->secret, claim);
-        if (command.claim && request->client) {
-            result.outcome.kind = OUTCOME_EXISTS;
-            return put_finish(request, &result);
-        }
     }
-    propose(request->hub, &command, &result.outcome);
-    return put_finish(request, &result);
+    return request_propose(request, &command, finish_put);
 }
 
-handling_t del_finish(request_t *request, const wait_result_t *result)
+handling_t finish_del(request_t *request, const wait_result_t *result)
 {
     const outcome_t *outcome = &result->outcome;
     if (outcome->kind == OUTCOME_CONDITION)
         return condition_fail(request, outcome->revision);
+    if (outcome->kind == OUTCOME_GONE)
+        return request_fail_absent(request, command_client_id(result->command));
+    if (outcome->kind == OUTCOME_MEMORY)
+        return request_fail_memory(request);
     if (outcome->kind == OUTCOME_DONE)
         rpc_write_uint(request->answer, outcome->revision);
     else
@@ -161,9 +172,7 @@ handling_t handle_del(request_t *request)
     command.put.key = request->args.key;
     command.put.if_revision = request->args.if_revision;
     command.hash = engine_hash(request->hub->engine, request->args.key);
-    wait_result_t result;
-    propose(request->hub, &command, &result.outcome);
-    return del_finish(request, &result);
+    return request_propose(request, &command, finish_del);
 }
 
 static void row_write(buffer_t *answer, const entry_t *entry)

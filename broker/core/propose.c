@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Owns how a command leaves for the log, and how a request goes on with what came of it. */
+#include "broker/core/propose.h"
+
+#include "broker/core/session.h"
+
+/* Appends COMMAND to the log. */
+static bool leave_for_log(hub_t *hub, struct session *session, const command_t *command, bool heard)
+{
+    command_t named = *command;
+    if (command->client) {
+        named.client_id = client_id(command->client);
+        named.client_life = command->client->life;
+    }
+    return hub->log->append(hub->log->context, session, &named, heard);
+}
+
+bool propose_later(hub_t *hub, struct session *session, const command_t *command, outcome_t *outcome)
+{
+    if (leave_for_log(hub, session, command, true))
+        return false;
+    outcome->kind = OUTCOME_MEMORY;
+    return true;
+}
+
+bool propose_barrier(struct session *session)
+{
+    const command_log_t *log = session->hub->log;
+    batch_t *batch = &session->batch;
+    if (!log)
+        return true;
+    if (batch->barrier == BARRIER_NONE && batch->pending.count == 0)
+        batch->barrier = log->barrier(log->context, session) ? BARRIER_PASSED : BARRIER_ASKED;
+    return batch->barrier == BARRIER_PASSED;
+}
+
+void propose_unheard(hub_t *hub, struct session *session, const command_t *command)
+{
+    outcome_t outcome;
+    bool proposed =
+        hub->log ? leave_for_log(hub, session, command, false) : propose(hub, session, command, &outcome);
+    (void)proposed;
+}
+
+handling_t request_propose(request_t *request, const command_t *command, finish_fn *finish)
+{
+    wait_result_t result = {.what = WAIT_LOG, .command = command};
+    if (!propose(request->hub, request->session, command, &result.outcome))
+        return request_wait(request, WAIT_LOG, 0);
+    return finish(request, &result);
+}

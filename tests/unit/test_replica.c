@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Two state machines that are given the same commands at the same places are alike. The commands are those of
+ * a random life of a hub: its sessions come and go, write, expire, claim names, get roles, forget each other.
+ */
+#include <stdlib.h>
+
+#include "broker/core/feed.h"
+#include "broker/core/members.h"
+#include "tests/support/chance.h"
+#include "tests/support/hub_fixture.h"
+#include "tests/support/later_log.h"
+#include "tests/support/volume.h"
+
+enum {
+    STEPS = 6000,
+    STEPS_VALGRIND = 300,
+    CHECK_STEPS = 50, /* steps between two looks at all of it */
+    EVENTS = 100000,  /* kept by the replica's log: as many as by the hub's */
+    EVENT_BYTES = 1 << 24,
+    PAYLOAD_BYTES = 65536
+};
+
+typedef struct world {
+    fixture_t *fixture;
+    later_log_t *log; /* of the hub */
+    chance_t chance;
+    state_machine_t *replica;
+    event_log_t *events; /* of the replica */
+    uint64_t compared;   /* events up to this seq */
+    unsigned applied;    /* commands */
+} world_t;
+
+/* ---- The other state machine ------------------------------------------------------------------ */
+
+static void on_change(void *context, const change_t *change)
+{
+    const world_t *world = context;
+    bool has_value = change->value.size > 0 || change->kind == CHANGE_PUT;
+    event_log_append(world->events, change, client_id(change->owner), has_value);
+}
+
+static void on_role(void *context, client_t *client, const command_t *command)
+{
+    (void)context;
+    (void)client;
+    (void)command;
+}
+
+/* A command of the hub is applied: here too. */
+static void on_command(void *context, const command_t *command, const place_t *place)
+{
+    world_t *world = context;
+    outcome_t outcome;
+    assert_null(command->client);
+    state_machine_apply(world->replica, place, command, &outcome);
+    world->applied++;
+}
+
+/* ---- Alike ------------------------------------------------------------------------------------ */
+
+static void assert_same_bytes(bytes_t one, bytes_t other)
+{
+    assert_int_equal(one.size, other.size);
+    if (one.size > 0)
+        assert_memory_equal(one.data, other.data, one.size);
+}
+
+static void assert_same_event(const event_t *one, const event_t *other)
+{
+    assert_true(one->prev == other->prev && one->time_ms == other->time_ms && one->kind == other->kind);
+    assert_true(one->size == other->size && one->ttl_ms == other->ttl_ms && one->session == other->session);
+    assert_true(one->has_value == other->has_value && one->binary == other->binary);
+    assert_same_bytes(one->client, other->client);
+    assert_same_bytes(one->key, other->key);
+    assert_same_bytes(one->value, other->value);
+    assert_same_bytes(one->by, other->by);
+    assert_same_bytes(one->user, other->user);
+}
+
+static void assert_same_store(engine_t *one, store_t *store, engine_t *other, store_t *twin, int64_t now_ms)
+{
+    assert_int_equal(store_keys(store), store_keys(twin));
+    assert_int_equal(store_bytes(store), store_bytes(twin));
+    assert_true(engine_digest(one, store) == engine_digest(other, twin));
+    engine_walk_t walk;
+    entry_t entry;
+    entry_t same;
+    engine_walk_begin(&walk, one, store, (bytes_t){0}, NULL, now_ms);
+    while (engine_walk_next(&walk, &entry)) {
+        assert_int_equal(engine_get(other, twin, entry.key, engine_hash(other, entry.key), now_ms, &same),
+                         STATUS_OK);
+        assert_true(entry.revision == same.revision && entry.ttl_ms == same.ttl_ms);
+    }
+}
+
+static void assert_same_client(const client_t *client, const client_t *twin)
+{
+    assert_int_equal(client->life, twin->life);
+    assert_int_equal(client->first_seq, twin->first_seq);
+    assert_int_equal(client->last_seq, twin->last_seq);
+    assert_int_equal(client->since_ms, twin->since_ms);
+    assert_int_equal(client->session_count, twin->session_count);
+    assert_true(client->numbered == twin->numbered && client->claimed == twin->claimed);
+    assert_true(!client->claimed || strcmp(client->claim, twin->claim) == 0);
+    const member_t *other = twin->members;
+    for (const member_t *member = client->members; member; member = member->next, other = other->next)
+        assert_true(member->session == other->session && member->manager == other->manager);
+}
+
+static void assert_alike(world_t *world)
+{
+    const hub_t *hub = world->fixture->hub;
+    engine_t *engine = state_machine_engine(world->replica);
+    registry_t *registry = state_machine_registry(world->replica);
+    assert_int_equal(engine_seq(hub->engine), engine_seq(engine));
+    while (world->compared < engine_seq(engine)) {
+        event_t one;
+        event_t other;
+        event_log_read(feed_log(hub->feed), ++world->compared, &one);
+        event_log_read(world->events, world->compared, &other);
+        assert_same_event(&one, &other);
+    }
+    assert_int_equal(registry_count(hub->registry), registry_count(registry));
+    bytes_t id = {0};
+    for (client_t *client = registry_next(hub->registry, id, NULL); client;
+         client = registry_next(hub->registry, (bytes_t){0}, &id)) {
+        id = client_id(client);
+        const client_t *twin = registry_find(registry, id);
+        assert_non_null(twin);
+        assert_same_client(client, twin);
+        assert_same_store(hub->engine, client->store, engine, twin->store, world->fixture->now_ms);
+    }
+}
+
+/* ---- A life ----------------------------------------------------------------------------------- */
+
+static const char *const names[] = {"lamp", "bell", "40001", "40002"};
+static const char *const identities[] = {"lamp/1", "lamp/2", "bell", "", "bell/1", "x y"};
+static const char *const secrets[] = {"0123456789abcdef", "ssssssssssssssss"};
+
+static unsigned below(world_t *world, unsigned bound)
+{
+    return (unsigned)chance_below(&world->chance, bound);
+}
+
+static void message_add(world_t *world, buffer_t *payload, uint32_t msgid)
+{
+    char key[4];
+    char value[64];
+    const char *name = names[below(world, sizeof names / sizeof names[0])];
+    snprintf(key, sizeof key, "k%u", below(world, 8));
+    snprintf(value, sizeof value, "%0*u", (int)below(world, 50) + 1, below(world, 1000));
+    switch (below(world, 16)) {
+    case 0:
+        request_add(payload, msgid, "del", "s", key);
+        return;
+    case 1:
+        request_add(payload, msgid, "get", "s", key);
+        return;
+    case 2:
+        request_add(payload, msgid, "hello", "p", secrets[below(world, 2)]);
+        return;
+    case 3:
+        request_add(payload, msgid, "role", "ss", name, below(world, 3) == 0 ? "guest" : "manager");
+        return;
+    case 4:
+        request_add(payload, msgid, below(world, 4) == 0 ? "forget" : "ping", "s", name);
+        return;
+    case 5:
+        request_add(payload, msgid, "manage", "ssssc", name, "put", key, value);
+        return;
+    case 6:
+        request_add(payload, msgid, "manage", "sss", name, "del", key);
+        return;
+    case 7:
+        request_add(payload, msgid, below(world, 4) == 0 ? "bye" : "hello", "");
+        return;
+    case 8:
+    case 9:
+    case 10:
+        request_add(payload, msgid, "put", "sst", key, value, below(world, 30) + 1);
+        return;
+    default:
+        request_add(payload, msgid, "put", "ss", key, value);
+    }
+}
+
+static void step_ask(world_t *world, struct connection *peer)
+{
+    buffer_t payload;
+    buffer_init(&payload, PAYLOAD_BYTES);
+    for (unsigned i = below(world, 20) + 1; i > 0; i--)
+        message_add(world, &payload, i);
+    if (!peer->session)
+        snprintf(peer->identity, sizeof peer->identity, "%s",
+                 identities[below(world, sizeof identities / sizeof identities[0])]);
+    payload_give(world->fixture, peer, &payload);
+}
+
+static void step(world_t *world)
+{
+    fixture_t *fixture = world->fixture;
+    struct connection *peer = &fixture->peers[below(world, PEERS)];
+    switch (below(world, 12)) {
+    case 0:
+        if (peer->session)
+            hub_lost(fixture->hub, peer->session, fixture->now_ms);
+        peer->session = NULL;
+        return;
+    case 1:
+        if (!peer->session || peer->session->role == ROLE_MANAGER)
+            return;
+        ask(fixture, peer, "auth", "ss", "adam", "eve");
+        return;
+    case 2:
+        hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
+        return;
+    case 3:
+        fixture->now_ms += below(world, 20) == 0 ? 2000 : below(world, 10);
+        return;
+    case 4:
+    case 5:
+    case 6:
+        step_ask(world, peer);
+        return;
+    default:
+        hub_tick(fixture->hub, fixture->now_ms);
+    }
+}
+
+static int setup(void **state)
+{
+    void *fixture;
+    world_t *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    hub_setup(&fixture);
+    world->fixture = fixture;
+    world->fixture->settings.limits.clients = 3;
+    world->fixture->settings.limits.keys_per_client = 6;
+    world->chance = chance_from(chance_seed());
+    world->log = later_log_new(world->fixture->hub, chance_next(&world->chance));
+    world->events = event_log_new(EVENTS, EVENT_BYTES);
+    listener_t listener = {.context = world, .change = on_change, .role = on_role, .forgotten = on_role};
+    world->replica = state_machine_new(&world->fixture->settings, &listener);
+    assert_true(world->log && world->events && world->replica);
+    later_log_observe(world->log, on_command, world);
+    *state = world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_t *world = *state;
+    void *fixture = world->fixture;
+    hub_teardown(&fixture);
+    later_log_destroy(&world->log);
+    state_machine_destroy(&world->replica);
+    event_log_destroy(&world->events);
+    free(world);
+    return 0;
+}
+
+static void replica__of_a_random_life__is_alike_at_any_time(void **state)
+{
+    world_t *world = *state;
+    for (size_t i = volume(chance_rounds(STEPS), STEPS_VALGRIND); i > 0; i--) {
+        step(world);
+        assert_true(hub_sound(world->fixture->hub));
+        if (i % CHECK_STEPS == 0)
+            assert_alike(world);
+    }
+    assert_alike(world);
+    assert_true(world->applied > 0);
+    const stats_t *stats = &world->fixture->hub->stats;
+    if (volume(1, 0) == 1) /* it was a life */
+        assert_true(stats->puts_total > 0 && stats->expires_total > 0 && stats->drops_total > 0 &&
+                    stats->roles_total > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(replica__of_a_random_life__is_alike_at_any_time, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("replica", tests, NULL, NULL);
+}
