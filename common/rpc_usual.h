@@ -5,6 +5,8 @@
 #ifndef KV_COMMON_RPC_USUAL_H
 #define KV_COMMON_RPC_USUAL_H
 
+#include <byteswap.h>
+
 #include "common/rpc_token.h"
 
 enum { RPC_USUAL_PARAMS = 2, RPC_USUAL_NAME = 6 /* bytes of a method's name, at most */ };
@@ -24,40 +26,30 @@ typedef struct rpc_usual {
     ((uint64_t)(0xa0 | (size)) | (uint64_t)(a) << 8 | (uint64_t)(b) << 16 | (uint64_t)(c) << 24 |            \
      (uint64_t)(d) << 32 | (uint64_t)(e) << 40)
 
-/* Reads a method's name of at most RPC_USUAL_NAME bytes. */
-RPC_FAST bool rpc_usual_name(const uint8_t **at, const uint8_t *end, uint64_t *name)
-{
-    const uint8_t *p = *at;
-    uint64_t bytes = 0;
-    if (p == end || (*p & 0xe0) != 0xa0)
-        return false;
-    uint32_t size = (*p & 0x1f) + 1; /* with the byte that tells it */
-    if (size > RPC_USUAL_NAME + 1 || (size_t)(end - p) < size)
-        return false;
-    if ((size_t)(end - p) >= sizeof bytes) {
-        memcpy(&bytes, p, sizeof bytes);
-        bytes = le64toh(bytes) & ((UINT64_C(1) << (8 * size)) - 1);
-    } else {
-        for (uint32_t i = 0; i < size; i++)
-            bytes |= (uint64_t)p[i] << (8 * i);
-    }
-    *name = bytes;
-    *at = p + size;
-    return true;
-}
+/* The quick way reads so many bytes at once before it looks at what they say. */
+enum { RPC_USUAL_AHEAD = 16 };
 
-/* Reads one param. */
+/* rpc_read_usual for every message of the usual form: at a payload's end, and in encodings that are rare. */
+KV_MUST_USE bool rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message);
+
+/* Reads one param, of which two bytes are there. False if its encoding is rare. */
 RPC_FAST bool rpc_usual_param(const uint8_t **at, const uint8_t *end, bytes_t *param, bool *binary)
 {
+    const uint8_t *p = *at;
+    size_t size = (size_t)p[0] - 0xa0;
     *binary = false;
-    if (token_read_short_str(at, end, param))
-        return true;
-    token_t token;
-    if (!token_read(at, end, &token) || !token_is_text(&token))
-        return false;
-    *binary = token.form == FORM_BIN;
-    *param = bytes_of(token.body, (size_t)token.argument);
-    return true;
+    if (size < 0x20) {
+        p++;
+    } else {
+        *binary = p[0] == 0xc4;
+        if (!*binary && p[0] != 0xd9)
+            return false;
+        size = p[1];
+        p += 2;
+    }
+    *param = bytes_of(p, size);
+    *at = p + size;
+    return (size_t)(end - p) >= size && (*binary || utf8_is_ascii(*param));
 }
 
 /* Reads the message at *AT and moves *AT behind it. False if it is not of the usual form: *AT is of no
@@ -65,31 +57,43 @@ RPC_FAST bool rpc_usual_param(const uint8_t **at, const uint8_t *end, bytes_t *p
 KV_MUST_USE RPC_FAST bool rpc_read_usual(const uint8_t **at, const uint8_t *end, rpc_usual_t *message)
 {
     const uint8_t *p = *at;
-    if (end - p < 4) /* below, one byte behind the opening is read without a look */
-        return false;
-    message->owed = p[0] == 0x94 && p[1] == RPC_REQUEST;
-    if (!message->owed && !(p[0] == 0x93 && p[1] == RPC_NOTIFICATION))
-        return false;
+    uint64_t word;
+    uint32_t number;
+    if (end - p < RPC_USUAL_AHEAD || p[1] != RPC_REQUEST || p[0] != 0x94)
+        return rpc_read_usual_any(at, end, message);
     p += 2;
-    message->msgid = 0;
-    if (message->owed && *p < 0x80) {
+    if (*p < 0x80) {
         message->msgid = *p++;
-    } else if (message->owed) {
-        token_t token;
-        if (!token_read(&p, end, &token) || token.form != FORM_UINT || token.argument > UINT32_MAX)
-            return false;
-        message->msgid = (uint32_t)token.argument;
+    } else if (*p == 0xce) {
+        memcpy(&number, p + 1, sizeof number);
+        message->msgid = be32toh(number);
+        p += 1 + sizeof number;
+    } else if (*p == 0xcd) {
+        message->msgid = (uint32_t)p[1] << 8 | p[2];
+        p += 3;
+    } else {
+        return rpc_read_usual_any(at, end, message);
     }
-    uint32_t count;
-    if (!rpc_usual_name(&p, end, &message->name) || !token_read_short(&p, end, 0x90, 0x0f, &count) ||
-        count > RPC_USUAL_PARAMS)
-        return false;
-    message->count = (uint8_t)count;
+    memcpy(&word, p, sizeof word);
+    word = le64toh(word);
+    unsigned name_size = (unsigned)(word & 0xff) - 0xa0 + 1; /* with the byte that tells it */
+    if (name_size >= sizeof word)
+        return rpc_read_usual_any(at, end, message);
+    message->name = word & ((UINT64_C(1) << (8 * name_size)) - 1);
+    unsigned count = (unsigned)(word >> (8 * name_size) & 0xff) - 0x90;
+    p += name_size + 1;
+    message->owed = true;
     message->binary = false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (message->binary || !rpc_usual_param(&p, end, &message->params[i], &message->binary))
-            return false;
-    }
+    message->count = (uint8_t)count;
+    if (count == 0)
+        goto done;
+    if (count > RPC_USUAL_PARAMS || end - p < 2 ||
+        !rpc_usual_param(&p, end, &message->params[0], &message->binary))
+        return rpc_read_usual_any(at, end, message);
+    if (count == 2 &&
+        (message->binary || end - p < 2 || !rpc_usual_param(&p, end, &message->params[1], &message->binary)))
+        return rpc_read_usual_any(at, end, message);
+done:
     *at = p;
     return true;
 }
@@ -132,11 +136,24 @@ RPC_FAST uint8_t *rpc_put_uint(uint8_t *to, uint64_t number)
 /* Writes `[1, MSGID, nil,` at TO, which has room for RPC_RESULT_HEAD bytes. Returns where the result goes. */
 RPC_FAST uint8_t *rpc_put_result(uint8_t *to, uint32_t msgid)
 {
-    *to++ = 0x94;
-    *to++ = RPC_RESPONSE;
-    to = rpc_put_uint(to, msgid);
-    *to++ = 0xc0;
-    return to;
+    uint64_t head = 0x94 | RPC_RESPONSE << 8; /* lowest byte first; what is behind it is written over */
+    unsigned size;
+    if (msgid > UINT16_MAX) {
+        head |= UINT64_C(0xce) << 16 | (uint64_t)bswap_32(msgid) << 24 | UINT64_C(0xc0) << 56;
+        size = 8;
+    } else if (msgid > UINT8_MAX) {
+        head |= UINT64_C(0xcd) << 16 | (uint64_t)bswap_16((uint16_t)msgid) << 24 | UINT64_C(0xc0) << 40;
+        size = 6;
+    } else if (msgid >= 0x80) {
+        head |= UINT64_C(0xcc) << 16 | (uint64_t)msgid << 24 | UINT64_C(0xc0) << 32;
+        size = 5;
+    } else {
+        head |= (uint64_t)msgid << 16 | UINT64_C(0xc0) << 24;
+        size = 4;
+    }
+    head = htole64(head);
+    memcpy(to, &head, sizeof head);
+    return to + size;
 }
 
 /* Writes TEXT, at most UINT32_MAX bytes, as str or as bin. */

@@ -30,7 +30,7 @@ typedef struct command {
     uint64_t session;     /* JOIN, LEAVE, ROLE: its id */
     actor_t by;           /* who asked */
     put_t put;            /* PUT; of DEL the key and the condition; of EXPIRE the key */
-    uint64_t hash;        /* of the key, by engine_hash, if `client` is set */
+    lookup_t lookup;      /* of the key, if `client` is set */
     bytes_t name;         /* JOIN; PUT without a client */
     bytes_t text;         /* LEAVE, ROLE, FORGET: static */
     const char *claim; /* CLAIM, and PUT with `name`: the hash of a secret, or NULL; of JOIN the claim whose

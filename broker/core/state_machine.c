@@ -154,10 +154,10 @@ static client_t *client_for_put(state_machine_t *machine, const command_t *comma
 
 /* ---- Stores ----------------------------------------------------------------------------------- */
 
-/* The hash of COMMAND's key: one of this process, which a command from the log does not have. */
-static inline uint64_t hash_of(const state_machine_t *machine, const command_t *command)
+/* How COMMAND's key is looked up in this process, which a command from the log does not say. */
+static inline lookup_t lookup_of(const state_machine_t *machine, const command_t *command)
 {
-    return command->client ? command->hash : engine_hash(machine->engine, command->put.key);
+    return command->client ? command->lookup : engine_lookup(machine->engine, command->put.key);
 }
 
 static void apply_put(state_machine_t *machine, const place_t *place, const command_t *command,
@@ -168,7 +168,7 @@ static void apply_put(state_machine_t *machine, const place_t *place, const comm
     if (!client && !(client = client_for_put(machine, command, place, &created, outcome)))
         return;
     outcome->limit = NULL;
-    status_t status = engine_put(machine->engine, client->store, &command->put, hash_of(machine, command),
+    status_t status = engine_put(machine->engine, client->store, &command->put, lookup_of(machine, command),
                                  command->by, place, &outcome->revision, &outcome->limit);
     if (status == STATUS_OK) {
         outcome->kind = OUTCOME_DONE;
@@ -194,8 +194,9 @@ static void apply_del(state_machine_t *machine, const place_t *place, const comm
         outcome->kind = OUTCOME_GONE;
         return;
     }
-    status_t status = engine_del(machine->engine, client->store, command->put.key, hash_of(machine, command),
-                                 command->put.if_revision, command->by, place, &outcome->revision);
+    status_t status =
+        engine_del(machine->engine, client->store, command->put.key, lookup_of(machine, command),
+                   command->put.if_revision, command->by, place, &outcome->revision);
     if (status == STATUS_FAILED_PRECONDITION)
         outcome->kind = OUTCOME_CONDITION;
     else
@@ -206,7 +207,8 @@ static void apply_expire(state_machine_t *machine, const place_t *place, const c
 {
     const client_t *client = client_of(machine, command);
     if (client)
-        engine_expire_key(machine->engine, client->store, command->put.key, hash_of(machine, command), place);
+        engine_expire_key(machine->engine, client->store, command->put.key, lookup_of(machine, command),
+                          place);
 }
 
 /* ---- Clients and their sessions --------------------------------------------------------------- */

@@ -231,9 +231,9 @@ static bool expire_first(engine_t *engine, const place_t *place)
 
 /* Finds the entry KEY, after expiring it if its time has come. */
 static inline __attribute__((always_inline)) found_t find_live(engine_t *engine, store_t *store, bytes_t key,
-                                                               uint64_t hash, const place_t *place)
+                                                               lookup_t lookup, const place_t *place)
 {
-    found_t entry = store_find(store, key, hash);
+    found_t entry = store_find(store, key, lookup);
     if (entry.record == NULL || !is_due(entry.record, place->now_ms))
         return entry;
     expire(engine, store, entry, place);
@@ -266,18 +266,23 @@ static __attribute__((noinline)) uint64_t hash_long(bytes_t key, uint64_t seed)
     return XXH3_64bits_withSeed(key.data, key.size, seed);
 }
 
-uint64_t engine_hash(const engine_t *engine, bytes_t key)
+lookup_t engine_lookup(const engine_t *engine, bytes_t key)
 {
     if (__builtin_expect(key.size <= HASH_SHORT, 1))
-        return XXH3_64bits_withSeed(key.data, key.size, engine->seed);
-    return hash_long(key, engine->seed);
+        return (lookup_t){.hash = XXH3_64bits_withSeed(key.data, key.size, engine->seed)};
+    return (lookup_t){.hash = hash_long(key, engine->seed)};
 }
 
-void engine_prepare(const engine_t *engine, const store_t *store, const bytes_t *keys, const uint64_t *hashes,
-                    unsigned count)
+uint64_t engine_prepare(const engine_t *engine, const store_t *store, lookup_t *lookups, unsigned count)
 {
-    if (engine_prepares(engine, store))
-        store_prepare(store, keys, hashes, count);
+    (void)engine;
+    return index_prefetch(&store->index, lookups, count);
+}
+
+void engine_prepare_new(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count)
+{
+    (void)engine;
+    tree_prefetch(&store->tree, keys, count);
 }
 
 bool engine_prepares(const engine_t *engine, const store_t *store)
@@ -295,10 +300,10 @@ static __attribute__((noinline)) status_t get_found(record_t *found, int64_t now
     return STATUS_OK;
 }
 
-static __attribute__((noinline)) status_t get_any(const store_t *store, bytes_t key, uint64_t hash,
+static __attribute__((noinline)) status_t get_any(const store_t *store, bytes_t key, lookup_t lookup,
                                                   int64_t now_ms, entry_t *entry)
 {
-    return get_found(store_find_any(store, key, hash).record, now_ms, entry);
+    return get_found(store_find_any(store, key, lookup).record, now_ms, entry);
 }
 
 static __attribute__((noinline)) status_t get_in_tree(const store_t *store, bytes_t key, int64_t now_ms,
@@ -308,13 +313,13 @@ static __attribute__((noinline)) status_t get_in_tree(const store_t *store, byte
 }
 
 /* What is not usual is in functions of their own: this one calls none, and has few registers to save. */
-status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash, int64_t now_ms,
-                    entry_t *entry)
+status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, lookup_t lookup,
+                    int64_t now_ms, entry_t *entry)
 {
     (void)engine;
     if (__builtin_expect(!record_key_short(key), 0))
-        return get_any(store, key, hash, now_ms, entry);
-    found_t found = index_find_short(&store->index, hash, key);
+        return get_any(store, key, lookup, now_ms, entry);
+    found_t found = index_find_short(&store->index, lookup, key);
     if (__builtin_expect(found.record == NULL, 0))
         return found.handle == INDEX_IN_TREE ? get_in_tree(store, key, now_ms, entry) : STATUS_NOT_FOUND;
     if (__builtin_expect((found.record->head & RECORD_PARTS) != 0, 0))
@@ -370,18 +375,18 @@ static __attribute__((noinline)) status_t put_within_limits(engine_t *engine, st
     return STATUS_OK;
 }
 
-status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t hash, actor_t by,
+status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup, actor_t by,
                     const place_t *place, uint64_t *revision, const char **limit)
 {
     assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
     assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
-    found_t old = find_live(engine, store, put->key, hash, place);
+    found_t old = find_live(engine, store, put->key, lookup, place);
     if (put->if_revision != REVISION_ANY && put->if_revision != revision_of(old.record)) {
         *revision = revision_of(old.record);
         return STATUS_FAILED_PRECONDITION;
     }
     if (old.record == NULL || !store_overwrite(store, put, engine->seq + 1, old.record)) {
-        status_t status = put_within_limits(engine, store, put, hash, place, old, limit);
+        status_t status = put_within_limits(engine, store, put, lookup.hash, place, old, limit);
         if (status != STATUS_OK)
             return status;
     }
@@ -397,10 +402,10 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t
     return STATUS_OK;
 }
 
-status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, uint64_t if_revision,
+status_t engine_del(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup, uint64_t if_revision,
                     actor_t by, const place_t *place, uint64_t *revision)
 {
-    found_t entry = find_live(engine, store, key, hash, place);
+    found_t entry = find_live(engine, store, key, lookup, place);
     if (if_revision != REVISION_ANY && if_revision != revision_of(entry.record)) {
         *revision = revision_of(entry.record);
         return STATUS_FAILED_PRECONDITION;
@@ -469,9 +474,9 @@ bool engine_expire(engine_t *engine, const place_t *place, unsigned budget)
     return engine_due(engine) <= place->now_ms;
 }
 
-void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, const place_t *place)
+void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup, const place_t *place)
 {
-    (void)find_live(engine, store, key, hash, place);
+    (void)find_live(engine, store, key, lookup, place);
 }
 
 bool engine_drain(engine_t *engine, unsigned budget)

@@ -103,22 +103,24 @@ void engine_close(engine_t *engine, store_t **store);
 uint64_t store_keys(const store_t *store);
 uint64_t store_bytes(const store_t *store); /* of keys and values */
 
-/* The hash of KEY, which the calls below take with it, so that it is computed once for a request. Only for
- * this engine: it is keyed with random bytes. */
-uint64_t engine_hash(const engine_t *engine, bytes_t key);
+/* How KEY is looked up, which the calls below take with it, so that it is hashed once for a request. Only for
+ * this engine: the hash is keyed with random bytes. */
+lookup_t engine_lookup(const engine_t *engine, bytes_t key);
 
-/* A hint: the entries KEYS of STORE, with HASHES, are about to be read or written (ENGINE_PREPARE_MAX at
- * most). In a large store that takes a fraction of the time then. Changes nothing. */
-void engine_prepare(const engine_t *engine, const store_t *store, const bytes_t *keys, const uint64_t *hashes,
-                    unsigned count);
-/* Whether that does anything for STORE as it is: if not, finding out the keys can be spared. */
+/* Keys of STORE are about to be read or written: notes in their LOOKUPS (ENGINE_PREPARE_MAX at most) where
+ * their entries are, which are fetched all at once. In a large store that takes a fraction of the time. The
+ * lookups are for STORE alone then. Returns those whose keys are not there: bit I stands for lookup I. */
+uint64_t engine_prepare(const engine_t *engine, const store_t *store, lookup_t *lookups, unsigned count);
+/* Does the same for KEYS that engine_prepare has not found and that are about to be put. */
+void engine_prepare_new(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count);
+/* Whether these do anything for STORE as it is. */
 KV_MUST_USE bool engine_prepares(const engine_t *engine, const store_t *store);
 
 /* Reads the entry KEY. STATUS_NOT_FOUND where there is none; one whose time has come is none. */
-KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, uint64_t hash,
+KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, lookup_t lookup,
                                 int64_t now_ms, entry_t *entry);
 
-/* Writes an entry, whole; its key has HASH. *REVISION is set to its new revision; on
+/* Writes an entry, whole. *REVISION is set to its new revision; on
  * STATUS_FAILED_PRECONDITION to the one it has (0 = absent). STATUS_RESOURCE_EXHAUSTED where a sum or count
  * would pass its limit (keys_per_client, bytes_per_client, bytes_total; *LIMIT is set to the configuration
  * key's name, static storage), STATUS_UNAVAILABLE where memory is refused; nothing has changed then. Sizes of
@@ -127,13 +129,13 @@ KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, by
  * its sake; where that is more than ENGINE_EXPIRE_MAX, *LIMIT is NULL with STATUS_RESOURCE_EXHAUSTED: call
  * again, in another turn.
  */
-KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, uint64_t hash, actor_t by,
-                                const place_t *place, uint64_t *revision, const char **limit);
+KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup,
+                                actor_t by, const place_t *place, uint64_t *revision, const char **limit);
 
 /* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and
  * if_revision was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the
  * engine. */
-KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, uint64_t hash,
+KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup,
                                 uint64_t if_revision, actor_t by, const place_t *place, uint64_t *revision);
 
 /* A walk over a store's entries in byte order of the keys. The engine must not change between begin and the
@@ -168,7 +170,7 @@ int64_t engine_due(const engine_t *engine);
 bool engine_expire(engine_t *engine, const place_t *place, unsigned budget);
 
 /* Expires the entry KEY if its time has come. */
-void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, const place_t *place);
+void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup, const place_t *place);
 
 /* Gives back memory of closed stores and of removed entries, BUDGET pieces of it at most. Returns whether
  * there is more. This is no change: engines that are alike may differ in it. */

@@ -16,6 +16,13 @@ typedef struct entry {
     int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
 } entry_t;
 
+/* How a key is looked up, made by engine_lookup: by its hash, or where engine_prepare saw its record. */
+typedef struct lookup {
+    uint64_t hash;
+    uint32_t seen;  /* a record's handle, 0 = none. Private to the engine, as the next */
+    uint32_t frees; /* slab_t.frees at that time: what was seen is still there until that changes */
+} lookup_t;
+
 #define REVISION_ANY UINT64_MAX /* no condition */
 
 typedef struct put {

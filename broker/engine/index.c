@@ -400,13 +400,13 @@ bool index_drain(index_t *index, unsigned *budget)
 
 /* ---- Looking up ------------------------------------------------------------------------------- */
 
-index_found_t index_find(const index_t *index, uint64_t hash, bytes_t key)
+index_found_t index_find(const index_t *index, lookup_t lookup, bytes_t key)
 {
-    uint32_t handle = *index_slot(index, (uint32_t)hash);
+    uint32_t handle = *index_slot(index, (uint32_t)lookup.hash);
     if (handle == 0)
         return (index_found_t){.handle = 0};
     const index_group_t *group = group_at(index, handle);
-    for (unsigned mask = index_match(group, index_tag(hash)); mask != 0; mask &= mask - 1) {
+    for (unsigned mask = index_match(group, index_tag(lookup.hash)); mask != 0; mask &= mask - 1) {
         handle = group->records[__builtin_ctz(mask)];
         record_t *record = record_at(index->slab, handle);
         if (bytes_equal(record_key(record), key))
@@ -415,26 +415,37 @@ index_found_t index_find(const index_t *index, uint64_t hash, bytes_t key)
     return (index_found_t){.handle = group->beyond != 0 ? INDEX_IN_TREE : 0};
 }
 
-void index_prefetch(const index_t *index, const uint64_t *hashes, unsigned count, uint64_t *missed)
+uint64_t index_prefetch(const index_t *index, lookup_t *lookups, unsigned count)
 {
-    const uint32_t *slots[PREFETCH_MAX];
+    union {
+        const uint32_t *slot;
+        const index_group_t *group;
+    } at[PREFETCH_MAX];
+    uint64_t missed = 0;
+    uint32_t frees = index->slab->frees;
     assert(count <= PREFETCH_MAX);
-    *missed = 0;
+    if (index->count == 0)
+        return count == 0 ? 0 : UINT64_MAX >> (PREFETCH_MAX - count);
     for (unsigned i = 0; i < count; i++) {
-        slots[i] = index_slot(index, (uint32_t)hashes[i]);
-        __builtin_prefetch(slots[i]);
+        at[i].slot = index_slot(index, (uint32_t)lookups[i].hash);
+        __builtin_prefetch(at[i].slot);
     }
-    for (unsigned i = 0; i < count; i++)
-        if (*slots[i] != 0)
-            __builtin_prefetch(group_at(index, *slots[i]));
     for (unsigned i = 0; i < count; i++) {
-        unsigned mask = 0;
-        const index_group_t *group = *slots[i] != 0 ? group_at(index, *slots[i]) : NULL;
-        if (group != NULL)
-            mask = index_match(group, index_tag(hashes[i]));
-        if (mask != 0)
-            __builtin_prefetch(record_at(index->slab, group->records[__builtin_ctz(mask)]));
-        else
-            *missed |= UINT64_C(1) << i;
+        at[i].group = group_at(index, *at[i].slot);
+        __builtin_prefetch(at[i].group);
     }
+    for (unsigned i = 0; i < count; i++) {
+        const index_group_t *group = at[i].group;
+        unsigned mask = index_match(group, index_tag(lookups[i].hash));
+        lookups[i].seen = 0;
+        if (mask != 0) {
+            uint32_t record = group->records[__builtin_ctz(mask)];
+            lookups[i].seen = record;
+            lookups[i].frees = frees;
+            __builtin_prefetch(record_at(index->slab, record));
+        } else {
+            missed |= UINT64_C(1) << i;
+        }
+    }
+    return missed;
 }

@@ -8,7 +8,7 @@
  * be copied. The longest piece of work is a group's split, which reads 12 records, or the copy of a page's
  * KiB, at any size. Up to 12 records are one group and nothing else.
  *
- * What the hash is worth: callers hash with a random seed (engine_hash), which keeps out keys that were
+ * What the hash is worth: callers hash with a random seed (engine_lookup), which keeps out keys that were
  * chosen without knowing the seed. XXH3 is no cryptographic function: who could measure the broker for long
  * enough may find keys that collide all the same. So nothing here relies on it. A group that cannot split any
  * more leaves further records to the tree, and only says that there are some: a look-up then costs what one
@@ -78,9 +78,9 @@ KV_MUST_USE bool index_add(index_t *index, uint64_t hash, uint32_t record);
 void index_replace(index_t *index, uint32_t hash, uint32_t old, uint32_t record);
 /* Removes RECORD, which was added; the low half of its HASH is enough. Never fails for want of memory. */
 void index_remove(index_t *index, uint32_t hash, uint32_t record);
-/* A hint: the records with HASHES are about to be looked up. Changes nothing. *MISSED: of up to 64, bit I is
- * set if there is no record with hash I, as far as can be seen. */
-void index_prefetch(const index_t *index, const uint64_t *hashes, unsigned count, uint64_t *missed);
+/* The keys of up to 64 LOOKUPS are about to be looked up: notes in each where its record is, probably, and
+ * has the processor fetch it. Returns the lookups for which there is none: bit I stands for lookup I. */
+uint64_t index_prefetch(const index_t *index, lookup_t *lookups, unsigned count);
 /* Frees the index from its end, piece by piece: at most *BUDGET, which is counted down. Returns whether it is
  * empty now. Until it is, nothing but index_drain may use it. */
 bool index_drain(index_t *index, unsigned *budget);
@@ -126,15 +126,22 @@ typedef struct index_found {
 
 #define INDEX_IN_TREE 1U /* no block has this handle */
 
-/* The record with KEY, whose hash is HASH. */
-index_found_t index_find(const index_t *index, uint64_t hash, bytes_t key);
+/* The record with KEY. */
+index_found_t index_find(const index_t *index, lookup_t lookup, bytes_t key);
 
 /* The same, for a key that record_key_short is true for. It makes no calls: what it is inlined into need not
  * save registers for it. */
 static inline __attribute__((always_inline)) index_found_t index_find_short(const index_t *index,
-                                                                            uint64_t hash, bytes_t key)
+                                                                            lookup_t lookup, bytes_t key)
 {
-    uint32_t handle = *index_slot(index, (uint32_t)hash);
+    uint64_t hash = lookup.hash;
+    uint32_t handle = lookup.seen;
+    if (handle != 0 && lookup.frees == index->slab->frees) {
+        record_t *record = record_at(index->slab, handle);
+        if (record->key_size == key.size && record_same_short(record->data, key.data, key.size))
+            return (index_found_t){.record = record, .handle = handle};
+    }
+    handle = *index_slot(index, (uint32_t)hash);
     if (handle == 0)
         return (index_found_t){.handle = 0};
     const index_group_t *group = slab_at(index->slab, handle);

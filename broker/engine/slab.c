@@ -314,4 +314,5 @@ void slab_give(slab_t *slab, uint32_t handle)
     span->free = offset;
     if (--span->used == 0)
         give_last(slab, span);
+    slab->frees++;
 }

@@ -27,6 +27,7 @@ typedef struct slab {
     slab_place_t *places;                  /* where each segment is, by number. Private, as all here */
     uint32_t place_count;                  /* numbers given out so far */
     uint32_t place_room;                   /* numbers that there is room for */
+    uint32_t frees;                        /* blocks given back so far, modulo 2^32 */
     uint32_t vacant;                       /* list of numbers that no segment has any more */
     struct slab_span *spans[SLAB_CLASSES]; /* lists of spans with a free block, by class */
     struct slab_span *empty;               /* list of spans without a block: to be reused or given back */

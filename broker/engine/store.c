@@ -8,8 +8,7 @@
 #include "common/digest.h"
 
 enum {
-    PREPARE_MAX = 64, /* keys */
-    DROP_RECORDS = 4  /* records without a deadline or a long value that are one piece of work */
+    DROP_RECORDS = 4 /* records without a deadline or a long value that are one piece of work */
 };
 
 store_t *store_new(expiry_t *expiry, slab_t *slab, void *owner)
@@ -25,21 +24,9 @@ store_t *store_new(expiry_t *expiry, slab_t *slab, void *owner)
     return store;
 }
 
-void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *hashes, unsigned count)
+found_t store_find_any(const store_t *store, bytes_t key, lookup_t lookup)
 {
-    bytes_t absent[PREPARE_MAX];
-    uint64_t missed;
-    unsigned absent_count = 0;
-    assert(count <= PREPARE_MAX);
-    index_prefetch(&store->index, hashes, count, &missed);
-    for (; missed != 0; missed &= missed - 1)
-        absent[absent_count++] = keys[__builtin_ctzll(missed)];
-    tree_prefetch(&store->tree, absent, absent_count);
-}
-
-found_t store_find_any(const store_t *store, bytes_t key, uint64_t hash)
-{
-    found_t found = index_find(&store->index, hash, key);
+    found_t found = index_find(&store->index, lookup, key);
     return found.handle == INDEX_IN_TREE ? store_find_in_tree(store, key) : found;
 }
 

@@ -50,24 +50,20 @@ static inline found_t store_entry(const store_t *store, uint32_t handle)
 }
 
 /* As store_find, by calls: of any entry, and of one that is left to the tree. */
-found_t store_find_any(const store_t *store, bytes_t key, uint64_t hash);
+found_t store_find_any(const store_t *store, bytes_t key, lookup_t lookup);
 found_t store_find_in_tree(const store_t *store, bytes_t key);
 
-/* The entry KEY, whose hash is HASH; its record is NULL if there is none. Whether its time has come is the
- * caller's question. */
+/* The entry KEY; its record is NULL if there is none. Whether its time has come is the caller's question. */
 static inline __attribute__((always_inline)) found_t store_find(const store_t *store, bytes_t key,
-                                                                uint64_t hash)
+                                                                lookup_t lookup)
 {
     if (__builtin_expect(!record_key_short(key), 0))
-        return store_find_any(store, key, hash);
-    found_t found = index_find_short(&store->index, hash, key);
+        return store_find_any(store, key, lookup);
+    found_t found = index_find_short(&store->index, lookup, key);
     if (__builtin_expect(found.record == NULL && found.handle == INDEX_IN_TREE, 0))
         return store_find_in_tree(store, key);
     return found;
 }
-
-/* A hint: the entries KEYS with HASHES, 64 at most, are about to be used. */
-void store_prepare(const store_t *store, const bytes_t *keys, const uint64_t *hashes, unsigned count);
 
 /* Adds an entry, whose key is not there and has HASH. False if memory is refused: nothing has changed then.
  */

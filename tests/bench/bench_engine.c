@@ -8,7 +8,7 @@
  *   bench_engine throughput        by the number of entries
  *   bench_engine get|put|del N COUNT   N entries are put, then COUNT operations on them and no more, for
  * callgrind:
- *       valgrind --tool=callgrind --toggle-collect=engine_get --toggle-collect=engine_hash \
+ *       valgrind --tool=callgrind --toggle-collect=engine_get --toggle-collect=engine_lookup \
  *           bench_engine get 100000 100000 */
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,21 +62,22 @@ static uint64_t resident_bytes(void)
     return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void put_one(engine_t *engine, store_t *store, bytes_t key, uint64_t hash, const uint8_t *value)
+static void put_one(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup, const uint8_t *value)
 {
     uint64_t revision;
     const char *limit;
     put_t put = {.key = key, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
-    if (engine_put(engine, store, &put, hash, (actor_t){0}, &(place_t){0}, &revision, &limit) != STATUS_OK) {
+    if (engine_put(engine, store, &put, lookup, (actor_t){0}, &(place_t){0}, &revision, &limit) !=
+        STATUS_OK) {
         (void)fprintf(stderr, "put failed: %s\n", limit);
         exit(EXIT_FAILURE);
     }
 }
 
-static void get_one(engine_t *engine, store_t *store, bytes_t key, uint64_t hash)
+static void get_one(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup)
 {
     entry_t entry;
-    if (engine_get(engine, store, key, hash, 0, &entry) != STATUS_OK || entry.value.size != VALUE_SIZE) {
+    if (engine_get(engine, store, key, lookup, 0, &entry) != STATUS_OK || entry.value.size != VALUE_SIZE) {
         (void)fprintf(stderr, "an entry is missing\n");
         exit(EXIT_FAILURE);
     }
@@ -85,7 +86,7 @@ static void get_one(engine_t *engine, store_t *store, bytes_t key, uint64_t hash
 static void del_one(engine_t *engine, store_t *store, bytes_t key)
 {
     uint64_t revision;
-    if (engine_del(engine, store, key, engine_hash(engine, key), REVISION_ANY, (actor_t){0}, &(place_t){0},
+    if (engine_del(engine, store, key, engine_lookup(engine, key), REVISION_ANY, (actor_t){0}, &(place_t){0},
                    &revision) != STATUS_OK) {
         (void)fprintf(stderr, "an entry is missing\n");
         exit(EXIT_FAILURE);
@@ -101,7 +102,7 @@ static int64_t fill(engine_t *engine, store_t *store, key_order_t order, uint64_
     for (uint64_t i = 0; i < count; i++) {
         bytes_t key = make_key(order, i, room);
         int64_t before = timed ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
-        put_one(engine, store, key, engine_hash(engine, key), value);
+        put_one(engine, store, key, engine_lookup(engine, key), value);
         int64_t took = timed ? clock_ns(CLOCK_THREAD_CPUTIME_ID) - before : 0;
         longest = took > longest ? took : longest;
     }
@@ -149,7 +150,7 @@ static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t 
     uint8_t value[VALUE_SIZE] = {0};
     uint8_t rooms[BATCH][KEY_SIZE + 1];
     bytes_t keys[BATCH];
-    uint64_t hashes[BATCH];
+    lookup_t lookups[BATCH];
     int64_t took = 0;
     uint64_t done = 0;
     for (; done < count; done += BATCH) {
@@ -158,14 +159,14 @@ static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t 
         memcpy(value, &done, sizeof done);
         int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         for (unsigned i = 0; i < BATCH; i++)
-            hashes[i] = engine_hash(engine, keys[i]);
+            lookups[i] = engine_lookup(engine, keys[i]);
         if (way == GET_PREPARED || way == PUT_PREPARED)
-            engine_prepare(engine, store, keys, hashes, BATCH);
+            (void)engine_prepare(engine, store, lookups, BATCH);
         for (unsigned i = 0; i < BATCH; i++)
             if (way == PUT || way == PUT_PREPARED)
-                put_one(engine, store, keys[i], hashes[i], value);
+                put_one(engine, store, keys[i], lookups[i], value);
             else
-                get_one(engine, store, keys[i], hashes[i]);
+                get_one(engine, store, keys[i], lookups[i]);
         took += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     }
     return (double)took / (double)done;

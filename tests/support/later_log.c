@@ -59,7 +59,7 @@ static command_t command_pure(const command_t *command)
         pure.client_life = command->client_life;
     }
     pure.client = NULL;
-    pure.hash = 0;
+    pure.lookup = (lookup_t){0};
     return pure;
 }
 

@@ -62,15 +62,15 @@ static int teardown(void **state)
     return 0;
 }
 
-static uint64_t hash_text(const fixture_t *fixture, const char *key)
+static lookup_t lookup_text(const fixture_t *fixture, const char *key)
 {
-    return engine_hash(fixture->engine, bytes_from_text(key));
+    return engine_lookup(fixture->engine, bytes_from_text(key));
 }
 
 static status_t try_put(fixture_t *fixture, const put_t *put, int64_t now_ms, uint64_t *revision,
                         const char **limit)
 {
-    return engine_put(fixture->engine, fixture->store, put, engine_hash(fixture->engine, put->key),
+    return engine_put(fixture->engine, fixture->store, put, engine_lookup(fixture->engine, put->key),
                       (actor_t){0}, &AT(now_ms), revision, limit);
 }
 
@@ -89,8 +89,8 @@ static uint64_t put_text(fixture_t *fixture, const char *key, const char *value,
 
 static status_t get_text(fixture_t *fixture, const char *key, int64_t now_ms, entry_t *entry)
 {
-    return engine_get(fixture->engine, fixture->store, bytes_from_text(key), hash_text(fixture, key), now_ms,
-                      entry);
+    return engine_get(fixture->engine, fixture->store, bytes_from_text(key), lookup_text(fixture, key),
+                      now_ms, entry);
 }
 
 /* ---- Entries ---------------------------------------------------------------------------------- */
@@ -154,7 +154,7 @@ static void stores__same_key_in_two__are_kept_apart(void **state)
     assert_non_null(other);
     (void)put_text(fixture, "city", "Kolkata", 0, 0);
     assert_int_equal(
-        engine_get(fixture->engine, other, bytes_from_text("city"), hash_text(fixture, "city"), 0, &entry),
+        engine_get(fixture->engine, other, bytes_from_text("city"), lookup_text(fixture, "city"), 0, &entry),
         STATUS_NOT_FOUND);
     engine_close(fixture->engine, &other);
     assert_null(other);
@@ -174,7 +174,7 @@ static void seq__every_change__takes_the_next_number(void **state)
     assert_int_equal(put_text(fixture, "a", "1", 0, 0), 2);
     assert_int_equal(put_text(fixture, "a", "2", 0, 0), 3);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                hash_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_int_equal(revision, 4);
     assert_int_equal(engine_seq(fixture->engine), 4);
@@ -223,7 +223,7 @@ static void del__if_revision_zero_on_an_absent_key__is_not_found(void **state)
     fixture_t *fixture = *state;
     uint64_t revision = 99;
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                hash_text(fixture, "a"), 0, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "a"), 0, (actor_t){0}, &AT(0), &revision),
                      STATUS_NOT_FOUND);
     assert_int_equal(revision, 99);
 }
@@ -235,7 +235,7 @@ static void del__if_revision_that_it_has_not__fails_and_keeps_it(void **state)
     entry_t entry;
     uint64_t has = put_text(fixture, "a", "1", 0, 0);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                hash_text(fixture, "a"), has + 1, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "a"), has + 1, (actor_t){0}, &AT(0), &revision),
                      STATUS_FAILED_PRECONDITION);
     assert_int_equal(revision, has);
     assert_int_equal(get_text(fixture, "a", 0, &entry), STATUS_OK);
@@ -321,7 +321,7 @@ static void ttl__del_of_a_key_that_is_due__records_that_it_expired(void **state)
     uint64_t revision = 99;
     (void)put_text(fixture, "a", "1", 100, 1000);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                hash_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(1100), &revision),
+                                lookup_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(1100), &revision),
                      STATUS_NOT_FOUND);
     assert_int_equal(fixture->changes, 2);
     assert_int_equal(fixture->kinds[1], CHANGE_EXPIRE);
@@ -421,7 +421,7 @@ static void close__large_store__is_given_back_in_pieces_without_changes(void **s
  */
 static void entries__100000_keys_with_one_hash__are_kept(void **state)
 {
-    enum { HASH = 42 };
+    static const lookup_t same = {.hash = 42};
     fixture_t *fixture = *state;
     uint64_t many = volume(100000, 5000);
     uint64_t revision;
@@ -434,22 +434,22 @@ static void entries__100000_keys_with_one_hash__are_kept(void **state)
             put_t put = {
                 .key = bytes_from_text(key), .value = bytes_from_text(key), .if_revision = REVISION_ANY};
             put.value.size = round == 0 ? 0 : put.value.size;
-            assert_int_equal(engine_put(fixture->engine, fixture->store, &put, HASH, (actor_t){0}, &AT(0),
+            assert_int_equal(engine_put(fixture->engine, fixture->store, &put, same, (actor_t){0}, &AT(0),
                                         &revision, &limit),
                              STATUS_OK);
         }
     assert_int_equal(store_keys(fixture->store), many);
     for (uint64_t i = 0; i < many; i++) {
         (void)snprintf(key, sizeof key, "%" PRIu64, i);
-        assert_int_equal(engine_get(fixture->engine, fixture->store, bytes_from_text(key), HASH, 0, &entry),
+        assert_int_equal(engine_get(fixture->engine, fixture->store, bytes_from_text(key), same, 0, &entry),
                          STATUS_OK);
         assert_true(bytes_equal(entry.value, bytes_from_text(key)));
     }
-    assert_int_equal(engine_get(fixture->engine, fixture->store, bytes_from_text("x"), HASH, 0, &entry),
+    assert_int_equal(engine_get(fixture->engine, fixture->store, bytes_from_text("x"), same, 0, &entry),
                      STATUS_NOT_FOUND);
     for (uint64_t i = 0; i < many; i++) {
         (void)snprintf(key, sizeof key, "%" PRIu64, i);
-        assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text(key), HASH, REVISION_ANY,
+        assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text(key), same, REVISION_ANY,
                                     (actor_t){0}, &AT(0), &revision),
                          STATUS_OK);
     }
@@ -463,7 +463,7 @@ static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
     uint64_t many = 40000;
     char names[HINTS][24];
     bytes_t keys[HINTS];
-    uint64_t hashes[HINTS];
+    lookup_t lookups[HINTS];
     entry_t entry;
     for (uint64_t i = 0; i < many; i++) {
         char key[24];
@@ -474,9 +474,11 @@ static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
         for (unsigned j = 0; j < HINTS; j++) { /* half of them are there */
             (void)snprintf(names[j], sizeof names[j], "%" PRIu64, (i * 2 + 1) * j / HINTS);
             keys[j] = bytes_from_text(names[j]);
-            hashes[j] = engine_hash(fixture->engine, keys[j]);
+            lookups[j] = engine_lookup(fixture->engine, keys[j]);
         }
-        engine_prepare(fixture->engine, fixture->store, keys, hashes, (unsigned)(i % (HINTS + 1)));
+        unsigned count = (unsigned)(i % (HINTS + 1));
+        (void)engine_prepare(fixture->engine, fixture->store, lookups, count);
+        engine_prepare_new(fixture->engine, fixture->store, keys, count);
     }
     assert_true(engine_prepares(fixture->engine, fixture->store));
     assert_int_equal(store_keys(fixture->store), many);
@@ -503,7 +505,7 @@ static void digest__back_to_empty__is_zero(void **state)
     (void)put_text(fixture, "b", "1", 0, 0);
     assert_int_not_equal(engine_digest(fixture->engine, fixture->store), 0);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("b"),
-                                hash_text(fixture, "b"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "b"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_false(engine_expire(fixture->engine, &AT(10), 100));
     assert_int_equal(engine_digest(fixture->engine, fixture->store), 0);
@@ -525,7 +527,7 @@ static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(vo
         (void)snprintf(key, sizeof key, "%u", ++steps * 7 % MANY);
         (void)put_text(fixture, key, "after", 0, 0);
         (void)snprintf(key, sizeof key, "%u", steps * 13 % MANY);
-        status_t status = engine_del(fixture->engine, store, bytes_from_text(key), hash_text(fixture, key),
+        status_t status = engine_del(fixture->engine, store, bytes_from_text(key), lookup_text(fixture, key),
                                      REVISION_ANY, (actor_t){0}, &AT(0), &revision);
         assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
     }

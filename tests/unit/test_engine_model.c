@@ -35,6 +35,7 @@ typedef struct cell {
 typedef struct model_store {
     store_t *store;
     cell_t cells[KEYS];
+    lookup_t lookups[KEYS]; /* as they were last prepared, however long ago that is; all 0: never */
     uint64_t keys;
     uint64_t bytes;
 } model_store_t;
@@ -216,11 +217,20 @@ static void assert_entry(const model_t *model, size_t key, const cell_t *cell, c
 /* ---- Operations ------------------------------------------------------------------------------- */
 
 /* Some keys collide: a few of them here and there, and many in one place. */
-static uint64_t key_hash(const model_t *model, size_t key)
+static lookup_t key_lookup(const model_t *model, size_t key)
 {
     if (key % 16 == 0)
-        return key / 320;
-    return key % 4 == 0 ? UINT64_MAX : engine_hash(model->engine, model->keys[key]);
+        return (lookup_t){.hash = key / 320};
+    if (key % 4 == 0)
+        return (lookup_t){.hash = UINT64_MAX};
+    return engine_lookup(model->engine, model->keys[key]);
+}
+
+/* That of STORE's KEY, fresh, or what it was when it was last prepared. */
+static lookup_t any_lookup(const model_t *model, const model_store_t *store, size_t key)
+{
+    lookup_t kept = store->lookups[key];
+    return kept.seen != 0 ? kept : key_lookup(model, key);
 }
 
 static void do_get(model_t *model, model_store_t *store, size_t key)
@@ -228,7 +238,7 @@ static void do_get(model_t *model, model_store_t *store, size_t key)
     entry_t entry;
     cell_t *cell = &store->cells[key];
     bool there = live(model, cell);
-    status_t status = engine_get(model->engine, store->store, model->keys[key], key_hash(model, key),
+    status_t status = engine_get(model->engine, store->store, model->keys[key], any_lookup(model, store, key),
                                  model->now_ms, &entry);
     assert_int_equal(status, there ? STATUS_OK : STATUS_NOT_FOUND);
     if (there)
@@ -323,7 +333,7 @@ static void do_put(model_t *model, model_store_t *store, size_t key)
     uint64_t revision = 0;
     const char *limit = NULL;
     expect(model, &change);
-    status_t status = engine_put(model->engine, store->store, &put, key_hash(model, key), by,
+    status_t status = engine_put(model->engine, store->store, &put, any_lookup(model, store, key), by,
                                  &(place_t){.now_ms = model->now_ms}, &revision, &limit);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
@@ -348,7 +358,7 @@ static void do_del(model_t *model, model_store_t *store, size_t key)
     uint64_t revision = 0;
     change_t change = {.kind = CHANGE_DEL, .owner = store, .key = model->keys[key]};
     expect(model, &change);
-    status_t status = engine_del(model->engine, store->store, model->keys[key], key_hash(model, key),
+    status_t status = engine_del(model->engine, store->store, model->keys[key], any_lookup(model, store, key),
                                  condition, (actor_t){0}, &(place_t){.now_ms = model->now_ms}, &revision);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
@@ -421,18 +431,24 @@ static void check_digest(model_t *model, model_store_t *store)
     assert_within_limits(model, store);
 }
 
-/* A hint is never more than that. */
-static void do_prepare(model_t *model, const model_store_t *store)
+static void do_prepare(model_t *model, model_store_t *store)
 {
+    size_t chosen[ENGINE_PREPARE_MAX];
     bytes_t keys[ENGINE_PREPARE_MAX];
-    uint64_t hashes[ENGINE_PREPARE_MAX];
+    lookup_t lookups[ENGINE_PREPARE_MAX];
     unsigned count = (unsigned)below(model, ENGINE_PREPARE_MAX + 1);
     for (unsigned i = 0; i < count; i++) {
         size_t key = below(model, KEYS);
         keys[i] = model->keys[key];
-        hashes[i] = key_hash(model, key);
+        lookups[i] = key_lookup(model, key);
+        chosen[i] = key;
     }
-    engine_prepare(model->engine, store->store, keys, hashes, count);
+    uint64_t absent = engine_prepare(model->engine, store->store, lookups, count);
+    engine_prepare_new(model->engine, store->store, keys, count);
+    for (unsigned i = 0; i < count; i++) {
+        store->lookups[chosen[i]] = lookups[i];
+        assert_true((lookups[i].seen == 0) == ((absent >> i & 1) != 0));
+    }
 }
 
 static void do_tick(model_t *model)
@@ -458,6 +474,7 @@ static void do_reopen(model_t *model, model_store_t *store)
     for (size_t i = 0; i < KEYS; i++)
         if (store->cells[i].present)
             cell_clear(model, store, i);
+    memset(store->lookups, 0, sizeof store->lookups);
     store->store = engine_open(model->engine, store);
     assert_non_null(store->store);
     assert_int_equal(engine_digest(model->engine, store->store), 0);

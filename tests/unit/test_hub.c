@@ -100,7 +100,7 @@ static void get__of_a_key_that_is_due_behind_many__is_answered_when_it_has_expir
     fixture_t *fixture = *state;
     struct connection *lamp = &fixture->peers[0];
     bytes_t key = bytes_from_text("last");
-    uint64_t hash = engine_hash(fixture->hub->engine, key);
+    lookup_t lookup = engine_lookup(fixture->hub->engine, key);
     entry_t entry;
     fill(fixture, lamp, 10);
     ask(fixture, lamp, "put", "sst", "last", "v", 11);
@@ -109,7 +109,7 @@ static void get__of_a_key_that_is_due_behind_many__is_answered_when_it_has_expir
     const store_t *store = lamp->session->client->store;
     turns_until(fixture, lamp, 1);
     assert_got(lamp, "");
-    assert_int_equal(engine_get(fixture->hub->engine, store, key, hash, 0, &entry), STATUS_NOT_FOUND);
+    assert_int_equal(engine_get(fixture->hub->engine, store, key, lookup, 0, &entry), STATUS_NOT_FOUND);
 }
 
 static void put__at_a_limit_with_many_expired_keys__takes_turns_and_succeeds(void **state)

@@ -209,7 +209,7 @@ static bool key_there(world_t *world, const store_key_t *key)
     entry_t entry;
     return client != NULL && client_exists(client) &&
            engine_get(world->fixture->hub->engine, client->store, bytes_from_text(key->name),
-                      engine_hash(world->fixture->hub->engine, bytes_from_text(key->name)),
+                      engine_lookup(world->fixture->hub->engine, bytes_from_text(key->name)),
                       world->fixture->now_ms, &entry) == STATUS_OK;
 }
 

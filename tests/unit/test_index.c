@@ -100,8 +100,9 @@ static void remove_one(fixture_t *fixture, uint64_t n, hash_fn *hash)
 /* Both ways to look up give the record, or say that it is not there. */
 static index_found_t find(const fixture_t *fixture, uint64_t n, hash_fn *hash)
 {
-    index_found_t found = index_find(&fixture->index, hash(n), key_of(&n));
-    index_found_t again = index_find_short(&fixture->index, hash(n), key_of(&n));
+    lookup_t lookup = {.hash = hash(n)};
+    index_found_t found = index_find(&fixture->index, lookup, key_of(&n));
+    index_found_t again = index_find_short(&fixture->index, lookup, key_of(&n));
     assert_int_equal(found.handle, again.handle);
     assert_ptr_equal(found.record, again.record);
     return found;
@@ -149,9 +150,10 @@ static void find__keys_of_all_sizes__are_found(void **state)
     for (size_t size = 1; size < RECORD_KEY_MAX; size++) {
         bytes_t key = bytes_of(room, size);
         assert_int_equal(record_key_short(key), size >= 8 && size <= 16);
-        assert_int_equal(index_find(&fixture->index, scatter(size), key).handle, fixture->records[size]);
+        assert_int_equal(index_find(&fixture->index, (lookup_t){.hash = scatter(size)}, key).handle,
+                         fixture->records[size]);
         if (record_key_short(key))
-            assert_int_equal(index_find_short(&fixture->index, scatter(size), key).handle,
+            assert_int_equal(index_find_short(&fixture->index, (lookup_t){.hash = scatter(size)}, key).handle,
                              fixture->records[size]);
     }
 }
@@ -273,22 +275,43 @@ static void drain__small_budgets__frees_it_in_steps(void **state)
     assert_null(find(fixture, 0, scatter).record);
 }
 
-static void prefetch__keys_there_and_not__tells_which_and_changes_nothing(void **state)
+static void prefetch__keys_there_and_not__notes_where_they_are(void **state)
 {
     fixture_t *fixture = *state;
-    uint64_t hashes[64] = {0};
-    uint64_t missed;
-    index_prefetch(&fixture->index, hashes, 0, &missed);
-    assert_int_equal(missed, 0);
-    hashes[0] = scatter(0);
-    index_prefetch(&fixture->index, hashes, 1, &missed);
-    assert_int_equal(missed, 1);
-    add_all(fixture, volume(20000, 2000), scatter);
+    lookup_t lookups[64] = {{0}};
+    assert_int_equal(index_prefetch(&fixture->index, lookups, 0), 0);
+    assert_int_equal(index_prefetch(&fixture->index, lookups, 64), UINT64_MAX);
+    lookups[0].hash = scatter(0);
+    assert_int_equal(index_prefetch(&fixture->index, lookups, 1), 1);
+    uint64_t count = volume(20000, 2000);
+    add_all(fixture, count, scatter);
     for (uint64_t i = 0; i < 64; i++)
-        hashes[i] = scatter(i);
-    index_prefetch(&fixture->index, hashes, 64, &missed);
-    assert_int_equal(missed, 0);
+        lookups[i].hash = scatter(i < 60 ? i : count + i);
+    uint64_t absent = index_prefetch(&fixture->index, lookups, 64);
+    assert_int_equal(absent << 4, 0);
+    for (uint64_t i = 0; i < 64; i++) {
+        assert_true((lookups[i].seen == 0) == ((absent >> i & 1) != 0));
+        assert_true(i >= 60 ||
+                    index_find_short(&fixture->index, lookups[i], key_of(&i)).handle == fixture->records[i]);
+    }
     assert_all_found(fixture, scatter);
+}
+
+static void find__where_a_record_was_seen_that_was_freed_since__finds_what_is_there_now(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t n = 7;
+    add_all(fixture, 8, scatter);
+    lookup_t lookup = {.hash = scatter(n)};
+    assert_int_equal(index_prefetch(&fixture->index, &lookup, 1), 0);
+    uint32_t seen = lookup.seen;
+    remove_one(fixture, n, scatter);
+    assert_null(index_find_short(&fixture->index, lookup, key_of(&n)).record);
+    fixture->records[n] = make_record(&fixture->slab, key_of(&n), (uint32_t)scatter(n)); /* in no index */
+    assert_int_equal(fixture->records[n], seen);
+    assert_null(index_find_short(&fixture->index, lookup, key_of(&n)).record);
+    slab_give(&fixture->slab, fixture->records[n]);
+    fixture->records[n] = 0;
 }
 
 static void tags__compared_both_ways__give_the_same(void **state)
@@ -322,7 +345,8 @@ int main(void)
         INDEX_TEST(remove__a_few_that_collide__are_no_mark_for_ever),
         INDEX_TEST(add__others_beside_those_that_collide__are_found_here),
         INDEX_TEST(drain__small_budgets__frees_it_in_steps),
-        INDEX_TEST(prefetch__keys_there_and_not__tells_which_and_changes_nothing),
+        INDEX_TEST(prefetch__keys_there_and_not__notes_where_they_are),
+        INDEX_TEST(find__where_a_record_was_seen_that_was_freed_since__finds_what_is_there_now),
         cmocka_unit_test(tags__compared_both_ways__give_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

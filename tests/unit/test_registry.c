@@ -61,7 +61,7 @@ static void put(fixture_t *fixture, client_t *client)
     put_t put = {.key = bytes_from_text("k"), .value = bytes_from_text("v"), .if_revision = REVISION_ANY};
     uint64_t revision;
     const char *limit;
-    assert_int_equal(engine_put(fixture->engine, client->store, &put, engine_hash(fixture->engine, put.key),
+    assert_int_equal(engine_put(fixture->engine, client->store, &put, engine_lookup(fixture->engine, put.key),
                                 (actor_t){0}, &place, &revision, &limit),
                      STATUS_OK);
 }

@@ -31,7 +31,7 @@ static bool entry_get(const request_t *request, entry_t *entry)
 {
     const engine_t *engine = request->hub->engine;
     bytes_t key = request->args.key;
-    return engine_get(engine, request->client->store, key, engine_hash(engine, key), request->now_ms,
+    return engine_get(engine, request->client->store, key, engine_lookup(engine, key), request->now_ms,
                       entry) == STATUS_OK;
 }
 
@@ -45,7 +45,7 @@ static handling_t absent_write(request_t *request)
         command_t command = {.kind = COMMAND_EXPIRE,
                              .client = request->client,
                              .put = {.key = key},
-                             .hash = engine_hash(hub->engine, key)};
+                             .lookup = engine_lookup(hub->engine, key)};
         outcome_t outcome;
         if (hub->log || !propose(hub, NULL, &command, &outcome))
             return AGAIN; /* with a log what is due is on its way */
@@ -136,7 +136,7 @@ handling_t handle_put(request_t *request)
                           .binary = args->binary,
                           .ttl_ms = args->ttl_ms,
                           .if_revision = args->if_revision};
-    command.hash = engine_hash(request->hub->engine, args->key);
+    command.lookup = engine_lookup(request->hub->engine, args->key);
     if (args->given & (OPTION_CREATE | OPTION_SECRET)) { /* whichever client has the name by then */
         command.client = NULL;
         command.name = args->client;
@@ -171,7 +171,7 @@ handling_t handle_del(request_t *request)
     command.by = session_actor(request->session);
     command.put.key = request->args.key;
     command.put.if_revision = request->args.if_revision;
-    command.hash = engine_hash(request->hub->engine, request->args.key);
+    command.lookup = engine_lookup(request->hub->engine, request->args.key);
     return request_propose(request, &command, finish_del);
 }
 
