@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads requests and notifications of the usual form with few instructions: a method with a short name, and
- * at most two params, each of them a string or bytes. Whatever is not of this form, wrong messages too, is
- * for rpc_read. */
+/* The most frequent requests, get, put and ping, read and answered with few instructions. What is not of
+ * their usual form, wrong messages too, is for rpc_read. */
 #ifndef KV_COMMON_RPC_USUAL_H
 #define KV_COMMON_RPC_USUAL_H
 
@@ -9,31 +8,43 @@
 
 #include "common/rpc_token.h"
 
-enum { RPC_USUAL_PARAMS = 2, RPC_USUAL_NAME = 6 /* bytes of a method's name, at most */ };
+typedef enum rpc_usual_kind {
+    RPC_USUAL_NONE,
+    RPC_USUAL_GET,
+    RPC_USUAL_PUT, /* without options */
+    RPC_USUAL_PING
+} rpc_usual_kind_t;
 
 typedef struct rpc_usual {
-    uint64_t name;  /* of the method: RPC_NAME */
     uint32_t msgid; /* of a request */
-    bool owed;      /* it is a request */
-    bool binary;    /* the last param is bin, those before are str; a str is valid UTF-8 */
-    uint8_t count;  /* params */
-    bytes_t params[RPC_USUAL_PARAMS];
+    bool owed;      /* it is a request, not a notification */
+    bool binary;    /* PUT: the value is bin, else str */
+    bytes_t key;    /* GET, PUT: a str, which is valid UTF-8 */
+    bytes_t value;  /* PUT; a str is valid UTF-8 */
 } rpc_usual_t;
 
-/* The number for the name of SIZE characters A, B, C and so on, 0 behind the last: its MessagePack, lowest
- * byte first. */
-#define RPC_NAME(size, a, b, c, d, e)                                                                        \
+enum {
+    RPC_USUAL_AHEAD = 16,   /* bytes that rpc_read_usual reads before it looks at what they say */
+    RPC_USUAL_GET_HEAD = 5, /* bytes of the name and the head of the params */
+    RPC_USUAL_PUT_HEAD = 5,
+    RPC_USUAL_PING_HEAD = 6
+};
+
+/* The name, of SIZE characters A, B, C and D, and the head of the params, as MessagePack, lowest byte first.
+ */
+#define RPC_USUAL_HEAD(size, a, b, c, d, params)                                                             \
     ((uint64_t)(0xa0 | (size)) | (uint64_t)(a) << 8 | (uint64_t)(b) << 16 | (uint64_t)(c) << 24 |            \
-     (uint64_t)(d) << 32 | (uint64_t)(e) << 40)
+     ((size) == 4 ? (uint64_t)(d) << 32 : 0) | (uint64_t)(0x90 | (params)) << (8 * ((size) + 1)))
+#define RPC_USUAL_HEAD_GET  RPC_USUAL_HEAD(3, 'g', 'e', 't', 0, 1)
+#define RPC_USUAL_HEAD_PUT  RPC_USUAL_HEAD(3, 'p', 'u', 't', 0, 2)
+#define RPC_USUAL_HEAD_PING RPC_USUAL_HEAD(4, 'p', 'i', 'n', 'g', 0)
 
-/* The quick way reads so many bytes at once before it looks at what they say. */
-enum { RPC_USUAL_AHEAD = 16 };
+/* rpc_read_usual at a payload's end, and for encodings that are rare. */
+KV_MUST_USE rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message);
 
-/* rpc_read_usual for every message of the usual form: at a payload's end, and in encodings that are rare. */
-KV_MUST_USE bool rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message);
-
-/* Reads one param, of which two bytes are there. False if its encoding is rare. */
-RPC_FAST bool rpc_usual_param(const uint8_t **at, const uint8_t *end, bytes_t *param, bool *binary)
+/* Reads a str or bin of at most 255 bytes, of which two are there; a str is ASCII. False: it may be something
+ * else. */
+RPC_FAST bool rpc_usual_string(const uint8_t **at, const uint8_t *end, bytes_t *string, bool *binary)
 {
     const uint8_t *p = *at;
     size_t size = (size_t)p[0] - 0xa0;
@@ -47,55 +58,63 @@ RPC_FAST bool rpc_usual_param(const uint8_t **at, const uint8_t *end, bytes_t *p
         size = p[1];
         p += 2;
     }
-    *param = bytes_of(p, size);
+    *string = bytes_of(p, size);
     *at = p + size;
-    return (size_t)(end - p) >= size && (*binary || utf8_is_ascii(*param));
+    return (size_t)(end - p) >= size && (*binary || utf8_is_ascii(*string));
 }
 
-/* Reads the message at *AT and moves *AT behind it. False if it is not of the usual form: *AT is of no
- * meaning then. */
-KV_MUST_USE RPC_FAST bool rpc_read_usual(const uint8_t **at, const uint8_t *end, rpc_usual_t *message)
+/* Reads the message at *AT and moves *AT behind it. NONE if it is not usual: *AT is of no meaning then. */
+KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const uint8_t *end,
+                                                     rpc_usual_t *message)
 {
     const uint8_t *p = *at;
-    uint64_t word;
-    uint32_t number;
-    if (end - p < RPC_USUAL_AHEAD || p[1] != RPC_REQUEST || p[0] != 0x94)
+    rpc_usual_kind_t kind;
+    uint16_t opening;
+    uint32_t msgid;
+    uint64_t head;
+    bool binary;
+    if (end - p < RPC_USUAL_AHEAD)
         return rpc_read_usual_any(at, end, message);
+    memcpy(&opening, p, sizeof opening);
     p += 2;
-    if (*p < 0x80) {
+    message->owed = le16toh(opening) == (0x94 | RPC_REQUEST << 8);
+    if (!message->owed) {
+        if (le16toh(opening) != (0x93 | RPC_NOTIFICATION << 8))
+            return RPC_USUAL_NONE;
+        message->msgid = 0;
+    } else if (*p < 0x80) {
         message->msgid = *p++;
     } else if (*p == 0xce) {
-        memcpy(&number, p + 1, sizeof number);
-        message->msgid = be32toh(number);
-        p += 1 + sizeof number;
+        memcpy(&msgid, p + 1, sizeof msgid);
+        message->msgid = be32toh(msgid);
+        p += 1 + sizeof msgid;
     } else if (*p == 0xcd) {
         message->msgid = (uint32_t)p[1] << 8 | p[2];
         p += 3;
     } else {
         return rpc_read_usual_any(at, end, message);
     }
-    memcpy(&word, p, sizeof word);
-    word = le64toh(word);
-    unsigned name_size = (unsigned)(word & 0xff) - 0xa0 + 1; /* with the byte that tells it */
-    if (name_size >= sizeof word)
-        return rpc_read_usual_any(at, end, message);
-    message->name = word & ((UINT64_C(1) << (8 * name_size)) - 1);
-    unsigned count = (unsigned)(word >> (8 * name_size) & 0xff) - 0x90;
-    p += name_size + 1;
-    message->owed = true;
-    message->binary = false;
-    message->count = (uint8_t)count;
-    if (count == 0)
-        goto done;
-    if (count > RPC_USUAL_PARAMS || end - p < 2 ||
-        !rpc_usual_param(&p, end, &message->params[0], &message->binary))
-        return rpc_read_usual_any(at, end, message);
-    if (count == 2 &&
-        (message->binary || end - p < 2 || !rpc_usual_param(&p, end, &message->params[1], &message->binary)))
-        return rpc_read_usual_any(at, end, message);
-done:
+    memcpy(&head, p, sizeof head);
+    head = le64toh(head);
+    if ((head & UINT64_C(0xffffffffff)) == RPC_USUAL_HEAD_GET) {
+        p += RPC_USUAL_GET_HEAD;
+        if (!rpc_usual_string(&p, end, &message->key, &binary) || binary)
+            return rpc_read_usual_any(at, end, message);
+        kind = RPC_USUAL_GET;
+    } else if ((head & UINT64_C(0xffffffffff)) == RPC_USUAL_HEAD_PUT) {
+        p += RPC_USUAL_PUT_HEAD;
+        if (!rpc_usual_string(&p, end, &message->key, &binary) || binary || end - p < 2 ||
+            !rpc_usual_string(&p, end, &message->value, &message->binary))
+            return rpc_read_usual_any(at, end, message);
+        kind = RPC_USUAL_PUT;
+    } else if ((head & UINT64_C(0xffffffffffff)) == RPC_USUAL_HEAD_PING) {
+        p += RPC_USUAL_PING_HEAD;
+        kind = RPC_USUAL_PING;
+    } else {
+        return RPC_USUAL_NONE;
+    }
     *at = p;
-    return true;
+    return kind;
 }
 
 /* ---- Answers ---------------------------------------------------------------------------------- */

@@ -211,7 +211,7 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
 {
     batch_t *batch = &session->batch;
     hub_t *hub = session->hub;
-    uint64_t told = feed_cost(hub->feed);
+    uint64_t told = hub->told_cost;
     handling_t handling = HANDLED;
     if (message->kind == RPC_ILL_FORMED && batch->pending.count > 0)
         handling = AGAIN;
@@ -221,7 +221,7 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
         handling = request_run(session, message, now_ms);
     else if (message->kind == RPC_REQUEST)
         overflow_write(session, message->msgid);
-    batch->cost += feed_cost(hub->feed) - told;
+    batch->cost += hub->told_cost - told;
     if (session->ended || batch->bye || batch->refused)
         return STAGE_SEND;
     if (handling == WAITS && session->wait.what != WAIT_NONE)

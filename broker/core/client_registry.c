@@ -141,7 +141,7 @@ void registry_undo(registry_t *registry, client_t *client)
     registry_release(registry, client);
 }
 
-void registry_forget(registry_t *registry, client_t *client, actor_t by, const place_t *place)
+void registry_forget(registry_t *registry, client_t *client, const actor_t *by, const place_t *place)
 {
     if (client->store) {
         engine_record(registry->engine, CHANGE_DROP, client, (bytes_t){0}, by, place);
@@ -155,7 +155,7 @@ void registry_forget(registry_t *registry, client_t *client, actor_t by, const p
 void registry_review(registry_t *registry, client_t *client, const place_t *place)
 {
     if (client->store && client->session_count == 0 && (client->numbered || store_keys(client->store) == 0))
-        registry_forget(registry, client, (actor_t){0}, place);
+        registry_forget(registry, client, &(actor_t){0}, place);
     else
         registry_release(registry, client);
 }

@@ -107,7 +107,7 @@ void registry_review_noted(registry_t *registry, const place_t *place);
 void registry_undo(registry_t *registry, client_t *client);
 /* Ends CLIENT's existence whatever it holds (forget): drops the store, with its event, and the claim unless
  * that is configured. Sessions must have been taken off. The pointer is not valid afterwards. */
-void registry_forget(registry_t *registry, client_t *client, actor_t by, const place_t *place);
+void registry_forget(registry_t *registry, client_t *client, const actor_t *by, const place_t *place);
 
 uint64_t registry_count(const registry_t *registry); /* clients that exist */
 

@@ -22,11 +22,11 @@ static unsigned step_entries(const hub_t *hub)
 
 bool due_expire_some(hub_t *hub)
 {
-    uint64_t end = feed_cost(hub->feed) + HUB_COST_TURN;
+    uint64_t end = hub->told_cost + HUB_COST_TURN;
     command_t command = {.kind = COMMAND_TIME, .budget = step_entries(hub)};
     outcome_t outcome;
     for (unsigned done = 0;
-         !hub->expiring && due_is(hub) && done < TURN_ENTRIES && feed_cost(hub->feed) < end;
+         !hub->expiring && due_is(hub) && done < TURN_ENTRIES && hub->told_cost < end;
          done += STEP_ENTRIES)
         hub->expiring = !propose(hub, NULL, &command, &outcome);
     return due_is(hub);

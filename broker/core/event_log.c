@@ -41,6 +41,7 @@ struct event_log {
     uint64_t oldest;  /* events after this seq are kept */
     uint64_t newest;  /* seq of the newest one */
     size_t tail;      /* where the next record goes */
+    size_t room_end;  /* up to here there is no record behind `tail` */
     uint32_t *places; /* of records in `block`, in units of RECORD_ALIGN, by seq & mask */
     uint8_t *block;
 };
@@ -53,6 +54,7 @@ event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes)
         return NULL;
     log->keep = keep;
     log->capacity = keep_bytes;
+    log->room_end = keep_bytes;
     while (log->mask < keep - 1)
         log->mask = log->mask * 2 + 1;
     /* Untouched memory of a large allocation costs nothing: the log grows into its bounds. */
@@ -90,23 +92,31 @@ static const record_t *record_at(const event_log_t *log, uint64_t seq)
 
 /* Finds room for SIZE bytes, which fit: behind the newest record, else from the start; the oldest records
  * make room. */
-static size_t room_make(event_log_t *log, size_t size)
+static __attribute__((noinline)) size_t room_find(event_log_t *log, size_t size)
 {
-    if (log->newest - log->oldest == log->keep)
-        log->oldest++;
     size_t place = log->tail;
+    log->room_end = log->capacity;
     while (log->oldest < log->newest) {
         size_t first = place_of(log, log->oldest + 1);
         if (first < place && log->capacity - place >= size)
             return place; /* up to the end */
-        if (first < place)
+        if (first < place) {
             place = 0; /* no room there: from the start */
-        else if (first - place >= size)
+        } else if (first - place >= size) {
+            log->room_end = first;
             return place; /* up to the oldest record */
-        else
+        } else {
             log->oldest++; /* which stands in the way */
+        }
     }
     return 0;
+}
+
+static inline size_t room_make(event_log_t *log, size_t size)
+{
+    if (log->newest - log->oldest == log->keep)
+        log->oldest++;
+    return log->tail + size <= log->room_end ? log->tail : room_find(log, size);
 }
 
 static inline uint8_t *text_put(uint8_t *to, bytes_t text)
@@ -114,40 +124,50 @@ static inline uint8_t *text_put(uint8_t *to, bytes_t text)
     return bytes_put(to, text.data, text.size);
 }
 
+/* The log is emptied by a record that is larger than all of it. */
+static void clear(event_log_t *log, uint64_t seq)
+{
+    log->oldest = seq;
+    log->newest = seq;
+    log->tail = 0;
+    log->room_end = log->capacity;
+}
+
 void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value)
 {
-    assert(change->seq == log->newest + 1);
+    const actor_t *by = change->by;
+    uint64_t seq = change->seq;
+    assert(seq == log->newest + 1);
     /* Of a session's own change both are its client's, at one place. */
-    bool by_client = change->by.client.data == client.data || bytes_equal(change->by.client, client);
+    bool by_client = by->client.data == client.data || bytes_equal(by->client, client);
     bool rest = change->ttl_ms > 0 || !has_value;
-    bytes_t value = has_value ? change->value : (bytes_t){0};
-    bytes_t by = by_client ? (bytes_t){0} : change->by.client;
-    size_t size = sizeof(record_t) + (rest ? sizeof(record_rest_t) : 0) + client.size + change->key.size +
-                  value.size + by.size + change->by.user.size;
+    size_t value_size = has_value ? change->value.size : 0;
+    size_t by_size = by_client ? 0 : by->client.size;
+    size_t size = sizeof(record_t) + client.size + change->key.size + value_size + by_size + by->user.size;
+    if (rest)
+        size += sizeof(record_rest_t);
     size = (size + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
     if (size > log->capacity) {
-        log->oldest = change->seq;
-        log->newest = change->seq;
-        log->tail = 0;
+        clear(log, seq);
         return;
     }
     size_t place = room_make(log, size);
-    log->newest = change->seq;
+    log->newest = seq;
     log->tail = place + size;
-    log->places[change->seq & log->mask] = (uint32_t)(place / RECORD_ALIGN);
+    log->places[seq & log->mask] = (uint32_t)(place / RECORD_ALIGN);
     uint8_t *to = log->block + place;
     *(record_t *)(void *)to = (record_t){
         .prev = change->prev,
         .time_ms = change->time_ms,
-        .session = change->by.session,
-        .value = (uint32_t)value.size,
+        .session = by->session,
+        .value = (uint32_t)value_size,
         .key = (uint16_t)change->key.size,
-        .user = (uint16_t)change->by.user.size,
+        .user = (uint16_t)by->user.size,
         .client = (uint8_t)client.size,
-        .by = (uint8_t)by.size,
+        .by = (uint8_t)by_size,
         .kind = (uint8_t)change->kind,
-        .flags = (uint8_t)((has_value ? RECORD_VALUE : 0) | (change->binary ? RECORD_BINARY : 0) |
-                           (rest ? RECORD_REST : 0) | (by_client ? RECORD_BY_CLIENT : 0)),
+        .flags = (uint8_t)(has_value * RECORD_VALUE + change->binary * RECORD_BINARY + rest * RECORD_REST +
+                           by_client * RECORD_BY_CLIENT),
     };
     to += sizeof(record_t);
     if (rest) {
@@ -156,9 +176,9 @@ void event_log_append(event_log_t *log, const change_t *change, bytes_t client, 
     }
     to = text_put(to, client);
     to = text_put(to, change->key);
-    to = text_put(to, value);
-    to = text_put(to, by);
-    text_put(to, change->by.user);
+    to = text_put(to, bytes_of(change->value.data, value_size));
+    if (by_size + by->user.size > 0)
+        text_put(text_put(to, bytes_of(by->client.data, by_size)), by->user);
 }
 
 static bytes_t text_take(const uint8_t **from, size_t size)

@@ -36,7 +36,6 @@ struct feed {
     int64_t held_ms;  /* monotonic: when those of BACKLOG_HELD are looked at again */
     int64_t sweep_ms; /* monotonic: when connections that have not subscribed are closed */
     bool cut_due;     /* tickets went void with their sessions: their connections are to be closed */
-    uint64_t cost;    /* of telling changes so far, in the unit of HUB_COST_TURN */
 };
 
 feed_t *feed_new(hub_t *hub)
@@ -73,11 +72,6 @@ const event_log_t *feed_log(const feed_t *feed)
 const tickets_t *feed_tickets(const feed_t *feed)
 {
     return feed->tickets;
-}
-
-uint64_t feed_cost(const feed_t *feed)
-{
-    return feed->cost;
 }
 
 /* ---- Sessions that watch ---------------------------------------------------------------------- */
@@ -131,7 +125,7 @@ static status_t push_send(session_t *session, const event_t *event)
 {
     buffer_t push;
     event_wire_notification(&push, "changed", event);
-    session->hub->feed->cost += PUSH_COST;
+    session->hub->told_cost += PUSH_COST;
     status_t status = STATUS_UNAVAILABLE;
     if (!push.failed)
         status = session_send(session, (bytes_t){0}, &push);
@@ -145,7 +139,7 @@ static status_t push_send(session_t *session, const event_t *event)
  * turn. (One that is too slow is ended then, not here, in the middle of somebody's request.) */
 static void push_change(feed_t *feed, const client_t *client, const event_t *event)
 {
-    feed->cost += client->session_count;
+    feed->hub->told_cost += client->session_count;
     for (session_t *session = client->local.sessions; session; session = session->next) {
         if (!session->feed.watching || session->feed.backlog != BACKLOG_NONE)
             continue;
@@ -397,10 +391,25 @@ static event_t event_of(const change_t *change, bytes_t client, bool has_value)
         .binary = change->binary,
         .size = change->value.size,
         .ttl_ms = change->ttl_ms,
-        .by = change->by.client,
-        .user = change->by.user,
-        .session = change->by.session,
+        .by = change->by->client,
+        .user = change->by->user,
+        .session = change->by->session,
     };
+}
+
+/* Logs CHANGE and tells HEARERS subscribers, and sessions that watch. */
+static __attribute__((noinline)) void change_tell(feed_t *feed, const change_t *change, bytes_t id,
+                                                  bool has_value, size_t hearers)
+{
+    const client_t *client = change->owner;
+    event_log_append(feed->log, change, id, has_value);
+    event_t event = event_of(change, id, has_value);
+    if (hearers > 0) {
+        event_publish(feed, &event);
+        feed->hub->told_cost += hearers * HEAR_COST;
+    }
+    if (client->local.watcher_count > 0)
+        push_change(feed, client, &event);
 }
 
 void feed_change(void *context, const change_t *change)
@@ -412,17 +421,11 @@ void feed_change(void *context, const change_t *change)
     if (change->kind == CHANGE_PUT)
         has_value = change->value.size <= feed->hub->settings->events_inline;
     stats_count_change(&feed->hub->stats, change->kind);
-    event_log_append(feed->log, change, id, has_value);
     size_t hearers = audience(feed);
     if (hearers == 0 && client->local.watcher_count == 0)
-        return;
-    event_t event = event_of(change, id, has_value);
-    if (hearers > 0) {
-        event_publish(feed, &event);
-        feed->cost += hearers * HEAR_COST;
-    }
-    if (client->local.watcher_count > 0)
-        push_change(feed, client, &event);
+        event_log_append(feed->log, change, id, has_value);
+    else
+        change_tell(feed, change, id, has_value, hearers);
 }
 
 /* ---- For tests -------------------------------------------------------------------------------- */

@@ -17,9 +17,6 @@ void feed_destroy(feed_t **feed);
 const event_log_t *feed_log(const feed_t *feed);
 /* The tickets that are valid. */
 const tickets_t *feed_tickets(const feed_t *feed);
-/* What telling changes has cost so far, in the unit of HUB_COST_TURN. */
-uint64_t feed_cost(const feed_t *feed);
-
 /* What telling one change more costs by those who hear of all. */
 uint64_t feed_change_cost(const feed_t *feed);
 

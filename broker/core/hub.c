@@ -139,7 +139,7 @@ void hub_pass(hub_t *hub, session_t *session)
 /* Answers that were delayed, until telling has cost END. */
 static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 {
-    for (unsigned i = 0; i < TICK_DELAYED && feed_cost(hub->feed) < end; i++) {
+    for (unsigned i = 0; i < TICK_DELAYED && hub->told_cost < end; i++) {
         session_t *session = waits_first(hub->waits, WAIT_DELAY);
         if (!session || session->wait.until_ms > now_ms)
             return false;
@@ -176,10 +176,10 @@ static bool log_waits(const hub_t *hub)
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    bool more = sessions_tick(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
+    bool more = sessions_tick(hub, now_ms, hub->told_cost + HUB_COST_TURN);
     if (hub->log)
         hub->log->turn(hub->log->context);
-    more |= tick_delayed(hub, now_ms, feed_cost(hub->feed) + HUB_COST_TURN);
+    more |= tick_delayed(hub, now_ms, hub->told_cost + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
     more |= due_expire(hub);
     more |= engine_drain(hub->engine, TICK_DRAIN);

@@ -25,6 +25,7 @@ typedef struct hub {
     struct waits *waits;       /* waits.h */
     struct feed *feed;         /* feed.h */
     struct sessions *sessions; /* sessions.h */
+    uint64_t told_cost;        /* of telling changes so far, in the unit of HUB_COST_TURN: feed.c */
     uint64_t queued_bytes;     /* of payloads behind requests that wait, of all sessions */
     uint64_t expiries;         /* commands of the log for what is due that were applied */
     bool expiring;             /* what is due is to expire: a command for that is in the log */

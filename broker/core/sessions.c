@@ -341,7 +341,7 @@ void sessions_end_all(sessions_t *sessions, session_end_t end, int64_t now_ms)
 bool sessions_tick(hub_t *hub, int64_t now_ms, uint64_t end)
 {
     const sessions_t *sessions = hub->sessions;
-    for (unsigned i = 0; i < TICK_SESSIONS && feed_cost(hub->feed) < end; i++) {
+    for (unsigned i = 0; i < TICK_SESSIONS && hub->told_cost < end; i++) {
         session_t *session = sessions->oldest;
         if (!session || session->active_ms + hub->settings->timeout_ms > now_ms)
             return false;

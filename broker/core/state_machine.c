@@ -13,21 +13,24 @@ struct state_machine {
     members_t *members;
     const settings_t *settings; /* borrowed */
     listener_t listener;
+    bool noted; /* clients are noted in the registry, to be reviewed */
 };
 
 /* Every change passes here: it is chained to the one before it about the same client, and a client that may
  * have lost its last key is noted. */
 static void on_change(void *context, change_t *change)
 {
-    const state_machine_t *machine = context;
+    state_machine_t *machine = context;
     client_t *client = change->owner;
     change->prev = client->last_seq;
     if (client->last_seq == 0)
         client->first_seq = change->seq;
     client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;
     bool removes = change->kind == CHANGE_DEL || change->kind == CHANGE_EXPIRE;
-    if (removes && client->session_count == 0)
+    if (removes && client->session_count == 0) {
         registry_note(machine->registry, client);
+        machine->noted = true;
+    }
     machine->listener.change(machine->listener.context, change);
 }
 
@@ -160,30 +163,40 @@ static inline lookup_t lookup_of(const state_machine_t *machine, const command_t
     return command->client ? command->lookup : engine_lookup(machine->engine, command->put.key);
 }
 
+static outcome_kind_t put_failure(status_t status, const outcome_t *outcome)
+{
+    if (status == STATUS_FAILED_PRECONDITION)
+        return OUTCOME_CONDITION;
+    if (status == STATUS_UNAVAILABLE)
+        return OUTCOME_MEMORY;
+    return outcome->limit ? OUTCOME_LIMIT : OUTCOME_MORE;
+}
+
+/* Puts into CLIENT's store. Returns whether that was done. */
+static inline bool put_into(state_machine_t *machine, const place_t *place, const command_t *command,
+                            const client_t *client, outcome_t *outcome)
+{
+    outcome->limit = NULL;
+    status_t status = engine_put(machine->engine, client->store, &command->put, lookup_of(machine, command),
+                                 &command->by, place, &outcome->revision, &outcome->limit);
+    if (status != STATUS_OK)
+        outcome->kind = put_failure(status, outcome);
+    return status == STATUS_OK;
+}
+
+/* A put to a client that is looked for, and made perhaps. */
 static void apply_put(state_machine_t *machine, const place_t *place, const command_t *command,
                       outcome_t *outcome)
 {
-    client_t *client = command->client;
-    bool created = false;
-    if (!client && !(client = client_for_put(machine, command, place, &created, outcome)))
+    bool created;
+    client_t *client = client_for_put(machine, command, place, &created, outcome);
+    if (!client)
         return;
-    outcome->limit = NULL;
-    status_t status = engine_put(machine->engine, client->store, &command->put, lookup_of(machine, command),
-                                 command->by, place, &outcome->revision, &outcome->limit);
-    if (status == STATUS_OK) {
-        outcome->kind = OUTCOME_DONE;
-        if (created && command->claim)
-            registry_claim(client, command->claim);
-        return;
-    }
-    if (created)
+    bool done = put_into(machine, place, command, client, outcome);
+    if (created && !done)
         registry_undo(machine->registry, client);
-    if (status == STATUS_FAILED_PRECONDITION)
-        outcome->kind = OUTCOME_CONDITION;
-    else if (status == STATUS_UNAVAILABLE)
-        outcome->kind = OUTCOME_MEMORY;
-    else
-        outcome->kind = outcome->limit ? OUTCOME_LIMIT : OUTCOME_MORE;
+    else if (created && command->claim)
+        registry_claim(client, command->claim);
 }
 
 static void apply_del(state_machine_t *machine, const place_t *place, const command_t *command,
@@ -196,7 +209,7 @@ static void apply_del(state_machine_t *machine, const place_t *place, const comm
     }
     status_t status =
         engine_del(machine->engine, client->store, command->put.key, lookup_of(machine, command),
-                   command->put.if_revision, command->by, place, &outcome->revision);
+                   command->put.if_revision, &command->by, place, &outcome->revision);
     if (status == STATUS_FAILED_PRECONDITION)
         outcome->kind = OUTCOME_CONDITION;
     else
@@ -256,14 +269,14 @@ static void apply_join(state_machine_t *machine, const place_t *place, const com
     client->since_ms = place->now_ms;
     actor_t by = command->by;
     by.client = client_id(client);
-    engine_record(machine->engine, CHANGE_CONNECT, client, (bytes_t){0}, by, place);
+    engine_record(machine->engine, CHANGE_CONNECT, client, (bytes_t){0}, &by, place);
 }
 
 static void disconnect_record(state_machine_t *machine, const place_t *place, const command_t *command,
                               client_t *client)
 {
     client->since_ms = place->now_ms;
-    engine_record(machine->engine, CHANGE_DISCONNECT, client, command->text, command->by, place);
+    engine_record(machine->engine, CHANGE_DISCONNECT, client, command->text, &command->by, place);
 }
 
 static outcome_kind_t apply_leave(state_machine_t *machine, const place_t *place, const command_t *command)
@@ -328,7 +341,7 @@ static outcome_kind_t apply_role(state_machine_t *machine, const place_t *place,
     if (command->quiet)
         return OUTCOME_DONE;
     if (changed)
-        engine_record(machine->engine, CHANGE_ROLE, client, command->text, command->by, place);
+        engine_record(machine->engine, CHANGE_ROLE, client, command->text, &command->by, place);
     machine->listener.role(machine->listener.context, client, command);
     return OUTCOME_DONE;
 }
@@ -348,16 +361,16 @@ static outcome_kind_t apply_forget(state_machine_t *machine, const place_t *plac
     if (connected)
         disconnect_record(machine, place, command, client);
     machine->listener.forgotten(machine->listener.context, client, command);
-    registry_forget(machine->registry, client, command->by, place);
+    registry_forget(machine->registry, client, &command->by, place);
     return OUTCOME_DONE;
 }
 
 /* ---- Commands --------------------------------------------------------------------------------- */
 
-void state_machine_apply(state_machine_t *machine, const place_t *place, const command_t *command,
-                         outcome_t *outcome)
+/* Applies a command other than a put to a client that is known. */
+static __attribute__((noinline)) void apply_any(state_machine_t *machine, const place_t *place,
+                                                const command_t *command, outcome_t *outcome)
 {
-    outcome->kind = OUTCOME_DONE;
     switch (command->kind) {
     case COMMAND_PUT:
         apply_put(machine, place, command, outcome);
@@ -387,5 +400,18 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
         outcome->kind = apply_forget(machine, place, command);
         break;
     }
-    registry_review_noted(machine->registry, place);
+}
+
+void state_machine_apply(state_machine_t *machine, const place_t *place, const command_t *command,
+                         outcome_t *outcome)
+{
+    outcome->kind = OUTCOME_DONE;
+    if (command->kind == COMMAND_PUT && command->client)
+        put_into(machine, place, command, command->client, outcome);
+    else
+        apply_any(machine, place, command, outcome);
+    if (machine->noted) {
+        machine->noted = false;
+        registry_review_noted(machine->registry, place);
+    }
 }

@@ -11,16 +11,10 @@
 
 enum { WINDOW = 64 }; /* messages that are read ahead, so that their keys are looked up together */
 
-static const uint64_t NAME_GET = RPC_NAME(3, 'g', 'e', 't', 0, 0);
-static const uint64_t NAME_PUT = RPC_NAME(3, 'p', 'u', 't', 0, 0);
-static const uint64_t NAME_PING = RPC_NAME(4, 'p', 'i', 'n', 'g', 0);
-
-typedef enum kind { KIND_UNUSUAL, KIND_GET, KIND_PUT, KIND_PING } kind_t;
-
 /* A message that was read. */
 typedef struct operation {
     rpc_usual_t message;
-    kind_t kind;
+    rpc_usual_kind_t kind;
     const uint8_t *end; /* where the next message begins */
 } operation_t;
 
@@ -32,17 +26,8 @@ typedef struct window {
 
 /* ---- Reading ---------------------------------------------------------------------------------- */
 
-static inline kind_t kind_of(const rpc_usual_t *message, const limits_t *limits)
-{
-    bool keyed = message->params[0].size - 1 < limits->key; /* and not empty */
-    if (message->name == NAME_GET && message->count == 1)
-        return keyed && !message->binary ? KIND_GET : KIND_UNUSUAL;
-    if (message->name == NAME_PUT && message->count == 2)
-        return keyed && message->params[1].size <= limits->value ? KIND_PUT : KIND_UNUSUAL;
-    return message->name == NAME_PING && message->count == 0 ? KIND_PING : KIND_UNUSUAL;
-}
-
-/* Reads the messages that come next, as long as they are usual and there is room in WINDOW. */
+/* Reads the messages that come next, as long as they are usual, within the limits, and there is room in
+ * WINDOW. */
 static void window_read(const session_t *session, window_t *window)
 {
     const batch_t *batch = &session->batch;
@@ -53,16 +38,18 @@ static void window_read(const session_t *session, window_t *window)
     unsigned count;
     for (count = 0; count < WINDOW; count++) {
         operation_t *operation = &window->operations[count];
-        if (!rpc_read_usual(&at, end, &operation->message))
-            break;
-        operation->kind = kind_of(&operation->message, limits);
+        const rpc_usual_t *message = &operation->message;
+        operation->kind = rpc_read_usual(&at, end, &operation->message);
         operation->end = at;
-        if (operation->kind == KIND_UNUSUAL)
-            break;
-        if (operation->kind == KIND_PING)
+        if (operation->kind == RPC_USUAL_PING) {
             window->lookups[count] = (lookup_t){0};
-        else
-            window->lookups[count] = engine_lookup(engine, operation->message.params[0]);
+            continue;
+        }
+        if (operation->kind == RPC_USUAL_NONE || message->key.size - 1 >= limits->key) /* an empty one too */
+            break;
+        if (operation->kind == RPC_USUAL_PUT && message->value.size > limits->value)
+            break;
+        window->lookups[count] = engine_lookup(engine, message->key);
     }
     window->count = count;
 }
@@ -74,7 +61,7 @@ static void window_cut(const session_t *session, window_t *window)
     bool pending = session->batch.pending.count > 0;
     bool may_read = session->batch.barrier == BARRIER_PASSED;
     for (unsigned i = 0; i < window->count; i++) {
-        bool puts = window->operations[i].kind == KIND_PUT;
+        bool puts = window->operations[i].kind == RPC_USUAL_PUT;
         if (!puts && (pending || !may_read))
             window->count = i;
         pending |= puts;
@@ -93,8 +80,8 @@ static void window_prepare(const session_t *session, window_t *window)
     uint64_t absent = engine_prepare(engine, store, window->lookups, window->count);
     for (; absent != 0; absent &= absent - 1) {
         const operation_t *operation = &window->operations[__builtin_ctzll(absent)];
-        if (operation->kind == KIND_PUT)
-            keys[count++] = operation->message.params[0];
+        if (operation->kind == RPC_USUAL_PUT)
+            keys[count++] = operation->message.key;
     }
     if (count > 0)
         engine_prepare_new(engine, store, keys, count);
@@ -139,7 +126,7 @@ static inline uint8_t *get(session_t *session, const rpc_usual_t *message, looku
     entry_t entry;
     const hub_t *hub = session->hub;
     status_t status =
-        engine_get(hub->engine, session->client->store, message->params[0], lookup, hub->now_ms, &entry);
+        engine_get(hub->engine, session->client->store, message->key, lookup, hub->now_ms, &entry);
     if (status != STATUS_OK) {
         uint8_t *to = due_is(hub) ? NULL : room_for(session, 0); /* it must expire first, perhaps */
         if (!to)
@@ -174,8 +161,8 @@ static inline uint8_t *put(session_t *session, const rpc_usual_t *message, looku
                            command_t *command)
 {
     outcome_t outcome;
-    command->put.key = message->params[0];
-    command->put.value = message->params[1];
+    command->put.key = message->key;
+    command->put.value = message->value;
     command->put.binary = message->binary;
     command->lookup = lookup;
     if (session->hub->log)
@@ -192,7 +179,7 @@ static unsigned window_run(session_t *session, const window_t *window)
 {
     hub_t *hub = session->hub;
     batch_t *batch = &session->batch;
-    uint64_t told = feed_cost(hub->feed);
+    uint64_t told = hub->told_cost;
     uint64_t owed = 0;
     unsigned done = 0;
     command_t command;
@@ -205,9 +192,9 @@ static unsigned window_run(session_t *session, const window_t *window)
         const operation_t *operation = &window->operations[done];
         const rpc_usual_t *message = &operation->message;
         uint8_t *end;
-        if (operation->kind == KIND_GET)
+        if (operation->kind == RPC_USUAL_GET)
             end = get(session, message, window->lookups[done]);
-        else if (operation->kind == KIND_PUT)
+        else if (operation->kind == RPC_USUAL_PUT)
             end = put(session, message, window->lookups[done], &command);
         else
             end = ping(session, message);
@@ -218,10 +205,10 @@ static unsigned window_run(session_t *session, const window_t *window)
             owed++;
             batch->answer.size = (size_t)(end - batch->answer.data);
         }
-        if (operation->kind == KIND_PUT && batch->cost + (feed_cost(hub->feed) - told) >= HUB_COST_TURN)
+        if (operation->kind == RPC_USUAL_PUT && batch->cost + (hub->told_cost - told) >= HUB_COST_TURN)
             break;
     }
-    batch->cost += feed_cost(hub->feed) - told;
+    batch->cost += hub->told_cost - told;
     hub->stats.requests_total += owed;
     hub->stats.notifications_total += done - owed;
     return done;

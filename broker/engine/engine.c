@@ -177,7 +177,7 @@ static uint64_t announce(engine_t *engine, change_t *change)
     return change->seq;
 }
 
-uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by,
+uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, const actor_t *by,
                        const place_t *place)
 {
     assert(kind >= CHANGE_CONNECT && kind < CHANGE_KIND_COUNT);
@@ -186,8 +186,8 @@ uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_
 }
 
 /* Removes ENTRY and announces that as a change of KIND. */
-static uint64_t remove_entry(engine_t *engine, store_t *store, found_t entry, change_kind_t kind, actor_t by,
-                             const place_t *place)
+static uint64_t remove_entry(engine_t *engine, store_t *store, found_t entry, change_kind_t kind,
+                             const actor_t *by, const place_t *place)
 {
     uint64_t bytes_before = store->bytes;
     change_t change = {.time_ms = place->time_ms,
@@ -209,10 +209,12 @@ static inline bool is_due(record_t *record, int64_t now_ms)
            record_time(record)->deadline.due_ms <= now_ms;
 }
 
+static const actor_t nobody = {.session = 0};
+
 /* Expires ENTRY, whose time has come. */
 static void expire(engine_t *engine, store_t *store, found_t entry, const place_t *place)
 {
-    remove_entry(engine, store, entry, CHANGE_EXPIRE, (actor_t){0}, place);
+    remove_entry(engine, store, entry, CHANGE_EXPIRE, &nobody, place);
 }
 
 /* Expires what is due first, if its time has come; tells whether it had. */
@@ -229,11 +231,9 @@ static bool expire_first(engine_t *engine, const place_t *place)
     return true;
 }
 
-/* Finds the entry KEY, after expiring it if its time has come. */
-static inline __attribute__((always_inline)) found_t find_live(engine_t *engine, store_t *store, bytes_t key,
-                                                               lookup_t lookup, const place_t *place)
+/* ENTRY, which was looked up, or none if its time has come: it is expired then. */
+static found_t live(engine_t *engine, store_t *store, found_t entry, const place_t *place)
 {
-    found_t entry = store_find(store, key, lookup);
     if (entry.record == NULL || !is_due(entry.record, place->now_ms))
         return entry;
     expire(engine, store, entry, place);
@@ -353,10 +353,8 @@ static inline uint64_t revision_of(const record_t *record)
 }
 
 /* Writes PUT in place of OLD, as engine_put does, but announces nothing. */
-static __attribute__((noinline)) status_t put_within_limits(engine_t *engine, store_t *store,
-                                                            const put_t *put, uint64_t hash,
-                                                            const place_t *place, found_t old,
-                                                            const char **limit)
+static status_t put_within_limits(engine_t *engine, store_t *store, const put_t *put, uint64_t hash,
+                                  const place_t *place, found_t old, const char **limit)
 {
     const char *passed;
     unsigned budget = ENGINE_EXPIRE_MAX + 1;
@@ -375,18 +373,29 @@ static __attribute__((noinline)) status_t put_within_limits(engine_t *engine, st
     return STATUS_OK;
 }
 
-status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup, actor_t by,
-                    const place_t *place, uint64_t *revision, const char **limit)
+/* The same, if OLD's time has not come and PUT's condition holds. Apart, as most puts need none of this. */
+static __attribute__((noinline)) status_t put_any(engine_t *engine, store_t *store, const put_t *put,
+                                                  uint64_t hash, const place_t *place, found_t old,
+                                                  uint64_t *revision, const char **limit)
 {
     assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
     assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
-    found_t old = find_live(engine, store, put->key, lookup, place);
+    old = live(engine, store, old, place);
     if (put->if_revision != REVISION_ANY && put->if_revision != revision_of(old.record)) {
         *revision = revision_of(old.record);
         return STATUS_FAILED_PRECONDITION;
     }
-    if (old.record == NULL || !store_overwrite(store, put, engine->seq + 1, old.record)) {
-        status_t status = put_within_limits(engine, store, put, lookup.hash, place, old, limit);
+    return put_within_limits(engine, store, put, hash, place, old, limit);
+}
+
+status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup, const actor_t *by,
+                    const place_t *place, uint64_t *revision, const char **limit)
+{
+    found_t old = store_find(store, put->key, lookup);
+    bool done = put->if_revision == REVISION_ANY && old.record != NULL &&
+                store_overwrite(store, put, engine->seq + 1, old.record);
+    if (__builtin_expect(!done, 0)) {
+        status_t status = put_any(engine, store, put, lookup.hash, place, old, revision, limit);
         if (status != STATUS_OK)
             return status;
     }
@@ -403,9 +412,9 @@ status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t
 }
 
 status_t engine_del(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup, uint64_t if_revision,
-                    actor_t by, const place_t *place, uint64_t *revision)
+                    const actor_t *by, const place_t *place, uint64_t *revision)
 {
-    found_t entry = find_live(engine, store, key, lookup, place);
+    found_t entry = live(engine, store, store_find(store, key, lookup), place);
     if (if_revision != REVISION_ANY && if_revision != revision_of(entry.record)) {
         *revision = revision_of(entry.record);
         return STATUS_FAILED_PRECONDITION;
@@ -476,7 +485,7 @@ bool engine_expire(engine_t *engine, const place_t *place, unsigned budget)
 
 void engine_expire_key(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup, const place_t *place)
 {
-    (void)find_live(engine, store, key, lookup, place);
+    (void)live(engine, store, store_find(store, key, lookup), place);
 }
 
 bool engine_drain(engine_t *engine, unsigned budget)

@@ -58,7 +58,7 @@ typedef struct change {
     bytes_t value;   /* of PUT; of DISCONNECT and ROLE their text */
     bool binary;     /* of PUT: the value is bin, not str */
     uint64_t ttl_ms; /* of PUT; 0 = none */
-    actor_t by;
+    const actor_t *by; /* never NULL; borrowed as the texts */
 } change_t;
 
 /* Called for each change, in order of seq, after it took effect, within the call that made it. Slices are
@@ -90,7 +90,7 @@ uint64_t engine_bytes(const engine_t *engine);
 
 /* Records a change that is not about an entry (CONNECT, DISCONNECT, ROLE, DROP; VALUE its text or empty) and
  * returns its seq. */
-uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, actor_t by,
+uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, const actor_t *by,
                        const place_t *place);
 
 /* Opens an empty store that belongs to OWNER (given back in changes; may be changed by nobody). Owned by the
@@ -130,13 +130,15 @@ KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, by
  * again, in another turn.
  */
 KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup,
-                                actor_t by, const place_t *place, uint64_t *revision, const char **limit);
+                                const actor_t *by, const place_t *place, uint64_t *revision,
+                                const char **limit);
 
 /* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND where there is none (and
  * if_revision was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the
  * engine. */
 KV_MUST_USE status_t engine_del(engine_t *engine, store_t *store, bytes_t key, lookup_t lookup,
-                                uint64_t if_revision, actor_t by, const place_t *place, uint64_t *revision);
+                                uint64_t if_revision, const actor_t *by, const place_t *place,
+                                uint64_t *revision);
 
 /* A walk over a store's entries in byte order of the keys. The engine must not change between begin and the
  * last next. */

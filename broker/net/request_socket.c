@@ -201,21 +201,23 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
     zmq_msg_init(&payload);
     const char *fault = frames_read(requests, &payload);
     const char *serial = zmq_msg_gets(&payload, "User-Id");
-    requests->moved += zmq_msg_size(&payload);
+    bytes_t routing_id = frame_bytes(&identity);
+    bytes_t bytes = frame_bytes(&payload);
+    requests->moved += bytes.size;
     connection_t *connection = NULL;
     if (serial != NULL)
         connection = connection_of(requests, &payload, serial_read(serial));
     /* A raw peer may give itself an identity as long as a message, which every message to and from it would
      * carry; no ZeroMQ library does. */
-    if (connection != NULL && !connection->cut && zmq_msg_size(&identity) > LIMIT_ROUTING_ID)
+    if (connection != NULL && !connection->cut && routing_id.size > LIMIT_ROUTING_ID)
         connection_cut(connection);
     if (connection != NULL && !connection->cut) {
         char address[64];
         arrival_t arrival = {
             .connection = connection,
-            .identity = frame_bytes(&identity),
+            .identity = routing_id,
             .envelope = fault != NULL ? (bytes_t){0} : buffer_bytes(&requests->envelope),
-            .payload = frame_bytes(&payload),
+            .payload = bytes,
             .fault = fault,
         };
         if (connection->session == NULL)

@@ -67,7 +67,7 @@ static void put_one(engine_t *engine, store_t *store, bytes_t key, lookup_t look
     uint64_t revision;
     const char *limit;
     put_t put = {.key = key, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
-    if (engine_put(engine, store, &put, lookup, (actor_t){0}, &(place_t){0}, &revision, &limit) !=
+    if (engine_put(engine, store, &put, lookup, &(actor_t){0}, &(place_t){0}, &revision, &limit) !=
         STATUS_OK) {
         (void)fprintf(stderr, "put failed: %s\n", limit);
         exit(EXIT_FAILURE);
@@ -86,7 +86,7 @@ static void get_one(engine_t *engine, store_t *store, bytes_t key, lookup_t look
 static void del_one(engine_t *engine, store_t *store, bytes_t key)
 {
     uint64_t revision;
-    if (engine_del(engine, store, key, engine_lookup(engine, key), REVISION_ANY, (actor_t){0}, &(place_t){0},
+    if (engine_del(engine, store, key, engine_lookup(engine, key), REVISION_ANY, &(actor_t){0}, &(place_t){0},
                    &revision) != STATUS_OK) {
         (void)fprintf(stderr, "an entry is missing\n");
         exit(EXIT_FAILURE);

@@ -217,9 +217,9 @@ static bool op_waits(void *context)
 static void op_turn(void *context)
 {
     later_log_t *log = context;
-    uint64_t end = feed_cost(log->hub->feed) + HUB_COST_TURN;
+    uint64_t end = log->hub->told_cost + HUB_COST_TURN;
     for (size_t some = chance_below(&log->chance, log->count + 2);
-         some > 0 && op_waits(log) && feed_cost(log->hub->feed) < end; some--) {
+         some > 0 && op_waits(log) && log->hub->told_cost < end; some--) {
         apply_one(log);
         if (log->begun) /* the rest in another turn */
             break;
@@ -228,8 +228,8 @@ static void op_turn(void *context)
 
 void later_log_settle(later_log_t *log)
 {
-    uint64_t end = feed_cost(log->hub->feed) + HUB_COST_TURN;
-    while (op_waits(log) && feed_cost(log->hub->feed) < end) {
+    uint64_t end = log->hub->told_cost + HUB_COST_TURN;
+    while (op_waits(log) && log->hub->told_cost < end) {
         apply_one(log);
         if (log->begun)
             break;

@@ -71,7 +71,7 @@ static status_t try_put(fixture_t *fixture, const put_t *put, int64_t now_ms, ui
                         const char **limit)
 {
     return engine_put(fixture->engine, fixture->store, put, engine_lookup(fixture->engine, put->key),
-                      (actor_t){0}, &AT(now_ms), revision, limit);
+                      &(actor_t){0}, &AT(now_ms), revision, limit);
 }
 
 static uint64_t put_text(fixture_t *fixture, const char *key, const char *value, uint64_t ttl_ms,
@@ -169,12 +169,12 @@ static void seq__every_change__takes_the_next_number(void **state)
     uint64_t revision;
     assert_int_equal(engine_seq(fixture->engine), 0);
     assert_int_equal(
-        engine_record(fixture->engine, CHANGE_CONNECT, &fixture->owner, (bytes_t){0}, (actor_t){0}, &AT(0)),
+        engine_record(fixture->engine, CHANGE_CONNECT, &fixture->owner, (bytes_t){0}, &(actor_t){0}, &AT(0)),
         1);
     assert_int_equal(put_text(fixture, "a", "1", 0, 0), 2);
     assert_int_equal(put_text(fixture, "a", "2", 0, 0), 3);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                lookup_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "a"), REVISION_ANY, &(actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_int_equal(revision, 4);
     assert_int_equal(engine_seq(fixture->engine), 4);
@@ -223,7 +223,7 @@ static void del__if_revision_zero_on_an_absent_key__is_not_found(void **state)
     fixture_t *fixture = *state;
     uint64_t revision = 99;
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                lookup_text(fixture, "a"), 0, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "a"), 0, &(actor_t){0}, &AT(0), &revision),
                      STATUS_NOT_FOUND);
     assert_int_equal(revision, 99);
 }
@@ -235,7 +235,7 @@ static void del__if_revision_that_it_has_not__fails_and_keeps_it(void **state)
     entry_t entry;
     uint64_t has = put_text(fixture, "a", "1", 0, 0);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                lookup_text(fixture, "a"), has + 1, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "a"), has + 1, &(actor_t){0}, &AT(0), &revision),
                      STATUS_FAILED_PRECONDITION);
     assert_int_equal(revision, has);
     assert_int_equal(get_text(fixture, "a", 0, &entry), STATUS_OK);
@@ -321,7 +321,7 @@ static void ttl__del_of_a_key_that_is_due__records_that_it_expired(void **state)
     uint64_t revision = 99;
     (void)put_text(fixture, "a", "1", 100, 1000);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("a"),
-                                lookup_text(fixture, "a"), REVISION_ANY, (actor_t){0}, &AT(1100), &revision),
+                                lookup_text(fixture, "a"), REVISION_ANY, &(actor_t){0}, &AT(1100), &revision),
                      STATUS_NOT_FOUND);
     assert_int_equal(fixture->changes, 2);
     assert_int_equal(fixture->kinds[1], CHANGE_EXPIRE);
@@ -434,7 +434,7 @@ static void entries__100000_keys_with_one_hash__are_kept(void **state)
             put_t put = {
                 .key = bytes_from_text(key), .value = bytes_from_text(key), .if_revision = REVISION_ANY};
             put.value.size = round == 0 ? 0 : put.value.size;
-            assert_int_equal(engine_put(fixture->engine, fixture->store, &put, same, (actor_t){0}, &AT(0),
+            assert_int_equal(engine_put(fixture->engine, fixture->store, &put, same, &(actor_t){0}, &AT(0),
                                         &revision, &limit),
                              STATUS_OK);
         }
@@ -450,7 +450,7 @@ static void entries__100000_keys_with_one_hash__are_kept(void **state)
     for (uint64_t i = 0; i < many; i++) {
         (void)snprintf(key, sizeof key, "%" PRIu64, i);
         assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text(key), same, REVISION_ANY,
-                                    (actor_t){0}, &AT(0), &revision),
+                                    &(actor_t){0}, &AT(0), &revision),
                          STATUS_OK);
     }
     assert_int_equal(store_keys(fixture->store), 0);
@@ -505,7 +505,7 @@ static void digest__back_to_empty__is_zero(void **state)
     (void)put_text(fixture, "b", "1", 0, 0);
     assert_int_not_equal(engine_digest(fixture->engine, fixture->store), 0);
     assert_int_equal(engine_del(fixture->engine, fixture->store, bytes_from_text("b"),
-                                lookup_text(fixture, "b"), REVISION_ANY, (actor_t){0}, &AT(0), &revision),
+                                lookup_text(fixture, "b"), REVISION_ANY, &(actor_t){0}, &AT(0), &revision),
                      STATUS_OK);
     assert_false(engine_expire(fixture->engine, &AT(10), 100));
     assert_int_equal(engine_digest(fixture->engine, fixture->store), 0);
@@ -528,7 +528,7 @@ static void digest__prepared_in_steps_between_changes__is_that_of_all_at_once(vo
         (void)put_text(fixture, key, "after", 0, 0);
         (void)snprintf(key, sizeof key, "%u", steps * 13 % MANY);
         status_t status = engine_del(fixture->engine, store, bytes_from_text(key), lookup_text(fixture, key),
-                                     REVISION_ANY, (actor_t){0}, &AT(0), &revision);
+                                     REVISION_ANY, &(actor_t){0}, &AT(0), &revision);
         assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
     }
     assert_true(steps >= MANY / STEP - 2);

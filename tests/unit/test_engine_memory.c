@@ -60,7 +60,7 @@ static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put
         uint64_t revision = 0;
         const char *limit = "";
         refuse_after = granted;
-        status_t status = engine_put(engine, store, put, engine_lookup(engine, put->key), (actor_t){0},
+        status_t status = engine_put(engine, store, put, engine_lookup(engine, put->key), &(actor_t){0},
                                      &(place_t){0}, &revision, &limit);
         refuse_after = REFUSE_NEVER;
         if (status == STATUS_OK)
@@ -110,14 +110,14 @@ static void del__all_allocations_refused__still_deletes(void **state)
     for (uint64_t i = 0; i < KEYS; i++) {
         put_t put = {
             .key = make_key(i, room), .value = bytes_from_text("value"), .if_revision = REVISION_ANY};
-        assert_int_equal(engine_put(engine, store, &put, engine_lookup(engine, put.key), (actor_t){0},
+        assert_int_equal(engine_put(engine, store, &put, engine_lookup(engine, put.key), &(actor_t){0},
                                     &(place_t){0}, &revision, &limit),
                          STATUS_OK);
     }
     refuse_after = 0;
     for (uint64_t i = 0; i < KEYS; i++)
         assert_int_equal(engine_del(engine, store, make_key(i, room),
-                                    engine_lookup(engine, make_key(i, room)), REVISION_ANY, (actor_t){0},
+                                    engine_lookup(engine, make_key(i, room)), REVISION_ANY, &(actor_t){0},
                                     &(place_t){0}, &revision),
                          STATUS_OK);
     refuse_after = REFUSE_NEVER;

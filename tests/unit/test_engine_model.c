@@ -177,7 +177,7 @@ static void on_change(void *context, change_t *change)
                         (cell->due_ms == model->last_due_ms && cell->revision > model->last_revision));
         model->last_due_ms = cell->due_ms;
         model->last_revision = cell->revision;
-        assert_int_equal(change->by.client.size, 0);
+        assert_int_equal(change->by->client.size, 0);
         cell_clear(model, store, key);
         return;
     }
@@ -191,7 +191,7 @@ static void on_change(void *context, change_t *change)
     assert_true(bytes_equal(change->value, expected->value));
     assert_int_equal(change->binary, expected->binary);
     assert_int_equal(change->ttl_ms, expected->ttl_ms);
-    assert_true(bytes_equal(change->by.client, expected->by.client));
+    assert_true(bytes_equal(change->by->client, expected->by->client));
 }
 
 static void expect(model_t *model, const change_t *change)
@@ -328,12 +328,12 @@ static void do_put(model_t *model, model_store_t *store, size_t key)
                        .value = put.value,
                        .binary = put.binary,
                        .ttl_ms = put.ttl_ms,
-                       .by = by};
+                       .by = &by};
     uint64_t has = live(model, cell) ? cell->revision : 0;
     uint64_t revision = 0;
     const char *limit = NULL;
     expect(model, &change);
-    status_t status = engine_put(model->engine, store->store, &put, any_lookup(model, store, key), by,
+    status_t status = engine_put(model->engine, store->store, &put, any_lookup(model, store, key), &by,
                                  &(place_t){.now_ms = model->now_ms}, &revision, &limit);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
@@ -356,10 +356,11 @@ static void do_del(model_t *model, model_store_t *store, size_t key)
     uint64_t condition = pick_condition(model, cell);
     uint64_t has = live(model, cell) ? cell->revision : 0;
     uint64_t revision = 0;
-    change_t change = {.kind = CHANGE_DEL, .owner = store, .key = model->keys[key]};
+    change_t change = {
+        .kind = CHANGE_DEL, .owner = store, .key = model->keys[key], .by = &(actor_t){.client = {0}}};
     expect(model, &change);
     status_t status = engine_del(model->engine, store->store, model->keys[key], any_lookup(model, store, key),
-                                 condition, (actor_t){0}, &(place_t){.now_ms = model->now_ms}, &revision);
+                                 condition, change.by, &(place_t){.now_ms = model->now_ms}, &revision);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
     if (condition != REVISION_ANY && condition != has) {

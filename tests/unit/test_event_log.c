@@ -22,8 +22,11 @@ enum {
 
 static void append(event_log_t *log, uint64_t seq, const char *value)
 {
-    change_t change = {
-        .seq = seq, .kind = CHANGE_PUT, .key = bytes_from_text("k"), .value = bytes_from_text(value)};
+    change_t change = {.seq = seq,
+                       .kind = CHANGE_PUT,
+                       .key = bytes_from_text("k"),
+                       .value = bytes_from_text(value),
+                       .by = &(actor_t){.client = {0}}};
     event_log_append(log, &change, bytes_from_text("lamp"), true);
 }
 
@@ -61,15 +64,16 @@ static void log__an_event__is_read_as_it_was_appended(void **state)
 {
     (void)state;
     event_log_t *log = log_new(10, 4096);
-    change_t in = {.seq = 1,
-                   .prev = UINT64_MAX,
-                   .time_ms = -5,
-                   .kind = CHANGE_DISCONNECT,
-                   .key = bytes_from_text("colour"),
-                   .value = bytes_from_text("red"),
-                   .binary = true,
-                   .ttl_ms = 77,
-                   .by = {.client = bytes_from_text("boss"), .user = bytes_from_text("adam"), .session = 12}};
+    change_t in = {
+        .seq = 1,
+        .prev = UINT64_MAX,
+        .time_ms = -5,
+        .kind = CHANGE_DISCONNECT,
+        .key = bytes_from_text("colour"),
+        .value = bytes_from_text("red"),
+        .binary = true,
+        .ttl_ms = 77,
+        .by = &(actor_t){.client = bytes_from_text("boss"), .user = bytes_from_text("adam"), .session = 12}};
     event_log_append(log, &in, bytes_from_text("lamp"), true);
     event_t out;
     event_log_read(log, 1, &out);
@@ -92,7 +96,7 @@ static void log__an_event_by_the_client_itself_without_its_value__has_its_size(v
                    .kind = CHANGE_PUT,
                    .key = bytes_from_text("k"),
                    .value = bytes_of("", UINT32_MAX),
-                   .by = {.client = bytes_from_text("lamp")}};
+                   .by = &(actor_t){.client = bytes_from_text("lamp")}};
     event_log_append(log, &in, bytes_from_text("lamp"), false);
     event_t out;
     event_log_read(log, 1, &out);
@@ -172,9 +176,9 @@ static void model_append(event_log_t *log, uint64_t seq, const row_t *row)
         .key = bytes_of(texts[1], row->sizes[1]),
         .value = bytes_of(texts[2], row->sizes[2]),
         .ttl_ms = seq % 3,
-        .by = {.client = bytes_of(texts[3], row->sizes[3]),
-               .user = bytes_of(texts[4], row->sizes[4]),
-               .session = ~seq},
+        .by = &(actor_t){.client = bytes_of(texts[3], row->sizes[3]),
+                         .user = bytes_of(texts[4], row->sizes[4]),
+                         .session = ~seq},
     };
     event_log_append(log, &change, bytes_of(texts[0], row->sizes[0]), true);
 }

@@ -62,7 +62,7 @@ static void put(fixture_t *fixture, client_t *client)
     uint64_t revision;
     const char *limit;
     assert_int_equal(engine_put(fixture->engine, client->store, &put, engine_lookup(fixture->engine, put.key),
-                                (actor_t){0}, &place, &revision, &limit),
+                                &(actor_t){0}, &place, &revision, &limit),
                      STATUS_OK);
 }
 
@@ -98,7 +98,7 @@ static void review__a_name_with_a_key__stays_and_goes_with_its_claim_when_it_is_
     put(fixture, client);
     registry_review(fixture->registry, client, &place);
     assert_true(client_exists(client) && client->claimed);
-    registry_forget(fixture->registry, client, (actor_t){0}, &place);
+    registry_forget(fixture->registry, client, &(actor_t){0}, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("ann")));
     assert_int_equal(engine_keys(fixture->engine), 0);
     client = opened(fixture, "ann");
@@ -133,7 +133,7 @@ static void forget__a_name_claimed_by_the_configuration__keeps_the_claim(void **
     assert_true(client->claimed && !client_exists(client));
     assert_int_equal(registry_open(fixture->registry, client, false, &place), STATUS_OK);
     put(fixture, client);
-    registry_forget(fixture->registry, client, (actor_t){0}, &place);
+    registry_forget(fixture->registry, client, &(actor_t){0}, &place);
     client = registry_find(fixture->registry, bytes_from_text("conf"));
     assert_non_null(client);
     assert_true(client->claimed && !client_exists(client));
@@ -160,7 +160,7 @@ static void note__a_client_twice__reviews_it_once_and_a_forgotten_one_is_kept_un
     registry_note(fixture->registry, client);
     registry_note(fixture->registry, other);
     registry_note(fixture->registry, client);
-    registry_forget(fixture->registry, client, (actor_t){0}, &place);
+    registry_forget(fixture->registry, client, &(actor_t){0}, &place);
     registry_review_noted(fixture->registry, &place);
     registry_review_noted(fixture->registry, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("ann")));
