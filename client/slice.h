@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Between the bytes that this code speaks of and the slices of its public interface. */
+/* Converts between bytes_t, which this code uses, and the slices of the public interface. */
 #ifndef KV_CLIENT_SLICE_H
 #define KV_CLIENT_SLICE_H
 

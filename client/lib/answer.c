@@ -26,7 +26,7 @@ static bool read_result(method_t method, bytes_t body, kvzmq_answer_t *answer)
     case METHOD_DEL:
         return result_number(body, &answer->revision);
     default:
-        return true; /* the result is all there is to it */
+        return true; /* the caller reads `result` */
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Batches: filling, sending, and handing out their answers. */
+/* Batches: adds requests, sends them, and hands out their answers. */
 #include <stdlib.h>
 
 #include "client/lib/answer.h"
@@ -10,9 +10,9 @@
 #include "common/clock.h"
 #include "common/limits.h"
 
-enum { REQUESTS_FIRST = 64 }; /* requests that a batch first has memory for */
+enum { REQUESTS_FIRST = 64 }; /* initial capacity, in requests */
 
-/* The broker's limits, or the usual ones before it has told them. */
+/* The broker's limits; before the first session, the default limits. */
 static uint64_t limit_batch(const kvzmq_t *conn)
 {
     static const limits_t usual = LIMITS_DEFAULT;
@@ -57,10 +57,11 @@ static kvzmq_status_t batch_reserve(kvzmq_batch_t *batch)
     return KVZMQ_OK;
 }
 
-/* A request that is being added: what batch_add_begin made, the writer fills in, and batch_add_end keeps. */
+/* A request that is being added. batch_add_begin fills it in, a writer encodes the request into `target`, and
+ * batch_add_end adds it to the batch. */
 typedef struct addition {
     kvzmq_batch_t *batch;
-    const char *problem; /* not told: a batch has no error text */
+    const char *problem; /* ignored: a batch has no error text */
     request_target_t target;
     batch_request_t request;
 } addition_t;
@@ -146,7 +147,7 @@ kvzmq_status_t kvzmq_batch_call(kvzmq_batch_t *batch, const char *method, kvzmq_
     return batch_add_end(&addition, request_encoded(addition.target, method, params, flags));
 }
 
-/* The limits may have been unknown when the batch was filled. */
+/* Checks the limits again: they may have been unknown when the batch was filled. */
 static kvzmq_status_t batch_check(kvzmq_t *conn, const kvzmq_batch_t *batch)
 {
     if (batch->count <= limit_batch(conn) && batch->bytes.size <= limit_message(conn))
@@ -158,8 +159,8 @@ static kvzmq_status_t batch_check(kvzmq_t *conn, const kvzmq_batch_t *batch)
                            (unsigned long long)limit_batch(conn), (unsigned long long)limit_message(conn));
 }
 
-/* Frees the oldest batches whose answers were all handed out; the last of them may have been borrowed from
- * until now. */
+/* Frees the oldest batches whose answers were all handed out. Call it at the beginning of a call: the
+ * application may have borrowed from the last answer until then. */
 static void pop_finished(kvzmq_t *conn)
 {
     while (conn->queue.oldest != NULL && conn->queue.oldest->taken == conn->queue.oldest->count)
@@ -189,7 +190,7 @@ static kvzmq_status_t batch_send(kvzmq_t *conn, kvzmq_batch_t **batch)
     if (!queue_waits(&conn->queue))
         conn->progress_ms = conn->sent_ms;
     buffer_release(&(*batch)->bytes);
-    buffer_bound(&(*batch)->bytes, SOCKET_MESSAGE_MAX + 1); /* from now on for a value that is handed out */
+    buffer_bound(&(*batch)->bytes, SOCKET_MESSAGE_MAX + 1); /* now holds the value of the last answer */
     queue_push(&conn->queue, *batch);
     *batch = NULL;
     return KVZMQ_OK;
@@ -204,7 +205,7 @@ kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch)
     return status;
 }
 
-/* The answer to a request that got none, because of WHY. */
+/* Makes the answer to a request that the broker did not answer; WHY is the reason. */
 static void answer_failed(kvzmq_t *conn, const batch_request_t *request, kvzmq_status_t why,
                           kvzmq_answer_t *answer)
 {
@@ -214,8 +215,8 @@ static void answer_failed(kvzmq_t *conn, const batch_request_t *request, kvzmq_s
                           conn->options.given.endpoint, kvzmq_status_meaning(answer->status));
 }
 
-/* Reads the next response in the batch's payload. An error with msgid 0 is about the whole payload: it
- * answers this request and, as it is read again, all that follow. */
+/* Reads the next response in the batch's payload. An error with msgid 0 is about the whole payload. It
+ * answers this request and all that follow, so `at` stays before it. */
 static void answer_received(kvzmq_t *conn, kvzmq_batch_t *batch, const batch_request_t *request,
                             kvzmq_answer_t *answer)
 {
@@ -240,7 +241,8 @@ static void answer_received(kvzmq_t *conn, kvzmq_batch_t *batch, const batch_req
     }
 }
 
-/* Gives ANSWER a value of its own with a zero behind it: in the payload the next answer stands there. */
+/* Copies ANSWER's value to BYTES and adds the terminating zero. In the payload, the next answer is in that
+ * place. */
 static void own_value(kvzmq_t *conn, buffer_t *bytes, kvzmq_answer_t *answer)
 {
     if (answer->status != KVZMQ_OK || answer->value.data == NULL)
@@ -256,7 +258,7 @@ static void own_value(kvzmq_t *conn, buffer_t *bytes, kvzmq_answer_t *answer)
         answer->value = (kvzmq_slice_t){0};
 }
 
-/* Hands out the oldest batch's next answer, if it is there. */
+/* Hands out the oldest batch's next answer. False if it has not arrived. */
 static bool queue_answer(kvzmq_t *conn, kvzmq_answer_t *answer)
 {
     kvzmq_batch_t *batch = conn->queue.oldest;
@@ -275,7 +277,7 @@ static bool queue_answer(kvzmq_t *conn, kvzmq_answer_t *answer)
     return true;
 }
 
-/* Looks whether answers have come, or will not come any more. */
+/* Reads what has arrived. Drops the connection if no more answers will come. */
 static void poll_link(kvzmq_t *conn)
 {
     link_state_t state = link_state(conn->link);
@@ -289,14 +291,14 @@ static void poll_link(kvzmq_t *conn)
         connection_drop(conn, KVZMQ_TIMEOUT);
 }
 
-/* Waits for the next answer, as kvzmq_poll. */
+/* Waits for the next answer, as kvzmq_poll does. */
 static kvzmq_status_t wait_answer(kvzmq_t *conn, int timeout_ms, kvzmq_answer_t *answer)
 {
     pop_finished(conn);
     if (queue_answer(conn, answer))
         return KVZMQ_OK;
     if (conn->queue.oldest == NULL && conn->link != NULL)
-        poll_link(conn); /* for what the broker pushes, and to see that it is gone */
+        poll_link(conn); /* handle pushes, and notice a broken connection */
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
     while (conn->queue.oldest != NULL) {
         poll_link(conn);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The synchronous calls: a request is sent, repeated where that is allowed, and its result read. */
+/* The synchronous calls: send a request, repeat it if that is allowed, and read its result. */
 #include <assert.h>
 
 #include "client/lib/answer.h"
@@ -11,18 +11,19 @@
 #include "client/slice.h"
 #include "common/clock.h"
 
-/* A call under way: made by call_begin, then its request is put together, then call_finish carries it out. */
+/* A call in progress: call_begin starts it, a function of request.h encodes its request, call_finish executes
+ * it. */
 typedef struct call {
     kvzmq_t *conn;
-    const char *method;      /* its name, for texts */
+    const char *method;      /* its name, for error texts */
     bool writes;             /* it changes something */
     int64_t deadline;        /* monotonic ms */
-    const char *problem;     /* why its request cannot be put together */
+    const char *problem;     /* why the arguments are not valid */
     request_target_t target; /* where the request goes */
     response_t response;     /* after call_finish returned KVZMQ_OK: owned */
 } call_t;
 
-/* A buffer that one large request made grow is given back. */
+/* Bytes of the request buffer that are kept between calls; a larger buffer is freed. */
 enum { REQUEST_KEPT = 1024 * 1024 };
 
 static kvzmq_status_t call_begin(call_t *call, kvzmq_t *conn, method_t method, const char *client)
@@ -38,7 +39,7 @@ static kvzmq_status_t call_begin(call_t *call, kvzmq_t *conn, method_t method, c
     return status;
 }
 
-/* ZeroMQ would end the connection over a frame that is too long. */
+/* A longer frame would make ZeroMQ close the connection. */
 static kvzmq_status_t check_size(const call_t *call)
 {
     uint64_t limit = call->conn->session.limit_message;
@@ -49,7 +50,7 @@ static kvzmq_status_t check_size(const call_t *call)
                            call->method, call->conn->request.size, (unsigned long long)limit);
 }
 
-/* One attempt. *SENT is set where the request may have reached the broker. */
+/* One attempt. Sets *SENT if the request may have reached the broker. */
 static kvzmq_status_t call_try(call_t *call, bool *sent)
 {
     kvzmq_t *conn = call->conn;
@@ -64,8 +65,8 @@ static kvzmq_status_t call_try(call_t *call, bool *sent)
     return connection_await(conn, call->target.msgid, call->deadline, &call->response);
 }
 
-/* Whether the answer is the refusal of a session that began by itself, because the one before it had just
- * timed out: it has neither the name's secret nor the role. Nothing was carried out then. */
+/* Whether a session without secret and role refused the request. The broker begins such a session if the
+ * former one has just timed out when the request arrives. Nothing was executed then. */
 static bool refused_by_new_session(const call_t *call)
 {
     status_t status;
@@ -74,8 +75,8 @@ static bool refused_by_new_session(const call_t *call)
            (status == STATUS_UNAUTHENTICATED || status == STATUS_PERMISSION_DENIED);
 }
 
-/* Whether a call whose connection broke may be tried once more. Where it was not sent it may, unless
- * connecting is what failed: that is tried as often as the options say. */
+/* Whether to try a call again after its connection broke. A request that was not sent may be tried again,
+ * unless connecting failed: the options say how often that is tried. */
 static bool may_repeat(const call_t *call, bool sent)
 {
     const kvzmq_t *conn = call->conn;
@@ -99,8 +100,8 @@ static kvzmq_status_t outcome_unknown(const call_t *call, kvzmq_status_t why)
         call->method, conn->options.given.endpoint);
 }
 
-/* Carries the call out. REQUEST is how putting the request together went. On KVZMQ_OK the caller releases the
- * answer. */
+/* Executes the call. REQUEST is the status of encoding the request. On KVZMQ_OK the caller releases the
+ * response. */
 static kvzmq_status_t carry_out(call_t *call, kvzmq_status_t request)
 {
     kvzmq_t *conn = call->conn;
@@ -135,14 +136,14 @@ static kvzmq_status_t call_finish(call_t *call, kvzmq_status_t request)
     return status;
 }
 
-/* Ends a call whose answer is held. READ is whether its result was understood. */
+/* Ends a call and releases its response. READ: the result was valid. */
 static kvzmq_status_t call_end(call_t *call, bool read)
 {
     response_release(&call->response);
     return read ? KVZMQ_OK : connection_garbled(call->conn, call->method);
 }
 
-/* Reads the result of a store method into ANSWER, which borrows from the call's answer. */
+/* Reads the result of a store method into ANSWER, which borrows from the call's response. */
 static kvzmq_status_t call_read(call_t *call, method_t method, kvzmq_answer_t *answer)
 {
     kvzmq_status_t status = answer_read(method, call->response.reply.body, answer);
@@ -195,7 +196,7 @@ kvzmq_status_t kvzmq_entry(kvzmq_t *conn, const char *client, kvzmq_slice_t key,
     return KVZMQ_OK;
 }
 
-/* Reads the revision that put and del are answered with. */
+/* Ends put and del: reads the revision in their answer. */
 static kvzmq_status_t end_write(call_t *call, method_t method, uint64_t *revision)
 {
     kvzmq_answer_t answer;
@@ -253,7 +254,7 @@ kvzmq_status_t kvzmq_ping(kvzmq_t *conn)
     return status == KVZMQ_OK ? call_end(&call, result_value(call.response.reply.body, &pong)) : status;
 }
 
-/* Ends a call whose result is a page; of RANGE, if that is not NULL. */
+/* Ends a call whose result is a page. Checks that the page belongs to RANGE, if that is not NULL. */
 static kvzmq_status_t end_page(call_t *call, page_kind_t kind, const kvzmq_range_t *range,
                                kvzmq_page_t **page)
 {
@@ -284,7 +285,7 @@ static kvzmq_status_t read_range(kvzmq_t *conn, method_t method, const char *cli
         status = call_finish(&call, request_range(call.target, method, range));
     if (status != KVZMQ_OK)
         return status;
-    kvzmq_range_t own = {0}; /* RANGE as this library has it; request_range took it */
+    kvzmq_range_t own = {0}; /* a copy of RANGE, which request_range found valid */
     const char *problem = range != NULL ? sized_take(&own, sizeof own, range) : NULL;
     assert(problem == NULL);
     return end_page(&call, kind, &own, page);
@@ -309,7 +310,7 @@ kvzmq_status_t kvzmq_stats(kvzmq_t *conn, kvzmq_page_t **page)
     return status == KVZMQ_OK ? end_page(&call, PAGE_STATS, NULL, page) : status;
 }
 
-/* role and forget: what they answer says nothing that the caller does not know. */
+/* role and forget. Their results have no information for the caller. */
 static kvzmq_status_t manage_client(kvzmq_t *conn, method_t method, const char *client, const char *role)
 {
     call_t call;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the connection object: its options, link, queue and error text; sorts what arrives. Knows nothing of
- * what requests and results mean, but for the `bye` that a broker pushes. */
+/* Owns the connection object: its options, link, queue and error text. Assigns incoming messages to calls,
+ * batches and pushes. Does not interpret requests and results, except a pushed `bye`. */
 #include "client/lib/connection.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 #include "common/clock.h"
 #include "common/utf8.h"
 
-enum { CODE_SIZE = 64 }; /* bytes of an error code that is not known, as it is shown */
+enum { CODE_SIZE = 64 }; /* bytes of an unknown error code in an error text */
 
 kvzmq_t *kvzmq_new(const kvzmq_options_t *options)
 {
@@ -110,7 +110,7 @@ int kvzmq_fd(const kvzmq_t *conn)
     return fd;
 }
 
-/* In the child of a fork: the session belongs to the parent, which continues it. The child will have another.
+/* In the child of a fork: drops the parent's session, which the parent continues. The child begins its own.
  */
 static void forget_parent(kvzmq_t *conn)
 {
@@ -126,7 +126,7 @@ void connection_enter(kvzmq_t *conn)
         keeper_lock(conn->keeper);
 }
 
-/* Where the keeper came into being since connection_enter, it was with its lock held. */
+/* If the keeper was made since connection_enter, keeper_new returned with its lock held. */
 void connection_leave(kvzmq_t *conn)
 {
     if (--conn->depth == 0 && conn->keeper != NULL)
@@ -179,7 +179,7 @@ kvzmq_status_t connection_garbled(kvzmq_t *conn, const char *method)
 
 uint32_t connection_msgid(kvzmq_t *conn)
 {
-    conn->msgid = conn->msgid == UINT32_MAX ? 1 : conn->msgid + 1; /* 0 is best left to errors */
+    conn->msgid = conn->msgid == UINT32_MAX ? 1 : conn->msgid + 1; /* 0 is for errors about a whole payload */
     return conn->msgid;
 }
 
@@ -198,7 +198,7 @@ void connection_drop(kvzmq_t *conn, kvzmq_status_t why)
     queue_fail(&conn->queue, why);
 }
 
-/* A `bye` because of idleness ends the session alone; any other ends the connection. */
+/* A `bye` with reason "timeout" ends only the session. Any other ends the connection too. */
 static void take_bye(kvzmq_t *conn, const rpc_reply_t *push)
 {
     kvzmq_slice_t reason;
@@ -221,7 +221,7 @@ static void take_push(kvzmq_t *conn, const rpc_reply_t *push)
         conn->push.take(conn->push.context, push->body);
 }
 
-/* Carries out the pushes at the beginning of a payload, up to its first response, which begins at *START.
+/* Handles the pushes at the beginning of a payload and finds its first response, which begins at *START.
  * False if there is none. */
 static bool find_response(kvzmq_t *conn, bytes_t bytes, size_t *start, rpc_reply_t *reply)
 {
@@ -255,10 +255,10 @@ bool connection_take(kvzmq_t *conn, uint32_t wanted, response_t *response)
             conn->progress_ms = clock_monotonic_ms();
             continue;
         }
-        /* An error about a whole payload, when no batch waits, is about ours. Any other msgid is that of a
-         * call which was interrupted. */
+        /* If no batch waits, an error about a whole payload (msgid 0) belongs to this call. Any other msgid
+         * belongs to a call that was interrupted. */
         if (ours || (wanted != 0 && reply.msgid == 0)) {
-            /* Read again where it stays: libzmq keeps the bytes of a short message in its struct. */
+            /* Read it again after the move: libzmq keeps the bytes of a short message in its struct. */
             payload_move(&response->payload, &payload);
             return rpc_read_reply(payload_bytes(&response->payload), &start, &response->reply) ==
                    RPC_STEP_MESSAGE;
@@ -282,7 +282,7 @@ kvzmq_status_t connection_send(kvzmq_t *conn, bytes_t payload)
     return KVZMQ_OK;
 }
 
-/* Drops the link and says why. */
+/* Drops the link and sets the error text. */
 static kvzmq_status_t give_up(kvzmq_t *conn, kvzmq_status_t why)
 {
     const char *endpoint = conn->options.given.endpoint;
@@ -299,7 +299,8 @@ static kvzmq_status_t give_up(kvzmq_t *conn, kvzmq_status_t why)
 kvzmq_status_t connection_await(kvzmq_t *conn, uint32_t msgid, int64_t deadline, response_t *response)
 {
     for (;;) {
-        /* The state first: what had arrived before the connection broke is still there to be taken. */
+        /* Get the state before receiving: messages that arrived before the connection broke can still be
+         * taken. */
         link_state_t state = link_state(conn->link);
         if (connection_take(conn, msgid, response))
             return KVZMQ_OK;

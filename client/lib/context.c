@@ -24,7 +24,7 @@ void context_release(context_t *context)
 {
     if (context->owned && context->zmq != NULL) {
         if (context_foreign(context))
-            system_abandon(context->zmq); /* libzmq would wait for ever for threads that are not here */
+            system_abandon(context->zmq); /* libzmq would wait for ever: its threads are not here */
         else
             while (zmq_ctx_term(context->zmq) != 0 && errno == EINTR) {
             }
@@ -40,7 +40,8 @@ void context_used(context_t *context, bool made)
     context->spent = !context->started;
 }
 
-/* Two threads at once, as libzmq starts them with the first socket and aborts if it cannot. */
+/* Whether two threads can be started. libzmq starts two with the first socket of a context, and aborts if
+ * that fails. */
 static void *wait_for_lock(void *lock)
 {
     (void)pthread_mutex_lock(lock);

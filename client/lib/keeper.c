@@ -17,17 +17,17 @@ struct keeper {
     keeper_fn *keep;
     void *context; /* given to it */
     pthread_t thread;
-    pthread_mutex_t lock; /* for all that follows, and what `keep` uses */
-    pthread_cond_t wake;  /* `stop` is set, or the thread waits without end and there was a call */
+    pthread_mutex_t lock; /* protects all that follows, and what `keep` uses */
+    pthread_cond_t wake;  /* signalled by `stop`; by a call, if the wait has no limit */
     bool stop;            /* the thread is to end */
-    int64_t until_ms;     /* the thread waits until then; INT64_MAX = without end */
-    int epoll;            /* what keeper_fd returned, of `nudge` and `watched`; -1 = none */
+    int64_t until_ms;     /* the thread waits until then; INT64_MAX = without limit */
+    int epoll;            /* returned by keeper_fd; has `nudge` and `watched`; -1 = none */
     int nudge;            /* eventfd; -1 = none */
     bool nudged;          /* it is readable */
-    int watched;          /* libzmq's descriptor, which keeper_fd was given last; -1 = none */
+    int watched;          /* the link's descriptor that keeper_fd got last; -1 = none */
 };
 
-/* Waits as `until_ms` says, with the lock held. */
+/* Waits until `until_ms`. Called with the lock held. */
 static void wait_turn(keeper_t *keeper)
 {
     int64_t until_ms = keeper->until_ms;
@@ -108,7 +108,7 @@ void keeper_unlock(keeper_t *keeper)
     (void)pthread_mutex_unlock(&keeper->lock);
 }
 
-/* Has `epoll` tell of FD too; it may be there already. False if the system refuses it. */
+/* Adds FD to `epoll`, if it is not there yet. False if the system refuses it. */
 static bool epoll_add(keeper_t *keeper, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN};

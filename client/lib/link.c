@@ -15,26 +15,26 @@
 #include "common/monitor_frame.h"
 
 enum {
-    /* The monitor's events that a link needs. Not an attempt to connect again: its time never comes. */
+    /* The monitor events that a link needs. Without CONNECT_RETRIED: a link never retries. */
     MONITOR_EVENTS = ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED & ~ZMQ_EVENT_CONNECT_RETRIED,
-    /* Milliseconds before libzmq connects again: 24 days, and a link that broke is closed with the next call.
-       It cannot be told never to (-1): it then drops what it has received when the connection ends, an
-       answer sent right before that. */
+    /* Milliseconds before libzmq reconnects: 24 days. The next call closes a broken link long before. Not -1
+       (never reconnect): libzmq would then discard messages that it has received when the connection ends,
+       such as an answer that was sent right before. */
     RECONNECT_MS = INT_MAX
 };
 
 struct link {
     void *socket;       /* the DEALER */
-    void *monitor;      /* PAIR, reads the DEALER's events */
-    int wake;           /* epoll, readable as the descriptors of both are */
-    link_state_t state; /* as far as the monitor was read */
-    bool begun;         /* there was an event */
+    void *monitor;      /* PAIR, receives the DEALER's monitor events */
+    int wake;           /* epoll of the descriptors of both sockets */
+    link_state_t state; /* after the monitor events read so far */
+    bool begun;         /* an event has come */
     int fd;             /* the connection's descriptor, libzmq's; -1 = none */
-    struct stat file;   /* what is behind it */
+    struct stat file;   /* identifies the file of `fd` */
 };
 
-/* What an event of the monitor makes of a link that is connecting and of one that is up. An event that is not
- * here changes nothing. */
+/* The state after a monitor event, for a link that is connecting and for one that is up. Other events change
+ * nothing. */
 static const struct {
     uint16_t event;
     link_state_t connecting;
@@ -57,9 +57,9 @@ static bool dealer_prepare(void *socket, bytes_t identity, unsigned answers)
            (identity.size == 0 || socket_set_bytes(socket, ZMQ_ROUTING_ID, identity));
 }
 
-/* Each socket's monitor needs an address of its own in the context: the socket's place in memory is one, as
- * nothing else has it while the socket lives. The reader is made first: a monitor that has none can never be
- * stopped, as its last event waits to be read. */
+/* The monitor's address must be unique in the context; the socket's address in memory is unique while the
+ * socket exists. Make the reading socket first: a monitor without a reader cannot be stopped, because its
+ * last event waits to be read. */
 static bool monitor_open(void *context, link_t *link)
 {
     char address[64];
@@ -70,7 +70,7 @@ static bool monitor_open(void *context, link_t *link)
            zmq_connect(link->monitor, address) == 0;
 }
 
-/* Adds the descriptor of SOCKET, libzmq's. */
+/* Adds the descriptor of SOCKET to `wake`. */
 static bool wake_add(link_t *link, void *socket)
 {
     int fd;
@@ -80,14 +80,14 @@ static bool wake_add(link_t *link, void *socket)
            epoll_ctl(link->wake, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* One descriptor for both sockets: the DEALER's does not tell that the connection broke. */
+/* One descriptor for both sockets: that of the DEALER alone does not show that the connection broke. */
 static bool wake_open(link_t *link)
 {
     link->wake = epoll_create1(EPOLL_CLOEXEC);
     return link->wake >= 0 && wake_add(link, link->socket) && wake_add(link, link->monitor);
 }
 
-/* With signals blocked: a signal would make any of libzmq's calls here fail with EINTR, half done. */
+/* Call it with signals blocked: a signal would make libzmq's calls fail with EINTR, half done. */
 static status_t open_link(void *context, const char *endpoint, bytes_t identity, unsigned answers,
                           link_t **link)
 {
@@ -143,7 +143,7 @@ void link_destroy(link_t **link)
     free(gone);
 }
 
-/* Notes which descriptor the connection has: an event that says it was opened carries it. */
+/* Remembers the connection's descriptor, which is in the event CONNECTED. */
 static void note_descriptor(link_t *link, uint16_t event, int32_t number)
 {
     if (event == ZMQ_EVENT_CONNECTED && fstat(number, &link->file) == 0)
@@ -160,7 +160,7 @@ void link_abandon(link_t **link)
     if (gone == NULL)
         return;
     (void)close(gone->wake);
-    /* The number may belong to another file by now: libzmq reports later than it closes. */
+    /* The number may already belong to another file: libzmq closes a descriptor before it reports that. */
     if (gone->fd >= 0 && fstat(gone->fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
         file.st_dev == gone->file.st_dev && file.st_ino == gone->file.st_ino)
         (void)close(gone->fd);
@@ -239,7 +239,7 @@ status_t link_send(link_t *link, bytes_t payload)
 
 bool link_receive(link_t *link, payload_t *payload)
 {
-    bool part = false; /* of a message of several frames */
+    bool part = false; /* reading a message of several frames */
     while (socket_receive(link->socket, payload)) {
         bool more = payload_more(payload);
         if (!part && !more)

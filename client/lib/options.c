@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Copies and checks options. Knows nothing of connections. */
+/* Copies and checks options. */
 #include "client/lib/options.h"
 
 #include <stdlib.h>
@@ -60,7 +60,7 @@ bool options_init(options_t *options, const kvzmq_options_t *given)
     if (options->problem == NULL)
         options->problem = find_problem(own);
     if (options->problem != NULL)
-        *own = (kvzmq_options_t){0}; /* nothing of it will be used */
+        *own = (kvzmq_options_t){0}; /* none of them will be used */
     fill_defaults(own);
 
     kvzmq_options_t borrowed = *own;

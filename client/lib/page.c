@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns pages. All rows are decoded when a page is made, so that a zero byte can be set behind each text and
- * value where the next one's head was. */
+/* Owns pages. A page decodes all rows when it is made. Only then may a terminating zero overwrite the byte
+ * behind each text and value, where the encoding of the next begins. */
 #include "client/lib/page.h"
 
 #include <stdlib.h>
@@ -18,12 +18,12 @@ typedef struct stat_row {
 
 struct kvzmq_page {
     page_kind_t kind;
-    bool more;    /* there is more behind it */
+    bool more;    /* more rows follow this page */
     uint64_t seq; /* of a list */
     size_t count; /* rows */
-    size_t next;  /* the row to give next */
-    char *bytes;  /* the result's bytes and one more; rows borrow from it */
-    void *rows;   /* kvzmq_row_t, kvzmq_client_t or stat_row_t, as `kind` says */
+    size_t next;  /* index of the next row to return */
+    char *bytes;  /* owned: the result and one more byte; rows borrow from it */
+    void *rows;   /* owned: kvzmq_row_t, kvzmq_client_t or stat_row_t, by `kind` */
 };
 
 typedef struct listing {
@@ -69,7 +69,7 @@ static bool read_stat_row(bytes_t body, size_t *at, void *row)
            result_field(body, at, FIELD_UINT, &read->number);
 }
 
-/* Sets the zero behind what SLICE borrows. A nil borrows nothing. */
+/* Writes the terminating zero behind SLICE's bytes. Does nothing for nil. */
 static void terminate(kvzmq_page_t *page, kvzmq_slice_t slice)
 {
     if (slice.data != NULL)
@@ -107,7 +107,7 @@ static const struct {
     [PAGE_STATS] = {RPC_MAP, sizeof(stat_row_t), read_stat_row, terminate_stat_row},
 };
 
-/* What stands around the rows. The result of `stats` is the rows themselves. */
+/* Reads the map that contains the rows. The result of `stats` has no such map: it is the rows. */
 static bool read_listing(page_kind_t kind, bytes_t body, listing_t *listing)
 {
     static const field_t list[] = {
@@ -128,7 +128,7 @@ static bool read_listing(page_kind_t kind, bytes_t body, listing_t *listing)
     return true;
 }
 
-/* Reads ROWS, which stand in the page's own bytes. */
+/* Decodes ROWS, which must be in `page->bytes`. */
 static kvzmq_status_t read_rows(kvzmq_page_t *page, bytes_t rows)
 {
     size_t at = 0;
@@ -176,7 +176,7 @@ cleanup:
     return status;
 }
 
-/* What the rows of a page are sorted by. */
+/* The key or id by which the rows of a page are sorted. */
 static bytes_t name_of_row(const kvzmq_page_t *page, size_t index)
 {
     const void *row = (const char *)page->rows + index * kinds[page->kind].row_size;

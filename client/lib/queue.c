@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how batches are freed, those in flight and their answers. */
+/* Owns the batches in flight and their answers, and frees all batches. */
 #include "client/lib/queue.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Asks the system by connecting once more, without ZeroMQ. */
+/* Finds the reason by connecting again, without ZeroMQ. */
 #include "client/lib/refusal.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static const reason_t reasons[] = {
     {EPROTOTYPE, "it is a socket of another kind; name another endpoint"},
 };
 
-/* The error of a connection to PATH; 0 = there is none, or it cannot be told. */
+/* The errno of a connection to PATH; 0 = none, or unknown. */
 static int connect_error(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -44,7 +44,7 @@ const char *refusal_of_path(const char *endpoint)
     if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
         return NULL;
     const char *path = endpoint + sizeof scheme - 1;
-    if (*path == '@' || strlen(path) >= sizeof address.sun_path) /* no file, or none that could be */
+    if (*path == '@' || strlen(path) >= sizeof address.sun_path) /* an abstract socket, or too long */
         return NULL;
     int error = connect_error(path);
     if (error == ECONNREFUSED && stat(path, &found) == 0 && !S_ISSOCK(found.st_mode))

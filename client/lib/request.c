@@ -38,13 +38,13 @@ static kvzmq_status_t invalid(request_target_t target, const char *problem)
     return KVZMQ_INVALID_ARGUMENT;
 }
 
-/* Whether SLICE is bytes at all: a size needs data. */
+/* Whether SLICE is valid: a size needs data. */
 static bool is_bytes(kvzmq_slice_t slice)
 {
     return slice.size == 0 || slice.data != NULL;
 }
 
-/* Writes the request up to its params, of which COUNT follow. */
+/* Writes the beginning of a request that has COUNT params. */
 static void begin(request_target_t target, const char *name, uint32_t count)
 {
     buffer_t *buffer = target.buffer;
@@ -59,7 +59,7 @@ static void begin(request_target_t target, const char *name, uint32_t count)
     }
 }
 
-/* Ends a request that began at byte START: it stands in the buffer whole or not at all. */
+/* Ends a request that began at offset START. If the buffer had no room, removes the incomplete request. */
 static kvzmq_status_t end(request_target_t target, size_t start)
 {
     if (!target.buffer->failed)
@@ -87,8 +87,8 @@ kvzmq_status_t request_hello(request_target_t target, kvzmq_slice_t secret)
     return end(target, start);
 }
 
-/* A text that is not UTF-8 goes as bytes: a password may be any bytes, and the broker explains why it refuses
- * other texts. */
+/* Sends a text that is not UTF-8 as bytes. A password may be any bytes, and for other texts the broker's
+ * error says what is wrong. */
 static void write_any(buffer_t *buffer, const char *text)
 {
     bytes_t bytes = bytes_from_text(text);
@@ -200,7 +200,7 @@ kvzmq_status_t request_del(request_target_t target, kvzmq_slice_t key, const uin
     return end(target, start);
 }
 
-/* `list` has the prefix as a param, `clients` as an option. */
+/* In `list` the prefix is a param, in `clients` it is an option. */
 kvzmq_status_t request_range(request_target_t target, method_t method, const kvzmq_range_t *range)
 {
     kvzmq_range_t own = {0};
@@ -245,8 +245,7 @@ kvzmq_status_t request_watch(request_target_t target, bool on, const kvzmq_posit
     return end(target, start);
 }
 
-/* Whether BYTES are one whole array and nothing behind it. Only such bytes may go into a message: anything
- * else would shift what stands after them. */
+/* Whether PARAMS is exactly one array. Anything else would corrupt the rest of the message. */
 static bool is_array(kvzmq_slice_t params)
 {
     bytes_t bytes = slice_bytes(params);

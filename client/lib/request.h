@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Requests as bytes: each function appends one whole request to a buffer. Knows nothing of connections.
+/* Encodes requests: each function appends one whole request to a buffer.
  *
- * All return KVZMQ_OK; KVZMQ_INVALID_ARGUMENT where the arguments cannot be a request, *PROBLEM then says why
- * (for people, static storage); or KVZMQ_RESOURCE_EXHAUSTED where the buffer has no room, or memory was
- * refused. Where it is not KVZMQ_OK, the buffer is as before. Sizes that depend on the broker's configuration
- * are the broker's to check. */
+ * Each returns KVZMQ_OK; KVZMQ_INVALID_ARGUMENT if the arguments cannot be a request (*PROBLEM then says why,
+ * for people, static storage); or KVZMQ_RESOURCE_EXHAUSTED if the buffer has no room or memory was refused.
+ * On failure the buffer is unchanged. Limits that depend on the broker's configuration are not checked here.
+ */
 #ifndef KV_CLIENT_LIB_REQUEST_H
 #define KV_CLIENT_LIB_REQUEST_H
 
 #include "client/include/kvzmq.h"
 #include "common/buffer.h"
 
-/* What the client knows of the protocol's methods. */
+/* The protocol's methods that the library calls. */
 typedef enum method {
     METHOD_HELLO,
     METHOD_PING,
@@ -28,21 +28,21 @@ typedef enum method {
     METHOD_ROLE,
     METHOD_FORGET,
     METHOD_WATCH,
-    METHOD_ANY, /* one that is given by name; of no name itself */
+    METHOD_ANY, /* a method that the caller names */
     METHOD_COUNT
 } method_t;
 
-/* Its name on the wire. */
+/* The method's name on the wire. */
 const char *method_name(method_t method);
-/* Whether it changes something, so that it must not be sent twice. */
+/* Whether the method changes something. Such a request must not be sent twice. */
 bool method_writes(method_t method);
 
-/* Where a request goes to. */
+/* Where to write a request, and what all requests have. */
 typedef struct request_target {
     buffer_t *buffer;
     uint32_t msgid;
     const char *client;   /* NULL = the own store */
-    const char **problem; /* set where KVZMQ_INVALID_ARGUMENT is returned */
+    const char **problem; /* set if KVZMQ_INVALID_ARGUMENT is returned */
 } request_target_t;
 
 /* METHOD_PING, BYE, STATS, and DIGEST. */
@@ -61,9 +61,9 @@ KV_MUST_USE kvzmq_status_t request_del(request_target_t target, kvzmq_slice_t ke
 /* METHOD_LIST, CLIENTS. RANGE may be NULL. */
 KV_MUST_USE kvzmq_status_t request_range(request_target_t target, method_t method,
                                          const kvzmq_range_t *range);
-/* METHOD_WATCH: ON or off, from AFTER on (NULL = from now). */
+/* METHOD_WATCH: ON or off. AFTER: the last change already seen; NULL = begin now. */
 KV_MUST_USE kvzmq_status_t request_watch(request_target_t target, bool on, const kvzmq_position_t *after);
-/* Any method with params that are encoded already. */
+/* Any method, with encoded params. */
 KV_MUST_USE kvzmq_status_t request_encoded(request_target_t target, const char *name, kvzmq_slice_t params,
                                            unsigned flags);
 

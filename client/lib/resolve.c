@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the lookups under way in the process. Each belongs to its thread and to those who wait for it; the
- * last of them frees it. */
+/* Owns the lookups in progress in the process. A lookup is shared by its thread and its waiters; the last one
+ * to leave frees it. */
 #include "client/lib/resolve.h"
 
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@
 #include "common/number.h"
 
 enum {
-    HOST_MAX = 255,  /* bytes of a host's name (RFC 1035), or of a numeric address with its zone */
+    HOST_MAX = 255,  /* bytes of a host name (RFC 1035), or of a numeric address with its zone */
     PORT_DIGITS = 5, /* of the highest port */
     PORT_MAX = 65535
 };
@@ -29,9 +29,9 @@ enum {
 /* ---- Endpoints -------------------------------------------------------------------------------- */
 
 typedef struct parts {
-    int before;              /* bytes before the host, its opening bracket not counted */
+    int before;              /* bytes before the host and its opening bracket */
     char host[HOST_MAX + 1]; /* without brackets */
-    const char *port;        /* the rest, borrowed */
+    const char *port;        /* digits; borrowed */
 } parts_t;
 
 static bool is_port(const char *text)
@@ -41,7 +41,7 @@ static bool is_port(const char *text)
            port <= PORT_MAX;
 }
 
-/* Whether TEXT can be a host at all: a name, or a numeric address, with its zone perhaps. */
+/* Whether TEXT can be a host: a name, or a numeric address with or without zone. */
 static bool is_host(const char *text)
 {
     if (*text == '\0')
@@ -52,7 +52,7 @@ static bool is_host(const char *text)
     return true;
 }
 
-/* Takes `tcp://[SOURCE;]HOST:PORT` apart. False if it is not that. */
+/* Splits `tcp://[SOURCE;]HOST:PORT`. False if ENDPOINT has another form. */
 static bool parts_read(const char *endpoint, parts_t *parts)
 {
     const char *host = endpoint + strlen("tcp://");
@@ -85,7 +85,7 @@ static bool is_numeric(const char *host)
     return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, without_zone, &address) == 1;
 }
 
-/* ENDPOINT with the numeric HOST in it. False if that is too long. */
+/* Writes ENDPOINT with HOST, a numeric address, into NUMERIC. False if that is too long. */
 static bool endpoint_write(const char *endpoint, const parts_t *parts, const char *host,
                            char numeric[RESOLVE_ENDPOINT_MAX + 1])
 {
@@ -99,7 +99,7 @@ static bool endpoint_write(const char *endpoint, const parts_t *parts, const cha
 
 typedef enum waited { WAITED_READY, WAITED_TIMEOUT, WAITED_INTERRUPTED } waited_t;
 
-/* Waits for EVENTS of FD until UNTIL_MS, and as WAIT says. */
+/* Waits for EVENTS of FD until UNTIL_MS. WAIT says what interrupts it. */
 static waited_t wait_for(int fd, short events, int64_t until_ms, const resolve_wait_t *wait)
 {
     for (;;) {
@@ -130,20 +130,20 @@ typedef struct addresses {
 } addresses_t;
 
 typedef struct lookup {
-    struct lookup *next;   /* under way too */
-    unsigned users;        /* its thread, and who waits */
-    int done;              /* eventfd, readable once it is over */
+    struct lookup *next;   /* in `lookups` */
+    unsigned users;        /* its thread and its waiters */
+    int done;              /* eventfd, readable when the lookup has ended */
     int error;             /* of getaddrinfo */
     int system_error;      /* errno with EAI_SYSTEM */
-    addresses_t addresses; /* where there is no error */
+    addresses_t addresses; /* if there is no error */
     char host[HOST_MAX + 1];
 } lookup_t;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all that follows and every lookup's users */
-static lookup_t *lookups;                                /* whose thread has not ended */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects what follows, and `users` */
+static lookup_t *lookups;                                /* lookups whose threads run */
 static unsigned lookup_count;
 
-/* In the child of a fork there are no threads, so nobody owns their work. */
+/* In the child of a fork the threads do not exist. Abandons their lookups. */
 static void lookups_forget(void)
 {
     while (lookups != NULL) {
@@ -171,7 +171,7 @@ static void forks_follow(void)
     (void)pthread_atfork(lookups_lock, lookups_unlock, lookups_forget);
 }
 
-/* Frees LOOKUP if nobody else has it. With the lock held. */
+/* Gives up one use of LOOKUP, and frees it after the last. Called with the lock held. */
 static void lookup_leave(lookup_t *lookup)
 {
     if (--lookup->users > 0)
@@ -180,7 +180,7 @@ static void lookup_leave(lookup_t *lookup)
     free(lookup);
 }
 
-/* Takes what getaddrinfo found, each address once. */
+/* Copies the result of getaddrinfo, without duplicates. */
 static void addresses_read(addresses_t *addresses, const struct addrinfo *found)
 {
     for (; found != NULL && addresses->count < RESOLVE_ADDRESSES_MAX; found = found->ai_next) {
@@ -223,7 +223,7 @@ static void *lookup_run(void *argument)
     return NULL;
 }
 
-/* Starts a lookup. NULL if something is refused. With the lock held. */
+/* Starts a lookup. NULL if memory, a descriptor or a thread is refused. Called with the lock held. */
 static lookup_t *lookup_start(const char *host)
 {
     pthread_t thread;
@@ -246,7 +246,7 @@ static lookup_t *lookup_start(const char *host)
     return lookup;
 }
 
-/* The lookup of HOST that is under way, or a new one. */
+/* Joins the lookup of HOST that is in progress, or starts one. */
 static resolve_status_t lookup_join(const char *host, lookup_t **lookup)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -267,7 +267,7 @@ static resolve_status_t lookup_join(const char *host, lookup_t **lookup)
     return status;
 }
 
-/* What it is that the system gave ERROR (errno): it has no memory or descriptors, or anything else. */
+/* RESOLVE_NO_MEMORY if ERROR (errno) says that memory or descriptors are refused; else OTHERWISE. */
 static resolve_status_t status_of_system(int error, resolve_status_t otherwise)
 {
     bool refused = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
@@ -316,8 +316,8 @@ static resolve_status_t look_up(const char *host, const resolve_wait_t *wait, ad
 
 /* ---- Several addresses -------------------------------------------------------------------------- */
 
-/* Whether ADDRESS accepts a connection to PORT until UNTIL_MS: RESOLVE_DONE, REFUSED, UNREACHED, INTERRUPTED,
- * NO_MEMORY. */
+/* Tries a connection to PORT of ADDRESS until UNTIL_MS. Returns RESOLVE_DONE, REFUSED, UNREACHED, INTERRUPTED
+ * or NO_MEMORY. */
 static resolve_status_t address_try(address_t *address, const char *port, int64_t until_ms,
                                     const resolve_wait_t *wait)
 {
@@ -345,7 +345,8 @@ static resolve_status_t address_try(address_t *address, const char *port, int64_
     return status;
 }
 
-/* The first address that accepts a connection. */
+/* Sets *CHOSEN to the first address that accepts a connection. Each has an equal part of the remaining time.
+ */
 static resolve_status_t address_choose(addresses_t *addresses, const char *port, const resolve_wait_t *wait,
                                        unsigned *chosen)
 {
@@ -363,7 +364,7 @@ static resolve_status_t address_choose(addresses_t *addresses, const char *port,
     return result;
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------- */
+/* ---- The interface ------------------------------------------------------------------------------ */
 
 resolve_status_t resolve_endpoint(const char *endpoint, const resolve_wait_t *wait,
                                   char numeric[RESOLVE_ENDPOINT_MAX + 1])

@@ -65,8 +65,8 @@ bool result_field(bytes_t body, size_t *at, field_type_t type, void *member)
     return false;
 }
 
-/* The index of the field NAME, COUNT if there is none. The search begins with the field NEXT: a broker sends
- * fields in the order of the table, so that the first look finds most. */
+/* The index of the field NAME; COUNT if there is none. Begins the search at NEXT: a broker sends the fields
+ * in the order of the table, so the first comparison usually finds it. */
 static size_t find_field(const field_t *fields, size_t count, size_t next, bytes_t name)
 {
     for (size_t tries = 0; tries < count; tries++) {
@@ -83,8 +83,8 @@ bool result_map(bytes_t body, size_t *at, const field_t *fields, size_t count, v
     rpc_value_t head;
     if (!rpc_read_value(body, at, &head) || head.type != RPC_MAP)
         return false;
-    uint32_t found = 0; /* one bit a field */
-    size_t next = 0;    /* the field behind the one found last */
+    uint32_t found = 0; /* one bit for each field */
+    size_t next = 0;    /* the field after the one found last */
     for (uint32_t pair = 0; pair < head.as.count; pair++) {
         rpc_value_t name;
         if (!rpc_read_value(body, at, &name) || name.type != RPC_STR)
@@ -148,7 +148,7 @@ bool result_digest(bytes_t body, kvzmq_digest_t *digest)
     return result_map(body, &at, FIELDS(fields), digest);
 }
 
-/* A map of one text. */
+/* Reads the text NAME from a map. */
 static bool read_text(bytes_t body, size_t at, const char *name, kvzmq_slice_t *text)
 {
     field_t field = {name, FIELD_SLICE, 0};
@@ -176,7 +176,8 @@ typedef struct hello {
     bytes_t limits;
 } hello_t;
 
-/* Copies TEXT with a zero behind it. Text with a zero byte or control characters is not from a broker. */
+/* Copies TEXT with a terminating zero. False if it does not fit, or has a zero byte or control characters,
+ * which a broker does not send. */
 static bool copy_text(kvzmq_slice_t text, char *out, size_t out_size)
 {
     bytes_t bytes = slice_bytes(text);

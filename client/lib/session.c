@@ -13,13 +13,13 @@
 #include "common/limits.h"
 
 enum {
-    INSTANCE_BYTES = 16, /* random bytes that tell the connections under one name apart */
-    PAUSE_FIRST_MS = 20, /* after a refused attempt to connect; doubled each time */
+    INSTANCE_BYTES = 16, /* random bytes that distinguish the connections of one name */
+    PAUSE_FIRST_MS = 20, /* before the second attempt to connect; doubled after each */
     PAUSE_MAX_MS = 500
 };
 
-/* The socket identity: `NAME/` and random hexadecimal digits, or none for a client by number. Writes it into
- * OUT and sets *SIZE; false where there is no randomness. */
+/* Writes the routing id into OUT and its size into *SIZE: `NAME/` and random hexadecimal digits; empty for a
+ * client by number. False if there are no random bytes. */
 static bool make_identity(const kvzmq_options_t *options, char out[LIMIT_ROUTING_ID + 1], size_t *size)
 {
     *size = 0;
@@ -43,7 +43,7 @@ static kvzmq_status_t no_descriptors(kvzmq_t *conn)
                            conn->options.given.endpoint);
 }
 
-/* The status of a failed lookup of the address. *AGAIN: another attempt may succeed. */
+/* Sets the error of a failed lookup of the address. *AGAIN: another attempt may succeed. */
 static kvzmq_status_t resolve_failure(kvzmq_t *conn, resolve_status_t resolved, bool *again)
 {
     static const kvzmq_status_t statuses[] = {[RESOLVE_INVALID] = KVZMQ_INVALID_ARGUMENT,
@@ -82,7 +82,7 @@ static kvzmq_status_t link_begin(kvzmq_t *conn, const char *endpoint)
     return status == STATUS_OK ? KVZMQ_OK : no_descriptors(conn);
 }
 
-/* Waits until the attempt has come to something, until DEADLINE at most. */
+/* Waits until the attempt has succeeded or failed, at most until DEADLINE. */
 static kvzmq_status_t link_settle(kvzmq_t *conn, int64_t deadline, link_state_t *state)
 {
     for (;;) {
@@ -96,7 +96,7 @@ static kvzmq_status_t link_settle(kvzmq_t *conn, int64_t deadline, link_state_t 
     }
 }
 
-/* Why an attempt failed, which came no further than STATE. */
+/* Sets the error of an attempt that ended in STATE. */
 static kvzmq_status_t link_failure(kvzmq_t *conn, link_state_t state)
 {
     const char *endpoint = conn->options.given.endpoint;
@@ -141,7 +141,7 @@ static kvzmq_status_t pause_before_attempt(kvzmq_t *conn, int64_t pause_ms, int6
     return KVZMQ_OK;
 }
 
-/* One attempt to connect. If it fails there is no link, and *AGAIN is whether another attempt may succeed.
+/* One attempt to connect. If it fails, there is no link, and *AGAIN says whether another attempt may succeed.
  */
 static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, bool *again)
 {
@@ -169,7 +169,7 @@ static kvzmq_status_t link_attempt(kvzmq_t *conn, int64_t deadline, bool *again)
     return status;
 }
 
-/* Connects: one attempt after the other until DEADLINE, each with a socket of its own. */
+/* Connects. Repeats attempts until DEADLINE, each with a new socket. */
 static kvzmq_status_t link_up(kvzmq_t *conn, int64_t deadline)
 {
     for (int64_t pause_ms = PAUSE_FIRST_MS;; pause_ms = longer(pause_ms)) {
@@ -215,16 +215,17 @@ bool session_by_number(const char *client)
     return strspn(client, "0123456789") == strlen(client);
 }
 
-/* A session that sent nothing for most of its time may be over before a request arrives, which would then
- * begin another one, another client's perhaps. Hello finds out. */
+/* Whether the session may time out before the next request arrives. Such a request would begin a new session,
+ * possibly of another client. Say hello before it to find out. */
 static bool session_doubtful(const kvzmq_t *conn)
 {
     int64_t idle_ms = clock_monotonic_ms() - conn->sent_ms;
     return conn->session.timeout_ms > 0 && (uint64_t)idle_ms >= conn->session.timeout_ms / 10 * 9;
 }
 
-/* In the keeper's thread: a ping for a session that has been silent for a third of its time. It is a
- * notification, which has no answer: the application's next call takes all messages that come. */
+/* Runs in the keeper's thread: pings if the session was silent for a third of its timeout. The ping is a
+ * notification, which has no answer, so this thread never receives: the application's next call takes all
+ * messages. */
 static int64_t session_keep(void *context)
 {
     static const uint8_t ping[] = "\x93\x02\xa4ping\x90";
@@ -245,7 +246,7 @@ static int64_t session_keep(void *context)
     return now_ms + part_ms;
 }
 
-/* Notes what hello said. BEFORE is what the one before it said. */
+/* Begins a session after a hello, and sends notices. BEFORE: the former session. */
 static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
 {
     conn->live = true;
@@ -256,7 +257,7 @@ static void session_began(kvzmq_t *conn, const kvzmq_session_t *before)
     if (conn->sessions == 1)
         return;
     notify(conn, KVZMQ_NOTICE_RECONNECTED, conn->session.client);
-    /* The store of a client by number goes with its last session, even where the number is the same again. */
+    /* A client by number loses its store with its last session, even if it gets the same number again. */
     if (session_by_number(conn->session.client) || strcmp(before->client, conn->session.client) != 0)
         notify(conn, KVZMQ_NOTICE_NEW_CLIENT, conn->session.client);
     if (strcmp(before->epoch, conn->session.epoch) != 0)
@@ -298,7 +299,7 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
     const char *problem;
     response_t response = {0};
     request_target_t target = session_request(conn, &problem);
-    /* All its memory at once, so that growing leaves no password behind. */
+    /* Reserve all memory at once: a buffer that grows would leave a copy of the password in freed memory. */
     if (buffer_reserve(target.buffer, CONNECTION_SESSION_REQUEST_MAX) == NULL)
         return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory for a request");
     kvzmq_status_t status = request_texts(target, METHOD_AUTH, user, password);
@@ -321,8 +322,8 @@ static kvzmq_status_t send_account(kvzmq_t *conn, const char *user, const char *
     return understood ? KVZMQ_OK : connection_garbled(conn, "auth");
 }
 
-/* Begins a session. A client that authenticates is let in above limits/clients, so an account (USER may be
- * NULL) is tried before giving up. */
+/* Begins a session. If the broker has limits/clients clients, it still admits one that authenticates. So on
+ * RESOURCE_EXHAUSTED, tries the account (USER may be NULL). */
 static kvzmq_status_t session_begin(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
     kvzmq_status_t status = session_hello(conn, deadline);
@@ -334,7 +335,7 @@ static kvzmq_status_t session_begin(kvzmq_t *conn, const char *user, const char 
     return status == KVZMQ_OK ? session_hello(conn, deadline) : status;
 }
 
-/* Drops a link that is no longer needed. */
+/* Drops a link that broke or that the broker has ended. */
 static void link_check(kvzmq_t *conn)
 {
     if (conn->link == NULL)
@@ -345,8 +346,8 @@ static void link_check(kvzmq_t *conn)
         connection_drop(conn, KVZMQ_UNREACHABLE);
 }
 
-/* Makes sure that there is a live session, for USER if not NULL. A connection that breaks during hello is one
- * more failed attempt to connect. */
+/* Makes sure that there is a live session. USER may be NULL: see session_begin. If the connection breaks
+ * during hello, that counts as a failed attempt to connect. */
 static kvzmq_status_t session_open(kvzmq_t *conn, const char *user, const char *password, int64_t deadline)
 {
     link_check(conn);
@@ -363,8 +364,8 @@ static kvzmq_status_t session_open(kvzmq_t *conn, const char *user, const char *
     }
 }
 
-/* Authenticates with the options' account, if there is one. A refused account is forgotten, here and in
- * session_begin: trying it on each call would be guessing. */
+/* Authenticates with the options' account, if there is one. Forgets a refused account, as session_begin does:
+ * the broker would count each further attempt as password guessing. */
 static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
 {
     const kvzmq_options_t *options = &conn->options.given;
@@ -377,7 +378,7 @@ static kvzmq_status_t session_authenticate(kvzmq_t *conn, int64_t deadline)
     return status;
 }
 
-/* Tells who takes what is pushed that there is a session, live and authenticated. */
+/* Tells `push` that there is a live session, authenticated if the options have an account. */
 static kvzmq_status_t session_announce(const kvzmq_t *conn, int64_t deadline)
 {
     return conn->push.begin == NULL ? KVZMQ_OK : conn->push.begin(conn->push.context, deadline);

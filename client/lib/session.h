@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sessions: connecting, hello and authentication, and doing so anew when a session is gone. */
+/* Sessions: connects, says hello and authenticates, and does so again if a session is lost. */
 #ifndef KV_CLIENT_LIB_SESSION_H
 #define KV_CLIENT_LIB_SESSION_H
 
 #include "client/lib/connection.h"
 
-/* Sees to it that there is a live session, authenticated if the options have an account, by DEADLINE. Costs
- * nothing where there is one. Any status but KVZMQ_OK has its error text set, and nothing else was sent. */
+/* Makes sure by DEADLINE that there is a live session, authenticated if the options have an account. Cheap if
+ * there is one. On failure the error text is set, and the caller's request was not sent. */
 KV_MUST_USE kvzmq_status_t session_ensure(kvzmq_t *conn, int64_t deadline);
 
-/* Begins a request of the session's own, which must not disturb that of the call under way: where it goes to,
- * which is conn->session_request, empty, and a msgid. */
+/* Begins a request in conn->session_request, such as a hello. The request of the current call, in
+ * conn->request, is not touched. */
 request_target_t session_request(kvzmq_t *conn, const char **problem);
-/* Sends what stands in conn->session_request over the link there is, and waits for its answer. Another status
- * than KVZMQ_OK, an error that was answered included, has its error text set; else the caller releases
- * *RESPONSE. */
+/* Sends conn->session_request over the current link and waits for its answer. On KVZMQ_OK the caller releases
+ * *RESPONSE. On failure, which includes an error answer, the error text is set. */
 KV_MUST_USE kvzmq_status_t session_converse(kvzmq_t *conn, uint32_t msgid, int64_t deadline,
                                             response_t *response);
 
-/* Whether a client with this id is one by number, whose store goes with its last session. */
+/* Whether CLIENT is the id of a client by number, whose store is dropped with its last session. */
 bool session_by_number(const char *client);
 
 #endif

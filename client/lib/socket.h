@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the library's sockets, DEALER and SUB, have in common: their options, and how frames are received.
- * Knows nothing of connections. */
+/* What the library's sockets (DEALER and SUB) have in common: their options, and receiving frames. */
 #ifndef KV_CLIENT_LIB_SOCKET_H
 #define KV_CLIENT_LIB_SOCKET_H
 
@@ -11,19 +10,19 @@
 
 enum {
     SOCKET_MESSAGE_MAX =
-        64 * 1024 * 1024, /* bytes of a frame that is taken; ZeroMQ ends the connection above it */
-    /* No ZMTP heartbeats: libzmq 4.3.4 aborts on one to a peer that reset the connection while its queue was
-       full. */
-    SOCKET_KEEPALIVE_S = 10,     /* a TCP keepalive probe to a silent peer, and between probes */
-    SOCKET_KEEPALIVE_PROBES = 3, /* without an answer to so many, the connection is given up */
+        64 * 1024 * 1024, /* bytes of a frame; ZeroMQ closes the connection for a longer one */
+    /* TCP keepalive in place of ZMTP heartbeats: libzmq 4.3.4 aborts if a heartbeat meets a connection that
+       the peer reset while its queue was full. */
+    SOCKET_KEEPALIVE_S = 10,     /* seconds of silence before a keepalive probe, and between probes */
+    SOCKET_KEEPALIVE_PROBES = 3, /* unanswered probes after which the connection is closed */
 };
 
 KV_MUST_USE bool socket_set_int(void *socket, int option, int value);
 KV_MUST_USE bool socket_set_bytes(void *socket, int option, bytes_t bytes);
 
-/* Sets the options that all sockets have: the bounds above, and nothing that could make closing wait. */
+/* Sets the options that all sockets have: the bounds above, and no linger, so that closing does not wait. */
 KV_MUST_USE bool socket_prepare(void *socket);
-/* Has SOCKET take ENDPOINT where it is an IPv6 address, in brackets. It is no host's name (resolve.h). */
+/* Enables IPv6 if ENDPOINT is an IPv6 address, in brackets. ENDPOINT is numeric (resolve.h). */
 KV_MUST_USE bool socket_address_family(void *socket, const char *endpoint);
 
 /* A received payload, owned. */
@@ -50,7 +49,7 @@ static inline void payload_release(payload_t *payload)
     (void)zmq_msg_close(&payload->message);
 }
 
-/* Makes TO, which holds nothing, the payload that FROM was. */
+/* Moves FROM to TO, which must be empty or uninitialised. */
 static inline void payload_move(payload_t *to, payload_t *from)
 {
     (void)zmq_msg_init(&to->message);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Texts of the public status codes, and that they agree with the protocol's. Knows nothing of connections. */
+/* Texts of the public status codes. Checks that the codes agree with the protocol's. */
 #include <assert.h>
 
 #include "client/include/kvzmq.h"
 
 #include "common/status.h"
 
-/* The broker's codes have the same numbers on both sides, so that one list follows the other or does not
- * compile. */
+/* The broker's codes have the same numbers on both sides. This does not compile if the lists disagree. */
 #define STATUS(name, text) static_assert((int)KVZMQ_##name == (int)STATUS_##name, text);
 #include "common/status.def"
 #undef STATUS

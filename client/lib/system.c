@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Asks the system. Owns the count of forks, and the list of what parents left behind. */
+/* Queries the system. Owns the count of forks, and the list of memory that belongs to parent processes. */
 #include "client/lib/system.h"
 
 #include <assert.h>
@@ -68,8 +68,8 @@ bool system_random(void *out, size_t size)
 
 /* ---- Forks ------------------------------------------------------------------------------------ */
 
-static unsigned forks; /* changed only where a new process has one thread */
-static bool counts;    /* the system tells of forks */
+static unsigned forks; /* changed only in a new process, which has one thread */
+static bool counts;    /* pthread_atfork works */
 
 static void count_fork(void)
 {
@@ -85,17 +85,17 @@ unsigned system_process(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, count_begin);
-    return counts ? forks : (unsigned)getpid(); /* a system call in each call of the library, but right */
+    return counts ? forks : (unsigned)getpid(); /* slower: a system call each time */
 }
 
-/* ---- What parents left behind ----------------------------------------------------------------- */
+/* ---- Memory of parent processes --------------------------------------------------------------- */
 
 typedef struct remains {
     struct remains *next;
     void *memory;
 } remains_t;
 
-/* Without a lock, which a thread of the parent might hold at a fork, and nobody would ever let go here. */
+/* Lock-free: if a thread of the parent held a lock at a fork, nobody would release it in the child. */
 static _Atomic(remains_t *) remains;
 
 void system_abandon(void *memory)

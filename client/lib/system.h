@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the library must know about the system before it calls libzmq, which aborts the program if descriptors
- * run out, takes a signal for an error, and does not survive a fork. Does not know connections. */
+/* What the library must check or arrange before it calls libzmq: libzmq aborts the program if descriptors run
+ * out, reports a signal as an error, and does not survive a fork. */
 #ifndef KV_CLIENT_LIB_SYSTEM_H
 #define KV_CLIENT_LIB_SYSTEM_H
 
@@ -12,32 +12,33 @@
 
 #include "common/status.h"
 
-enum { SYSTEM_DESCRIPTORS_MAX = 32 }; /* that can be asked for at once */
+enum { SYSTEM_DESCRIPTORS_MAX = 32 }; /* that can be requested at a time */
 
-/* Whether the process can open COUNT more descriptors now. Another thread may take them in between. */
+/* Whether the process can open COUNT more descriptors now. Another thread may use them before the caller
+ * does. */
 KV_MUST_USE bool system_descriptors_free(unsigned count);
 
-/* Blocks every signal in this thread; *BEFORE is for system_signals_restore. For calls that do not wait: a
- * call that waits must let signals through. */
+/* Blocks every signal in this thread; pass *BEFORE to system_signals_restore. Not around calls that wait:
+ * signals must be able to interrupt those. */
 void system_signals_block(sigset_t *before);
 void system_signals_restore(const sigset_t *before);
 
-/* Starts a thread with every signal blocked: signals are the application's, whose threads wait for them.
- * False if the system refuses it. */
+/* Starts a thread with every signal blocked: signals belong to the application's threads. False if the system
+ * refuses it. */
 KV_MUST_USE bool system_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
-/* TIMEOUT_MS as poll(2) takes it: 0 to INT_MAX. */
+/* TIMEOUT_MS for poll(2), limited to 0 to INT_MAX. */
 int system_poll_ms(int64_t timeout_ms);
 
 /* Fills OUT with random bytes. False if the system has none. */
 KV_MUST_USE bool system_random(void *out, size_t size);
 
-/* A number that differs in each child of a fork. Objects made under another number belong to a parent
- * process: their threads do not exist here, and their locks may be held for ever. */
+/* Identifies this process: the number differs in each child of a fork. An object made under another number
+ * belongs to a parent process: its threads do not exist here, and its locks may be held for ever. */
 unsigned system_process(void);
 
-/* Remembers MEMORY that belongs to a parent process: it cannot be freed here, as the parent's threads may
- * have been in the middle of changing it, and leak checkers should still see it. */
+/* Keeps a reference to MEMORY that belongs to a parent process, so that leak checkers do not report it. It
+ * cannot be freed here: the parent's threads may have been changing it at the fork. */
 void system_abandon(void *memory);
 
 #endif
