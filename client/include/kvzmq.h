@@ -186,8 +186,8 @@ typedef struct kvzmq kvzmq_t; /* a connection to a broker */
 typedef enum kvzmq_notice {
     KVZMQ_NOTICE_BYE = 1,         /* the broker ended the session; text = its reason: "timeout", "shutdown",
                                      "forgotten", "revoked", ... */
-    KVZMQ_NOTICE_RECONNECTED = 2, /* there is a new session; text = the client id */
-    KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it is another client's than before, with an empty store (after
+    KVZMQ_NOTICE_RECONNECTED = 2, /* a new session has begun; text = the client id */
+    KVZMQ_NOTICE_NEW_CLIENT = 3,  /* it belongs to another client than before, with an empty store (after
                                      RECONNECTED); text = the new client id */
     KVZMQ_NOTICE_NEW_EPOCH = 4,   /* the broker was restarted: all its stores were empty then, and revisions
                                      count from 1 again (after RECONNECTED); text = the new epoch */
@@ -195,11 +195,11 @@ typedef enum kvzmq_notice {
 } kvzmq_notice_t;
 
 /* Called from within a call on the connection, in its thread. TEXT is borrowed until it returns. It must not
- * call the library on this connection, kvzmq_session apart. */
+ * call the library on this connection, except kvzmq_session. */
 typedef void kvzmq_notice_fn(void *context, kvzmq_notice_t notice, const char *text);
 
-/* Asked when a signal handler has run while a call waits, and before kvzmq_watch_next and kvzmq_listen wait,
- * which may be for ever. True ends the call with KVZMQ_INTERRUPTED. */
+/* Called if a signal handler has run while a call waits, and before kvzmq_watch_next and kvzmq_listen begin
+ * to wait, because they may wait for ever. True ends the call with KVZMQ_INTERRUPTED. */
 typedef bool kvzmq_interrupted_fn(void *context);
 
 #define KVZMQ_ENDPOINT_DEFAULT   "tcp://127.0.0.1:5000"
@@ -216,20 +216,19 @@ typedef struct kvzmq_options {
         *endpoint;  /* of the broker's request socket, tcp:// or ipc://; NULL = KVZMQ_ENDPOINT_DEFAULT */
     int connect_ms; /* time limit of kvzmq_connect, without authentication; 0 = the default, else from 1 */
     int call_ms;    /* time limit of every other call, reconnecting included; 0 = the default, else from 1 */
-    bool connect_once;    /* true: the first refused attempt is KVZMQ_UNREACHABLE. false: attempts go on until
-                             the time limit, so that a broker that is just starting is found */
-    bool keep_alive;      /* true: a thread of the library keeps the session from timing out while the program
-                             does other work, from the first session on */
-    const char *name;     /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
-                             alone. NULL: a client by number, whose store is dropped with its session */
+    bool connect_once; /* true: if the first attempt is refused, return KVZMQ_UNREACHABLE. false: try until
+                          the time limit, so that a broker that is still starting is found */
+    bool keep_alive;   /* true: a thread of the library keeps each session from timing out while the program
+                          does other work */
+    const char *name;  /* the client's name: 1 to 200 bytes of printable ASCII without '/' and not digits
+                          alone. NULL: a client by number, whose store is dropped with its session */
     kvzmq_slice_t secret; /* claims the name, or proves the claim: 16 to 256 bytes, kept in memory. Size 0 =
                              none; only with a name */
     const char *user; /* an account, to authenticate as a manager on each new session. NULL = none. Kept in
                          memory with its password until kvzmq_destroy, which wipes both */
     const char *password; /* of `user`; ignored without one */
-    unsigned batches;  /* batches in flight at most, to KVZMQ_BATCHES_MAX; 0 = KVZMQ_BATCHES_DEFAULT. What is
-                          in flight and not yet polled takes at most this times the broker's `limit_message`
-                          of memory */
+    unsigned batches;     /* most batches in flight, to KVZMQ_BATCHES_MAX; 0 = KVZMQ_BATCHES_DEFAULT. Answers
+                             not yet polled take at most this times the broker's `limit_message` of memory */
     void *zmq_context; /* a libzmq context to use; it must outlive the connection. NULL = one of its own, with
                           one I/O thread */
     kvzmq_notice_fn *notice;           /* NULL = none */
@@ -254,15 +253,14 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_t *kvzmq_new(const kvzmq_options_t *options);
  * NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_destroy(kvzmq_t **conn);
 
-/* Every function from here on that takes a connection and returns a status sets the connection's error text
- * and detail anew. Besides the statuses listed with it, each may return:
+/* Every function below that takes a connection and returns a status replaces the connection's error text and
+ * detail. Besides the statuses listed with it, each may return:
  *   KVZMQ_INVALID_ARGUMENT     options or arguments are not valid (the text says which)
  *   KVZMQ_UNREACHABLE          nobody listens at the endpoint, or the connection broke; the text names it
  *   KVZMQ_TIMEOUT              connected, but no answer in time
  *   KVZMQ_OUTCOME_UNKNOWN      writes only
- *   KVZMQ_UNAUTHENTICATED      the name is claimed and the secret is missing or wrong; or a new session was
- *                              refused the account of the options (it is not tried again: the session
- *                              continues as a guest)
+ *   KVZMQ_UNAUTHENTICATED      the name is claimed and the secret is missing or wrong; or the broker refused
+ * the account of the options (it is not tried again: the session continues as a guest)
  *   KVZMQ_FAILED_PRECONDITION  the name cannot be claimed now: it has other sessions or keys
  *   KVZMQ_RESOURCE_EXHAUSTED   a limit of the broker's (clients, failures to authenticate)
  *   KVZMQ_INTERRUPTED, KVZMQ_NO_MEMORY, KVZMQ_PROTOCOL, KVZMQ_OTHER, KVZMQ_INTERNAL, KVZMQ_UNAVAILABLE
@@ -306,10 +304,10 @@ KVZMQ_EXPORT uint64_t kvzmq_reconnects(const kvzmq_t *conn);
 /* The endpoint in use. Borrowed for the life of the connection. */
 KVZMQ_EXPORT const char *kvzmq_endpoint(const kvzmq_t *conn);
 
-/* Says hello again, which renews what kvzmq_session has (the role, say). */
+/* Says hello again, which updates kvzmq_session (for example the role). */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_hello(kvzmq_t *conn);
 
-/* Asks for a pong, which keeps the session from timing out. */
+/* Checks that the broker answers. Like every request, this keeps the session from timing out. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_ping(kvzmq_t *conn);
 
 /* Makes the session a manager. The account is not kept: after a reconnect the session is a guest again. To
@@ -392,12 +390,12 @@ KVZMQ_MUST_USE static inline kvzmq_status_t kvzmq_digest(kvzmq_t *conn, const ch
 
 typedef struct kvzmq_page kvzmq_page_t; /* rows that a call returned, read with the `next` of their kind */
 
-/* Which part of a listing. If all but `size` is zero, the listing begins at its beginning. To go on after a
- * page, give its last row's key (or id) as `after`; destroy the page only after the call has returned. */
+/* Which part of a listing. If all but `size` is zero: from the beginning. To get the next page, give the last
+ * row's key (or id) as `after`; destroy the page only after the call has returned. */
 typedef struct kvzmq_range {
     size_t size;          /* bytes of this struct, see Structs above */
-    kvzmq_slice_t prefix; /* only what begins with it; size 0 = all */
-    kvzmq_slice_t after;  /* only what sorts after it; size 0 = all */
+    kvzmq_slice_t prefix; /* only keys (or ids) that begin with it; size 0 = all */
+    kvzmq_slice_t after;  /* only those that sort after it; size 0 = all */
     uint64_t limit; /* rows at most, 1 to 10,000; 0 = the broker's default (1,000). A page may be shorter */
 } kvzmq_range_t;
 
@@ -507,7 +505,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_call(kvzmq_t *conn, const char 
  *         use(answer.tag, answer.status, answer.value);
  *
  * Answers come in the order of the requests. A batch is ordered, not atomic. Nothing in a batch is ever
- * repeated: when the connection breaks, or answers stop for call_ms, each request in flight gets an answer of
+ * repeated: if the connection breaks, or answers stop for call_ms, each request in flight gets an answer of
  * its own, KVZMQ_OUTCOME_UNKNOWN for a write, KVZMQ_UNREACHABLE or KVZMQ_TIMEOUT for a read. Every request
  * that was sent is answered by kvzmq_poll exactly once. Other calls may be made in between; they wait for the
  * batches before them. */
@@ -607,11 +605,11 @@ KVZMQ_EXPORT int kvzmq_fd(const kvzmq_t *conn);
     X(ROLE, 6, "role")             /* a session's role changed; value = the role */                          \
     X(DROP, 7, "drop")             /* a client and its store are gone */                                     \
     X(OTHER, 31, "other")          /* a kind that this library does not know */                              \
-    X(RESET, 32, "reset")          /* discard everything from before: the state follows anew */              \
+    X(RESET, 32, "reset")          /* discard everything from before: the stream begins again */             \
     X(ENTRY, 33, "entry")          /* an entry that exists */                                                \
     X(READY, 34, "ready")          /* the state is complete as of seq; all later events follow */            \
-    X(POSITION, 35, "position")    /* nothing else has happened up to seq */                                 \
-    X(LOST, 36, "lost")            /* the broker does not answer any more; value = why */                    \
+    X(POSITION, 35, "position")    /* no other wanted event up to seq */                                     \
+    X(LOST, 36, "lost")            /* the broker does not answer; value = why */                             \
     X(AGAIN, 37, "again")          /* the broker is back */
 
 typedef enum kvzmq_event_kind {
@@ -627,8 +625,8 @@ KVZMQ_EXPORT const char *kvzmq_event_kind_text(kvzmq_event_kind_t kind);
 typedef struct kvzmq_event {
     size_t size; /* bytes of this struct, see Structs above */
     kvzmq_event_kind_t kind;
-    uint64_t seq;  /* its number; of READY and POSITION: every change up to it was told; of LOST, AGAIN and
-                      RESET: 0 */
+    uint64_t seq; /* its number; of READY and POSITION: every change up to it was reported; of LOST, AGAIN and
+                     RESET: 0 */
     uint64_t prev; /* the seq of the event before it about the same client; 0 = none since its store began */
     uint64_t time_ms;     /* when, Unix */
     kvzmq_slice_t epoch;  /* which seq belongs to */
@@ -643,50 +641,51 @@ typedef struct kvzmq_event {
     kvzmq_slice_t user;   /* the account or certificate that made `by` a manager; size 0 = none */
 } kvzmq_event_t;
 
-/* ---- One's own store: hearing of changes --------------------------------------------------- */
+/* ---- One's own store: changes by others ----------------------------------------------------- */
 
 /* Called from within a call on the connection, in its thread, for each put, del and expire in its own store
  * that this session did not make. EVENT is borrowed until it returns. It must not call the library on this
- * connection, except kvzmq_session: note what is to be done and do it after the call.
+ * connection, except kvzmq_session: note what to do, and do it after the call.
  *
- * KVZMQ_EVENT_RESET instead of changes: some may have been missed, because the broker no longer keeps them or
- * was restarted, or the store was dropped or belongs to another client than before. Read the store anew;
- * later changes are told again.
+ * KVZMQ_EVENT_RESET instead of changes: some may be missing, because the broker no longer keeps them or was
+ * restarted, or because the store was dropped or belongs to another client than before. Read the whole store;
+ * later changes are reported again.
  *
- * To keep an exact copy, compare the numbers, because a change may be told late. Apply a change only if its
- * `seq` is above both: the kvzmq_page_seq of the page that has (or would have) the key, and the revision that
- * this connection's own last put or del of the key returned. A write with KVZMQ_OUTCOME_UNKNOWN that was
- * carried out is told as a change of a former session. */
+ * To keep an exact copy, compare numbers, because a change may be reported late. Apply a change only if its
+ * `seq` is greater than both: the kvzmq_page_seq of the page that has (or would have) the key, and the
+ * revision that this connection's own last put or del of the key returned. A write with KVZMQ_OUTCOME_UNKNOWN
+ * that was executed is reported as a change of a former session. */
 typedef void kvzmq_change_fn(void *context, const kvzmq_event_t *event);
 
-/* Where to go on: the `seq` and `epoch` of the last change that was told. An application may keep it over its
- * own restart, if it has a name (see kvzmq_options_t). */
+/* Where to continue: the `seq` and `epoch` of the last change that was reported. An application with a name
+ * (see kvzmq_options_t) may save it and use it after its own restart. */
 typedef struct kvzmq_position {
     uint64_t seq;
     char epoch[128]; /* zero-terminated */
 } kvzmq_position_t;
 
-/* From now on CHANGED is called with CONTEXT; CHANGED may be NULL = no longer. AFTER: where to go on, NULL =
- * from now. Changes missed since then come at once, also those by its own former sessions (`by` says so); or
- * RESET comes. In a new session (kvzmq_reconnects) the connection goes on where it was. Connects.
+/* Calls CHANGED with CONTEXT from now on; NULL = no longer. AFTER: where to continue; NULL = with the next
+ * change. Changes since AFTER come at once, including those by the client's own former sessions (`by` says
+ * so); or RESET comes. In a new session (kvzmq_reconnects) the connection continues where it was. Connects if
+ * necessary.
  *   KVZMQ_UNIMPLEMENTED  the broker is too old */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_on_change(kvzmq_t *conn, kvzmq_change_fn *changed,
                                                            void *context, const kvzmq_position_t *after);
 
-/* As kvzmq_on_change, but begins with the oldest change of the own store that the broker still keeps.
+/* Like kvzmq_on_change, but begins with the oldest change of the own store that the broker still keeps.
  * kvzmq_change_position, called right after it, returns the number before that change. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_on_change_earliest(kvzmq_t *conn, kvzmq_change_fn *changed,
                                                                     void *context);
 
-/* The last change that was told. False if kvzmq_on_change was never successful. */
+/* The last change that was reported. False if kvzmq_on_change never succeeded. */
 KVZMQ_EXPORT bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position);
 
-/* Waits for changes, TIMEOUT_MS at most (-1 = until one is there), and keeps the session alive meanwhile. For
- * an application that makes no other calls; every call on the connection tells changes too.
+/* Waits for changes, TIMEOUT_MS at most (-1 = until one comes), and keeps the session alive meanwhile. For an
+ * application that makes no other calls: every call on the connection reports changes too.
  *   KVZMQ_OK       CHANGED was called at least once
  *   KVZMQ_TIMEOUT  none came in time
  *   KVZMQ_FAILED_PRECONDITION  kvzmq_on_change was not called
- * After any other status the application may call it again: it connects anew. With an event loop: wait for
+ * After any other status the application may call it again: it reconnects. With an event loop: wait for
  * kvzmq_fd, then call it with 0; also call it at least every third of timeout_ms (kvzmq_session). */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeout_ms);
 
@@ -716,7 +715,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_listen(kvzmq_t *conn, int timeo
  * Errors come from one place. kvzmq_watch_new does not wait and checks nothing. If the options, the account
  * or the broker are wrong, at the beginning or later, kvzmq_watch_next returns the status, and
  * kvzmq_watch_error the text. Both accept a NULL watch, which means that memory was refused. If the broker
- * cannot be reached, that is not an error but an event (LOST): the watch goes on when the broker is back.
+ * cannot be reached, that is not an error but an event (LOST): the watch continues when the broker is back.
  * (examples/watch.c is this as a program.) */
 
 typedef struct kvzmq_watch kvzmq_watch_t;
@@ -728,16 +727,16 @@ typedef struct kvzmq_watch kvzmq_watch_t;
 typedef struct kvzmq_watch_options {
     size_t size;          /* bytes of this struct; set by kvzmq_watch_options_init */
     const char *client;   /* whose store; NULL = all */
-    kvzmq_slice_t prefix; /* only keys that begin with it; size 0 = all. Then connect, disconnect and role are
-                             not told */
-    bool initial;         /* the stream begins with the state, and so it does after a RESET */
-    bool resume;          /* go on after `since`: the last seq and epoch that were told */
+    kvzmq_slice_t prefix; /* only keys that begin with it; size 0 = all. With a prefix, connect, disconnect
+                             and role are not reported */
+    bool initial;         /* the stream begins with the state, also after a RESET */
+    bool resume;          /* continue after `since`: the last seq and epoch that were reported */
     bool earliest; /* begin with the oldest change that the broker still keeps. READY has the number before
                       it. Not with `initial` or `resume` */
-    bool large_values; /* read values that an event leaves out (has_value), as long as they are current */
-    unsigned queue;    /* events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
-                          most KVZMQ_WATCH_QUEUE_BYTES, and one event more */
-    int receive_hwm;   /* messages that wait in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
+    bool large_values; /* read values that an event leaves out (has_value), if they are still current */
+    unsigned queue;  /* most events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
+                        most KVZMQ_WATCH_QUEUE_BYTES plus one event */
+    int receive_hwm; /* most messages in ZeroMQ's queue (ZMQ_RCVHWM); 0 = ZeroMQ's default of 1,000 */
     kvzmq_position_t since;
 } kvzmq_watch_options_t;
 
@@ -756,21 +755,20 @@ static inline void kvzmq_watch_options_init(kvzmq_watch_options_t *options)
  *
  * The stream. What kvzmq_watch_next hands out is one ordered stream:
  *   ENTRY ... READY   with `initial`: the state. Until READY, puts, dels, expires and drops may come between
- *                     the entries; they update what was told before
+ *                     the entries; they update what was reported before
  *   READY             else: events begin after its seq
- *   put, del, ...     then each event after READY's seq, in the broker's order, without hole or duplicate
+ *   put, del, ...     then each event after READY's seq, in the broker's order, without gaps or duplicates
  *   POSITION          about once a second, if unwanted events (another client, another prefix) happened
  *   LOST, AGAIN       the broker does not answer, and answers again; no event is lost
  *   RESET             the broker no longer keeps what was missed, or was restarted: the stream begins again,
  *                     with the state (`initial`) or with READY alone
- * A slow application slows only its own watch: the events that wait are bounded, and the watch asks again for
- * those that the broker then drops. */
+ * A slow application slows only its own watch. The queue of events is bounded; if the broker drops events
+ * meanwhile, the watch requests them again. */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection,
                                                            const kvzmq_watch_options_t *watch);
 
-/* Ends the thread and frees the watch. It waits for a call under way and the goodbye, each at most the
- * connection's call_ms if the broker hangs.
- * *WATCH may be NULL, and is set to it. */
+/* Ends the thread and frees the watch. Waits until the thread's current call and its goodbye have ended; if
+ * the broker hangs, each takes at most the connection's call_ms. *WATCH may be NULL, and is set to it. */
 KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
 
 /* Takes the next event of the stream, waiting for it at most TIMEOUT_MS (0 = not at all, -1 = for ever). One
@@ -803,9 +801,9 @@ KVZMQ_EXPORT int kvzmq_watch_fd(const kvzmq_watch_t *watch);
 /* What a watch did so far, for tests and statistics. */
 typedef struct kvzmq_watch_counts {
     size_t size;      /* bytes of this struct, see Structs above */
-    uint64_t events;  /* taken from the broker, each once */
-    uint64_t repairs; /* times that it asked for what it had missed */
-    uint64_t resets;  /* RESETs told */
+    uint64_t events;  /* received from the broker, without duplicates */
+    uint64_t repairs; /* times that it requested missed events */
+    uint64_t resets;  /* RESETs reported */
     uint64_t tickets; /* event connections made */
 } kvzmq_watch_counts_t;
 
@@ -820,9 +818,10 @@ static inline void kvzmq_watch_counts(kvzmq_watch_t *watch, kvzmq_watch_counts_t
 
 typedef struct kvzmq_mirror kvzmq_mirror_t;
 
-/* Begins to keep a copy, by a watch of its own: CONNECTION as for kvzmq_watch_new. CLIENT: whose store, NULL
- * = all. PREFIX: only keys that begin with it; size 0 = all. NULL only if memory, a thread or descriptors are
- * refused; kvzmq_mirror_wait and kvzmq_mirror_error take that and say so. Free with kvzmq_mirror_destroy.
+/* Begins to keep a copy, with its own watch: CONNECTION as for kvzmq_watch_new. CLIENT: whose store, NULL =
+ * all. PREFIX: only keys that begin with it; size 0 = all. NULL only if memory, a thread or descriptors are
+ * refused; kvzmq_mirror_wait and kvzmq_mirror_error accept NULL and report this. Free with
+ * kvzmq_mirror_destroy.
  *
  *     kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, "lamp", kvzmq_text(""));
  *     kvzmq_status_t status = kvzmq_mirror_wait(mirror, 0, 10000);
@@ -842,12 +841,12 @@ KVZMQ_EXPORT void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror);
 typedef struct kvzmq_mirror_state {
     size_t size;               /* bytes of this struct, see Structs above */
     bool ready;                /* complete; false while it is built, at first and after a reset */
-    bool connected;            /* the broker is heard: no LOST without AGAIN */
+    bool connected;            /* the broker answers: no LOST without AGAIN */
     kvzmq_status_t failure;    /* KVZMQ_OK, or why the mirror has ended */
-    kvzmq_position_t position; /* every change up to here is in it; seq 0 while not ready */
+    kvzmq_position_t position; /* every change up to here is in the copy; seq 0 while not ready */
     uint64_t stores;           /* with keys in the copy */
     uint64_t keys;             /* in all of them */
-    uint64_t resets;           /* times that it was built anew */
+    uint64_t resets;           /* times that the copy was rebuilt */
 } kvzmq_mirror_state_t;
 
 KVZMQ_EXPORT void kvzmq_mirror_state_sized(kvzmq_mirror_t *mirror, kvzmq_mirror_state_t *state);
@@ -869,7 +868,7 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mir
 /* Looks a key up. *VALUE is owned by the caller (kvzmq_value_release). VALUE, REVISION may be NULL.
  *   KVZMQ_ABSENT       no such key
  *   KVZMQ_UNAVAILABLE  not ready; or the value is large and was replaced before it could be read: the next
- *                      change, already on its way, brings it
+ *                      change of the key has it, and is on its way
  *   KVZMQ_NO_MEMORY */
 KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_get(kvzmq_mirror_t *mirror, const char *store,
                                                             kvzmq_slice_t key, kvzmq_value_t *value,
@@ -887,8 +886,8 @@ KVZMQ_EXPORT KVZMQ_MUST_USE kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_
                                                                    kvzmq_value_t *store);
 
 /* Compares the copy of STORE with the broker's, by their digests at the same seq, within TIMEOUT_MS. CONN is
- * a manager's connection of the calling thread, to the same broker. *EQUAL is the answer; *SEQ (may be NULL)
- * is that seq. Changes may go on meanwhile.
+ * a manager's connection to the same broker, used by the calling thread. *EQUAL is the result; *SEQ (may be
+ * NULL) is that seq. Stores may change meanwhile.
  *   KVZMQ_UNAVAILABLE          the copy was not ready at that seq, or lacked a large value: try again
  *   KVZMQ_FAILED_PRECONDITION  a mirror of a prefix cannot be verified
  *   KVZMQ_TIMEOUT, and what kvzmq_digest returns */
