@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Hearing of changes of one's own store, PROTOCOL.md, 5 (`watch`) and 6.3: asking for them in each new
- * session, from where the last one ended, and telling them. Owns how far the application has been told. */
+/* Reports changes of the own store (PROTOCOL.md 5, `watch`, and 6.3). Sends `watch` in each new session and
+ * continues where the last one ended. Owns the position: the last change that was reported. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,18 +11,18 @@
 #include "common/clock.h"
 
 enum {
-    EARLIEST_TRIES = 100 /* to begin with the oldest change, while the log goes on; then from now on */
+    EARLIEST_TRIES = 100 /* to begin with the oldest change while the log moves on; then with the next */
 };
 
-/* What kvzmq_on_change asked for, and how far it is. */
+/* The state of kvzmq_on_change. */
 typedef struct changes {
-    kvzmq_t *conn;            /* borrowed: it frees this with itself */
-    kvzmq_change_fn *changed; /* NULL = it is not wanted */
+    kvzmq_t *conn;            /* borrowed; frees this when it is destroyed */
+    kvzmq_change_fn *changed; /* NULL = changes are not wanted */
     void *context;            /* the application's */
-    bool earliest;            /* begin with the oldest; until it is armed */
-    uint64_t armed;           /* number of the session in which the broker pushes; 0 = none */
-    bool placed;              /* `position` is one to go on from */
-    char client[sizeof((kvzmq_session_t *)0)->client]; /* whose store `position` is of; "" = the name's */
+    bool earliest;            /* begin with the oldest change; false once armed */
+    uint64_t armed;           /* number of the session in which `watch` is on; 0 = none */
+    bool placed;              /* `position` is valid */
+    char client[sizeof((kvzmq_session_t *)0)->client]; /* owner of `position`; "" = the name */
     kvzmq_position_t position;
     uint64_t calls; /* calls of `changed` */
 } changes_t;
@@ -33,13 +33,13 @@ static changes_t *changes_of(const kvzmq_t *conn)
     return conn->push.context;
 }
 
-/* Whether the broker pushes changes in the newest session. */
+/* Whether `watch` is on in the current session. */
 static bool is_armed(const changes_t *changes)
 {
     return changes->armed != 0 && changes->armed == changes->conn->sessions;
 }
 
-/* Sends `watch`, and reads the seq that it is answered with. */
+/* Sends `watch` and reads *SEQ, its result. */
 static kvzmq_status_t ask_watch(kvzmq_t *conn, bool on, const kvzmq_position_t *after, int64_t deadline,
                                 uint64_t *seq)
 {
@@ -64,7 +64,7 @@ static void tell(changes_t *changes, kvzmq_event_t *event)
     changes->changed(changes->context, event);
 }
 
-/* Something may have been missed: WHY. */
+/* Reports RESET: changes may be missing because of WHY. */
 static void tell_reset(changes_t *changes, const char *why)
 {
     const kvzmq_session_t *session = &changes->conn->session;
@@ -77,7 +77,7 @@ static void tell_reset(changes_t *changes, const char *why)
     tell(changes, &event);
 }
 
-/* Whether `position` is one in the store that this session has. */
+/* Whether `position` belongs to the store of this session. */
 static bool position_holds(const changes_t *changes)
 {
     const char *client = changes->conn->session.client;
@@ -89,8 +89,8 @@ static bool position_holds(const changes_t *changes)
 static const char *find_reset_reason(const changes_t *changes)
 {
     if (strcmp(changes->position.epoch, changes->conn->session.epoch) != 0)
-        return "the broker was started anew";
-    return position_holds(changes) ? "some changes are missing, the broker no longer keeps them"
+        return "the broker was restarted";
+    return position_holds(changes) ? "some changes are missing because the broker no longer keeps them"
                                    : "this is another client than before, with a store of its own";
 }
 
@@ -101,8 +101,8 @@ static void position_set(changes_t *changes, uint64_t seq)
     (void)snprintf(position->epoch, sizeof position->epoch, "%s", changes->conn->session.epoch);
 }
 
-/* Goes on after the lowest position that the broker takes: to one that is too low it answers which that is,
- * unless the log has gone on by the time that it is asked for. */
+/* Begins at the lowest position that the broker accepts. If a position is too low, the error's detail is the
+ * lowest. The log may have moved on when that is sent, so this takes several attempts. */
 static kvzmq_status_t ask_earliest(changes_t *changes, int64_t deadline, uint64_t *seq)
 {
     kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;
@@ -115,8 +115,7 @@ static kvzmq_status_t ask_earliest(changes_t *changes, int64_t deadline, uint64_
     return status;
 }
 
-/* push_t.begin: sees to it that the broker pushes changes in this session, if they are wanted; costs nothing
- * where it does. */
+/* push_t.begin: turns `watch` on in this session, if changes are wanted and it is not on yet. */
 static kvzmq_status_t changes_arm(void *context, int64_t deadline)
 {
     changes_t *changes = context;
@@ -142,14 +141,15 @@ static kvzmq_status_t changes_arm(void *context, int64_t deadline)
     changes->earliest = false;
     changes->placed = true;
     changes->armed = conn->sessions;
-    conn->error[0] = '\0'; /* what the first attempt said */
+    conn->error[0] = '\0'; /* of the first attempt */
     conn->has_detail = false;
     if (missed)
         tell_reset(changes, why);
     return KVZMQ_OK;
 }
 
-/* What is pushed from here on has a hole before it: only a new session will bring it again, whole. */
+/* A change was lost, so later pushes cannot be used. Sets *WHY, a flag of the connection that makes it drop
+ * the link. The next session replays from `position`. */
 static void changes_break(changes_t *changes, bool *why)
 {
     *why = true;
@@ -171,7 +171,7 @@ static void changes_take(void *context, bytes_t params)
     if (event.seq <= changes->position.seq)
         return;
     event.epoch = kvzmq_text(conn->session.epoch);
-    event_copy_t *copy = event_copy_new(&event); /* whose texts end with zeros */
+    event_copy_t *copy = event_copy_new(&event); /* zero-terminated texts */
     if (copy == NULL) {
         changes_break(changes, &conn->ended);
         return;
@@ -181,7 +181,7 @@ static void changes_take(void *context, bytes_t params)
     free(copy);
 }
 
-/* Ends what was asked for. */
+/* Turns `watch` off. */
 static kvzmq_status_t disarm(changes_t *changes, int64_t deadline)
 {
     uint64_t seq;
@@ -192,7 +192,7 @@ static kvzmq_status_t disarm(changes_t *changes, int64_t deadline)
     return known ? ask_watch(changes->conn, false, NULL, deadline, &seq) : KVZMQ_OK;
 }
 
-/* The connection's changes, made where there are none. NULL if memory is refused. */
+/* The connection's changes, made if there are none. NULL if memory is refused. */
 static changes_t *changes_ensure(kvzmq_t *conn)
 {
     if (changes_of(conn) != NULL)
@@ -208,8 +208,7 @@ static changes_t *changes_ensure(kvzmq_t *conn)
 static kvzmq_status_t arm(changes_t *changes, kvzmq_change_fn *changed, void *context,
                           const kvzmq_position_t *after, bool earliest, int64_t deadline)
 {
-    bool goes_on =
-        changes->changed != NULL && after == NULL && !earliest; /* another function, nothing else */
+    bool goes_on = changes->changed != NULL && after == NULL && !earliest; /* only the function changes */
     bool placed = changes->placed;
     kvzmq_position_t position = changes->position;
     changes->changed = changed;
@@ -246,7 +245,7 @@ static kvzmq_status_t on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *c
         return changes_of(conn) == NULL ? KVZMQ_OK : disarm(changes_of(conn), deadline);
     changes_t *changes = changes_ensure(conn);
     if (changes == NULL)
-        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory to hear of changes");
+        return connection_fail(conn, KVZMQ_NO_MEMORY, "no memory to report changes");
     return arm(changes, changed, context, after, earliest, deadline);
 }
 
@@ -276,7 +275,7 @@ bool kvzmq_change_position(const kvzmq_t *conn, kvzmq_position_t *position)
     return true;
 }
 
-/* When the session is to be given a sign of life, monotonic. */
+/* When to ping to keep the session alive (monotonic ms). */
 static int64_t keep_ms(const kvzmq_t *conn)
 {
     return conn->sent_ms + keep_part_ms(&conn->session);
@@ -298,7 +297,7 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
         int64_t deadline;
         kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
         if (status == KVZMQ_OK)
-            status = session_ensure(conn, deadline); /* takes what is there */
+            status = session_ensure(conn, deadline); /* takes what has arrived */
         if (status == KVZMQ_OK && clock_monotonic_ms() >= keep_ms(conn))
             status = kvzmq_ping(conn);
         if (status != KVZMQ_OK || changes->calls != before)
@@ -307,7 +306,7 @@ static kvzmq_status_t listen_for(kvzmq_t *conn, int timeout_ms)
         if (now_ms >= until_ms)
             return connection_fail(conn, KVZMQ_TIMEOUT, "no change within %d ms", timeout_ms);
         int64_t wake_ms = until_ms < keep_ms(conn) ? until_ms : keep_ms(conn);
-        /* Before it waits too: the signal may have come between two calls. */
+        /* Ask before waiting too: the signal may have come between two calls. */
         if (connection_interrupted(conn) ||
             (!link_wait(conn->link, wake_ms - now_ms) && connection_interrupted(conn)))
             return connection_fail(conn, KVZMQ_INTERRUPTED, "interrupted while waiting for %s",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads and copies events. Owns nothing but what event_copy_new hands out. */
+/* Decodes and copies events. */
 #include "client/watch/event.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "client/slice.h"
 #include "common/rpc.h"
 
-/* The kinds by their texts; those from KVZMQ_EVENT_RESET on are not on the wire. */
+/* The texts of the kinds. Those from KVZMQ_EVENT_RESET on are not on the wire. */
 static const char *const kinds[] = {
 #define KIND(name, number, text) [KVZMQ_EVENT_##name] = (text),
     KVZMQ_EVENT_KIND_LIST(KIND)
@@ -66,7 +66,7 @@ bool event_read(bytes_t body, size_t *at, kvzmq_event_t *event)
            (event->key.data != NULL || !event_changes_entry(event->kind));
 }
 
-/* Whether PARAMS is an array of one; *AT is then behind its head. */
+/* Whether PARAMS is an array of one element. Sets *AT to the element. */
 static bool is_single(bytes_t params, size_t *at)
 {
     rpc_value_t head;
@@ -91,7 +91,7 @@ bool event_read_sync(bytes_t params, sync_t *sync)
            sync->epoch.size > 0;
 }
 
-/* Moves what SLICE borrows to *TO, with a zero behind it, and *TO behind that. */
+/* Copies SLICE's bytes to *TO with a terminating zero, points SLICE at the copy, and moves *TO past it. */
 static void own(kvzmq_slice_t *slice, char **to)
 {
     if (slice->data == NULL)

@@ -13,7 +13,8 @@ struct event_link {
     void *socket; /* the SUB */
 };
 
-/* Everything; or one client's topic, then the syncs': a sync then tells that both are in force. */
+/* Subscribes to everything, or to one client's topic and then to the syncs. In this order, the first sync
+ * shows that both subscriptions are active. */
 static bool subscribe(void *socket, const char *client)
 {
     char topic[LIMIT_NAME + 2];
@@ -84,7 +85,7 @@ bool event_link_receive(event_link_t *link, payload_t *payload)
         bool more = payload_more(payload);
         if (!more)
             return true;
-        while (more) { /* no message of a broker's: dropped whole */
+        while (more) { /* not a broker's message: discard all its frames */
             payload_release(payload);
             more = socket_receive(link->socket, payload) && payload_more(payload);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what a watch makes of all that comes: events, syncs, tickets, pages, and what became of an event that
- * was told. How it goes on is follow_state.c's, how far a state is read follow_read.c's. */
+/* Handles all input of a watch: events, syncs, tickets, pages, and whether the watcher took a reported event.
+ * follow_state.c decides how to begin and to continue; follow_read.c tracks how far a state is read. */
 #include "client/watch/follow.h"
 
 #include <assert.h>
@@ -50,14 +50,14 @@ void follow_counts(const follow_t *follow, kvzmq_watch_counts_t *counts)
     *counts = follow->counts;
 }
 
-/* ---- Telling ----------------------------------------------------------------------------------- */
+/* ---- Reporting --------------------------------------------------------------------------------- */
 
 bool follow_tell(const follow_t *follow, kvzmq_event_t *event)
 {
     return outbox_next(&follow->outbox, event);
 }
 
-/* EVENT was taken. */
+/* The watcher took EVENT. */
 static void commit_taken(follow_t *follow, const kvzmq_event_t *event)
 {
     switch (event->kind) {
@@ -85,13 +85,13 @@ static void commit_taken(follow_t *follow, const kvzmq_event_t *event)
     }
 }
 
-/* EVENT was not taken, or is dropped. */
+/* The watcher did not take EVENT, or EVENT follows one that it did not take. */
 static void commit_refused(follow_t *follow, const kvzmq_event_t *event)
 {
-    follow->gap = true; /* of a replay under way */
+    follow->gap = true; /* stops a replay in progress */
     if (event->kind == KVZMQ_EVENT_READY || event->kind == KVZMQ_EVENT_RESET)
         follow->ready = false;
-    if (event->kind == KVZMQ_EVENT_RESET) { /* it is to be told again */
+    if (event->kind == KVZMQ_EVENT_RESET) { /* so that it is reported again */
         follow->based = false;
         reading_stop(&follow->reading);
     }
@@ -112,7 +112,7 @@ void follow_commit(follow_t *follow, bool taken)
     while (outbox_take(&follow->outbox, &event));
 }
 
-/* ---- Going on after a failure ------------------------------------------------------------------ */
+/* ---- Failures ---------------------------------------------------------------------------------- */
 
 void follow_failed(follow_t *follow, int64_t now_ms, const char *why)
 {
@@ -146,15 +146,15 @@ void follow_ticket(follow_t *follow, int64_t now_ms, uint64_t number, const char
     follow->counts.tickets++;
 }
 
-/* ---- What the event connection brings ---------------------------------------------------------- */
+/* ---- Messages of the event connection ---------------------------------------------------------- */
 
 static bool epoch_is(kvzmq_slice_t epoch, const char *text)
 {
     return bytes_equal(slice_bytes(epoch), bytes_from_text(text));
 }
 
-/* There is more to be replayed. While a repair goes on, what comes is dropped and replayed with the rest:
- * else it would be behind again when it ends, if events are many. */
+/* Extends the replay up to SEQ. During a repair, incoming events are dropped and replayed with the rest.
+ * Otherwise a busy stream would be behind again when the repair ends. */
 static void raise_target(follow_t *follow, uint64_t seq)
 {
     if (seq > follow->target)
@@ -172,7 +172,7 @@ void follow_sync(follow_t *follow, int64_t now_ms, const sync_t *sync)
         if (follow->phase == PHASE_LIVE)
             follow->phase = PHASE_TICKET;
         else
-            follow_failed(follow, now_ms, "the broker was started anew just now");
+            follow_failed(follow, now_ms, "the broker has just been restarted");
         return;
     }
     if (follow->phase == PHASE_HANDSHAKE) {
@@ -187,8 +187,8 @@ void follow_sync(follow_t *follow, int64_t now_ms, const sync_t *sync)
         state_tell_position(follow);
 }
 
-/* Whether nothing that is wanted lies between `pos` and EVENT. About one client: `prev` says so, except that
- * 0 does not tell whether a whole life of the client was missed. */
+/* Whether no wanted event lies between `pos` and EVENT. For one client `prev` shows this, unless it is 0:
+ * then the client may have been created and dropped in between. */
 static bool is_next(const follow_t *follow, const kvzmq_event_t *event)
 {
     if (event->seq == follow->pos + 1)
@@ -211,7 +211,7 @@ void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event)
     if (event->seq <= follow->pos)
         return;
     if (is_next(follow, event)) {
-        state_take(follow, event, state_wants(follow, event)); /* if it is not taken, it is a hole */
+        state_take(follow, event, state_wants(follow, event)); /* if not taken, it is a gap */
         return;
     }
     raise_target(follow, event->seq);
@@ -231,7 +231,7 @@ void follow_quiet(follow_t *follow, int64_t now_ms)
             "no sync has come over the event connection for 3 s: is the events endpoint reachable?");
 }
 
-/* ---- Bringing what is covered up to the target ------------------------------------------------- */
+/* ---- Catching up to a page's seq --------------------------------------------------------------- */
 
 static void fill_end(follow_t *follow, int64_t now_ms)
 {
@@ -248,7 +248,7 @@ static void fill_begin(follow_t *follow, int64_t now_ms, uint64_t target)
         fill_end(follow, now_ms);
 }
 
-/* ---- What replay brings ------------------------------------------------------------------------ */
+/* ---- Answers to replay ------------------------------------------------------------------------- */
 
 void follow_replay_event(follow_t *follow, const kvzmq_event_t *event)
 {
@@ -293,8 +293,9 @@ void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
             state_live(follow, now_ms);
             state_tell_position(follow);
         }
-    } else if (!moved) { /* it would be asked for ever */
-        follow_failed(follow, now_ms, "replay does not go on, although there is more: a fault of the broker");
+    } else if (!moved) { /* or it would repeat the request for ever */
+        follow_failed(follow, now_ms,
+                      "replay makes no progress, although there is more: a fault of the broker");
     }
 }
 
@@ -309,7 +310,7 @@ void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest)
     state_start_over(follow, now_ms);
 }
 
-/* ---- What reading the state brings ------------------------------------------------------------- */
+/* ---- Answers while reading the state ----------------------------------------------------------- */
 
 static bool reads(const follow_t *follow, read_step_t step)
 {
@@ -340,7 +341,7 @@ void follow_listed(follow_t *follow, int64_t now_ms, uint64_t seq, bool more)
     if (!reads(follow, READ_LIST))
         return;
     if (follow->client != NULL && !follow->reading.has_cursor)
-        follow->pos = seq; /* nothing is covered that would have to be brought up to it */
+        follow->pos = seq; /* nothing is covered yet, so there is nothing to bring up to date */
     reading_listed(&follow->reading, more);
     fill_begin(follow, now_ms, seq);
 }
@@ -376,7 +377,7 @@ void follow_rows_end(follow_t *follow, int64_t now_ms)
         state_ready(follow, now_ms);
 }
 
-/* ---- What is next ------------------------------------------------------------------------------ */
+/* ---- The next action --------------------------------------------------------------------------- */
 
 static void read_next(const follow_t *follow, follow_action_t *action)
 {

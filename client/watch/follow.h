@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The recipe of PROTOCOL.md 6.2 as a state machine: what is to be asked next, and what a watcher is to be
- * told of what came. Pure: no sockets, no threads, no clock (time is an argument, monotonic milliseconds), no
- * call-backs.
+/* The recipe of PROTOCOL.md 6.2 as a state machine: it decides what to request next, and what to report to
+ * the watcher. Pure: no sockets, threads or call-backs, and no clock: time is an argument (monotonic ms).
  *
- * The driver loops: follow_next says what to do; it does that, and says what came of it:
+ * The driver loops: follow_next says what to do, the driver does it and passes the result on:
  *
- *     FOLLOW_TICKET   `events`, and a new event connection    follow_ticket
+ *     FOLLOW_TICKET   `events`; make an event connection      follow_ticket
  *     FOLLOW_MESSAGE  wait for a message until until_ms       follow_event, follow_sync; else follow_quiet
- *     FOLLOW_NOW      `events`, for the seq alone             follow_now
+ *     FOLLOW_NOW      `events`, only for its seq              follow_now
  *     FOLLOW_CLIENTS  a page of `clients` after `after`       follow_client each, follow_clients_end
  *     FOLLOW_LIST     a page of `client`'s list after `after` follow_listed, or follow_list_absent
- *     FOLLOW_ROWS     the rows of the page listed last        follow_row each, follow_rows_end
+ *     FOLLOW_ROWS     the rows of the last listed page        follow_row each, follow_rows_end
  *     FOLLOW_REPLAY   a page of `replay` after `seq`          follow_replay_event each, follow_replayed; or
  *                                                             follow_out_of_range
  *     FOLLOW_PAUSE    wait until until_ms                     follow_quiet
  *
- * After each of these calls it tells the watcher what there is to be told:
+ * After each of these calls, it reports all events to the watcher:
  *
  *     while (follow_tell (follow, &event))
  *         follow_commit (follow, taken);
  *
- * Before it passes an answer on it asks follow_session whether that still is of use. An answer that does not
- * come is follow_failed, whatever was asked.
+ * Before it passes an answer on, it calls follow_session, which says whether the answer is still valid. If a
+ * request gets no answer, it calls follow_failed.
  *
- * How the state is exact although it is read in pages. `pos` is the seq as of which everything that is
- * *covered* (read already) was told. A page is as of its own seq, above pos perhaps: then what is covered is
- * brought up to that seq by replay (FILL) before the page's rows are told. So everything covered is always as
- * of one seq, in memory that does not grow with the stores. A part that was found empty without a seq
- * (between two clients of a page) is covered as of pos: what happened there since is told, although it may
- * have been in what was found. */
+ * Why the state is exact although it is read in pages: `pos` is the seq up to which all events about the
+ * *covered* part (the part already read) were reported. Each page has its own seq, which may be greater than
+ * pos. Before the page's rows are reported, replay brings the covered part up to the page's seq (FILL). So
+ * the covered part is always as of one seq, and the memory needed does not grow with the stores. A part that
+ * was found empty without a seq (ids between two clients of a page) counts as covered as of pos: its later
+ * events are reported, even if the page was read after them. */
 #ifndef KV_CLIENT_WATCH_FOLLOW_H
 #define KV_CLIENT_WATCH_FOLLOW_H
 
@@ -59,27 +58,27 @@ typedef struct follow_action {
     kvzmq_slice_t after;  /* CLIENTS, LIST: size 0 = from the beginning */
     uint64_t seq;         /* REPLAY */
     const char *epoch;    /* REPLAY */
-    bool messages; /* REPLAY: those that are there are to be passed on first, without waiting: what they
-                      are about is replayed, but they tell up to where */
+    bool messages; /* REPLAY: first pass on the messages that have arrived, without waiting. Their events are
+                      replayed, but they say how far */
 } follow_action_t;
 
 void follow_next(const follow_t *follow, follow_action_t *action);
 
-/* The next event that the watcher is to be told; false: there is none. It borrows from what was passed to the
- * call that led to it, so it is told before another one is made. */
+/* The next event to report; false: there is none. It borrows from the arguments of the call that caused it,
+ * so report it before you make another call. */
 KV_MUST_USE bool follow_tell(const follow_t *follow, kvzmq_event_t *event);
-/* Whether the watcher has TAKEN that event. If not, it stands as if what led to it had not come, and what was
- * to be told after it is dropped. The driver then stops, or says follow_failed. */
+/* Call it after reporting the event. TAKEN: the watcher took it. If not, the state is as if the event's input
+ * had not arrived, and the events after it are dropped. Then stop, or call follow_failed. */
 void follow_commit(follow_t *follow, bool taken);
 
-/* What the request connection's session is now: NUMBER is another with each session. False: it is another
- * broker's, so the answer that just came is to be dropped, and follow_next says how to go on. The answer that
- * another session with the same broker got is good; only the ticket is void then, and a new one is asked for
- * when events are waited for. (Else a connection that is often cut would never be done with reading.) Not for
- * the answer to FOLLOW_TICKET. */
+/* Call it before passing an answer on, except the answer to FOLLOW_TICKET. NUMBER identifies the request
+ * connection's session, EPOCH the broker. False: the broker was restarted; drop the answer, and follow_next
+ * says how to continue. An answer in another session of the same broker is valid. Only the ticket is then
+ * void, and a new one is requested when the watch waits for events again. (Otherwise a connection that breaks
+ * often could never finish reading.) */
 KV_MUST_USE bool follow_session(follow_t *follow, uint64_t number, const char *epoch);
 
-/* What `events` answered, in session NUMBER. Strings are copied. */
+/* The answer to `events`, in session NUMBER. Copies EPOCH. */
 void follow_ticket(follow_t *follow, int64_t now_ms, uint64_t number, const char *epoch, uint64_t seq,
                    uint64_t oldest);
 void follow_now(follow_t *follow, int64_t now_ms, uint64_t seq);
@@ -87,29 +86,29 @@ void follow_now(follow_t *follow, int64_t now_ms, uint64_t seq);
 /* From the event connection. */
 void follow_event(follow_t *follow, int64_t now_ms, const kvzmq_event_t *event);
 void follow_sync(follow_t *follow, int64_t now_ms, const sync_t *sync);
-/* Nothing is there to be read. */
+/* No message has arrived. */
 void follow_quiet(follow_t *follow, int64_t now_ms);
 
-/* False: memory is refused, or they do not come in order; then say follow_failed. */
+/* False: memory is refused, or the clients are not in order. Then call follow_failed. */
 KV_MUST_USE bool follow_client(follow_t *follow, kvzmq_slice_t id, uint64_t keys);
 void follow_clients_end(follow_t *follow, bool more);
 
 void follow_listed(follow_t *follow, int64_t now_ms, uint64_t seq, bool more);
-/* There is no such client. */
+/* The client does not exist. */
 void follow_list_absent(follow_t *follow);
-/* False: it does not come in order; what follows is not wanted. */
+/* False: the row is not in order. Skip the rest of the page. */
 KV_MUST_USE bool follow_row(follow_t *follow, const kvzmq_row_t *row);
 void follow_rows_end(follow_t *follow, int64_t now_ms);
 
 void follow_replay_event(follow_t *follow, const kvzmq_event_t *event);
 void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq);
-/* OLDEST: the lowest position that `replay` took then. */
+/* OLDEST: the lowest position that `replay` accepts. */
 void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest);
 
-/* What was asked got no answer, or one that is of no use; WHY is one line for people. */
+/* A request got no answer, or an answer that is not valid. WHY is one line for people. */
 void follow_failed(follow_t *follow, int64_t now_ms, const char *why);
 
-/* What it did so far; `tickets` is the driver's. */
+/* The counters so far. */
 void follow_counts(const follow_t *follow, kvzmq_watch_counts_t *counts);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what of a watch is valid. */
+/* Checks the options of a watch. */
 #include "client/watch/follow_config.h"
 
 #include <string.h>
@@ -21,6 +21,6 @@ const char *follow_config_problem(const follow_config_t *config)
     if (!utf8_valid(slice_bytes(config->prefix)))
         return "watch: the prefix is not UTF-8, as every key is";
     if (config->earliest && (config->initial || config->resume))
-        return "watch: earliest goes neither with initial nor with resume";
+        return "watch: earliest cannot be used with initial or resume";
     return NULL;
 }

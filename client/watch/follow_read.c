@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads the state of one or all stores in pages. Owns the cursor and the ids that are still to be read;
- * everything that sorts before them is covered. */
+/* Tracks reading the state of one or all stores in pages. Owns the cursor and the ids that are still to be
+ * read. Everything that sorts before them is covered. */
 #include "client/watch/follow_read.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 #include "client/slice.h"
 #include "common/limits.h"
 
-/* Makes BUFFER hold SLICE alone. */
+/* Replaces the content of BUFFER by SLICE. */
 static bool buffer_set(buffer_t *buffer, kvzmq_slice_t slice)
 {
     buffer_truncate(buffer, 0);
@@ -33,7 +33,7 @@ bool reading_init(reading_t *reading, const char *client)
     *reading = (reading_t){.client = client};
     buffer_init(&reading->cursor, LIMIT_KEY_MAX);
     buffer_init(&reading->clients_end, LIMIT_ROUTING_ID);
-    /* All the memory that they will need, so that going on cannot fail. */
+    /* Reserve all memory now, so that later steps cannot fail. */
     return buffer_reserve(&reading->cursor, LIMIT_KEY_MAX) != NULL &&
            buffer_reserve(&reading->clients_end, LIMIT_ROUTING_ID) != NULL;
 }
@@ -70,7 +70,7 @@ void reading_again(reading_t *reading)
         reading->step = READ_NOW;
 }
 
-/* The client whose entries are read: its id was the last that was begun. */
+/* The client whose entries are being read. */
 const char *reading_client(const reading_t *reading)
 {
     return reading->client != NULL ? reading->client : reading->ids[reading->next - 1];
@@ -84,7 +84,7 @@ kvzmq_slice_t reading_after(const reading_t *reading)
                                                              : (kvzmq_slice_t){0};
 }
 
-/* ---- What is covered --------------------------------------------------------------------------- */
+/* ---- The covered part -------------------------------------------------------------------------- */
 
 static int compare_id(const void *id, const void *other)
 {
@@ -93,7 +93,7 @@ static int compare_id(const void *id, const void *other)
     return bytes_compare(slice_bytes(*wanted), bytes_from_text(*listed));
 }
 
-/* Whether all of CLIENT is covered, the current one apart. */
+/* Whether all of CLIENT, which is not the current one, is covered. */
 static bool client_covered(const reading_t *reading, kvzmq_slice_t client)
 {
     if (!reading->clients_begun)
@@ -114,7 +114,7 @@ bool reading_covers(const reading_t *reading, const kvzmq_event_t *event)
 {
     bool drop = event->kind == KVZMQ_EVENT_DROP;
     if (!drop && !event_changes_entry(event->kind))
-        return false; /* it is no part of the state */
+        return false; /* not part of the state */
     if (reading->step == READ_FINISH)
         return true;
     if (in_client(reading->step) &&
@@ -124,9 +124,9 @@ bool reading_covers(const reading_t *reading, const kvzmq_event_t *event)
     return reading->client == NULL && client_covered(reading, event->client);
 }
 
-/* ---- Going on ---------------------------------------------------------------------------------- */
+/* ---- Steps ------------------------------------------------------------------------------------- */
 
-/* To the next client, if there is one. */
+/* Continues with the next client, the next page of clients, or the end. */
 static void client_begin(reading_t *reading)
 {
     reading->has_cursor = false;
@@ -159,7 +159,7 @@ static bool ids_add(reading_t *reading, kvzmq_slice_t id)
 
 bool reading_client_take(reading_t *reading, kvzmq_slice_t id, uint64_t keys)
 {
-    if (reading->next == reading->count) /* the page before this one is done */
+    if (reading->next == reading->count) /* the former page is done */
         ids_release(reading);
     if (bytes_compare(slice_bytes(id), buffer_bytes(&reading->clients_end)) <= 0)
         return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Encodes `events` and `replay` and reads their answers. Owns nothing. */
+/* Sends `events` and `replay`, and decodes their answers. */
 #include "client/watch/follow_request.h"
 
 #include "client/lib/result.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The two requests that only who follows events makes, `events` and `replay` (PROTOCOL.md 5), and what they
- * are answered with. Knows nothing of what is done with it. */
+/* The two requests that only a watch makes, `events` and `replay` (PROTOCOL.md 5), and their answers. */
 #ifndef KV_CLIENT_WATCH_FOLLOW_REQUEST_H
 #define KV_CLIENT_WATCH_FOLLOW_REQUEST_H
 
@@ -16,23 +15,23 @@ typedef struct ticket {
     uint64_t oldest;
 } ticket_t;
 
-/* Asks for `events`. *RESULT is owned by the caller, also after a failure; *TICKET borrows from it. */
+/* Requests `events`. *RESULT is owned by the caller, also after a failure; *TICKET borrows from it. */
 KV_MUST_USE kvzmq_status_t ticket_ask(kvzmq_t *conn, kvzmq_value_t *result, ticket_t *ticket);
 
-/* Asks for what ACTION (FOLLOW_REPLAY) says. *RESULT is owned by the caller. */
+/* Requests the `replay` of ACTION (FOLLOW_REPLAY). *RESULT is owned by the caller. */
 KV_MUST_USE kvzmq_status_t replay_ask(kvzmq_t *conn, const follow_action_t *action, kvzmq_value_t *result);
 
-/* The events of an answer, one by one. Borrows from it. */
+/* Reads the events of an answer one by one. Borrows from the answer. */
 typedef struct replay {
     bytes_t events; /* an array */
-    size_t at;      /* byte of the next one */
-    uint32_t left;  /* that were not read */
+    size_t at;      /* offset of the next event */
+    uint32_t left;  /* events not yet read */
     uint64_t seq;   /* how far the answer is complete */
 } replay_t;
 
-/* Begins to read what `replay` answered. False if it is not what the protocol says. */
+/* Begins to read BODY, the result of `replay`. False if it is not valid. */
 KV_MUST_USE bool replay_read(bytes_t body, replay_t *replay);
-/* Reads the next event, of which there must be one LEFT. False likewise. */
+/* Reads the next event; `left` must not be 0. False if the event is not valid. */
 KV_MUST_USE bool replay_next(replay_t *replay, kvzmq_event_t *event);
 
 #endif

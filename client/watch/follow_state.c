@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a watch begins, goes on after a failure, and begins anew: what is told then, and at which
+/* How a watch begins, continues after a failure, and starts over: what it then reports, and at which
  * position. */
 #include "client/watch/follow_state.h"
 
@@ -11,14 +11,14 @@ static kvzmq_slice_t text_slice(const char *text)
     return text == NULL ? (kvzmq_slice_t){0} : kvzmq_text(text);
 }
 
-/* ---- Telling ----------------------------------------------------------------------------------- */
+/* ---- Reporting --------------------------------------------------------------------------------- */
 
 void state_tell(follow_t *follow, const kvzmq_event_t *event)
 {
     outbox_add(&follow->outbox, event, follow->epoch);
 }
 
-/* Tells an event of KIND that is about no client. */
+/* Reports an event of KIND that is not about a client. */
 static void tell_plain(follow_t *follow, kvzmq_event_kind_t kind, uint64_t seq)
 {
     state_tell(follow, &(kvzmq_event_t){.kind = kind, .seq = seq, .ttl_ms = -1});
@@ -58,7 +58,7 @@ void state_tell_position(follow_t *follow)
         tell_plain(follow, KVZMQ_EVENT_POSITION, follow->pos);
 }
 
-/* ---- Going on after a failure ------------------------------------------------------------------ */
+/* ---- Failures ---------------------------------------------------------------------------------- */
 
 void state_pause(follow_t *follow, int64_t now_ms)
 {
@@ -123,13 +123,13 @@ void state_reach(follow_t *follow, int64_t now_ms, uint64_t target)
 static const char *find_reset_reason(const follow_t *follow, bool other, uint64_t seq)
 {
     if (other)
-        return "the broker was started anew";
+        return "the broker was restarted";
     return follow->pos > seq ? "the broker has not reached that number yet, so it is from another broker"
-                             : "some changes are missing, the broker no longer keeps them";
+                             : "some changes are missing because the broker no longer keeps them";
 }
 
-/* A position to begin at. A broker that was started anew, and has kept everything since, has it from its
- * beginning. */
+/* Begins at a new position. If the broker was restarted and has kept all events since, begins with the first.
+ */
 static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
     bool other = follow->epoch[0] != '\0' && strcmp(follow->epoch, follow->ticket_epoch) != 0;
@@ -153,8 +153,7 @@ static void base_anew(follow_t *follow, int64_t now_ms, uint64_t seq)
     state_reach(follow, now_ms, seq);
 }
 
-/* Begins with the oldest event. The log goes on meanwhile, so READY waits until `replay` has taken the
- * position. */
+/* Begins with the oldest event. The log may move on, so READY waits until `replay` accepts the position. */
 static void earliest_begin(follow_t *follow, int64_t now_ms, uint64_t seq)
 {
     epoch_copy(follow->epoch, follow->ticket_epoch);

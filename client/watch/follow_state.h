@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The state of a watch, and its turns: beginning, going on after a failure, beginning anew. Private to
- * follow.c, which says when. */
+/* The state of a watch, and its transitions: begin, continue after a failure, start over. Private to
+ * follow.c, which decides when. */
 #ifndef KV_CLIENT_WATCH_FOLLOW_STATE_H
 #define KV_CLIENT_WATCH_FOLLOW_STATE_H
 
@@ -10,70 +10,70 @@
 #include "common/buffer.h"
 
 typedef enum follow_phase {
-    PHASE_TICKET,    /* a ticket and an event connection are wanted */
-    PHASE_HANDSHAKE, /* the connection is made, no sync has come */
-    PHASE_READ,      /* the state is read: see read_step_t */
-    PHASE_REPAIR,    /* what was missed is replayed, up to `target` */
-    PHASE_LIVE,      /* events are told as they come */
-    PHASE_PAUSE      /* after a failure, before another ticket */
+    PHASE_TICKET,    /* request a ticket and make an event connection */
+    PHASE_HANDSHAKE, /* the event connection is made; no sync has come */
+    PHASE_READ,      /* reading the state: see read_step_t */
+    PHASE_REPAIR,    /* replaying missed events up to `target` */
+    PHASE_LIVE,      /* reporting events as they come */
+    PHASE_PAUSE      /* waiting after a failure, before another ticket */
 } follow_phase_t;
 
 struct follow {
-    outbox_t outbox; /* what is to be told */
+    outbox_t outbox; /* events to report */
     char *client;    /* owned; NULL = all */
     buffer_t prefix; /* of keys */
-    bool initial;    /* the state is wanted */
-    bool earliest;   /* READY is to be told at the oldest position there is, once `replay` has taken that */
-    unsigned tries;  /* positions that it did not take any more */
+    bool initial;    /* report the state first */
+    bool earliest;   /* report READY at the oldest position, when `replay` accepts that */
+    unsigned tries;  /* positions that `replay` refused, for `earliest` */
     follow_phase_t phase;
-    epoch_t epoch;         /* that `pos` is of; "" = none yet */
-    bool based;            /* `pos` is a position from which the watcher was told, or will be, every event */
-    bool ready;            /* READY was told since */
-    bool announced;        /* the watcher has been told something that a RESET would take back */
-    bool lost;             /* LOST was told, and no AGAIN since */
-    uint64_t pos;          /* everything wanted up to here was told; while reading: about what is covered */
-    uint64_t complete_seq; /* the highest seq that the watcher knows to be complete */
-    uint64_t target;       /* of a repair, or while reading */
-    bool gap;              /* the replay under way left something out that it must not */
-    bool moved;            /* the replay under way brought something */
-    uint64_t session;      /* the ticket is of */
-    bool ticket_void; /* that session is gone: no event will come by it. Answers in the meantime are good */
+    epoch_t epoch;         /* of `pos`; "" = none yet */
+    bool based;            /* from `pos` on, every event was or will be reported */
+    bool ready;            /* READY was reported since */
+    bool announced;        /* something was reported that a RESET would revoke */
+    bool lost;             /* LOST was reported, and no AGAIN since */
+    uint64_t pos;          /* wanted events up to here were reported; while reading: of the covered part */
+    uint64_t complete_seq; /* the highest seq that the watcher knows is complete */
+    uint64_t target;       /* the seq to reach by a repair, or by FILL and FINISH */
+    bool gap;              /* the current replay has a gap */
+    bool moved;            /* the current replay made progress */
+    uint64_t session;      /* of the ticket */
+    bool ticket_void;      /* `session` is gone, so the ticket brings no events. Answers are still valid */
     epoch_t ticket_epoch;
     uint64_t ticket_seq;
     uint64_t ticket_oldest;
-    int64_t quiet_ms;  /* when silence has lasted too long */
-    int64_t repair_ms; /* before this no repair begins, unless a sync comes */
+    int64_t quiet_ms;  /* when to treat silence as a failure */
+    int64_t repair_ms; /* the earliest time of a repair, unless a sync comes */
     int64_t pause_ms;  /* end of the pause */
-    unsigned failures; /* since events were last told as they came */
+    unsigned failures; /* since the last sync in PHASE_LIVE */
     reading_t reading;
     kvzmq_watch_counts_t counts;
 };
 
-/* Has EVENT told, with the epoch. */
+/* Queues EVENT for reporting, with the current epoch. */
 void state_tell(follow_t *follow, const kvzmq_event_t *event);
-/* The same, of KIND, for the reason WHY. */
+/* The same for an event of KIND with the text WHY. */
 void state_tell_why(follow_t *follow, kvzmq_event_kind_t kind, const char *why);
-/* Tells how far the watcher knows all, where events did not. */
+/* Reports POSITION, if the watcher does not know that everything up to `pos` is complete. */
 void state_tell_position(follow_t *follow);
-/* Whether the watcher wants to hear of EVENT. */
+/* Whether EVENT is to be reported. */
 bool state_wants(const follow_t *follow, const kvzmq_event_t *event);
-/* Everything up to SEQ was told, or is of no interest. */
+/* Everything up to SEQ was reported, or is not wanted. */
 void state_pass(follow_t *follow, uint64_t seq);
-/* Takes EVENT, the next one there is: tells it if it is WANTED. */
+/* Takes EVENT, the next in order: reports it if WANTED, else skips it. */
 void state_take(follow_t *follow, const kvzmq_event_t *event, bool wanted);
-/* Begins a pause before another ticket, which is longer with each failure. */
+/* Begins a pause before another ticket. It is longer after each failure. */
 void state_pause(follow_t *follow, int64_t now_ms);
-/* What was missed cannot be had any more: all is begun anew. */
+/* Missed events are no longer available: starts over. */
 void state_start_over(follow_t *follow, int64_t now_ms);
-/* Events are told as they come from now on. */
+/* Enters PHASE_LIVE: reports events as they come. */
 void state_live(follow_t *follow, int64_t now_ms);
-/* Tells READY, and that `pos` is the base. */
+/* Reports READY, with `pos` as the base. */
 void state_tell_ready(follow_t *follow);
-/* The same, and goes live. */
+/* The same, and then enters PHASE_LIVE. */
 void state_ready(follow_t *follow, int64_t now_ms);
-/* Goes live where `pos` is TARGET already, else repairs up to it. */
+/* Enters PHASE_LIVE if `pos` has reached TARGET; else begins a repair up to it. */
 void state_reach(follow_t *follow, int64_t now_ms, uint64_t target);
-/* The event connection lives, and the broker is at SEQ: goes on from there. */
+/* The event connection works, and the broker is at SEQ: decides how to begin or continue. */
 void state_settle(follow_t *follow, int64_t now_ms, uint64_t seq);
 
 #endif

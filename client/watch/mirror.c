@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Mirrors: a store that a watching thread keeps and any thread reads, under one lock. */
+/* Mirrors: a copy of stores that a watcher thread writes and any thread reads, under one lock. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,44 +19,44 @@
 #include "common/rpc.h"
 
 enum {
-    ERROR_SIZE = 512, /* bytes of an error's text with its zero */
-    PROBE_MAX = 65536 /* changes of a store that are noted while it is verified */
+    ERROR_SIZE = 512, /* bytes of an error text, with its terminating zero */
+    PROBE_MAX = 65536 /* most changes of a store that are recorded while it is verified */
 };
 
-/* What a store's summary was from `seq` on. */
+/* The summary of a store from `seq` on. */
 typedef struct note {
     uint64_t seq;
     mirror_summary_t summary;
 } note_t;
 
-/* While a store is verified, what its summary was at every seq: which of them counts is known only when the
- * broker has answered. */
+/* Records a store's summary at every seq while the store is verified. Which seq to compare is known only when
+ * the broker has answered. */
 typedef struct probe {
     bool active;
-    bool broken;   /* there was a reset, or too much to be noted */
-    bytes_t store; /* borrowed from who verifies */
+    bool broken;   /* there was a reset, or too many changes */
+    bytes_t store; /* borrowed from the caller of kvzmq_mirror_verify */
     note_t *notes; /* owned */
     size_t count;
     size_t capacity;
 } probe_t;
 
 struct kvzmq_mirror {
-    watcher_t *watcher;        /* NULL if what was asked for is not valid */
+    watcher_t *watcher;        /* NULL if the arguments are not valid */
     char *client;              /* NULL = all */
     buffer_t prefix;           /* of the keys that are mirrored; empty = all */
-    pthread_mutex_t lock;      /* for all that follows */
-    pthread_cond_t changed;    /* the position, or the state */
+    pthread_mutex_t lock;      /* protects all that follows */
+    pthread_cond_t changed;    /* signals a new position or state */
     mirror_store_t *store;     /* the copy */
-    bool ready;                /* it is complete */
+    bool ready;                /* the copy is complete */
     bool connected;            /* no LOST without AGAIN */
-    kvzmq_position_t position; /* every change up to here is in it */
-    uint64_t resets;           /* times that it was built anew */
-    probe_t probe;             /* of who verifies */
-    kvzmq_status_t failure;    /* KVZMQ_OK = it goes on */
-    char error[ERROR_SIZE];    /* about it */
+    kvzmq_position_t position; /* every change up to here is in the copy */
+    uint64_t resets;           /* times that the copy was rebuilt */
+    probe_t probe;             /* for kvzmq_mirror_verify */
+    kvzmq_status_t failure;    /* why the mirror has ended; KVZMQ_OK = it has not */
+    char error[ERROR_SIZE];    /* text about `failure` */
 };
 
-/* ---- The thread's side: everything with the lock held -------------------------------------------- */
+/* ---- The watcher's thread: all with the lock held ------------------------------------------------ */
 
 static void probe_note(kvzmq_mirror_t *mirror, uint64_t seq)
 {
@@ -107,7 +107,7 @@ static bool put(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
     return mirror_store_put(mirror->store, slice_bytes(event->client), &entry);
 }
 
-/* Carries EVENT out. False if memory is refused. */
+/* Applies EVENT to the copy. False if memory is refused. */
 static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
 {
     switch (event->kind) {
@@ -133,7 +133,7 @@ static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
         mirror->connected = event->kind == KVZMQ_EVENT_AGAIN;
         return true;
     default:
-        return true; /* nothing about entries */
+        return true; /* not about entries */
     }
 }
 
@@ -193,7 +193,8 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
     return made;
 }
 
-/* Whether a parent process's thread keeps the mirror. Its lock may be held, its copy half changed. */
+/* Whether the mirror belongs to a parent process. Its lock may then be held for ever, and its copy half
+ * changed. */
 static bool is_foreign(const kvzmq_mirror_t *mirror)
 {
     return mirror->watcher != NULL && watcher_foreign(mirror->watcher);
@@ -244,14 +245,14 @@ const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
     if (mirror == NULL)
         return "memory, a thread or descriptors were refused for the mirror";
     if (is_foreign(mirror))
-        return "the mirror belongs to the process that made it: make one in the child of a fork anew";
-    (void)pthread_mutex_lock(&mirror->lock); /* what is written once is not written again */
+        return "the mirror belongs to the process that made it: make a new one in the child of a fork";
+    (void)pthread_mutex_lock(&mirror->lock); /* the text is written once at most */
     const char *error = mirror->error;
     (void)pthread_mutex_unlock(&mirror->lock);
     return error;
 }
 
-/* Waits until SEQ is in the mirror, with the lock held. DEADLINE: INT64_MAX = none. */
+/* Waits until the copy is ready and has SEQ. Called with the lock held. DEADLINE: INT64_MAX = none. */
 static kvzmq_status_t wait_seq(kvzmq_mirror_t *mirror, uint64_t seq, int64_t deadline)
 {
     while (mirror->failure == KVZMQ_OK && (!mirror->ready || mirror->position.seq < seq)) {
@@ -279,7 +280,7 @@ kvzmq_status_t kvzmq_mirror_wait(kvzmq_mirror_t *mirror, uint64_t seq, int timeo
     return status;
 }
 
-/* Says which store is meant. False if it is not mirrored. */
+/* Replaces a NULL *STORE by the mirrored one. False if *STORE is not mirrored. */
 static bool store_choose(const kvzmq_mirror_t *mirror, const char **store)
 {
     if (*store == NULL)
@@ -287,7 +288,7 @@ static bool store_choose(const kvzmq_mirror_t *mirror, const char **store)
     return *store != NULL && (mirror->client == NULL || strcmp(*store, mirror->client) == 0);
 }
 
-/* Begins a reading call: with KVZMQ_OK the lock is held. */
+/* Begins a reading call. On KVZMQ_OK the lock is held. */
 static kvzmq_status_t begin(kvzmq_mirror_t *mirror)
 {
     if (is_foreign(mirror))
@@ -336,7 +337,7 @@ kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after
     return status;
 }
 
-/* ---- Pages: made as a broker would send them, so that they are read the same way --------------------- */
+/* ---- Pages: encoded as a broker sends them, so that page_new can read them -------------------------- */
 
 static void write_row(buffer_t *buffer, const mirror_entry_t *entry, int64_t now_ms)
 {
@@ -412,7 +413,7 @@ kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, cons
 
 /* ---- Verifying ----------------------------------------------------------------------------------- */
 
-/* Begins to note what STORE's summary is, with the lock held. One who verifies at a time. */
+/* Begins to record STORE's summary. Waits until no other thread verifies. Called with the lock held. */
 static kvzmq_status_t probe_begin(kvzmq_mirror_t *mirror, bytes_t store, int64_t deadline)
 {
     kvzmq_status_t status = wait_seq(mirror, 0, deadline);
@@ -432,8 +433,8 @@ static kvzmq_status_t probe_begin(kvzmq_mirror_t *mirror, bytes_t store, int64_t
     return KVZMQ_OK;
 }
 
-/* Whether the store was as DIGEST says, with the lock held; ABSENT: it did not exist at some time up to then,
- * which nothing tells more exactly. */
+/* Compares the copy with DIGEST. ABSENT: the broker had no such store at some time up to DIGEST's seq; more
+ * is not known, so the copy is equal if it was empty at any seq up to that. Called with the lock held. */
 static kvzmq_status_t probe_compare(const kvzmq_mirror_t *mirror, const kvzmq_digest_t *digest, bool absent,
                                     bool *equal)
 {
@@ -454,8 +455,8 @@ static kvzmq_status_t probe_compare(const kvzmq_mirror_t *mirror, const kvzmq_di
     return KVZMQ_OK;
 }
 
-/* Asks for the digest of STORE, and in which EPOCH it is. If it is not there: *ABSENT, and since which seq.
- */
+/* Requests the digest of STORE and the EPOCH it belongs to. If there is no such store, sets *ABSENT, and in
+ * *DIGEST only a later seq. */
 static kvzmq_status_t digest_ask(kvzmq_t *conn, const char *store, kvzmq_digest_t *digest,
                                  char epoch[sizeof((kvzmq_position_t *)0)->epoch], bool *absent)
 {
@@ -466,9 +467,9 @@ static kvzmq_status_t digest_ask(kvzmq_t *conn, const char *store, kvzmq_digest_
         return status;
     (void)snprintf(epoch, sizeof((kvzmq_position_t *)0)->epoch, "%s", session->epoch);
     if (*absent)
-        status = kvzmq_digest(conn, NULL, digest); /* for the seq */
+        status = kvzmq_digest(conn, NULL, digest); /* only for its seq */
     if (status == KVZMQ_OK && strcmp(epoch, session->epoch) != 0)
-        return KVZMQ_UNAVAILABLE; /* another broker's, which may have the store */
+        return KVZMQ_UNAVAILABLE; /* the broker was restarted and may have the store now */
     return status;
 }
 

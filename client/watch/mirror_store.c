@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Two levels of balanced trees (tsearch(3)): clients by id, each with its entries by key. What comes after a
- * key, which tsearch does not offer, is found by a search that never ends at a node and remembers the last
- * one that was above. */
+/* Two levels of balanced trees (tsearch(3)): clients by id, each with its entries by key. tsearch cannot find
+ * the next key. So tree_next searches with a comparison that never returns 0, and remembers the last node
+ * that was greater. */
 #include "client/watch/mirror_store.h"
 
 #include <stdlib.h>
@@ -21,22 +21,22 @@ typedef struct shelf {
 } shelf_t;
 
 struct mirror_store {
-    void *shelves;    /* tree of shelf_t; those without keys are freed */
+    void *shelves;    /* tree of shelf_t; a shelf without keys is freed */
     uint64_t clients; /* shelves */
     uint64_t keys;    /* of all */
 };
 
 /* ---- Trees ------------------------------------------------------------------------------------- */
 
-/* A search for what comes after a name. */
+/* A search for the first node after a name. */
 typedef struct search {
     bytes_t name;
-    bool inclusive;      /* the name itself is wanted too */
-    const void *nearest; /* of the nodes above, the last that was met */
+    bool inclusive;      /* also accept the name itself */
+    const void *nearest; /* the last greater node that was visited */
 } search_t;
 
-/* tsearch(3) gives what is searched for first, and a node second. Going down, each node above is nearer than
- * the one before. */
+/* tsearch(3) passes the search first and a node second. On the way down, each greater node is nearer than the
+ * one before. */
 static int compare_search(const void *wanted, const void *node)
 {
     search_t *search = (search_t *)(uintptr_t)wanted;
@@ -73,7 +73,7 @@ static node_t *node_new(const mirror_entry_t *entry)
     return node;
 }
 
-/* Adds NODE to what SHELF's summary says, or takes it away. */
+/* Adds NODE to SHELF's summary, or removes it. */
 static void account(mirror_store_t *store, shelf_t *shelf, const node_t *node, bool add)
 {
     const mirror_entry_t *entry = &node->entry;
@@ -155,7 +155,7 @@ bool mirror_store_put(mirror_store_t *store, bytes_t client, const mirror_entry_
         return false;
     }
     node_t *old = *place;
-    if (old != node) { /* the tree is led by names, which are equal */
+    if (old != node) { /* the tree compares names only, and these are equal */
         account(store, shelf, old, false);
         *place = node;
         free(old);

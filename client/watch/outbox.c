@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns their order, and copies of their epochs: a call may change the epoch and tell of both. */
+/* Owns the order of the events and copies of their epochs: one call may change the epoch and report events of
+ * both. */
 #include "client/watch/outbox.h"
 
 #include <assert.h>

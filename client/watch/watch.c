@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A watch: the queue between the thread that watches and the application. Owns the events that wait. */
+/* A watch: the queue of events between the watcher's thread and the application. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,30 +15,30 @@
 #include "common/locks.h"
 
 enum {
-    ERROR_SIZE = 512,    /* bytes of an error's text with its zero */
-    ROOM_EVENTS_PART = 2 /* the thread goes on when the queue is no fuller than this part: one half */
+    ERROR_SIZE = 512,    /* bytes of an error text, with its terminating zero */
+    ROOM_EVENTS_PART = 2 /* a full queue accepts events again when it is at most 1/2 full */
 };
 
 struct kvzmq_watch {
     watcher_t *watcher;                /* NULL if the options are not valid */
-    event_copy_t *taken;               /* handed out last; the application's alone */
-    kvzmq_interrupted_fn *interrupted; /* the application's; NULL = none */
-    void *context;                     /* its own */
-    int fd;                            /* eventfd: readable while there is something to be taken */
-    unsigned limit;                    /* events in the queue */
-    pthread_mutex_t lock;              /* for all that follows */
-    pthread_cond_t room;               /* there is room again, or the end is near */
+    event_copy_t *taken;               /* owned; handed out last, used only by the application's thread */
+    kvzmq_interrupted_fn *interrupted; /* of the connection's options; NULL = none */
+    void *context;                     /* for `interrupted` */
+    int fd;                            /* eventfd: readable while kvzmq_watch_next does not have to wait */
+    unsigned limit;                    /* most events in the queue */
+    pthread_mutex_t lock;              /* protects all that follows */
+    pthread_cond_t room;               /* signals room in the queue, or `closing` */
     event_copy_t *oldest;              /* the queue, owned */
     event_copy_t *newest;
-    unsigned count;         /* of it */
-    size_t bytes;           /* of it */
-    bool full;              /* an event found no room */
-    bool closing;           /* the application takes no more */
-    kvzmq_status_t final;   /* why there will be no more; KVZMQ_OK = there will */
-    char error[ERROR_SIZE]; /* about `final` */
+    unsigned count;         /* events in it */
+    size_t bytes;           /* of memory in it */
+    bool full;              /* the last event found no room */
+    bool closing;           /* the watch is being destroyed */
+    kvzmq_status_t final;   /* why there will be no more events; KVZMQ_OK = there will */
+    char error[ERROR_SIZE]; /* text about `final` */
 };
 
-/* ---- The thread's side ------------------------------------------------------------------------- */
+/* ---- The watcher's thread ---------------------------------------------------------------------- */
 
 static void signal_set(const kvzmq_watch_t *watch)
 {
@@ -52,8 +52,8 @@ static bool has_room(const kvzmq_watch_t *watch, unsigned part)
                                  watch->bytes < KVZMQ_WATCH_QUEUE_BYTES / part);
 }
 
-/* Whether an event can be told, with the lock held. After one that could not, a good part has to be free, so
- * that the threads do not take turns for each event. */
+/* Whether the queue has room for an event. After it was full, a large part must be free first: otherwise the
+ * two threads would switch for each event. Called with the lock held. */
 static bool can_tell(kvzmq_watch_t *watch)
 {
     watch->full = !has_room(watch, watch->full ? ROOM_EVENTS_PART : 1);
@@ -64,7 +64,7 @@ static watcher_taking_t watch_tell(void *context, const kvzmq_event_t *event)
 {
     kvzmq_watch_t *watch = context;
     (void)pthread_mutex_lock(&watch->lock);
-    bool room = can_tell(watch); /* and it stays: nobody else adds events */
+    bool room = can_tell(watch); /* still true after the unlock: only this thread adds events */
     (void)pthread_mutex_unlock(&watch->lock);
     if (!room)
         return WATCHER_FULL;
@@ -105,7 +105,7 @@ static void watch_ended(void *context, kvzmq_status_t status, const char *text)
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
-/* ---- The application's side -------------------------------------------------------------------- */
+/* ---- The application's thread ------------------------------------------------------------------ */
 
 static follow_config_t config_of(const kvzmq_watch_options_t *options)
 {
@@ -120,7 +120,7 @@ static follow_config_t config_of(const kvzmq_watch_options_t *options)
 static const char *find_problem(const kvzmq_watch_options_t *options)
 {
     if (options->resume && memchr(options->since.epoch, 0, sizeof options->since.epoch) == NULL)
-        return "watch options: the epoch in since does not end with a zero";
+        return "watch options: the epoch in since is not zero-terminated";
     if (options->receive_hwm < 0)
         return "watch options: receive_hwm is below 0";
     follow_config_t config = config_of(options);
@@ -168,13 +168,14 @@ kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_wa
     return made;
 }
 
-/* Whether a parent process's thread has the watch. Its lock may be held, its queue half changed. */
+/* Whether the watch belongs to a parent process. Its lock may then be held for ever, and its queue half
+ * changed. */
 static bool is_foreign(const kvzmq_watch_t *watch)
 {
     return watch->watcher != NULL && watcher_foreign(watch->watcher);
 }
 
-/* In the child of a fork: leaves everything as it is, except descriptors, which are copies. */
+/* In the child of a fork: closes the child's copies of descriptors, and touches nothing else. */
 static void abandon(kvzmq_watch_t *watch)
 {
     watcher_abandon(watch->watcher);
@@ -209,7 +210,8 @@ void kvzmq_watch_destroy(kvzmq_watch_t **watch)
     free(gone);
 }
 
-/* Takes the oldest event off the queue. KVZMQ_TIMEOUT: there is none now; else why there will be none. */
+/* Takes the oldest event from the queue. KVZMQ_TIMEOUT: there is none now. Any other failure: the watch has
+ * ended for this reason. */
 static kvzmq_status_t pop(kvzmq_watch_t *watch)
 {
     kvzmq_status_t status = KVZMQ_OK;
@@ -257,7 +259,7 @@ kvzmq_status_t kvzmq_watch_next_sized(kvzmq_watch_t *watch, int timeout_ms, kvzm
         if (timeout_ms >= 0 && left_ms <= 0)
             return KVZMQ_TIMEOUT;
         struct pollfd ready = {.fd = watch->fd, .events = POLLIN};
-        if (is_interrupted(watch)) /* by a signal between two calls */
+        if (is_interrupted(watch)) /* a signal may have come between two calls */
             return KVZMQ_INTERRUPTED;
         if (poll(&ready, 1, (int)left_ms) < 0 && errno == EINTR && is_interrupted(watch))
             return KVZMQ_INTERRUPTED;
@@ -269,7 +271,7 @@ const char *kvzmq_watch_error(const kvzmq_watch_t *watch)
     if (watch == NULL)
         return "memory, a thread or descriptors were refused for the watch";
     if (is_foreign(watch))
-        return "the watch belongs to the process that made it: make one in the child of a fork anew";
+        return "the watch belongs to the process that made it: make a new one in the child of a fork";
     return watch->error;
 }
 

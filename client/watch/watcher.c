@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the thread, its request connection and its event connection. Everything but `stop`, `wake` and the
- * published counts belongs to the thread alone. */
+/* Owns the thread, its request connection and its event connection. Only `stop`, `wake` and `counts` are
+ * shared with other threads. */
 #include "client/watch/watcher.h"
 
 #include <errno.h>
@@ -25,27 +25,27 @@
 #include "common/utf8.h"
 
 enum {
-    KEEP_MS = 1000,          /* a sign of life to the broker so often, and a look whether it lives: at most */
-    MESSAGES_AT_ONCE = 1000, /* taken from the event connection before anything else is looked at */
-    THROTTLED_MAX_MS = 60000 /* waited at most where the broker says how long */
+    KEEP_MS = 1000,          /* longest interval between pings, which also show whether the broker answers */
+    MESSAGES_AT_ONCE = 1000, /* taken from the event connection before other work */
+    THROTTLED_MAX_MS = 60000 /* longest wait that the broker can request */
 };
 
 struct watcher {
-    watcher_config_t config;     /* its pointers into the caller's memory are not used after watcher_new */
-    pthread_t thread;            /* runs `run` */
-    unsigned process;            /* that the thread is in: system_process */
+    watcher_config_t config; /* pointers to the caller's memory are not used after watcher_new */
+    pthread_t thread;
+    unsigned process;            /* process of the thread: system_process */
     atomic_bool stop;            /* the thread is to end */
     int wake;                    /* eventfd, readable when `stop` is set */
     kvzmq_t *conn;               /* for requests */
     event_link_t *events;        /* NULL = none yet */
-    follow_t *follow;            /* what to do */
-    kvzmq_page_t *page;          /* listed last; NULL = none */
-    bool anonymous;              /* it has no account to log in with */
+    follow_t *follow;            /* the state machine */
+    kvzmq_page_t *page;          /* the last listed page; NULL = none */
+    bool anonymous;              /* the options have no account */
     int64_t kept_ms;             /* when the broker last answered, monotonic */
-    kvzmq_status_t refused;      /* why the last event could not be completed; KVZMQ_OK = it could */
-    kvzmq_status_t final;        /* why the thread ends; KVZMQ_OK = it does not */
-    pthread_mutex_t counts_lock; /* for `counts` */
-    kvzmq_watch_counts_t counts; /* as of the last step */
+    kvzmq_status_t refused;      /* why the value of the last event could not be read; KVZMQ_OK = it could */
+    kvzmq_status_t final;        /* why the thread ends; KVZMQ_OK = it runs */
+    pthread_mutex_t counts_lock; /* protects `counts` */
+    kvzmq_watch_counts_t counts; /* after the last step */
 };
 
 static bool stopping(watcher_t *watcher)
@@ -53,7 +53,7 @@ static bool stopping(watcher_t *watcher)
     return atomic_load(&watcher->stop);
 }
 
-/* Waits, unless the thread is to end. */
+/* Waits TIMEOUT_MS, or until the thread is to end. */
 static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
 {
     struct pollfd wake = {.fd = watcher->wake, .events = POLLIN};
@@ -61,7 +61,7 @@ static void pause_ms(const watcher_t *watcher, int64_t timeout_ms)
         (void)poll(&wake, 1, system_poll_ms(timeout_ms));
 }
 
-/* Between signs of life. */
+/* The interval between pings. */
 static int keep_ms(const watcher_t *watcher)
 {
     const kvzmq_session_t *session = kvzmq_session(watcher->conn);
@@ -69,12 +69,12 @@ static int keep_ms(const watcher_t *watcher)
     return part_ms < KEEP_MS ? (int)part_ms : KEEP_MS;
 }
 
-/* ---- Telling ----------------------------------------------------------------------------------- */
+/* ---- Reporting --------------------------------------------------------------------------------- */
 
-/* Reads the value that EVENT left out. False: the broker did not answer. If it has another value by now, or
- * none, EVENT stays without: a later event is on its way. So it does if another broker answered, as its epoch
- * says, whose revision may be equal by chance: a RESET is to follow. A new session with the same broker,
- * which a call begins by itself, is as good as the one before. */
+/* Reads the value that EVENT left out. False: the broker did not answer. If the entry has another revision by
+ * now, or is gone, EVENT stays without value: a later event will follow. EVENT also stays without value if
+ * the broker was restarted (its epoch differs), because its revision may be equal by chance; a RESET will
+ * follow. A new session with the same broker does no harm. */
 static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *value)
 {
     uint64_t revision = 0;
@@ -94,18 +94,18 @@ static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *va
     return true;
 }
 
-/* Waits a while for room for what was told last, and keeps the session. */
+/* Waits a while for room for an event, and keeps the session alive. */
 static void wait_room(watcher_t *watcher)
 {
     if (clock_monotonic_ms() - watcher->kept_ms >= keep_ms(watcher)) {
         kvzmq_status_t status = kvzmq_ping(watcher->conn);
-        (void)status; /* what comes of it is seen by the next request */
+        (void)status; /* the next request notices a failure */
         watcher->kept_ms = clock_monotonic_ms();
     }
     watcher->config.wait(watcher->config.context, keep_ms(watcher));
 }
 
-/* Tells EVENT as soon as there is room for it. False: it was refused, or the thread is to end. */
+/* Reports EVENT as soon as there is room for it. False: it was refused, or the thread is to end. */
 static bool offer(watcher_t *watcher, const kvzmq_event_t *event)
 {
     watcher_taking_t taking = WATCHER_FULL;
@@ -117,14 +117,14 @@ static bool offer(watcher_t *watcher, const kvzmq_event_t *event)
     return taking == WATCHER_TAKEN;
 }
 
-/* Tells EVENT, with its value where that is wanted. False: it was not taken. */
+/* Reports EVENT, with its value if `large_values` is set. False: it was not taken. */
 static bool deliver(watcher_t *watcher, const kvzmq_event_t *event)
 {
     kvzmq_event_t told = *event;
     kvzmq_value_t value = {0};
-    if (stopping(watcher)) /* a page of them may take long, where values are read */
+    if (stopping(watcher)) /* a page of events may take long if values are read */
         return false;
-    char client[256]; /* a request wants it as a text */
+    char client[256]; /* zero-terminated, for the request */
     if (watcher->config.large_values && event->kind == KVZMQ_EVENT_PUT && !event->has_value) {
         (void)snprintf(client, sizeof client, "%.*s", (int)event->client.size, event->client.data);
         told.client.data = client;
@@ -139,7 +139,7 @@ static bool deliver(watcher_t *watcher, const kvzmq_event_t *event)
 
 /* ---- Failures ---------------------------------------------------------------------------------- */
 
-/* What will not be better next time. */
+/* Whether trying again is useless. */
 static bool is_final(kvzmq_status_t status)
 {
     return status == KVZMQ_INVALID_ARGUMENT || status == KVZMQ_PERMISSION_DENIED ||
@@ -151,7 +151,7 @@ static void fail(watcher_t *watcher, kvzmq_status_t status, const char *text)
 {
     kvzmq_event_t event;
     uint64_t wait_ms = 0;
-    char why[CONNECTION_ERROR_SIZE]; /* telling may make calls, and TEXT be the connection's */
+    char why[CONNECTION_ERROR_SIZE]; /* a copy: TEXT may be the connection's, and reporting may make calls */
     if (is_final(status)) {
         if (status == KVZMQ_PERMISSION_DENIED && watcher->anonymous)
             text = "a watch is for managers, and logs in by itself: give it an account (user, password)";
@@ -173,8 +173,8 @@ static void fail_call(watcher_t *watcher, kvzmq_status_t status)
     fail(watcher, status, kvzmq_error(watcher->conn));
 }
 
-/* Tells what there is to be told. False: something was not taken, because the thread ends, it could not be
- * completed, or there was no memory. That is a failure then. */
+/* Reports all events of `follow`. False: one was not taken, because the thread is to end, its value could not
+ * be read, or memory was refused. The last two are handled as failures. */
 static bool tell_all(watcher_t *watcher)
 {
     kvzmq_event_t event;
@@ -191,7 +191,7 @@ static bool tell_all(watcher_t *watcher)
     return taken;
 }
 
-/* Whether an answer that came is of use. */
+/* Whether an answer that has just come is still valid. */
 static bool session_holds(watcher_t *watcher)
 {
     watcher->kept_ms = clock_monotonic_ms();
@@ -199,7 +199,7 @@ static bool session_holds(watcher_t *watcher)
                           kvzmq_session(watcher->conn)->epoch);
 }
 
-/* Sees to it that the broker hears of us from time to time, and we of it. */
+/* Pings if it is time, to keep the session alive and to notice if the broker does not answer. */
 static void keep(watcher_t *watcher)
 {
     if (clock_monotonic_ms() - watcher->kept_ms < keep_ms(watcher))
@@ -208,7 +208,7 @@ static void keep(watcher_t *watcher)
     if (status != KVZMQ_OK)
         fail_call(watcher, status);
     else
-        (void)session_holds(watcher); /* if not, follow_next knows */
+        (void)session_holds(watcher); /* follow_next says what to do if not */
 }
 
 /* ---- Requests ---------------------------------------------------------------------------------- */
@@ -218,7 +218,7 @@ static const char *quote(kvzmq_slice_t foreign, char *out, size_t out_size)
     return utf8_quote(slice_bytes(foreign), out, out_size);
 }
 
-/* Connects to the event endpoint of TICKET. PROBLEM says why it fails. */
+/* Connects to the event endpoint of TICKET. On failure *PROBLEM says why. */
 static kvzmq_status_t events_connect(watcher_t *watcher, const ticket_t *ticket, const char *client,
                                      const char **problem)
 {
@@ -278,7 +278,7 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
 
 cleanup:
     if (result.data != NULL)
-        explicit_bzero(result.data, result.size); /* the ticket */
+        explicit_bzero(result.data, result.size); /* it has the ticket's password */
     kvzmq_value_release(&result);
 }
 
@@ -333,7 +333,7 @@ static void step_list(watcher_t *watcher, const follow_action_t *action)
                       kvzmq_page_more(watcher->page));
 }
 
-/* False: it was not taken, which is a failure. */
+/* Reports ROW. False: it was not taken. */
 static bool take_row(watcher_t *watcher, const kvzmq_row_t *row)
 {
     if (follow_row(watcher->follow, row))
@@ -356,7 +356,7 @@ static void step_rows(watcher_t *watcher, const follow_action_t *action)
 
 /* ---- Messages ---------------------------------------------------------------------------------- */
 
-/* What came over the event connection; anything but events and syncs is passed over. */
+/* Handles a message of the event connection. Ignores anything but events and syncs. */
 static void take_message(watcher_t *watcher, bytes_t payload)
 {
     rpc_reply_t reply;
@@ -376,7 +376,7 @@ static void take_message(watcher_t *watcher, bytes_t payload)
     (void)tell_all(watcher);
 }
 
-/* Whether messages are what is waited for; anything else comes first. */
+/* Whether the next action is to wait for messages. */
 static bool wants_messages(const watcher_t *watcher)
 {
     follow_action_t action;
@@ -384,7 +384,7 @@ static bool wants_messages(const watcher_t *watcher)
     return watcher->final == KVZMQ_OK && action.want == FOLLOW_MESSAGE;
 }
 
-/* Whether messages are to be taken, waited for or not. */
+/* Whether the next action takes messages, with or without waiting. */
 static bool takes_messages(const watcher_t *watcher)
 {
     follow_action_t action;
@@ -392,7 +392,7 @@ static bool takes_messages(const watcher_t *watcher)
     return watcher->final == KVZMQ_OK && (action.want == FOLLOW_MESSAGE || action.messages);
 }
 
-/* Passes messages on, a bounded number, as long as they are wanted. Returns how many. */
+/* Passes on messages, at most MESSAGES_AT_ONCE, as long as the next action takes them. Returns how many. */
 static unsigned take_messages(watcher_t *watcher)
 {
     payload_t payload;
@@ -408,7 +408,7 @@ static unsigned take_messages(watcher_t *watcher)
 
 /* ---- Replay ------------------------------------------------------------------------------------ */
 
-/* Passes on what `replay` answered. False if it is not what the protocol says. */
+/* Passes on BODY, the result of `replay`. False if it is not valid. */
 static bool take_replay(watcher_t *watcher, bytes_t body)
 {
     replay_t replay;
@@ -492,17 +492,17 @@ static void *run(void *argument)
     }
     event_link_destroy(&watcher->events);
     kvzmq_page_destroy(&watcher->page);
-    (void)kvzmq_bye(watcher->conn); /* to managers, a watch that was ended is not a client that was lost */
+    (void)kvzmq_bye(watcher->conn); /* so that managers see "bye", not "lost" */
     kvzmq_destroy(&watcher->conn);
     return NULL;
 }
 
-/* The connection's options for a thread: no call-backs, which are the application's threads'; and no attempts
- * to connect without end, as follow.h says when to try again. */
+/* Makes the request connection. No call-backs: they belong to the application's threads. No repeated attempts
+ * to connect: follow.h decides when to try again. */
 static kvzmq_t *connection_new(const kvzmq_options_t *given, const char *problem)
 {
     if (problem != NULL)
-        return kvzmq_new(given); /* which says so with each call */
+        return kvzmq_new(given); /* each call reports the problem */
     kvzmq_options_t options = *given;
     options.connect_once = true;
     options.keep_alive = false; /* the thread does it */

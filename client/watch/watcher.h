@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A thread that follows a broker's events: does what follow.h wants over a request connection and an event
- * connection of its own, and tells what comes of it in that thread. Knows nothing of who is told. */
+/* A thread that follows a broker's events. It drives follow.h with its own request connection and event
+ * connection, and reports events by call-backs in this thread. */
 #ifndef KV_CLIENT_WATCH_WATCHER_H
 #define KV_CLIENT_WATCH_WATCHER_H
 
@@ -8,37 +8,38 @@
 
 typedef struct watcher watcher_t;
 
-/* What becomes of an event that is told. */
+/* What the receiver did with a reported event. */
 typedef enum watcher_taking {
     WATCHER_TAKEN,
-    WATCHER_FULL,   /* there is no room now: it will be told again */
-    WATCHER_REFUSED /* memory is refused */
+    WATCHER_FULL,   /* there is no room now: report it again */
+    WATCHER_REFUSED /* memory was refused */
 } watcher_taking_t;
 
 typedef struct watcher_config {
     const kvzmq_options_t *connection; /* copied; NULL = the defaults */
     follow_config_t follow;            /* copied */
-    bool large_values;                 /* values that events leave out are read */
+    bool large_values;                 /* read values that events leave out */
     int receive_hwm;                   /* ZMQ_RCVHWM of the event connection; 0 = ZeroMQ's default */
-    /* Takes EVENT, which is borrowed until it returns. Called in the thread, as all that follows. */
+    /* Takes EVENT, borrowed until it returns. This and the functions below are called in the watcher's
+     * thread. */
     watcher_taking_t (*tell)(void *context, const kvzmq_event_t *event);
-    /* Waits until there is room again, TIMEOUT_MS at most. NULL: `tell` never says WATCHER_FULL. */
+    /* Waits until there is room, TIMEOUT_MS at most. NULL if `tell` never returns WATCHER_FULL. */
     void (*wait)(void *context, int timeout_ms);
-    /* Once, when it gives up for good; TEXT is borrowed until it returns. */
+    /* Called once if the watcher fails for good. TEXT is borrowed until it returns. */
     void (*ended)(void *context, kvzmq_status_t status, const char *text);
-    void *context; /* given to all */
+    void *context; /* for these functions */
 } watcher_config_t;
 
-/* Starts the thread. False, *WATCHER NULL, where memory, a thread or descriptors are refused. */
+/* Starts the thread. False, with *WATCHER NULL, if memory, a thread or descriptors are refused. */
 KV_MUST_USE bool watcher_new(const watcher_config_t *config, watcher_t **watcher);
-/* Ends the thread and waits for it, which takes as long as a call under way. Not one of a parent process, see
- * watcher_foreign. */
+/* Ends the thread and waits for it, which includes its current call. Not for a watcher of a parent process:
+ * see watcher_foreign. */
 void watcher_destroy(watcher_t **watcher);
-/* Whether it is a parent process's. Then nothing but watcher_abandon may be done with it, nor with what its
- * thread uses: that is not here, and may have left anything half done. */
+/* Whether it belongs to a parent process. Then call only watcher_abandon, and do not use what its thread
+ * uses: the thread does not exist here and may have left data half changed. */
 bool watcher_foreign(const watcher_t *watcher);
-/* Closes this process's copies of a parent's descriptors, once: the session's, without which the broker would
- * not see that the parent has ended, and the eventfd. The memory stays. */
+/* Closes this process's copies of the parent's descriptors; call it once. While the child holds the session's
+ * descriptor, the broker cannot notice that the parent has ended. The memory is not freed. */
 void watcher_abandon(watcher_t *watcher);
 
 void watcher_counts(watcher_t *watcher, kvzmq_watch_counts_t *counts);

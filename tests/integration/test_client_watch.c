@@ -201,7 +201,7 @@ static void watch__resumed_in_another_epoch__resets(void **state)
     kvzmq_t *robot = connect_named(*state, "robot");
     put(robot, "k", "1");
     kvzmq_watch_t *watch = watch_new(*state, &options);
-    assert_slice(expect(watch, KVZMQ_EVENT_RESET).value, "the broker was started anew");
+    assert_slice(expect(watch, KVZMQ_EVENT_RESET).value, "the broker was restarted");
     (void)expect(watch, KVZMQ_EVENT_ENTRY);
     (void)expect(watch, KVZMQ_EVENT_READY);
     kvzmq_watch_destroy(&watch);

@@ -337,7 +337,7 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
             watch.wait("-> new")
 
 
-@pytest.mark.parametrize("since, reason", [("1@former", "the broker was started anew"),
+@pytest.mark.parametrize("since, reason", [("1@former", "the broker was restarted"),
                                            ("1000000", "the broker has not reached that number yet")])
 def test_watch__since_a_number_of_a_former_broker__says_reset_and_why(tool, client, since, reason):
     done = tool.run(*MANAGER, "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
@@ -352,7 +352,7 @@ def test_watch_own__since_a_number_of_a_former_broker__says_reset_and_why(tool, 
     done = tool.run("-n", client.name, "watch", "--own", "--since", "1@former", "--count", "0")
     assert done.returncode == 0, done
     reset, ready = done.stdout.decode().splitlines()
-    assert reset.endswith("  reset  the broker was started anew: forget what was shown before") and "  ready  " in ready
+    assert reset.endswith("  reset  the broker was restarted: forget what was shown before") and "  ready  " in ready
 
 
 def test_watch__empty_value__can_be_seen(tool, client):
@@ -478,7 +478,7 @@ def test_watch__broker_is_started_anew__says_lost_again_and_reset_and_goes_on(tm
         line = watch.wait("-> 2  by lamp|entry  a  2")  # the change, or the state with it
         kinds = [line.split("  ")[3] for line in watch.lines]
         assert kinds.index("lost") < kinds.index("again") < kinds.index("reset") < watch.lines.index(line)
-        assert "the broker was started anew" in watch.wait("  reset  ")
+        assert "the broker was restarted" in watch.wait("  reset  ")
         lamp.call("put", "a", "3")
         assert "2 -> 3" in watch.wait("-> 3")
         assert watch.process.poll() is None
