@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the checks that a call passes before it is run. */
+/* Finds the command among the words, and checks its options and arguments. */
 #include "client/cli/call.h"
 
 #include "client/cli/command_table.h"
 #include "common/utf8.h"
 
 enum {
-    MANAGED_AT = 2 /* words before the command behind `manage CLIENT` */
+    MANAGED_AT = 2 /* `manage` and CLIENT, before the command */
 };
 
 /* ---- The command ------------------------------------------------------------------------------ */
 
-/* Finds the command behind `manage CLIENT`, WORDS being all of them. */
+/* Finds the command after `manage CLIENT`. Sets *BEGIN to the index of its first argument. */
 static void find_managed(call_result_t *result, const split_t *split, size_t *begin)
 {
     const command_t *prefix = result->call.command;
@@ -36,7 +36,7 @@ static void find_managed(call_result_t *result, const split_t *split, size_t *be
     }
 }
 
-/* Finds the command among the words, and in *BEGIN where its arguments begin. */
+/* Finds the command among the words. Sets *BEGIN to the index of its first argument. */
 static void find_command(call_result_t *result, const split_t *split, size_t *begin)
 {
     *begin = 1;
@@ -57,8 +57,8 @@ static void find_command(call_result_t *result, const split_t *split, size_t *be
 
 /* ---- Options ---------------------------------------------------------------------------------- */
 
-/* Which option it is: the command's, if the command has it and comes before it; else the run's. OPT_COUNT =
- * none. */
+/* Two options may share a name. Prefers the command's if the option follows a word, else the run's. OPT_COUNT
+ * = none. */
 static option_id_t option_resolve(const call_t *call, const option_given_t *given)
 {
     option_id_t found = OPT_COUNT;
@@ -126,19 +126,19 @@ static bool is_named(bytes_t name, const char *text)
     return bytes_equal(name, bytes_from_text(text));
 }
 
-/* Any bytes can be a value, or a password; all else is text. */
+/* Whether the argument NAME must be UTF-8. A value or a password may be any bytes. */
 static bool is_text(bytes_t name)
 {
     return !is_named(name, "VALUE") && !is_named(name, "PASSWORD");
 }
 
-/* Says that there are more than MOST of the COUNT ARGUMENTS, and how to quote a text with blanks. */
+/* Reports that COUNT ARGUMENTS are more than MOST, and how to quote a text with spaces. */
 static void refuse_more(const command_t *command, const bytes_t *arguments, size_t count, size_t most,
                         problem_t *problem)
 {
     char quoted[PROBLEM_WORD_MAX];
     if ((command->flags & COMMAND_SECRET) != 0) {
-        problem_set(problem, "too many arguments; quote a password with blanks"); /* they are parts of one */
+        problem_set(problem, "too many arguments; quote a password with blanks"); /* they are a secret */
         return;
     }
     utf8_quote(arguments[most], quoted, sizeof quoted);
@@ -169,7 +169,7 @@ static void refuse_more(const command_t *command, const bytes_t *arguments, size
                 utf8_quote(bytes_of(joined, size), whole, sizeof whole));
 }
 
-/* Takes the COUNT ARGUMENTS. INPUT: standard input is the last one. */
+/* Takes COUNT ARGUMENTS. INPUT: standard input is one more, the last. */
 static void arguments_take(call_result_t *result, const bytes_t *arguments, size_t count, bool input)
 {
     call_t *call = &result->call;

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* From words to a call: which command, on which store, with which arguments and options. Runs nothing.
- */
+/* Parses words into a call: the command, the store, the arguments and options. Does not run it. */
 #ifndef KV_CLIENT_CLI_CALL_H
 #define KV_CLIENT_CLI_CALL_H
 
 #include "client/cli/command.h"
 
-/* Where the words stand. */
+/* Where the words come from. */
 typedef enum call_place {
-    CALL_IN_ARGUMENTS, /* of the program: every option may be among them */
-    CALL_IN_LINE       /* of a pipe or a person: those that make the connection may not */
+    CALL_IN_ARGUMENTS, /* the program's arguments: all options are allowed */
+    CALL_IN_LINE       /* a typed or piped line: no options of the connection */
 } call_place_t;
 
 typedef enum call_status {
     CALL_GOOD,
-    CALL_HELP,    /* how `command` is used, or (NULL) all help, is wanted, and nothing else */
-    CALL_NONE,    /* no command among the words */
-    CALL_UNKNOWN, /* the word UNKNOWN is no command */
-    CALL_WRONG    /* PROBLEM says why; `command` is the one that is used wrongly, or NULL */
+    CALL_HELP,    /* show help for `command`, or all help if that is NULL */
+    CALL_NONE,    /* there is no command */
+    CALL_UNKNOWN, /* `unknown` is not a command */
+    CALL_WRONG    /* `problem` says why; `command` is the command, or NULL */
 } call_status_t;
 
 typedef struct call_result {
@@ -27,8 +26,8 @@ typedef struct call_result {
     problem_t problem;
 } call_result_t;
 
-/* Makes a call of the COUNT WORDS, each zero-terminated. Options that are not the command's go to *OPTIONS
- * even if something else is wrong, because one of them is the format of the error. */
+/* Parses COUNT WORDS, each zero-terminated. Options of the run go to *OPTIONS even if there is a problem,
+ * because they include the format of errors. */
 void call_make(const bytes_t *words, size_t count, call_place_t place, run_options_t *options,
                call_result_t *result);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Cells of what the library returns. */
+/* Makes cells from the library's slices. */
 #ifndef KV_CLIENT_CLI_CELL_H
 #define KV_CLIENT_CLI_CELL_H
 
@@ -12,7 +12,7 @@ static inline cell_t cell_from_slice(kvzmq_slice_t slice)
     return slice.data == NULL ? cell_nil() : cell_value(slice_bytes(slice), slice.binary);
 }
 
-/* As above; an empty one is nil too. */
+/* The same, but an empty slice is nil too. */
 static inline cell_t cell_unless_empty(kvzmq_slice_t slice)
 {
     return slice.size == 0 ? cell_nil() : cell_from_slice(slice);

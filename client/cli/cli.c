@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the connection's options, and every line on standard error that is about a command. */
+/* Owns the connection, and writes all lines on standard error about commands. */
 #include "client/cli/cli.h"
 
 #include <string.h>
@@ -10,10 +10,10 @@
 
 enum {
     MESSAGE_MAX = 1024, /* bytes of an error's text */
-    PREFIX_MAX = 64     /* bytes of what stands before it on standard error */
+    PREFIX_MAX = 64     /* bytes of its prefix on standard error */
 };
 
-/* ---- Telling ---------------------------------------------------------------------------------- */
+/* ---- Messages --------------------------------------------------------------------------------- */
 
 typedef struct status_row {
     kvzmq_status_t status;
@@ -36,7 +36,7 @@ static const status_row_t status_rows[] = {
 
 static const char reach[] = " (-s ENDPOINT)";
 
-/* The name of an outcome, for programs. */
+/* Outcomes with their names for programs and their texts. */
 static const struct {
     outcome_t outcome;
     const char *code;
@@ -47,7 +47,7 @@ static const struct {
 #undef OUTCOME
 };
 
-/* What a status of the library is to the program. */
+/* Maps a status of the library to an outcome. */
 static outcome_t outcome_from_status(kvzmq_status_t status)
 {
     for (size_t i = 0; i < sizeof status_rows / sizeof *status_rows; i++) {
@@ -57,7 +57,7 @@ static outcome_t outcome_from_status(kvzmq_status_t status)
     return OUTCOME_FAILED;
 }
 
-/* Where in the input it was, for what comes from a pipe. */
+/* Writes the line number of a piped command. */
 static void tell_line(const cli_t *cli)
 {
     if (cli->line > 0)
@@ -69,7 +69,7 @@ bool cli_is_alone(const cli_t *cli)
     return !cli->interactive && cli->line == 0;
 }
 
-/* One line on standard error, and the error to programs. */
+/* Writes a line to standard error, and the error in the format for programs. */
 static outcome_t tell(cli_t *cli, outcome_t outcome, const char *code, const char *prefix,
                       const char *message)
 {
@@ -94,7 +94,7 @@ outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error)
     char message[MESSAGE_MAX];
     char prefix[PREFIX_MAX];
     if (cli->interactive && status == KVZMQ_INTERRUPTED)
-        fputc('\n', stderr); /* the terminal shows ^C on the line */
+        fputc('\n', stderr); /* the terminal has shown ^C on this line */
     wording_of(*error == '\0' ? kvzmq_status_meaning(status) : error, cli_is_alone(cli), message,
                sizeof message - sizeof reach);
     if (status == KVZMQ_UNREACHABLE)
@@ -134,7 +134,7 @@ outcome_t cli_break(cli_t *cli, const char *problem)
     return tell(cli, OUTCOME_FAILED, "FAILED", "kvzmq-cli: ", problem);
 }
 
-/* An error without a text of its own, such as Ctrl-C, is shown to programs too. */
+/* Shows an error that has no message, such as Ctrl-C, in the format for programs. */
 static void tell_untold(cli_t *cli, outcome_t outcome)
 {
     if (outcome == OUTCOME_OK || outcome == OUTCOME_NO || cli->error_shown || cli->output.ops->error == NULL)
@@ -176,7 +176,7 @@ static const notice_row_t notice_rows[] = {
     {KVZMQ_NOTICE_BYE, "The broker ended the session: %s\n"},
     {KVZMQ_NOTICE_RECONNECTED, "Connected again as client %s, in a new session\n"},
     {KVZMQ_NOTICE_NEW_CLIENT, "This is a new client, %s, with an empty store\n"},
-    {KVZMQ_NOTICE_NEW_EPOCH, "The broker was started anew, with empty stores (epoch %s)\n"},
+    {KVZMQ_NOTICE_NEW_EPOCH, "The broker was restarted, with empty stores (epoch %s)\n"},
     {KVZMQ_NOTICE_NOTE, "The broker says: %s\n"},
 };
 
@@ -222,7 +222,7 @@ static bool is_interrupted(void *context)
     return interrupt_pending();
 }
 
-/* Gets a password or secret without asking, from FILE or (NULL) from VARIABLE. */
+/* Gets a password or secret from FILE, or from the environment variable VARIABLE if FILE is NULL. */
 static outcome_t get_password(cli_t *cli, const char *file, const char *variable, password_t *password)
 {
     problem_t problem = {""};
@@ -311,7 +311,8 @@ void cli_release(cli_t *cli, outcome_t last)
 {
     bool usable = last != OUTCOME_UNREACHABLE && last != OUTCOME_NO_ANSWER && last != OUTCOME_INTERRUPTED;
     if (usable && !cli->said_bye && cli->connection != NULL && kvzmq_session(cli->connection) != NULL) {
-        /* So that the broker need not find out; that it cannot be reached now is of no interest any more. */
+        /* An orderly end, so that the broker does not see the session as lost. Ignore errors: the run ends.
+         */
         kvzmq_bye(cli->connection);
     }
     kvzmq_destroy(&cli->connection);

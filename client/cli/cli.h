@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* One run of the tool: a connection, a format, and how things are told to the person. Commands work on it,
- * whoever typed them: the arguments, a terminal, a pipe. */
+/* One run of the tool: a connection, an output format, and messages to the user. Commands from the arguments,
+ * a terminal or a pipe all use it. */
 #ifndef KV_CLIENT_CLI_CLI_H
 #define KV_CLIENT_CLI_CLI_H
 
@@ -15,75 +15,74 @@ typedef struct cli {
     const run_options_t *options; /* borrowed */
     kvzmq_t *connection;          /* owned */
     output_t output;
-    password_t password;       /* from a file or the environment, for `auth USER`; empty: to be asked for */
-    char user[LIMIT_USER + 2]; /* the account of `auth` or -u; "": none. One byte more than is allowed,
-                                  so that too long is noticed */
-    password_t user_password;  /* of `user`; both for connections beside the session's: see
-                                  cli_connection_options */
-    password_t secret;         /* of the name; empty: none */
-    FILE *notices;             /* where the library's notices go; borrowed */
-    bytes_t input;             /* the last argument of the command, from standard input (-x); borrowed */
-    bool has_input;            /* `input` is there, and no command took it yet */
-    bool interactive;          /* a person types */
-    bool ended;                /* a command asked to leave */
-    bool said_bye;             /* the session was ended by a command */
-    bool promoted;             /* it is a manager by a typed `auth`, which a new session does not repeat */
-    bool gone;                 /* the broker has ended it, and there is no other yet */
-    bool timed_out;            /* likewise, because it was silent: the broker still serves the connection */
-    bool error_shown;          /* the error of the command was shown */
-    unsigned line;             /* number of the piped line that is carried out; 0: none is */
+    password_t password;       /* from a file or the environment, for `auth USER`; empty = ask */
+    char user[LIMIT_USER + 2]; /* the account of `auth` or -u; "" = none. Has room for one byte too many, so
+                                  that a name that is too long is noticed */
+    password_t user_password; /* of `user`. Both are for additional connections: see cli_connection_options */
+    password_t secret;        /* of the name; empty = none */
+    FILE *notices;            /* where to show the library's notices; borrowed */
+    bytes_t input;            /* the command's last argument, read from standard input (-x); borrowed */
+    bool has_input;           /* `input` is set, and no command has used it */
+    bool interactive;         /* a person types */
+    bool ended;               /* a command ended the run */
+    bool said_bye;            /* a command ended the session */
+    bool promoted;            /* the session is a manager by the command `auth`; a new session is not */
+    bool gone;                /* the broker has ended the session, and there is no new one */
+    bool timed_out;           /* likewise, by a timeout: the connection still works */
+    bool error_shown;         /* the error of the command was shown */
+    unsigned line;            /* number of the current piped line; 0 = none */
 } cli_t;
 
-/* Begins a run with OPTIONS (borrowed); from then on errors can be shown. *CLI must be released. */
+/* Begins a run with OPTIONS (borrowed). After this, errors can be shown. Call cli_release at the end. */
 void cli_init(cli_t *cli, const run_options_t *options);
 
-/* Gets what is needed to connect (secret, password) and makes the connection object; does not connect.
- * KEEP_ALIVE: its session lasts as long as the tool, whatever that waits for. Errors are shown. */
+/* Gets the secret and the password, and makes the connection object. Does not connect. KEEP_ALIVE: the
+ * session does not time out while the tool waits for something else. Shows errors. */
 KV_MUST_USE outcome_t cli_open(cli_t *cli, bool keep_alive);
 
-/* Says goodbye to the broker, where there is a session that LAST (how the last command ended) leaves usable.
- */
+/* Says goodbye to the broker, if there is a session and LAST, the last command's outcome, lets expect an
+ * answer. Frees everything. */
 void cli_release(cli_t *cli, outcome_t last);
 
-/* Says on STREAM what was lost with a session. */
+/* Writes to STREAM what was lost with the session. */
 void cli_tell_lost(cli_t *cli, FILE *stream);
 
-/* What a connection beside the session's needs to be the same client, with the same account. *CONNECTION
- * borrows from CLI. */
+/* Makes options for an additional connection: the same client and account. *CONNECTION borrows from CLI. */
 void cli_connection_options(cli_t *cli, kvzmq_options_t *connection);
 
-/* Keeps the account by which the session is now a manager's. */
+/* Stores the account with which the session has authenticated. */
 void cli_keep_account(cli_t *cli, const char *user, const char *password);
 
-/* The password of USER, for `auth`: as given at the start, else asked for. *PASSWORD is to be wiped. */
+/* Gets the password of USER, for `auth`: the one given at the start, else asks. Wipe *PASSWORD after use. */
 KV_MUST_USE outcome_t cli_password(cli_t *cli, const char *user, password_t *password);
 
-/* Whether the command is the only one of this run, so that its store ends with it. */
+/* Whether this run has only one command. */
 bool cli_is_alone(const cli_t *cli);
 
 /* Shows an error in the format in use, and on standard error, in one line: `CODE: MESSAGE` for a status of
  * the library. Each returns its outcome. */
 
-/* Shows the error of the last call. Not for KVZMQ_OK and KVZMQ_ABSENT. */
+/* Shows the error of the last call on the connection. Not for KVZMQ_OK and KVZMQ_ABSENT. */
 outcome_t cli_fail(cli_t *cli, kvzmq_status_t status);
 
-/* The same for what another call says of itself: ERROR. */
+/* The same with another error text. */
 outcome_t cli_fail_with(cli_t *cli, kvzmq_status_t status, const char *error);
 
-/* Shows what was given wrongly: WHAT, and the PROBLEM with it. Returns OUTCOME_USAGE. */
+/* Shows a usage error: WHAT is wrong, and the PROBLEM with it. Returns OUTCOME_USAGE. */
 outcome_t cli_refuse(cli_t *cli, const char *what, const char *problem);
 
-/* The same of a file that was read, unless Ctrl-C has ended that: OUTCOME_INTERRUPTED then. */
+/* The same for a file that could not be read. If Ctrl-C ended the reading, shows nothing and returns
+ * OUTCOME_INTERRUPTED. */
 outcome_t cli_refuse_file(cli_t *cli, const char *what, const char *problem);
 
-/* Shows that the input is not a command; TEXT says why. A person at a terminal sees "Illegal command" among
- * the answers, and TEXT only if it says MORE. Returns OUTCOME_USAGE. */
+/* Shows that the input is not a command; TEXT says why. At a terminal, shows "Illegal command" like an
+ * answer, and TEXT only if MORE. Returns OUTCOME_USAGE. */
 outcome_t cli_illegal(cli_t *cli, const char *text, bool more);
 
-/* Shows that the tool itself cannot go on. Returns OUTCOME_FAILED. */
+/* Shows that the tool itself failed. Returns OUTCOME_FAILED. */
 outcome_t cli_break(cli_t *cli, const char *problem);
 
-/* Says TEXT about WHAT on standard error, if the result is not all that a person would expect. */
+/* Writes a remark about WHAT to standard error, if the result may surprise the user. */
 void cli_remark(const cli_t *cli, const char *what, const char *text);
 
 /* Flushes the output of a command, and shows an error that was not shown yet. Returns OUTCOME, or the failure

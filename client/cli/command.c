@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a command is described. Does not know how one is run. */
+/* Usage and help of commands. */
 #include "client/cli/command.h"
 
 #include "client/cli/bench/plan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a command is, and one use of it. Which commands there are, is in command_table.h. */
+/* Commands, and calls of commands. command_table.h has the list of commands. */
 #ifndef KV_CLIENT_CLI_COMMAND_H
 #define KV_CLIENT_CLI_COMMAND_H
 
@@ -9,55 +9,55 @@
 #include "common/bytes.h"
 #include "common/status.h"
 
-enum { COMMAND_ARGUMENTS_MAX = 4 }; /* arguments that any command but a prefix takes */
+enum { COMMAND_ARGUMENTS_MAX = 4 }; /* most arguments of a command, except a prefix */
 
 typedef enum command_flag {
-    COMMAND_STORE = 1,  /* works on a store: `manage CLIENT` may stand before it */
-    COMMAND_LOCAL = 2,  /* no need of a broker */
-    COMMAND_PREFIX = 4, /* its first argument is followed by a command, which is run instead */
-    COMMAND_SECRET = 8, /* its line may carry a secret: no history keeps it */
-    COMMAND_HELP = 16,  /* shows what is in the table of commands */
+    COMMAND_STORE = 1,  /* works on a store: `manage CLIENT` may precede it */
+    COMMAND_LOCAL = 2,  /* needs no broker */
+    COMMAND_PREFIX = 4, /* a command follows its first argument and is run instead */
+    COMMAND_SECRET = 8, /* its line may have a secret: keep it out of the history */
+    COMMAND_HELP = 16,  /* shows the table of commands */
     COMMAND_BENCH = 32  /* its help lists the workloads */
 } command_flag_t;
 
 typedef struct command command_t;
 
-/* One use of a command. Everything is borrowed from the words typed. */
+/* One call of a command. Borrows from the words that were typed. */
 typedef struct call {
     const command_t *command;
-    const char *client;      /* whose store; NULL: one's own */
-    watching_t **background; /* where a watch stands that goes on behind a prompt; NULL: there is no prompt */
+    const char *client;      /* whose store; NULL = the own store */
+    watching_t **background; /* the watch that runs behind the prompt; NULL = no prompt */
     bytes_t arguments[COMMAND_ARGUMENTS_MAX];
     size_t argument_count;
-    uint64_t given;              /* options of the command, as bits */
-    uint64_t numbers[OPT_COUNT]; /* of those that take a number or a time (ms) */
-    bytes_t texts[OPT_COUNT];    /* of those that take text */
+    uint64_t given;              /* the command's options that were given, as bits */
+    uint64_t numbers[OPT_COUNT]; /* values of options that take a number or a time (ms) */
+    bytes_t texts[OPT_COUNT];    /* values of options that take text */
 } call_t;
 
 struct command {
     const char *name;
-    const char *arguments; /* as help shows them */
+    const char *arguments; /* as in the help */
     const char *help;
-    outcome_t (*run)(cli_t *cli, const call_t *call); /* NULL: COMMAND_PREFIX, COMMAND_HELP */
+    outcome_t (*run)(cli_t *cli, const call_t *call); /* NULL for COMMAND_PREFIX and COMMAND_HELP */
     size_t arguments_min;
     size_t arguments_max;
-    uint64_t options; /* those it takes, as bits */
+    uint64_t options; /* the options that it takes, as bits */
     unsigned flags;   /* command_flag_t */
 };
 
-/* How COMMAND is used, and what for. */
+/* Writes the help of COMMAND. */
 void command_help(FILE *stream, const command_t *command);
 
-/* The usage of COMMAND, in one line. */
+/* Writes the usage of COMMAND, in one line. */
 void command_usage(FILE *stream, const command_t *command);
 
-/* The name of COMMAND's argument number INDEX, as its help shows it; size 0 if there is none. */
+/* The name of argument INDEX of COMMAND, as in the help; size 0 if there is none. */
 bytes_t command_argument_name(const command_t *command, size_t index);
 
 /* ---- For handlers ----------------------------------------------------------------------------- */
 
-/* WORD as a C string; refuses (tells, and returns OUTCOME_USAGE) one with a zero byte inside. WHAT names it.
- */
+/* Sets *TEXT to WORD as a C string. If WORD has a zero byte, shows an error and returns OUTCOME_USAGE. WHAT
+ * names it in the error. */
 KV_MUST_USE outcome_t call_text(cli_t *cli, bytes_t word, const char *what, const char **text);
 
 #endif

@@ -9,7 +9,7 @@
 #include "client/cli/interrupt.h"
 #include "common/utf8.h"
 
-/* Sets the parts of PLAN that are numbers, and were given. */
+/* Sets the numbers of PLAN that were given. */
 static bool take_numbers(const call_t *call, bench_plan_t *plan, problem_t *problem)
 {
     const struct {
@@ -37,7 +37,7 @@ static bool take_numbers(const call_t *call, bench_plan_t *plan, problem_t *prob
     return true;
 }
 
-/* Makes the plan that CALL asks for. */
+/* Makes the plan from the options of CALL. */
 static bool take_plan(const call_t *call, bench_plan_t *plan, problem_t *problem)
 {
     char quoted[PROBLEM_WORD_MAX];
@@ -60,7 +60,7 @@ static bool take_plan(const call_t *call, bench_plan_t *plan, problem_t *problem
     return take_numbers(call, plan, problem);
 }
 
-/* Says how it ended, if not well. */
+/* Shows what went wrong, if anything. */
 static outcome_t tell_end(cli_t *cli, const bench_result_t *result)
 {
     char text[PROBLEM_TEXT_MAX + 64];
@@ -95,7 +95,7 @@ outcome_t command_bench(cli_t *cli, const call_t *call)
     if (!bench_plan_check(&plan, session, &problem))
         return cli_refuse(cli, "bench", problem.text);
     if (cli_is_alone(cli)) {
-        /* Nobody needs this session any more, and it could time out during the run. */
+        /* This session is not needed any more, and could time out during the run. */
         (void)kvzmq_bye(cli->connection);
         cli->said_bye = true;
     }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The commands that show many rows. They page through everything by themselves, and hold one page at a time.
- */
+/* The commands that show many rows. They request page after page, and keep only one in memory. */
 #include "client/cli/command_listing.h"
 
 #include <assert.h>
@@ -12,21 +11,21 @@
 #include "client/slice.h"
 
 enum {
-    PAGE_ROWS = 1000, /* rows asked for at once */
-    COLUMNS_MAX = 10  /* of any listing */
+    PAGE_ROWS = 1000, /* rows in a request */
+    COLUMNS_MAX = 10  /* most columns of a listing */
 };
 
-/* A kind of listing: its columns, how a page is got, and how a row becomes cells. */
+/* A kind of listing: its columns, how to fetch a page, and how to turn a row into cells. */
 typedef struct listing {
     const column_t *columns;
     size_t column_count;
     kvzmq_status_t (*fetch)(cli_t *cli, const call_t *call, const kvzmq_range_t *range, kvzmq_page_t **page);
-    /* The next row of PAGE into CELLS, and in *LAST what the next page comes after; false at the end. All
-     * borrowed from the page. */
+    /* Sets CELLS from the next row of PAGE, and *LAST to its key or id; false at the end. Both borrow from
+     * the page. */
     bool (*next)(kvzmq_page_t *page, cell_t *cells, kvzmq_slice_t *last);
 } listing_t;
 
-/* Shows pages until the end, or until LEFT rows are shown; then *FOLLOW says whether there are more. */
+/* Shows pages until the end, or until LEFT rows are shown. Then *FOLLOW says whether more rows follow. */
 static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listing_t *listing, uint64_t left,
                                     bool *follow)
 {
@@ -34,7 +33,7 @@ static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listin
     kvzmq_range_t range = {.size = sizeof range, .after = slice_of(call->texts[OPT_AFTER])};
     if (call->argument_count > 0)
         range.prefix = slice_of(call->arguments[0]);
-    kvzmq_page_t *shown = NULL; /* kept until the next page is there: `range.after` borrows from it */
+    kvzmq_page_t *shown = NULL; /* kept for the next request: `range.after` borrows from it */
     kvzmq_status_t status = KVZMQ_OK;
     bool more = left > 0;
     while (more) {
@@ -59,7 +58,7 @@ static kvzmq_status_t listing_pages(cli_t *cli, const call_t *call, const listin
     return status;
 }
 
-/* Says what a person may not expect of the listing. */
+/* Writes remarks about a listing that may surprise a person. */
 static void listing_remark(const cli_t *cli, const call_t *call, bool follow)
 {
     if (cli->output.ops != &output_text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The commands on sessions and clients, and those that concern the tool alone. */
+/* The commands about sessions and clients, and those about the tool itself. */
 #include "client/cli/command_session.h"
 
 /* ---- Roles ------------------------------------------------------------------------------------ */
@@ -84,7 +84,7 @@ outcome_t command_forget(cli_t *cli, const call_t *call)
     return OUTCOME_OK;
 }
 
-/* ---- One's own session ------------------------------------------------------------------------ */
+/* ---- The own session -------------------------------------------------------------------------- */
 
 outcome_t command_hello(cli_t *cli, const call_t *call)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The commands on sessions and clients, and those that concern the tool alone. */
+/* The commands about sessions and clients, and those about the tool itself. */
 #ifndef KV_CLIENT_CLI_COMMAND_SESSION_H
 #define KV_CLIENT_CLI_COMMAND_SESSION_H
 

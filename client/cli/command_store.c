@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The commands on one store, one's own or (`call->client`) another's. */
+/* The commands on one store: the own store, or that of `call->client`. */
 #include "client/cli/command_store.h"
 
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include "common/utf8.h"
 
 enum {
-    VALUE_SHOWN_MAX = 1024 /* bytes of a value that the answer to put repeats */
+    VALUE_SHOWN_MAX = 1024 /* most bytes of a value that the answer to put repeats */
 };
 
 /* Shows that there is no such key. */
@@ -19,7 +19,7 @@ static outcome_t show_absent(cli_t *cli)
     return OUTCOME_NO;
 }
 
-/* The same for del, which shows no value. */
+/* The same for del. */
 static outcome_t show_nothing_deleted(cli_t *cli)
 {
     if (cli->output.ops->failure == NULL)
@@ -64,7 +64,7 @@ outcome_t command_entry(cli_t *cli, const call_t *call)
     return OUTCOME_OK;
 }
 
-/* What the answer to put shows of VALUE, in TEXT where it is bytes, or long. */
+/* How the answer to put shows VALUE: only its size, written into TEXT, if it is binary or long. */
 static cell_t cell_repeated(kvzmq_slice_t value, char *text, size_t text_size)
 {
     if (!value.binary && value.size <= VALUE_SHOWN_MAX)
@@ -78,7 +78,7 @@ static outcome_t take_put_options(cli_t *cli, const call_t *call, kvzmq_put_opti
 {
     const uint64_t conditions = OPT_BIT(OPT_IF_REVISION) | OPT_BIT(OPT_IF_ABSENT);
     if ((call->given & conditions) == conditions)
-        return cli_refuse(cli, "put", "--if-revision and --if-absent exclude each other");
+        return cli_refuse(cli, "put", "--if-revision and --if-absent cannot be used together");
     options->ttl_ms = call->numbers[OPT_TTL];
     options->conditional = (call->given & conditions) != 0;
     options->if_revision = call->numbers[OPT_IF_REVISION];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of commands. */
+/* The table of commands. */
 #include "client/cli/command_table.h"
 
 #include "client/cli/command_bench.h"
@@ -39,9 +39,10 @@ const command_t commands[] = {
     {"forget", "CLIENT", "drop a named client and its store (managers)", command_forget, 1, 1, 0, 0},
     {"watch", "[CLIENT | stop]", "show changes as they happen (managers; guests: --own)", command_watch, 0, 1,
      WATCH_OPTIONS, 0},
-    {"verify", "[CLIENT]", "copy stores, and compare the copies (managers)", command_verify, 0, 1, 0, 0},
+    {"verify", "[CLIENT]", "copy stores, and compare the copies with the broker (managers)", command_verify,
+     0, 1, 0, 0},
     {"stats", "", "show the broker's counters (managers)", command_stats, 0, 0, 0, 0},
-    {"bench", "WORKLOAD", "measure the broker, with keys in stores of its own that it deletes", command_bench,
+    {"bench", "WORKLOAD", "measure the broker; uses stores of its own, and deletes their keys", command_bench,
      1, 1, BENCH_OPTIONS, COMMAND_BENCH},
     {"hello", "", "show your client id, your role and the broker's limits", command_hello, 0, 0, 0, 0},
     {"ping", "", "check that the broker answers, and keep the session alive", command_ping, 0, 0, 0, 0},
@@ -62,8 +63,7 @@ const command_t *command_find(bytes_t name)
     return NULL;
 }
 
-/* A quote before the name does not hide it, nor does `manage CLIENT`, nor other case: a typing error is no
- * reason to keep a password. */
+/* Looks at every word, ignoring case, so that after a typing error a password is not kept either. */
 bool command_is_secret(const bytes_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

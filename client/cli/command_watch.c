@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The commands that follow changes: watch shows them, verify checks that a copy made from them is whole. */
+/* The commands that follow changes: watch shows them; verify makes a copy from them and compares it with the
+ * broker. */
 #include "client/cli/command_watch.h"
 
 #include <poll.h>
@@ -15,16 +16,16 @@
 #include "common/utf8.h"
 
 enum {
-    TURN_MS = 1000,  /* how often a watch in the foreground looks whether anybody still reads it */
-    LOOK_MS = 200,   /* between looks at the broker while a copy is made */
-    STILL_PARTS = 6, /* so many times --timeout without one more key: the copy is given up */
+    TURN_MS = 1000,  /* how often a foreground watch checks whether its output is still read */
+    LOOK_MS = 200,   /* between pings while a copy is made */
+    STILL_PARTS = 6, /* gives up a copy that has not grown for this many times --timeout */
     RETRY_MS = 50,   /* between attempts to compare while stores change */
     STORE_COLUMNS = 3
 };
 
 /* ---- watch: its options ----------------------------------------------------------------------- */
 
-/* Takes SEQ or SEQ@EPOCH; the epoch is the broker's present one where none is given. */
+/* Parses SEQ or SEQ@EPOCH. Without EPOCH, takes the broker's current one. */
 static bool position_parse(bytes_t text, const kvzmq_session_t *session, kvzmq_position_t *position)
 {
     const uint8_t *at = text.size == 0 ? NULL : memchr(text.data, '@', text.size);
@@ -53,7 +54,7 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
         return cli_refuse(cli, "watch",
                           "--own shows changes of your own store: it takes no CLIENT and no --initial");
     if (options->initial && options->resume)
-        return cli_refuse(cli, "watch", "--initial and --since exclude each other");
+        return cli_refuse(cli, "watch", "--initial and --since cannot be used together");
     if (options->resume &&
         !position_parse(call->texts[OPT_SINCE], kvzmq_session(cli->connection), &options->since))
         return cli_refuse(cli, "watch",
@@ -64,7 +65,7 @@ static outcome_t options_take(cli_t *cli, const call_t *call, watching_options_t
                                      : call_text(cli, call->arguments[0], "a client's id", &options->client);
 }
 
-/* The broker's newest number, in *SEQ. */
+/* Requests the number of the broker's newest change. */
 static bool newest_ask(cli_t *cli, uint64_t *seq)
 {
     kvzmq_range_t range = {.size = sizeof range, .limit = 1};
@@ -76,7 +77,7 @@ static bool newest_ask(cli_t *cli, uint64_t *seq)
     return true;
 }
 
-/* Says so if there is no client CLIENT: the name may be wrong. */
+/* Writes a remark if there is no client CLIENT: its name may be wrong. */
 static void client_check(cli_t *cli, const char *client)
 {
     char text[LIMIT_NAME + 64];
@@ -84,7 +85,7 @@ static void client_check(cli_t *cli, const char *client)
     kvzmq_page_t *page;
     kvzmq_client_t first;
     if (strlen(client) > LIMIT_NAME || kvzmq_clients(cli->connection, &range, &page) != KVZMQ_OK)
-        return; /* the watch will say why */
+        return; /* the watch will show the error */
     bool found =
         kvzmq_page_next_client(page, &first) && bytes_equal(slice_bytes(first.id), bytes_from_text(client));
     kvzmq_page_destroy(&page);
@@ -96,7 +97,7 @@ static void client_check(cli_t *cli, const char *client)
     cli_remark(cli, "watch", text);
 }
 
-/* Asks the broker what is needed before a watch begins. */
+/* Requests from the broker what the watch needs at its beginning. */
 static void options_complete(cli_t *cli, watching_options_t *options)
 {
     if (options->client != NULL)
@@ -107,15 +108,15 @@ static void options_complete(cli_t *cli, watching_options_t *options)
 
 /* ---- watch ------------------------------------------------------------------------------------ */
 
-/* Whether nobody reads what is written to STREAM any more. A pipe says so before something is written, which
- * may be long: `watch | grep -m 1 ...` is to end when grep does. */
+/* Whether STREAM is a pipe that nobody reads any more. Checked without writing, because the next change may
+ * be far away: `watch | grep -m 1 ...` must end when grep does. */
 static bool reader_is_gone(FILE *stream)
 {
     struct pollfd out = {.fd = fileno(stream)};
     return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
-/* Ends as a write to a pipe that nobody reads does: by the signal, unless that is ignored. */
+/* Ends as if writing to a pipe without reader: by SIGPIPE, unless that is ignored. */
 static outcome_t end_unread(cli_t *cli)
 {
     (void)raise(SIGPIPE);
@@ -123,7 +124,7 @@ static outcome_t end_unread(cli_t *cli)
     return cli_finish(cli, OUTCOME_OK);
 }
 
-/* Ends the session in order, Ctrl-C or not: it waits for nothing. A second Ctrl-C ends that too. */
+/* Says goodbye, even after Ctrl-C. A second Ctrl-C skips that. */
 static void session_leave(cli_t *cli)
 {
     cli->said_bye = true;
@@ -150,8 +151,8 @@ static outcome_t watch_in_foreground(cli_t *cli, const watching_options_t *optio
     if (outcome == OUTCOME_OK && !unread)
         outcome = watching_end(watching);
     if (outcome == OUTCOME_INTERRUPTED) {
-        interrupt_clear();       /* a second Ctrl-C ends what follows */
-        cli->error_shown = true; /* it is how a watch ends */
+        interrupt_clear();       /* a second Ctrl-C ends the goodbye */
+        cli->error_shown = true; /* the usual end of a watch, not an error */
     }
     watching_destroy(&watching);
     if (unread || outcome == OUTCOME_INTERRUPTED)
@@ -170,7 +171,7 @@ static void watch_told(cli_t *cli, const char *sentence, bool watching)
 static outcome_t watch_in_background(cli_t *cli, const watching_options_t *options, watching_t **background)
 {
     if (*background != NULL)
-        return cli_refuse(cli, "watch", "there is one already; watch stop ends it");
+        return cli_refuse(cli, "watch", "a watch is already running; watch stop ends it");
     outcome_t outcome = watching_begin(cli, options, background);
     if (outcome == OUTCOME_OK)
         watch_told(cli, "Watching; watch stop ends it", true);
@@ -203,7 +204,7 @@ outcome_t command_watch(cli_t *cli, const call_t *call)
     if (call->background != NULL)
         return watch_in_background(cli, &options, call->background);
     if (cli->line == 0 && !options.own) {
-        /* A watch has a connection of its own, and nothing comes after it that would need this session. */
+        /* A watch has its own connection, and no command follows that needs this session. */
         cli->said_bye = true;
         (void)kvzmq_bye(cli->connection);
     }
@@ -219,17 +220,17 @@ static const column_t store_columns[STORE_COLUMNS] = {
 typedef struct check {
     cli_t *cli;
     kvzmq_mirror_t *mirror; /* owned */
-    bool different;         /* a store is */
-    bool stuck;             /* the copy does not become whole */
+    bool different;         /* a store differs */
+    bool stuck;             /* the copy is not complete and does not grow */
 } check_t;
 
-/* How long a copy that does not grow is waited for. */
+/* How long to wait for a copy that does not grow. */
 static int64_t still_ms(const cli_t *cli)
 {
     return STILL_PARTS * (int64_t)cli->options->timeout_ms;
 }
 
-/* Compares one store, and shows the result. One that is gone meanwhile is not shown. */
+/* Compares one store, and shows the result. Shows nothing if the store is gone. */
 static kvzmq_status_t store_check(check_t *check, const char *store)
 {
     cli_t *cli = check->cli;
@@ -273,17 +274,17 @@ static kvzmq_status_t stores_check(check_t *check)
             status = store_check(check, client.id.data);
             range.after = client.id;
             if (status == KVZMQ_NOT_FOUND)
-                status = KVZMQ_OK; /* it has left since */
+                status = KVZMQ_OK; /* the client has gone meanwhile */
         }
-        /* Without rows `range.after` would still borrow from the page before, which is gone. */
+        /* With an empty page, `range.after` would borrow from the former page, which is freed. */
         more = kvzmq_page_more(page) && kvzmq_page_count(page) > 0;
     }
     kvzmq_page_destroy(&shown);
     return status;
 }
 
-/* Waits until the copy is whole. That takes long if there is much to copy, but then the copy grows; it is
- * `stuck` if it does not. */
+/* Waits until the copy is complete. That may take long, but the copy must grow meanwhile; otherwise sets
+ * `stuck`. */
 static kvzmq_status_t mirror_ready(check_t *check)
 {
     kvzmq_status_t status = KVZMQ_TIMEOUT;
@@ -305,17 +306,16 @@ static kvzmq_status_t mirror_ready(check_t *check)
     return status;
 }
 
-/* Tells what went wrong: the copy says so itself, else the connection does. */
+/* Shows the error: the mirror's, or else the connection's. */
 static outcome_t check_fail(check_t *check, kvzmq_status_t status)
 {
     if (interrupt_pending())
         return OUTCOME_INTERRUPTED;
     char text[160];
-    (void)snprintf(
-        text, sizeof text,
-        "the copy has not grown for %g s and is not whole: the broker changes too fast, or what it "
-        "answers cannot be true",
-        (double)still_ms(check->cli) / 1000);
+    (void)snprintf(text, sizeof text,
+                   "the copy has not grown for %g s and is not complete: the stores change too fast, or the "
+                   "broker's answers are inconsistent",
+                   (double)still_ms(check->cli) / 1000);
     if (check->stuck)
         return cli_fail_with(check->cli, status, text);
     const char *error = kvzmq_mirror_error(check->mirror);

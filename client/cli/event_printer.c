@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the form of a watch's lines. */
+/* The format of the lines of a watch. */
 #include "client/cli/event_printer.h"
 
 #include <assert.h>
@@ -8,8 +8,9 @@
 #include "client/slice.h"
 
 enum {
-    LINE_MAX_BYTES = 16 * 1024, /* of a line for people: times, ids, a key of 1 KiB, two values cut short */
-    BINARY_SHOWN_MAX = 64       /* bytes of a binary value that are of use to people; of more, the size is */
+    LINE_MAX_BYTES =
+        16 * 1024,        /* bytes of a line for people: time, ids, a key of 1 KiB, two values cut short */
+    BINARY_SHOWN_MAX = 64 /* bytes of a binary value; of a longer one, only the size is shown */
 };
 
 bool event_printer_init(event_printer_t *printer, bool whole)
@@ -38,9 +39,9 @@ static cell_t cell_from_known(const known_value_t *value)
     return cell_value(value->bytes, value->binary);
 }
 
-/* ---- What is known of an entry ---------------------------------------------------------------- */
+/* ---- Known values ----------------------------------------------------------------------------- */
 
-/* Whether the event is about an entry's value, which it sets. */
+/* Whether the event sets the value of an entry. */
 static bool sets_value(const kvzmq_event_t *event)
 {
     return event->kind == KVZMQ_EVENT_PUT || event->kind == KVZMQ_EVENT_ENTRY;
@@ -51,7 +52,7 @@ static bool removes_value(const kvzmq_event_t *event)
     return event->kind == KVZMQ_EVENT_DEL || event->kind == KVZMQ_EVENT_EXPIRE;
 }
 
-/* What an entry holds after EVENT, which sets it. */
+/* The value of an entry after EVENT, which sets it. */
 static known_value_t value_set(const kvzmq_event_t *event)
 {
     if (!event->has_value)
@@ -62,18 +63,18 @@ static known_value_t value_set(const kvzmq_event_t *event)
                            .binary = event->value.binary};
 }
 
-/* Before EVENT is shown: whatever it makes void. */
+/* Before EVENT is shown: forgets what EVENT makes invalid. */
 static void learn_before(event_printer_t *printer, const kvzmq_event_t *event)
 {
     bool first =
-        event->kind < KVZMQ_EVENT_OTHER && event->prev == 0; /* of its client, whose store it began */
+        event->kind < KVZMQ_EVENT_OTHER && event->prev == 0; /* the first event of its client's store */
     if (event->kind == KVZMQ_EVENT_RESET)
         known_forget(printer->known);
     else if (first)
         known_begin(printer->known, slice_bytes(event->client));
 }
 
-/* After it was shown. */
+/* After EVENT was shown: records what it says. */
 static void learn_after(event_printer_t *printer, const kvzmq_event_t *event)
 {
     bytes_t client = slice_bytes(event->client);
@@ -86,7 +87,7 @@ static void learn_after(event_printer_t *printer, const kvzmq_event_t *event)
     } else if (event->kind == KVZMQ_EVENT_DROP) {
         known_begin(printer->known, client);
     } else if (event->kind == KVZMQ_EVENT_READY && (printer->whole || event->seq == 0)) {
-        /* At 0 there was nothing yet. */
+        /* At seq 0 all stores were empty. */
         known_complete(printer->known);
     }
 }
@@ -98,7 +99,7 @@ static void line_add(buffer_t *line, const char *text)
     buffer_append(line, text, strlen(text));
 }
 
-/* To the millisecond: changes come close together. */
+/* With milliseconds, because changes may follow each other quickly. */
 static void line_add_time(buffer_t *line, uint64_t time_ms)
 {
     char fraction[8];
@@ -142,7 +143,7 @@ static void line_add_value(buffer_t *line, const known_value_t *value)
     }
 }
 
-/* "  old -> new", of a change; "  value" of what has no old one. */
+/* Adds " old -> new" for a change; " value" for an entry of the state. */
 static void line_add_change(buffer_t *line, const kvzmq_event_t *event, const known_value_t *old)
 {
     known_value_t value =
@@ -160,7 +161,7 @@ static void line_add_change(buffer_t *line, const kvzmq_event_t *event, const kn
     }
 }
 
-/* That a client connects or leaves is its own doing, where nobody else is named. */
+/* Adds who made the change. Not for connect and disconnect, unless another client caused it. */
 static void line_add_by(buffer_t *line, const kvzmq_event_t *event)
 {
     bool named = event->by.size > 0;
@@ -181,7 +182,7 @@ static void line_add_by(buffer_t *line, const kvzmq_event_t *event)
     }
 }
 
-/* What a watch says of itself, behind its kind. */
+/* Adds the text of an event that is not about an entry. */
 static void line_add_remark(buffer_t *line, const kvzmq_event_t *event)
 {
     const cell_t value = cell_from_slice(event->value);
@@ -194,7 +195,7 @@ static void line_add_remark(buffer_t *line, const kvzmq_event_t *event)
     case KVZMQ_EVENT_AGAIN:
         line_add(line, "  the broker is back");
         break;
-    default: /* disconnect, role, lost, reset, and whatever a newer broker tells */
+    default: /* disconnect, role, lost, reset, and kinds of a newer broker */
         if (event->value.data != NULL)
             line_add(line, "  ");
         if (event->value.data != NULL)
@@ -218,7 +219,7 @@ static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time
         cell_write_quoted(&cells[i], false, line);
     }
     if (event->key.data != NULL) {
-        /* Whole: no key is longer than what a broker takes, and a cut one is of no use. */
+        /* Never cut: its length is limited by the broker, and a cut key is useless. */
         const cell_t key = cell_from_slice(event->key);
         line_add(line, "  ");
         cell_write_quoted(&key, true, line);
@@ -230,7 +231,7 @@ static void line_write(buffer_t *line, const kvzmq_event_t *event, uint64_t time
     line_add_by(line, event);
 }
 
-/* ---- For programs, and all -------------------------------------------------------------------- */
+/* ---- Events ----------------------------------------------------------------------------------- */
 
 static void event_show(output_t *output, const cell_t *line, const kvzmq_event_t *event, uint64_t time_ms,
                        const known_value_t *old)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How an event is shown: a line for people, cells for programs, with the old value where it is known. Knows
- * nothing of where events come from. */
+/* Shows events: a line for people, cells for programs. Shows the old value if it is known. */
 #ifndef KV_CLIENT_CLI_EVENT_PRINTER_H
 #define KV_CLIENT_CLI_EVENT_PRINTER_H
 
@@ -10,20 +9,20 @@
 #include "client/cli/output.h"
 
 enum {
-    EVENT_KNOWN_MAX = 64 * 1024 * 1024 /* bytes of memory for values that may become old ones */
+    EVENT_KNOWN_MAX = 64 * 1024 * 1024 /* bytes of memory for values, to show them as old values later */
 };
 
 typedef struct event_printer {
     known_t *known; /* owned */
-    bool whole;     /* READY says that all entries were told */
+    bool whole;     /* at READY all entries were shown */
 } event_printer_t;
 
-/* WHOLE: the stream begins with the state. Returns false if memory is refused; *PRINTER is to be released
- * in any case. */
+/* WHOLE: the stream begins with the state. False if memory is refused; call event_printer_release even then.
+ */
 KV_MUST_USE bool event_printer_init(event_printer_t *printer, bool whole);
 void event_printer_release(event_printer_t *printer);
 
-/* Shows EVENT, the next one of its stream, on OUTPUT. NOW_MS (since 1970) is shown where it has no time. */
+/* Shows EVENT, the next of its stream, on OUTPUT. If it has no time, shows NOW_MS (since 1970). */
 void event_printer_print(event_printer_t *printer, output_t *output, const kvzmq_event_t *event,
                          uint64_t now_ms);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what `help` shows. */
+/* The command `help`. */
 #include "client/cli/help.h"
 
 #include "client/cli/command_table.h"
@@ -16,7 +16,7 @@ void help_commands(FILE *stream)
     }
 }
 
-/* All commands as rows, for programs. */
+/* Shows all commands as rows, for programs. */
 static void show_table(cli_t *cli)
 {
     static const column_t columns[] = {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Help about all commands, or one. */
+/* Help about all commands or one. */
 #ifndef KV_CLIENT_CLI_HELP_H
 #define KV_CLIENT_CLI_HELP_H
 
 #include "client/cli/command.h"
 
-/* Writes a line about each command. */
+/* Writes a line for each command. */
 void help_commands(FILE *stream);
 
 /* Runs `help`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the signals' handler and its flags. */
+/* Owns the signal handler and its flags. */
 #include "client/cli/interrupt.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ void interrupt_release_ends(void)
 
 void interrupt_catch_terminal(void)
 {
-    /* A terminal that was resized must not make a write fail that waits for it; ppoll returns anyway. */
+    /* SA_RESTART: resizing the terminal must not make a waiting write fail. ppoll returns anyway. */
     signal_catch(SIGWINCH, SA_RESTART);
     signal_catch(SIGCONT, SA_RESTART);
 }
@@ -92,9 +92,9 @@ interrupt_wait_t interrupt_wait_files(const int *files, size_t count, int timeou
     sigaddset(&caught, SIGHUP);
     sigprocmask(SIG_BLOCK, &caught, &before);
     struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
-    bool failed = false; /* then read will tell */
+    bool failed = false; /* read will return the error */
     while (!interrupted && !terminal_changed) {
-        /* The signals come through here, and nowhere else in this function. */
+        /* Signals are unblocked only during this call. */
         int ready = ppoll(wanted, count, timeout_ms < 0 ? NULL : &limit, &before);
         failed = ready == -1 && errno != EINTR;
         if (failed || ready != -1)

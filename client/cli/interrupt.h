@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Signals: Ctrl-C, and those that say that the terminal changed. The one thing of the tool that is
- * process-wide, because signals are. */
+/* Signals: Ctrl-C, and changes of the terminal. This is the only process-wide state of the tool, because
+ * signals are process-wide. */
 #ifndef KV_CLIENT_CLI_INTERRUPT_H
 #define KV_CLIENT_CLI_INTERRUPT_H
 
@@ -9,42 +9,42 @@
 
 enum { INTERRUPT_FILES_MAX = 3 };
 
-/* From now on SIGINT ends no process but what waits: system calls return EINTR, and interrupt_pending is
- * true. */
+/* From now on SIGINT does not end the process. It ends waiting system calls with EINTR, and sets
+ * interrupt_pending. */
 void interrupt_catch(void);
 
-/* From now on SIGTERM and SIGHUP are like SIGINT: the tool has something to tidy up before it ends. Unless
- * the tool was started with SIGHUP ignored (nohup). */
+/* From now on SIGTERM and SIGHUP act like SIGINT, so that the tool can clean up before it ends. A signal that
+ * was ignored at the start (nohup) stays ignored. */
 void interrupt_catch_ends(void);
 
-/* From now on they end the process again. */
+/* SIGTERM and SIGHUP end the process again. */
 void interrupt_release_ends(void);
 
-/* From now on interrupt_wait says when the terminal has another size, and when the tool goes on after Ctrl-Z:
- * the shell behind it has set the terminal its own way meanwhile. */
+/* From now on interrupt_wait reports when the size of the terminal changes, and when the tool continues after
+ * Ctrl-Z: the parent shell may then have changed the terminal's settings. */
 void interrupt_catch_terminal(void);
 
-/* Whether SIGINT (or another that is like it) came since the last interrupt_clear. */
+/* Whether SIGINT (or a signal that acts like it) came since the last interrupt_clear. */
 bool interrupt_pending(void);
 
 void interrupt_clear(void);
 
 typedef enum interrupt_wait {
-    WAIT_READABLE, /* there are bytes, or the end, or an error that read will tell */
-    WAIT_OTHER,    /* the same of the other descriptor, or time has passed */
-    WAIT_TERMINAL, /* the terminal may have changed (interrupt_catch_terminal) */
-    WAIT_INTERRUPT /* interrupt_pending */
+    WAIT_READABLE, /* read will return bytes, the end, or an error */
+    WAIT_OTHER,    /* another descriptor is readable, or the time is over */
+    WAIT_TERMINAL, /* the terminal may have changed: see interrupt_catch_terminal */
+    WAIT_INTERRUPT /* interrupt_pending is true */
 } interrupt_wait_t;
 
-/* Waits until the file descriptor FILE can be read, or for one of these signals. None is missed, whenever it
- * comes: a check before a plain read would leave a gap between the two. */
+/* Waits until the file descriptor FILE is readable, or one of these signals comes. No signal is missed:
+ * checking interrupt_pending before a plain read would miss one that comes in between. */
 interrupt_wait_t interrupt_wait(int file);
 
-/* The same for COUNT descriptors (at most INTERRUPT_FILES_MAX; -1 is none), the first of which comes first,
- * and at most TIMEOUT_MS (-1 = for ever). */
+/* The same for COUNT descriptors (at most INTERRUPT_FILES_MAX; -1 = none), for at most TIMEOUT_MS (-1 = for
+ * ever). WAIT_READABLE is about the first. */
 interrupt_wait_t interrupt_wait_files(const int *files, size_t count, int timeout_ms);
 
-/* Waits for TIMEOUT_MS, or for one of these signals. */
+/* Waits TIMEOUT_MS, or until one of these signals comes. */
 void interrupt_pause(int timeout_ms);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns when a ping is due. It is sent as a batch, so that nobody waits for its answer: typing goes on while a
- * broker is slow.
+/* Decides when to ping. A ping is sent as a batch, so that nothing waits for its answer: the user can type
+ * while the broker is slow.
  *
- * A session times out only if this process stood still. A ping that is then sent before the broker's goodbye
- * is read begins another session. So a ping follows the goodbye too: what is told is the same. */
+ * A session times out only if this process was stopped. A ping that is then sent before the broker's `bye` is
+ * read begins a new session. A ping is sent after a `bye` too, so that the user sees the same in both cases.
+ */
 #include "client/cli/keeping.h"
 
 #include "client/keep.h"
@@ -15,13 +16,13 @@ void keeping_init(keeping_t *keeping, cli_t *cli)
         .cli = cli, .asked_ms = clock_monotonic_ms(), .sessions = kvzmq_reconnects(cli->connection)};
 }
 
-/* When the next sign of life is due. */
+/* When the next ping is due (clock_monotonic_ms). */
 static int64_t due_ms(const keeping_t *keeping)
 {
     return keeping->asked_ms + keep_part_ms(kvzmq_session(keeping->cli->connection));
 }
 
-/* Takes what has come. */
+/* Takes the answers that have arrived. */
 static void answers_take(keeping_t *keeping)
 {
     kvzmq_answer_t answer;
@@ -40,7 +41,7 @@ static void life_sign(keeping_t *keeping)
         status = kvzmq_batch_send(&batch);
     (void)status; /* the next call notices a broken connection */
     kvzmq_batch_destroy(&batch);
-    answers_take(keeping); /* its descriptor says what is new since then */
+    answers_take(keeping); /* the descriptor reports only what comes after this */
 }
 
 /* Whether the session is gone. */
@@ -55,7 +56,7 @@ void keeping_look(keeping_t *keeping, FILE *stream)
     FILE *notices = cli->notices;
     cli->notices = stream;
     if (kvzmq_reconnects(cli->connection) != keeping->sessions)
-        keeping_init(keeping, cli); /* a command has made another */
+        keeping_init(keeping, cli); /* a command has begun a new session */
     if (!keeping->lost && kvzmq_fd(cli->connection) != -1) {
         answers_take(keeping);
         bool due = kvzmq_in_flight(cli->connection) == 0 && clock_monotonic_ms() >= due_ms(keeping);
@@ -79,7 +80,7 @@ int keeping_wait(const keeping_t *keeping, int *wait_ms)
         return -1;
     int64_t left_ms = due_ms(keeping) - clock_monotonic_ms();
     if (kvzmq_in_flight(keeping->cli->connection) > 0)
-        left_ms = keeping->cli->options->timeout_ms; /* then there will be no answer any more */
+        left_ms = keeping->cli->options->timeout_ms; /* after that, no answer will come */
     *wait_ms = left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
     return kvzmq_fd(keeping->cli->connection);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the grammar of escape sequences (ECMA-48, with what rxvt and the Linux console add) and what keys do.
- */
+/* The grammar of escape sequences (ECMA-48, with the additions of rxvt and the Linux console), and the
+ * functions of keys. */
 #include "client/cli/keys.h"
 
 enum {
     ESCAPE = 0x1b,
-    PARAMETERS_MAX = 2, /* numbers in a key's sequence: which key, and what is held down with it */
-    /* What is held down is sent as one more than the sum of these. */
+    PARAMETERS_MAX = 2, /* numbers in a key's sequence: the key, and its modifiers */
+    /* Modifiers: the number that is sent is one more than their sum. */
     HELD_SHIFT = 1,
     HELD_ALT = 2,
     HELD_CONTROL = 4
@@ -14,7 +14,7 @@ enum {
 
 const char keys_paste_end[] = "\033[201~";
 
-/* ---- Where a sequence ends -------------------------------------------------------------------- */
+/* ---- Finding the end of a sequence ------------------------------------------------------------ */
 
 static void keys_add(keys_t *keys, uint8_t byte)
 {
@@ -31,7 +31,7 @@ static keys_step_t keys_begin(keys_t *keys, uint8_t byte)
     return byte == ESCAPE ? KEYS_MORE : KEYS_PLAIN;
 }
 
-/* Takes what comes after ESC. A second ESC before a sequence is Alt; further ones are ignored. */
+/* Takes a byte after ESC. A second ESC before a sequence means Alt; further ones are ignored. */
 static keys_step_t escape_take(keys_t *keys, uint8_t byte)
 {
     if (byte == ESCAPE && keys->size > 1)
@@ -43,7 +43,8 @@ static keys_step_t escape_take(keys_t *keys, uint8_t byte)
     return keys->state == KEYS_OUTSIDE ? KEYS_PLAIN : KEYS_MORE;
 }
 
-/* Whether all behind ESC [ so far are digits: there rxvt ends a sequence with $, which else is within one. */
+/* Whether only digits follow ESC [ so far. Then rxvt's $ ends the sequence; elsewhere $ is inside a sequence.
+ */
 static bool numbers_alone(const keys_t *keys)
 {
     size_t digits = 0;
@@ -62,7 +63,7 @@ keys_step_t keys_take(keys_t *keys, uint8_t byte)
     bool within = byte >= 0x20 && byte <= 0x3f;
     bool ends = byte >= 0x40 && byte <= 0x7e;
     if (!within && !ends)
-        return keys_begin(keys, byte); /* it was cut off */
+        return keys_begin(keys, byte); /* the sequence was cut off */
     bool console = keys->state == KEYS_CSI && byte == '[' && keys->bytes[keys->size - 1] == '[';
     ends = (ends && !console) || (byte == '$' && keys->state == KEYS_CSI && numbers_alone(keys));
     keys_add(keys, byte);
@@ -74,12 +75,12 @@ keys_step_t keys_take(keys_t *keys, uint8_t byte)
     return KEYS_SEQUENCE;
 }
 
-/* ---- What a sequence does --------------------------------------------------------------------- */
+/* ---- Functions of sequences ------------------------------------------------------------------- */
 
-/* A key: which it is, and its function alone, and with Control or Alt. */
+/* A key, its function alone, and its function with Control or Alt. */
 typedef struct key_row {
-    char final;      /* how its sequence ends; '~' for all that have a number */
-    unsigned number; /* 0: none */
+    char final;      /* last character of its sequence; '~' for all keys with a number */
+    unsigned number; /* 0 = none */
     const char *alone;
     const char *held;
 } key_row_t;
@@ -101,16 +102,16 @@ static const key_row_t key_rows[] = {
     {'~', 200, KEYS_PASTE, KEYS_PASTE},
 };
 
-/* A sequence in its parts. */
+/* A parsed sequence. */
 typedef struct sequence {
     bool alt;
     bool ss3;
     char final;
     unsigned numbers[PARAMETERS_MAX];
-    size_t count; /* of them */
+    size_t count; /* of `numbers` */
 } sequence_t;
 
-/* Takes the numbers off TEXT, all that stands before the final byte. */
+/* Parses the numbers in TEXT, which is everything before the final byte. */
 static bool numbers_parse(bytes_t text, sequence_t *sequence)
 {
     if (text.size > 0)
@@ -139,7 +140,8 @@ static bool sequence_parse(bytes_t bytes, sequence_t *sequence)
     return numbers_parse(bytes_of(bytes.data + begin + 1, bytes.size - begin - 2), sequence);
 }
 
-/* What is held down, as HELD_... Takes away what rxvt and old terminals say in other ways. */
+/* Returns the modifiers (HELD_...) of SEQUENCE. Converts the forms of rxvt and old terminals to the standard
+ * form. */
 static unsigned sequence_take_held(sequence_t *sequence)
 {
     static const char finals[] = "^$@"; /* rxvt, instead of ~ */
@@ -147,7 +149,7 @@ static unsigned sequence_take_held(sequence_t *sequence)
     const char *found = strchr(finals, sequence->final);
     unsigned held = sequence->alt ? HELD_ALT : 0;
     bool numbered = found != NULL || sequence->final == '~';
-    /* The last number, where it does not say which key it is: 1;5C, and the older 5C. */
+    /* The last number has the modifiers unless it is the key's number: 1;5C, and the older 5C. */
     size_t last = sequence->count > 0 ? sequence->count - 1 : 0;
     if (sequence->numbers[last] > 0 && (last > 0 || !numbered))
         held |= sequence->numbers[last] - 1;

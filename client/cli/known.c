@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns a tree of clients, each with a tree of keys: a store that is dropped goes in one piece. */
+/* Owns a tree of clients, each with a tree of keys, so that a dropped store can be freed as a whole. */
 #include "client/cli/known.h"
 
 #include <stdlib.h>
 
 #include "client/named_tree.h"
 
-/* A key. In a store that is whole, one that is absent has none. */
+/* A key and its value. In a complete store, an absent key has no item. */
 typedef struct item {
-    bytes_t name; /* the key; in `storage`. First, as `store_t` has it: trees compare names */
+    bytes_t name; /* the key; in `storage`. Must be first, as in `store_t`: trees compare it */
     known_value_t value;
     uint8_t storage[];
 } item_t;
@@ -16,21 +16,21 @@ typedef struct item {
 typedef struct store {
     bytes_t name;  /* the client; in `storage` */
     void *items;   /* tree of item_t, owned */
-    size_t bytes;  /* of memory that it takes with all items */
-    bool complete; /* it began before our eyes: a key without an item is absent */
-    bool gaps;     /* an item found no room: a key without one is anything */
+    size_t bytes;  /* memory of the store and its items */
+    bool complete; /* seen from its beginning: a key without item is absent */
+    bool gaps;     /* an item found no room: a key without item is not known */
     uint8_t storage[];
 } store_t;
 
 struct known {
     void *stores;  /* tree of store_t, owned */
-    size_t bytes;  /* of memory that stores and items take */
-    size_t limit;  /* bytes that `bytes` never exceeds */
-    bool complete; /* all that there was has been told: a key without an item is absent */
-    bool gaps;     /* a store found no room: a client without one has any keys */
+    size_t bytes;  /* memory of all stores and items */
+    size_t limit;  /* maximum of `bytes` */
+    bool complete; /* all entries were set: a key without item is absent */
+    bool gaps;     /* a store found no room: a client without store is not known */
 };
 
-enum { NODE_BYTES = 64 }; /* what a tree takes for a name, malloc's own included; an estimate */
+enum { NODE_BYTES = 64 }; /* estimated memory of a tree for each name, with malloc's overhead */
 
 static void store_free(void *node)
 {
@@ -72,19 +72,19 @@ void known_complete(known_t *known)
 
 /* ---- Stores ----------------------------------------------------------------------------------- */
 
-/* Whether SIZE bytes more have room. */
+/* Whether there is room for SIZE more bytes. */
 static bool has_room(const known_t *known, size_t size)
 {
     return size <= known->limit - known->bytes;
 }
 
-/* Whether a key of STORE without an item is absent. */
+/* Whether a key of STORE without item is absent. */
 static bool store_is_whole(const known_t *known, const store_t *store)
 {
     return (known->complete || store->complete) && !store->gaps;
 }
 
-/* CLIENT's store, made where there is none. NULL if there is no room for it. */
+/* CLIENT's store, made if there is none. NULL if there is no room for it. */
 static store_t *store_get(known_t *known, bytes_t client)
 {
     store_t *store = named_tree_find(&known->stores, client);
@@ -148,7 +148,7 @@ static void item_remove(known_t *known, store_t *store, bytes_t key)
     free(item);
 }
 
-/* An item of its own memory; NULL if that is refused. */
+/* Makes an item. NULL if memory is refused. */
 static item_t *item_new(bytes_t key, const known_value_t *value)
 {
     item_t *item = calloc(1, sizeof *item + key.size + value->bytes.size);
@@ -164,7 +164,7 @@ static item_t *item_new(bytes_t key, const known_value_t *value)
     return item;
 }
 
-/* Adds what is not in the tree. Returns false if there is no room. */
+/* Adds KEY, which must not be in the tree. False if there is no room. */
 static bool item_add(known_t *known, store_t *store, bytes_t key, const known_value_t *value)
 {
     if (!has_room(known, sizeof(item_t) + key.size + value->bytes.size + NODE_BYTES))

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the quoting rules. A word never grows by unquoting, so one block as long as the line and a zero byte a
- * word holds them all. */
+/* The quoting rules. Unquoting never makes a word longer, so one block, as long as the line plus a zero byte
+ * for each word, has room for all words. */
 #include "client/cli/line.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A place in the line that is read, and where the unquoted bytes go. */
+/* The position in the line, and the place for the next unquoted byte. */
 typedef struct cursor {
     bytes_t text;
     size_t at;    /* next byte of `text` */
-    size_t begin; /* of the character or escape that was taken last in a quoted part */
+    size_t begin; /* begin of the last character or escape in a quoted part */
     uint8_t *out;
 } cursor_t;
 
@@ -81,7 +81,7 @@ static void put_character(cursor_t *cursor, uint32_t code)
     cursor->out += size;
 }
 
-/* Takes a character as JSON writes it, by its UTF-16 units: one above U+FFFF is a pair of them. */
+/* Takes the rest of a \uXXXX escape. As in JSON, a character above U+FFFF is a surrogate pair. */
 static line_status_t take_character(cursor_t *cursor)
 {
     uint32_t code;
@@ -105,7 +105,7 @@ static line_status_t take_character(cursor_t *cursor)
     return LINE_OK;
 }
 
-/* Takes what follows a backslash. An unknown escape is refused: its letter alone is hardly what was meant. */
+/* Takes an escape after its backslash. Refuses an unknown escape, which is probably a mistake. */
 static line_status_t take_escape(cursor_t *cursor)
 {
     static const char names[] = "nrtbfa\\/\"'";
@@ -122,7 +122,7 @@ static line_status_t take_escape(cursor_t *cursor)
     return LINE_OK;
 }
 
-/* Takes a quoted part, the cursor behind its opening QUOTE. */
+/* Takes a quoted part; the cursor is after its opening QUOTE. */
 static line_status_t take_quoted(cursor_t *cursor, uint8_t quote)
 {
     while (!at_end(cursor)) {
@@ -196,7 +196,7 @@ line_status_t line_split(bytes_t text, line_t *line)
 
 size_t line_length(bytes_t text)
 {
-    uint8_t quote = 0; /* the one that is open */
+    uint8_t quote = 0; /* the open quote; 0 = none */
     for (size_t at = 0; at < text.size; at++) {
         uint8_t c = text.data[at];
         bool last = at + 1 == text.size;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the history file and what may go into it. The file is in libedit's own form, but not libedit's to
- * read and write: it follows links, waits for pipes, and on some systems leaves a file to everybody. */
+/* Owns the history file and decides what goes into it. The file has libedit's format, but is not read and
+ * written by libedit, which follows links, waits for pipes, and on some systems makes files that everybody
+ * can read. */
 #include "client/cli/line_history.h"
 
 #define LIBBSD_NETBSD_VIS
@@ -16,17 +17,18 @@
 #include "client/cli/command_table.h"
 #include "client/cli/line.h"
 
-/* The first line of the file; those below are encoded with VIS_WHITE. */
+/* The first line of the file. The other lines are encoded with VIS_WHITE. */
 static const char file_head[] = "_HiStOrY_V2_\n";
 
 enum {
     HEAD_SIZE = sizeof file_head - 1,
-    LINE_ENCODED_MAX = 4 * LINE_HISTORY_LINE_MAX /* bytes of a line in the file: one takes at most four */
+    LINE_ENCODED_MAX =
+        4 * LINE_HISTORY_LINE_MAX /* bytes of a line in the file: encoding takes at most 4 for each byte */
 };
 
-/* ---- Where it is ------------------------------------------------------------------------------ */
+/* ---- The path --------------------------------------------------------------------------------- */
 
-/* Makes the folders above PATH, for their owner alone. PATH is changed and restored. */
+/* Makes the folders above PATH, accessible only to their owner. Changes PATH meanwhile. */
 static void folders_make(char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -36,8 +38,7 @@ static void folders_make(char *path)
     }
 }
 
-/* The path of the file that is used where none is named, its folder made. Owned; NULL if there is no place
- * for it. */
+/* The default path of the file; makes its folder. Owned; NULL if there is no home folder. */
 static char *path_default(void)
 {
     const char *state = getenv("XDG_STATE_HOME");
@@ -56,8 +57,8 @@ static char *path_default(void)
 
 /* ---- The file --------------------------------------------------------------------------------- */
 
-/* Whether FILE is a regular file of our own that is a history, or empty: nothing else is read, written to or
- * closed to others. */
+/* Whether FILE is the user's own regular file, and is a history or empty. No other file is read, written or
+ * changed in mode. */
 static bool is_history(int file, struct stat *found)
 {
     char head[HEAD_SIZE];
@@ -67,8 +68,8 @@ static bool is_history(int file, struct stat *found)
                                    memcmp(head, file_head, sizeof head) == 0);
 }
 
-/* Opens the file, for its owner alone whatever it was before. It is no link, and opening does not wait.
- * Returns -1 if there is none, or one that is not to be used. */
+/* Opens the file and makes it accessible only to its owner. Does not follow links, and does not wait. Returns
+ * -1 if there is no file, or it must not be used. */
 static int file_open(const char *path, int flags, struct stat *found)
 {
     int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
@@ -80,7 +81,7 @@ static int file_open(const char *path, int flags, struct stat *found)
     return -1;
 }
 
-/* Writes LINE as the file has it, behind the head where HEADED. */
+/* Writes LINE, encoded; with HEADED also the head before it. */
 static bool line_write(int file, const char *line, bool headed)
 {
     size_t size = strlen(line);
@@ -91,37 +92,37 @@ static bool line_write(int file, const char *line, bool headed)
     memcpy(text, file_head, used);
     used += (size_t)strvis(text + used, line, VIS_WHITE);
     text[used++] = '\n';
-    bool written = write(file, text, used) == (ssize_t)used; /* at once: other shells append too */
+    bool written = write(file, text, used) == (ssize_t)used; /* in one write: other shells append too */
     free(text);
     return written;
 }
 
-/* Takes what the file has into memory. */
+/* Reads the lines of the file into memory. */
 static void lines_load(History *lines, FILE *stream)
 {
     HistEvent event;
     char text[LINE_ENCODED_MAX + 2];
     char line[LINE_ENCODED_MAX + 2];
-    bool whole = true; /* the piece read last ended a line */
+    bool whole = true; /* the last piece read ended a line */
     while (fgets(text, sizeof text, stream) != NULL) {
         bool begins = whole;
         size_t size = strcspn(text, "\n");
         whole = text[size] == '\n';
         text[size] = '\0';
-        /* What is longer than any line that was kept is passed over. */
+        /* Ignore a line that is longer than any that is kept. */
         if (begins && whole && strunvis(line, text) > 0)
             history(lines, &event, H_ENTER, line);
     }
 }
 
-/* Replaces a file that has grown long by one of the lines in memory. */
+/* Replaces a large file by one that has only the lines in memory. */
 static void file_cut(const line_history_t *typed)
 {
     HistEvent event;
     char *path = NULL;
     if (asprintf(&path, "%s.XXXXXX", typed->path) < 0)
         return;
-    int file = mkostemp(path, O_CLOEXEC); /* its owner's alone */
+    int file = mkostemp(path, O_CLOEXEC); /* accessible only to its owner */
     bool written = file != -1;
     bool headed = true;
     for (int more = history(typed->lines, &event, H_LAST); written && more != -1;
@@ -183,8 +184,8 @@ void line_history_release(line_history_t *typed)
     *typed = (line_history_t){.lines = NULL};
 }
 
-/* Whether LINE may carry a secret. Where it cannot be split, say for a quote that is missing, `auth` anywhere
- * is enough. */
+/* Whether TEXT may contain a secret. If it cannot be split, for example because a quote is missing, `auth`
+ * anywhere in it is enough. */
 static bool is_secret(const char *text)
 {
     line_t line;

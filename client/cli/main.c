@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* kvzmq-cli: the arguments' command, or a person at a terminal, or commands from a pipe. */
+/* kvzmq-cli: runs the command of its arguments, or commands from a terminal or a pipe. */
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -16,7 +16,7 @@
 #include "common/standard_files.h"
 
 enum {
-    INPUT_MAX = 8 * 1024 * 1024, /* bytes that -x reads; the broker's own limits are lower */
+    INPUT_MAX = 8 * 1024 * 1024, /* bytes that -x reads; the broker's limits are lower */
     INPUT_PIECE = 65536          /* bytes read at once */
 };
 
@@ -61,8 +61,8 @@ static outcome_t show_help(void)
     return OUTCOME_OK;
 }
 
-/* Reads standard input to its end into INPUT, which has room for a piece more than INPUT_MAX, and ends it
- * with a zero byte. */
+/* Reads standard input to its end into INPUT, which has room for INPUT_MAX and one piece, and adds a
+ * terminating zero. */
 static outcome_t input_read(cli_t *cli, buffer_t *input)
 {
     for (;;) {
@@ -90,8 +90,8 @@ static outcome_t input_read(cli_t *cli, buffer_t *input)
     }
 }
 
-/* The words of the arguments, in memory of our own: all users of the machine can read the program's
- * arguments, of which those that may be secret are wiped. */
+/* A copy of the program's arguments. All users of the machine can read the arguments of a program, so
+ * arguments_take wipes the original of those that may be secret. */
 typedef struct arguments {
     bytes_t *words; /* owned; each is zero-terminated */
     size_t count;
@@ -114,7 +114,7 @@ static bool arguments_take(arguments_t *arguments, int argc, char **argv)
         buffer_append(&arguments->copy, word.data, word.size + 1);
     }
     for (size_t i = 0; i < arguments->count; i++) {
-        if (command_is_secret(arguments->words, i)) /* behind such a command */
+        if (command_is_secret(arguments->words, i)) /* after such a command */
             explicit_bzero(argv[i + 1], arguments->words[i].size);
     }
     return true;
@@ -128,7 +128,7 @@ static void arguments_release(arguments_t *arguments)
     free(arguments->words);
 }
 
-/* Carries out the command of the arguments. */
+/* Runs the command of the arguments. */
 static outcome_t run_command(cli_t *cli, call_result_t *result)
 {
     buffer_t input;
@@ -147,7 +147,7 @@ static outcome_t run_command(cli_t *cli, call_result_t *result)
     return outcome;
 }
 
-/* Commands come from standard input, typed or piped. */
+/* Runs commands from standard input, typed or piped. */
 static outcome_t run_input(cli_t *cli)
 {
     if (cli->options->last_from_input)
@@ -161,9 +161,8 @@ static outcome_t run_input(cli_t *cli)
     return script_run(cli, STDIN_FILENO);
 }
 
-/* What is typed and shown is UTF-8, as everything in a store; where the environment names another encoding,
- * or none, it is taken to be UTF-8 too. Without this libsmartcols never ends with a table that is not all
- * ASCII. */
+/* Selects UTF-8 for input and output, whatever encoding the environment names. Without a UTF-8 locale,
+ * libsmartcols does not return from printing a table that has other characters than ASCII. */
 static void locale_take(void)
 {
     if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)

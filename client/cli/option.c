@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of options, and how options are found among words. */
+/* The table of options, and the parser that finds options among words. */
 #include "client/cli/option.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@
 #include "common/utf8.h"
 
 enum {
-    EDITS_MAX = 2 /* a name that is not further from what was typed is suggested */
+    EDITS_MAX = 2 /* most edits between a typed name and the name that is suggested */
 };
 
 #define RUN     OPTION_OF_RUN, false
@@ -39,7 +39,7 @@ const option_row_t option_rows[OPT_COUNT] = {
                      RUN, 't'},
     [OPT_NO_HISTORY] = {"--no-history", NULL, "keep no history (KVZMQ_HISTORY names its file; empty: none)",
                         OPTION_FLAG, RUN, 0},
-    [OPT_HELP] = {"--help", NULL, "show this help; with a command, how that is used", OPTION_FLAG, LINE, 'h'},
+    [OPT_HELP] = {"--help", NULL, "show this help, or the help of a command", OPTION_FLAG, LINE, 'h'},
     [OPT_VERSION] = {"--version", NULL, "show the version", OPTION_FLAG, RUN, 'V'},
     [OPT_TTL] = {"--ttl", "TIME",
                  "the entry expires after this time: 90, 2.5 (seconds), 500ms, 10m, 1h30m, 7d", OPTION_TIME,
@@ -55,19 +55,20 @@ const option_row_t option_rows[OPT_COUNT] = {
     [OPT_LIMIT] = {"--limit", "N", "show at most N", OPTION_NUMBER, COMMAND, 0},
     [OPT_AFTER] = {"--after", "TEXT", "only what sorts after TEXT, in byte order", OPTION_TEXT, COMMAND, 0},
     [OPT_PREFIX] = {"--prefix", "TEXT", "only keys that begin with TEXT", OPTION_TEXT, COMMAND, 0},
-    [OPT_SINCE] = {"--since", "SEQ[@EPOCH]", "begin after this change (second column of a line); 0: all kept",
-                   OPTION_TEXT, COMMAND, 0},
+    [OPT_SINCE] = {"--since", "SEQ[@EPOCH]",
+                   "begin after this change (second column of a line); 0: at the oldest kept", OPTION_TEXT,
+                   COMMAND, 0},
     [OPT_INITIAL] = {"--initial", NULL, "show all entries first, so that every old value is known",
                      OPTION_FLAG, COMMAND, 0},
-    [OPT_EVENTS] = {"--count", "N", "end after N changes; 0: after those that there are now", OPTION_NUMBER,
+    [OPT_EVENTS] = {"--count", "N", "end after N changes; 0: after all that exist now", OPTION_NUMBER,
                     COMMAND, 0},
     [OPT_OWN] = {"--own", NULL, "show what others change in your own store; for guests too", OPTION_FLAG,
                  COMMAND, 0},
-    [OPT_BENCH_CLIENTS] = {"--clients", "N", "sessions, each with 5 descriptors (default 10)", OPTION_NUMBER,
+    [OPT_BENCH_CLIENTS] = {"--clients", "N", "sessions; each needs 5 descriptors (default 10)", OPTION_NUMBER,
                            COMMAND, 0},
-    [OPT_BENCH_THREADS] = {"--threads", "N", "threads that drive them (default half of the processors)",
+    [OPT_BENCH_THREADS] = {"--threads", "N", "threads that run the sessions (default half of the processors)",
                            OPTION_NUMBER, COMMAND, 0},
-    [OPT_BENCH_IN_FLIGHT] = {"--in-flight", "N", "messages that each client has on the way (default 1)",
+    [OPT_BENCH_IN_FLIGHT] = {"--in-flight", "N", "messages in flight for each client (default 1)",
                              OPTION_NUMBER, COMMAND, 0},
     [OPT_BENCH_BATCH] = {"--batch", "N", "requests in a message (default 1)", OPTION_NUMBER, COMMAND, 0},
     [OPT_BENCH_KEYS] = {"--keys", "N", "keys, in all stores together (default 100000)", OPTION_NUMBER,
@@ -85,13 +86,13 @@ const option_row_t option_rows[OPT_COUNT] = {
     [OPT_BENCH_REQUESTS] = {"--requests", "N", "end after N requests, of all clients", OPTION_NUMBER, COMMAND,
                             0},
     [OPT_BENCH_RATE] = {"--rate", "N",
-                        "send N requests a second in all, and measure from when each should be sent",
+                        "send N requests a second in total; latency counts from when each was due",
                         OPTION_NUMBER, COMMAND, 0},
 };
 
 static_assert(OPT_COUNT <= 64, "a set of options is 64 bits");
 
-/* What a value of each kind must be; NULL: any will do. */
+/* What a value of each kind must be; NULL = anything. */
 static const char *const kind_expects[] = {
     [OPTION_FLAG] = NULL,
     [OPTION_NUMBER] = "a whole number",
@@ -103,7 +104,7 @@ static const char *const kind_expects[] = {
 const char *option_name(option_id_t option)
 {
     const option_row_t *row = &option_rows[option];
-    return row->name != NULL ? row->name : "-x"; /* the only one without */
+    return row->name != NULL ? row->name : "-x"; /* the only option without a name */
 }
 
 bool option_same(option_id_t a, option_id_t b)
@@ -171,7 +172,7 @@ static option_id_t find_letter(uint8_t letter)
     return OPT_COUNT;
 }
 
-/* What is sorted, and from where. */
+/* The state of option_split. */
 typedef struct sorter {
     const bytes_t *words;
     size_t count;
@@ -216,7 +217,7 @@ static void take(sorter_t *sorter, option_id_t option, bytes_t value)
             (option_given_t){.option = option, .value = value, .words_before = split->word_count};
 }
 
-/* Takes the next word as OPTION's value. */
+/* Takes the next word as the value of OPTION. */
 static void take_next(sorter_t *sorter, option_id_t option)
 {
     if (sorter->at == sorter->count || is_option(sorter->words[sorter->at])) {
@@ -245,8 +246,8 @@ static void take_long(sorter_t *sorter, bytes_t word)
         take_next(sorter, option);
 }
 
-/* Takes WORD, a dash and letters; the first that takes a value has the rest, or the next word. A long name
- * that lacks a dash is none: -name would be the client "ame". */
+/* Takes WORD, a dash and letters. The first letter that takes a value gets the rest of WORD, or the next
+ * word. Refuses a long name with a single dash: -name would mean client "ame". */
 static void take_letters(sorter_t *sorter, bytes_t word)
 {
     for (int i = 0; i < OPT_COUNT; i++) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Options: one table says what there is, for the whole run and for its commands; one parser takes them out of
- * the words, whether those are the program's arguments, a piped line or a typed one:
+/* Options: one table lists them, for the whole run and for its commands. One parser takes them out of words,
+ * which are the program's arguments, a piped line or a typed line:
  *
- *   a word that begins with - and is no number is an option, wherever it stands, or an error;
- *   --name VALUE, --name=VALUE, -n VALUE, -nVALUE and -n=VALUE are the same; letters may stand together (-xo
- * raw); a VALUE in a word of its own does not look like an option;
- *   -- ends the options: what follows are arguments, whatever they look like; - by itself is an argument. */
+ *   - A word that begins with - and is not a number is an option, at any position, or an error.
+ *   - --name VALUE, --name=VALUE, -n VALUE, -nVALUE and -n=VALUE are the same. Letters may be combined
+ *     (-xo raw). A VALUE in its own word must not look like an option.
+ *   - -- ends the options: all words after it are arguments. A single - is an argument. */
 #ifndef KV_CLIENT_CLI_OPTION_H
 #define KV_CLIENT_CLI_OPTION_H
 
@@ -17,11 +17,11 @@
 #include "common/status.h"
 
 enum {
-    SPLIT_MAX = 64 /* arguments, and options, of a command; none takes as many */
+    SPLIT_MAX = 64 /* most arguments, and most options; more than any command takes */
 };
 
 typedef enum option_id {
-    /* Of the run; also of each of its commands (OPTION_OF_LINE). */
+    /* Of the run; some also of one command (OPTION_OF_LINE). */
     OPT_SERVER,
     OPT_NAME,
     OPT_SECRET_FILE,
@@ -65,9 +65,9 @@ typedef enum option_id {
 #define OPT_BIT(option) (UINT64_C(1) << (option))
 
 typedef enum option_scope {
-    OPTION_OF_RUN,    /* given when the tool starts: it makes the connection, or says what to do */
-    OPTION_OF_LINE,   /* the same, or with one command of a pipe or a person, for that command */
-    OPTION_OF_COMMAND /* of the commands that list it */
+    OPTION_OF_RUN,    /* only at the start of the tool */
+    OPTION_OF_LINE,   /* at the start, or for one command of a pipe or terminal */
+    OPTION_OF_COMMAND /* only for the commands that list it */
 } option_scope_t;
 
 typedef enum option_kind {
@@ -75,52 +75,52 @@ typedef enum option_kind {
     OPTION_NUMBER,
     OPTION_TIME,
     OPTION_TEXT, /* UTF-8; may be empty */
-    OPTION_WORD, /* any bytes but none: an empty one is a variable that is not set */
+    OPTION_WORD, /* any bytes; not empty, which is often a variable that is not set */
 } option_kind_t;
 
 typedef struct option_row {
-    const char *name; /* long, with its dashes; NULL: it has only a letter. Two rows may share a name where
-                         both take an argument: the one is of the run, the other of a command */
-    const char *argument; /* NULL: takes none */
+    const char *name; /* long name with its dashes; NULL = it has only a letter. Two rows may share a name if
+                         both take an argument and only one is of a command */
+    const char *argument; /* NULL = none */
     const char *help;
     option_kind_t kind;
     option_scope_t scope;
-    bool managed; /* of a command, and only behind `manage CLIENT` */
-    char letter;  /* 0: none */
+    bool managed; /* of a command, and only after `manage CLIENT` */
+    char letter;  /* 0 = none */
 } option_row_t;
 
-/* The table. */
+/* All options, by option_id_t. */
 extern const option_row_t option_rows[OPT_COUNT];
 
 /* An option as it was given. */
 typedef struct option_given {
     option_id_t option;  /* the first row with that name */
-    bytes_t value;       /* zero-terminated; borrowed from the words. Of no meaning where it takes none */
-    size_t words_before; /* arguments that stand before it */
+    bytes_t value;       /* zero-terminated; borrowed from the words. Unused if the option takes none */
+    size_t words_before; /* how many arguments precede it */
 } option_given_t;
 
-/* Words, sorted. */
+/* Words, split into options and arguments. */
 typedef struct split {
-    bytes_t words[SPLIT_MAX]; /* that are no options; borrowed */
+    bytes_t words[SPLIT_MAX]; /* the arguments; borrowed */
     size_t word_count;
     option_given_t given[SPLIT_MAX];
     size_t given_count;
-    problem_t problem; /* the first thing wrong with an option; the rest is sorted all the same */
+    problem_t problem; /* the first problem with an option; the rest is split all the same */
 } split_t;
 
-/* Sorts the COUNT WORDS, each zero-terminated. Where they are SECRET no problem quotes one. */
+/* Splits COUNT WORDS, each zero-terminated. SECRET: `problem` must not quote a word. */
 void option_split(const bytes_t *words, size_t count, bool secret, split_t *split);
 
-/* Reads VALUE as OPTION's, its *NUMBER where it is one (a time: ms). */
+/* Checks VALUE as the value of OPTION. Sets *NUMBER if it is a number or a time (ms). */
 bool option_read(option_id_t option, bytes_t value, uint64_t *number, problem_t *problem);
 
 /* Whether A and B are options with the same name. */
 bool option_same(option_id_t a, option_id_t b);
 
-/* How OPTION is written: its name, or its letter, with dashes. Static storage. */
+/* The long name of OPTION, or its letter, with dashes. Static storage. */
 const char *option_name(option_id_t option);
 
-/* Writes a line of help for each option that is of the run (RUN), or that is in SET (bits). */
+/* Write a line of help for each option of the run, or for each option in SET (bits). */
 void option_help_run(FILE *stream);
 void option_help_set(FILE *stream, uint64_t set);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How a command, and so the program, ends. */
+/* The results of a command, and of the program. */
 #ifndef KV_CLIENT_CLI_OUTCOME_H
 #define KV_CLIENT_CLI_OUTCOME_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what the formats share: how a cell becomes text, and what is escaped in it. */
+/* What the formats share: converting cells to text, and escaping. */
 #include "client/cli/output.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ bool output_finish(output_t *output)
     return kept;
 }
 
-/* The bytes of the UTF-8 character at the beginning of TEXT (not empty), or 0 if none is there. */
+/* The size of the UTF-8 character at the beginning of TEXT (not empty), or 0 if there is none. */
 static size_t character_size(bytes_t text)
 {
     uint8_t lead = text.data[0];
@@ -29,9 +29,9 @@ static size_t character_size(bytes_t text)
     return size <= text.size && utf8_valid(bytes_of(text.data, size)) ? size : 0;
 }
 
-/* Whether the character CHARACTER can change how the text around it looks: C0, DEL and C1 controls, line and
- * paragraph separators, and the marks that turn the direction of text (U+200E, U+200F, U+2028 to U+202E,
- * U+2066 to U+2069). */
+/* Whether CHARACTER can change how the text around it looks: C0, DEL and C1 controls, line and paragraph
+ * separators, and marks that change the direction of text (U+200E, U+200F, U+2028 to U+202E, U+2066 to
+ * U+2069). */
 static bool character_steers(bytes_t character)
 {
     const uint8_t *c = character.data;
@@ -82,7 +82,7 @@ static void bytes_write(bytes_t bytes, escape_t escape, buffer_t *buffer)
     }
 }
 
-/* Whether CHARACTER may look like a blank, or like none: spaces of other scripts, and all of general
+/* Whether CHARACTER may look like a space, or be invisible: spaces of other scripts, and all of general
  * punctuation (U+2000 to U+206F). */
 static bool character_blank(bytes_t character)
 {
@@ -98,7 +98,7 @@ static bool character_blank(bytes_t character)
     return character.size == 1 && c[0] == ' ';
 }
 
-/* Whether TEXT is a plain word: it cannot be taken for several words, or for a sign in the line. */
+/* Whether TEXT is a plain word, which cannot be mistaken for several words or for a symbol of the line. */
 static bool bytes_plain(bytes_t text)
 {
     static const char *const signs[] = {"", "-", "?", "->"};
@@ -180,7 +180,7 @@ void cell_write(const cell_t *cell, escape_t escape, buffer_t *buffer)
     }
 }
 
-/* Cuts CELL, without cutting a UTF-8 character. */
+/* Returns CELL, cut to CELL_SHOWN_MAX bytes or a little less, so that no UTF-8 character is cut. */
 static cell_t cell_shown(const cell_t *cell, bool *cut)
 {
     cell_t shown = *cell;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the list of formats. */
+/* The list of formats. */
 #include "client/cli/output_formats.h"
 
 #include "client/cli/output_json.h"

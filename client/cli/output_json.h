@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The format for programs: one JSON value a command. */
+/* The format for programs: one JSON value for each command. */
 #ifndef KV_CLIENT_CLI_OUTPUT_JSON_H
 #define KV_CLIENT_CLI_OUTPUT_JSON_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A value's bytes exactly, with nothing added; nothing for an absent key. Everything else as lines of cells
- * with tabs between them, in which backslash, control characters and bytes that are no UTF-8 are escaped, so
- * that the cells can be told apart and turned back. */
+/* A value is shown as its exact bytes, with nothing added; an absent key as nothing. Everything else is lines
+ * of cells with tabs between them. Backslash, control characters and bytes that are not UTF-8 are escaped, so
+ * that a program can split a line and decode its cells. */
 #include "client/cli/output_raw.h"
 
-/* A cell of a line, and what ends it there. */
+/* Writes a cell of a line, and END after it. */
 static void raw_cell(output_t *output, const cell_t *cell, char end)
 {
     cell_t plain = *cell;

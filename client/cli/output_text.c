@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What people read. Values are shown as they are; on a terminal what could steer it is escaped. Tables always
- * escape, and cut long cells: a value to work with comes from `get`. */
+/* The format for people. Values are shown unchanged, except that on a terminal what could control it is
+ * escaped. Tables always escape, and cut long cells; `get` shows the whole value. */
 #include "client/cli/output_text.h"
 
 #include <libsmartcols/libsmartcols.h>
@@ -107,7 +107,7 @@ static void text_row(output_t *output, const cell_t *cells)
     output->row_count++;
 }
 
-/* Prints the rows so far and forgets them; those that follow go without headings. */
+/* Prints the rows so far and removes them. The rows after them have no headings. */
 static void text_rows_break(output_t *output)
 {
     if (output->failed || scols_table_is_empty(output->rows))

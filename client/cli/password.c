@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a password is got. The terminal is left to libbsd's readpassphrase, which restores it whatever
- * signal comes. */
+/* Gets passwords. libbsd's readpassphrase handles the terminal and restores it after any signal. */
 #include "client/cli/password.h"
 
 #include <bsd/readpassphrase.h>
@@ -29,7 +28,7 @@ password_answer_t password_ask(password_t *password, const char *prompt, problem
     return PASSWORD_REFUSED;
 }
 
-/* Reads up to a newline, or as much as there is room for, into PASSWORD. */
+/* Reads a line into PASSWORD, at most as much as there is room for. */
 static bool line_read(FILE *file, password_t *password, problem_t *problem)
 {
     size_t size = 0;
@@ -68,7 +67,7 @@ bool password_take_variable(password_t *password, const char *name, problem_t *p
     char *value = getenv(name);
     snprintf(password->text, sizeof password->text, "%s", value == NULL ? "" : value);
     if (value != NULL)
-        explicit_bzero(value, strlen(value)); /* the system goes on showing the process's first environment */
+        explicit_bzero(value, strlen(value)); /* the system shows the process's initial environment */
     unsetenv(name);
     return password_check(password, problem);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a problem is written: the first one stays. */
+/* Keeps only the first problem. */
 #include "client/cli/problem.h"
 
 #include <stdarg.h>

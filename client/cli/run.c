@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what is said about a call that cannot be run. */
+/* Runs calls, and shows what is wrong with a call that cannot be run. */
 #include "client/cli/run.h"
 
 #include "client/cli/help.h"
 #include "client/cli/suggest.h"
 #include "common/utf8.h"
 
-/* Tells what is wrong, and how the command is used. */
+/* Shows what is wrong, and the usage of the command. */
 static outcome_t tell_wrong(cli_t *cli, const call_result_t *result)
 {
     const command_t *command = result->call.command;

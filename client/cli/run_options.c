@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what each option of the run does. */
+/* The effect of each option of the run. */
 #include "client/cli/run_options.h"
 
 #include <kvzmq.h>
@@ -12,7 +12,7 @@
 
 static bool take_endpoint(run_options_t *options, const char *value, problem_t *problem)
 {
-    /* HOST:PORT is tcp: it is what most tools take. */
+    /* HOST:PORT means tcp, as in most tools. */
     bool bare = strstr(value, "://") == NULL && strchr(value, ':') != NULL && value[0] != '/';
     int size = snprintf(options->endpoint, sizeof options->endpoint, "%s%s", bare ? "tcp://" : "", value);
     if (size < (int)sizeof options->endpoint)
@@ -74,7 +74,7 @@ bool run_options_set(run_options_t *options, option_id_t option, bytes_t value, 
         options->history = "";
         return true;
     case OPT_HELP:
-        return true; /* call_make looks at it */
+        return true; /* call_make handles it */
     case OPT_VERSION:
         options->version = true;
         return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the options and the environment of a run of the program say. */
+/* The options of a run, from the arguments and the environment. */
 #ifndef KV_CLIENT_CLI_RUN_OPTIONS_H
 #define KV_CLIENT_CLI_RUN_OPTIONS_H
 
@@ -13,11 +13,11 @@ enum { ENDPOINT_MAX = 512 }; /* bytes of an endpoint, with its terminating zero 
 /* Texts are borrowed from the words and the environment. */
 typedef struct run_options {
     char endpoint[ENDPOINT_MAX];
-    const char *name;          /* NULL: a client by number */
+    const char *name;          /* NULL = a client by number */
     const char *secret_file;   /* NULL: none */
-    const char *user;          /* NULL: a guest */
+    const char *user;          /* NULL = a guest */
     const char *password_file; /* NULL: none */
-    const char *history;       /* file of typed lines; NULL: the usual one, "": none */
+    const char *history;       /* file of typed lines; NULL = the default, "" = none */
     const output_ops_t *format;
     int timeout_ms;
     bool last_from_input; /* -x */
@@ -25,13 +25,13 @@ typedef struct run_options {
     bool version;         /* --version */
 } run_options_t;
 
-/* Sets what applies if no option is given: the environment, and defaults. */
+/* Sets the values without options: from the environment, and defaults. */
 bool run_options_init(run_options_t *options, problem_t *problem);
 
-/* Takes OPTION, which is not of a command, with its zero-terminated VALUE. */
+/* Applies OPTION, which is not of a command, with its zero-terminated VALUE. */
 bool run_options_set(run_options_t *options, option_id_t option, bytes_t value, problem_t *problem);
 
-/* Whether those that were given go together. */
+/* Whether the given options can be used together. */
 bool run_options_check(const run_options_t *options, problem_t *problem);
 
 /* Writes the options' part of --help. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the reading of piped commands. */
+/* Reads and runs piped commands. */
 #include "client/cli/script.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ enum {
     READER_SIZE = 65536 /* bytes read at once */
 };
 
-/* Whether nothing but a comment stands in the line. */
+/* Whether the line is a comment. */
 static bool is_comment(bytes_t text)
 {
     size_t at = 0;
@@ -40,16 +40,16 @@ outcome_t script_line(cli_t *cli, bytes_t text, watching_t **background)
     return outcome;
 }
 
-/* What was read of a file, and where in it the next line begins. */
+/* Reads a file line by line. */
 typedef struct reader {
     int file;    /* borrowed */
-    int error;   /* errno of a read that failed, else 0 */
+    int error;   /* errno of a failed read, else 0 */
     size_t at;   /* next byte of `bytes` */
     size_t size; /* bytes in `bytes` */
     uint8_t bytes[READER_SIZE];
 } reader_t;
 
-/* Reads more. Returns false at the end, on an error, and where Ctrl-C came. */
+/* Reads more. Returns false at the end, on an error, and after Ctrl-C. */
 static bool reader_fill(reader_t *reader)
 {
     ssize_t count;

@@ -5,13 +5,12 @@
 
 #include "client/cli/watching.h"
 
-/* Carries out one line, an empty one too. BACKGROUND: see call_t. */
+/* Runs one line, which may be empty. BACKGROUND: see call_t. */
 outcome_t script_line(cli_t *cli, bytes_t text, watching_t **background);
 
-/* Carries out the lines of the file descriptor FILE, one after another; those that are empty or begin with #
- * are skipped. A line that fails does not keep the next from being tried, but where the broker is not
- * reached, gives no answer in time, or Ctrl-C came, nothing more is. Returns how the first line ended that
- * did not end well. */
+/* Runs the lines of the file descriptor FILE in order. Skips lines that are empty or begin with #. Continues
+ * after a line that fails, but stops if the broker cannot be reached or does not answer in time, and after
+ * Ctrl-C. Returns the outcome of the first line that failed, or OUTCOME_OK. */
 outcome_t script_run(cli_t *cli, int file);
 
 #endif

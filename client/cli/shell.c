@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the terminal while a person types: prompt, keys, completion. Editing itself is libedit's. */
+/* Owns the terminal while a person types: prompt, keys, completion. libedit edits the line. */
 #include "client/cli/shell.h"
 
 #include <histedit.h>
@@ -21,7 +21,7 @@ typedef struct shell {
     typing_t typing; /* first: see typing_init */
     cli_t *cli;      /* borrowed */
     keeping_t keeping;
-    watching_t *background; /* what is watched; NULL: nothing is. Owned */
+    watching_t *background; /* the current watch; NULL = none. Owned */
 } shell_t;
 
 static shell_t *shell_of(EditLine *editor)
@@ -31,14 +31,14 @@ static shell_t *shell_of(EditLine *editor)
     return shell;
 }
 
-/* ---- What is watched, above the line that is typed ---------------------------------------------- */
+/* ---- Output above the line that is typed -------------------------------------------------------- */
 
 enum {
-    PROMPT_COLUMNS = 2,  /* of shell_prompt */
-    COLUMNS_DEFAULT = 80 /* of a terminal that does not say */
+    PROMPT_COLUMNS = 2,  /* of the prompt */
+    COLUMNS_DEFAULT = 80 /* of a terminal that does not report them */
 };
 
-/* The row of the cursor in what libedit shows: 0 is the first. */
+/* The row of the cursor within the line that libedit shows; 0 is the first. */
 static int cursor_row(EditLine *editor)
 {
     char wanted[] = "co";
@@ -49,7 +49,7 @@ static int cursor_row(EditLine *editor)
     int row = 0;
     int column = PROMPT_COLUMNS;
     for (const wchar_t *at = line->buffer; at < line->cursor; at++) {
-        if (*at == L'\n') { /* in what was pasted */
+        if (*at == L'\n') { /* in pasted text */
             row++;
             column = 0;
             continue;
@@ -70,12 +70,12 @@ static int cursor_row(EditLine *editor)
     return row;
 }
 
-/* Takes prompt and line off the screen, so that something else can stand there; EL_REFRESH brings them back.
+/* Removes the prompt and the line from the screen, to show something else there. EL_REFRESH shows them again.
  */
 static void line_clear(EditLine *editor)
 {
     char wanted[] = "cd";
-    const char *clears = NULL; /* the terminal can do it; all that can understand the same sequence */
+    const char *clears = NULL; /* if set, the terminal understands the sequence below */
     if (el_get(editor, EL_GETTC, wanted, &clears) != 0 || clears == NULL || *clears == '\0') {
         fputc('\n', stdout);
         return;
@@ -114,20 +114,20 @@ static char *shell_prompt(EditLine *editor)
 
 static void terminal_take(EditLine *editor)
 {
-    el_set(editor, EL_PREP_TERM, 0); /* libedit sets nothing that it takes to be set */
+    el_set(editor, EL_PREP_TERM, 0); /* off and on again: libedit skips a mode that it thinks is set */
     el_set(editor, EL_PREP_TERM, 1);
     el_resize(editor);
     typing_paste_begin(editor);
     el_set(editor, EL_REFRESH);
 }
 
-/* Whether a watch keeps the session and tells of it. */
+/* Whether a watch keeps the session alive and reports its loss. */
 static bool watch_keeps(const shell_t *shell)
 {
     return shell->background != NULL && watching_is_own(shell->background);
 }
 
-/* Looks after the session, and shows news above the line that is being typed. */
+/* Keeps the session alive, and shows news of it above the line that is being typed. */
 static void session_show(EditLine *editor, shell_t *shell)
 {
     char *text = NULL;
@@ -168,7 +168,8 @@ static interrupt_wait_t key_wait(EditLine *editor, shell_t *shell)
     return interrupt_wait_files(files, sizeof files / sizeof *files, sooner_ms(watch_ms, keep_ms));
 }
 
-/* Reads a byte; what was typed already comes first. Returns what read does, -1 also where Ctrl-C came. */
+/* Reads a byte. Takes input that has been typed before anything else. Returns what read returns; -1 also
+ * after Ctrl-C. */
 static ssize_t key_read(EditLine *editor, char *byte)
 {
     static const int file = STDIN_FILENO;
@@ -189,7 +190,7 @@ static ssize_t key_read(EditLine *editor, char *byte)
     }
 }
 
-/* Gives libedit the next character. Ctrl-C becomes the end of the line, which shell_run then drops. */
+/* Gives libedit the next character. Ctrl-C ends the line, which shell_loop then drops. */
 static int shell_key(EditLine *editor, wchar_t *key)
 {
     shell_t *shell = shell_of(editor);
@@ -205,12 +206,12 @@ static int shell_key(EditLine *editor, wchar_t *key)
 /* ---- Completion ------------------------------------------------------------------------------- */
 
 enum {
-    CHOICES_MAX = 64, /* names to choose from: all commands, or all options of one */
+    CHOICES_MAX = 64, /* most names to choose from: all commands, or all options of one */
     WORDS_MAX = 3     /* words of a line that completion looks at */
 };
 
 typedef struct choices {
-    bytes_t prefix; /* what is typed of the name; borrowed */
+    bytes_t prefix; /* the beginning of the name, as typed; borrowed */
     const char *names[CHOICES_MAX];
     size_t count;
 } choices_t;
@@ -237,7 +238,7 @@ static void choices_add_options(choices_t *choices, const command_t *command)
     }
 }
 
-/* The word at *AT in TEXT; moves *AT behind it. */
+/* Returns the word at *AT in TEXT, and moves *AT past it. */
 static bytes_t word_next(bytes_t text, size_t *at)
 {
     while (*at < text.size && text.data[*at] == ' ')
@@ -248,11 +249,11 @@ static bytes_t word_next(bytes_t text, size_t *at)
     return bytes_of(text.data + begin, *at - begin);
 }
 
-/* Fills CHOICES with what can stand at the end of TEXT. */
+/* Fills CHOICES with the names that can complete TEXT. */
 static void choices_find(choices_t *choices, bytes_t text)
 {
     bytes_t words[WORDS_MAX];
-    size_t count = 0; /* whole words before the one that is typed */
+    size_t count = 0; /* words before the one being typed */
     size_t at = 0;
     bytes_t word = word_next(text, &at);
     while (at < text.size) {
@@ -274,7 +275,7 @@ static void choices_find(choices_t *choices, bytes_t text)
         choices_add_options(choices, command);
 }
 
-/* How many bytes all names have in common. */
+/* The length of the common beginning of all names. */
 static size_t choices_common(const choices_t *choices)
 {
     size_t common = strlen(choices->names[0]);
@@ -332,7 +333,7 @@ static EditLine *editor_new(shell_t *shell, line_history_t *typed)
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     if (typed->lines != NULL)
         el_set(editor, EL_HIST, history, typed->lines);
-    el_source(editor, NULL); /* the person's own keys, ~/.editrc */
+    el_source(editor, NULL); /* the user's key bindings, ~/.editrc */
     return editor;
 }
 
@@ -341,7 +342,7 @@ static void shell_take_line(shell_t *shell, line_history_t *typed, const char *t
     const cli_t *cli = shell->cli;
     line_history_add(typed, text);
     bytes_t left = bytes_from_text(text);
-    while (left.size > 0 && !cli->ended && !interrupt_pending()) { /* several, where they were pasted */
+    while (left.size > 0 && !cli->ended && !interrupt_pending()) { /* several lines, if pasted */
         bytes_t line = bytes_of(left.data, line_length(left));
         left = bytes_of(left.data + line.size, left.size - line.size);
         (void)script_line(shell->cli, line, &shell->background);
@@ -353,7 +354,7 @@ static void shell_loop(shell_t *shell, EditLine *editor, line_history_t *typed)
     while (!shell->cli->ended) {
         int count;
         interrupt_clear();
-        el_set(editor, EL_PREP_TERM, 1); /* before the prompt: else keys pressed at once are echoed twice */
+        el_set(editor, EL_PREP_TERM, 1); /* before the prompt: else keys pressed early are echoed twice */
         typing_paste_begin(editor);
         const char *text = el_gets(editor, &count);
         typing_paste_end(editor);

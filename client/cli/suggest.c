@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what other tools' commands are called here, and how far a typing error goes. */
+/* Finds the command that a user probably means: by the names of other tools, and by typing errors. */
 #include "client/cli/suggest.h"
 
 #include <ctype.h>
@@ -9,8 +9,8 @@
 #include "common/utf8.h"
 
 enum {
-    SHORT_WORD = 4,  /* letters: up to here two edits make any word of another */
-    SHORT_EDITS = 1, /* allowed in a short word, and in a longer one */
+    SHORT_WORD = 4,  /* letters: two edits could turn such a short word into any other */
+    SHORT_EDITS = 1, /* edits allowed in a short word; below: in a longer one */
     LONG_EDITS = 2
 };
 
@@ -26,8 +26,8 @@ static const struct {
     {"benchmark", "bench"},
 };
 
-/* The command that WORD probably means: one with nearly the same letters, or one that other tools call WORD.
- * NULL if nothing is close. */
+/* The command that WORD probably means: one that other tools call WORD, or one with nearly the same letters.
+ * NULL if none is close. */
 static const command_t *find_meant(bytes_t word)
 {
     char letters[EDIT_TEXT_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the way from bytes to what libedit does. libedit types the letters of an escape sequence that it does
- * not know, and sometimes of one that it knows, while it searches. So it never sees one: a key that is bound,
- * by the person, by libedit or by us, is one character to it. */
+/* Translates typed bytes for libedit. libedit inserts the letters of an escape sequence that it does not
+ * know, and during a search also of one that it knows. So it never gets a sequence: a key that is bound (by
+ * the user, libedit or this tool) is passed on as one character, KEY_CHARACTER. */
 #include "client/cli/typing.h"
 
 #include <stdio.h>
@@ -11,14 +11,14 @@
 #include "common/buffer.h"
 
 enum {
-    KEY_CHARACTER = 0x80, /* what libedit gets for a key: nobody types this control character */
-    BOUND_MAX = 256       /* bytes of what libedit says of a binding */
+    KEY_CHARACTER = 0x80, /* libedit gets this for a key: a control character that nobody types */
+    BOUND_MAX = 256       /* bytes of libedit's output about a binding */
 };
 
-/* ---- What a key does -------------------------------------------------------------------------- */
+/* ---- Key bindings ----------------------------------------------------------------------------- */
 
-/* The sequence in `keys` as libedit's bind takes it, where ^ and \ stand for something else. False: no key
- * sends it, as there is more in it than numbers. */
+/* Spells the sequence in KEYS for libedit's bind, where ^ and \ must be escaped. False: no key sends it,
+ * because it has parameters that are not numbers. */
 static bool sequence_spell(const keys_t *keys, wchar_t out[2 * KEYS_SEQUENCE_MAX + 1])
 {
     for (size_t i = 0; i < keys->size; i++) {
@@ -33,8 +33,8 @@ static bool sequence_spell(const keys_t *keys, wchar_t out[2 * KEYS_SEQUENCE_MAX
     return true;
 }
 
-/* What libedit has bound to SEQUENCE, by itself or by ~/.editrc: a function's name, or "..." (a text that is
- * typed). False: nothing. libedit tells it to people only. */
+/* Finds what libedit (or ~/.editrc) has bound to SEQUENCE: the name of a function, or "..." (a text to
+ * insert). False: nothing. libedit only prints bindings, so this parses its output. */
 static bool sequence_bound(EditLine *editor, const wchar_t *sequence, char out[BOUND_MAX])
 {
     char said[BOUND_MAX] = "";
@@ -54,13 +54,13 @@ cleanup:
     const char *name = strstr(said, "->");
     const char *end = strchr(said, '\n');
     if (name == NULL || end == NULL || end < name || end[1] != '\0')
-        return false; /* not bound, or the beginning of several that are */
+        return false; /* not bound, or only the beginning of bound sequences */
     name += strspn(name, "-> \t");
     (void)snprintf(out, BOUND_MAX, "%.*s", (int)(end - name), name);
     return true;
 }
 
-/* Makes what KEY_CHARACTER does FUNCTION. */
+/* Binds KEY_CHARACTER to FUNCTION. */
 static void character_bind(EditLine *editor, const char *function)
 {
     static const wchar_t character[] = {KEY_CHARACTER, L'\0'};
@@ -68,10 +68,10 @@ static void character_bind(EditLine *editor, const char *function)
     if (mbstowcs(name, function, BOUND_MAX) == (size_t)-1)
         return;
     el_wset(editor, EL_BIND, character, name, NULL);
-    el_wset(editor, EL_BIND, L"-a", character, name, NULL); /* of vi's commands */
+    el_wset(editor, EL_BIND, L"-a", character, name, NULL); /* in vi's command mode */
 }
 
-/* Makes of the sequence in `keys` what libedit is to get. Returns false if the key does nothing. */
+/* Prepares what libedit gets for the sequence in `keys`. Returns false if the key does nothing. */
 static bool sequence_take(typing_t *typing, EditLine *editor)
 {
     keys_t *keys = &typing->keys;
@@ -85,7 +85,7 @@ static bool sequence_take(typing_t *typing, EditLine *editor)
     if (function == NULL)
         return false;
     if (*function == '"')
-        return true; /* libedit reads the sequence, and types the text */
+        return true; /* libedit reads the sequence, and inserts the text */
     character_bind(editor, function);
     keys->size = 0;
     return true;
@@ -93,16 +93,16 @@ static bool sequence_take(typing_t *typing, EditLine *editor)
 
 /* ---- Pasted text ------------------------------------------------------------------------------ */
 
-/* Reads what is pasted, up to its end, into TEXT. What TEXT has no room for is read all the same: it is no
- * keys. */
+/* Reads pasted text up to its end into TEXT. Reads what TEXT has no room for too, because it must not be
+ * taken for keys. */
 static bool paste_read(typing_t *typing, EditLine *editor, buffer_t *text)
 {
-    size_t matched = 0; /* bytes of the end that were read, one behind the other */
+    size_t matched = 0; /* bytes of keys_paste_end that have matched */
     while (keys_paste_end[matched] != '\0') {
         char byte;
         if (typing->read(editor, &byte) <= 0)
             return false;
-        /* The end begins with ESC, which is nowhere else in it. */
+        /* keys_paste_end begins with ESC and has no other ESC. */
         matched = byte == keys_paste_end[matched] ? matched + 1 : byte == keys_paste_end[0];
         if (byte == '\r')
             byte = '\n';
@@ -115,7 +115,7 @@ static bool paste_read(typing_t *typing, EditLine *editor, buffer_t *text)
     return true;
 }
 
-/* Inserts TEXT, without the bytes in it that are no UTF-8. */
+/* Inserts TEXT, without bytes that are not UTF-8. */
 static bool text_insert(EditLine *editor, bytes_t text)
 {
     wchar_t *wide = calloc(text.size + 1, sizeof *wide);
@@ -137,8 +137,8 @@ static bool text_insert(EditLine *editor, bytes_t text)
     return inserted;
 }
 
-/* The function KEYS_PASTE. Nothing of what is pasted is a key, and no line of it is carried out before Enter
- * is pressed, which is why a line break at its end counts for nothing. */
+/* The function KEYS_PASTE. Pasted text is never taken for keys, and no line of it runs before Enter is
+ * pressed. So line breaks at its end are removed. */
 static unsigned char paste(EditLine *editor, int key)
 {
     typing_t *typing = NULL;
@@ -157,7 +157,7 @@ static unsigned char paste(EditLine *editor, int key)
     return taken ? CC_REFRESH : CC_REFRESH_BEEP;
 }
 
-/* Whether the terminal can do more than go forth: all that can pass over what they do not know. */
+/* Whether the terminal understands control sequences. One that does ignores those that it does not know. */
 static bool terminal_understands(EditLine *editor)
 {
     char wanted[] = "cd";
@@ -184,7 +184,7 @@ void typing_paste_end(EditLine *editor)
 void typing_init(typing_t *typing, EditLine *editor, typing_read_fn *read)
 {
     *typing = (typing_t){.read = read};
-    /* The narrow form of EL_ADDFN leaks its strings. */
+    /* el_wset, because el_set leaks the strings of EL_ADDFN. */
     el_wset(editor, EL_ADDFN, L"" KEYS_PASTE, L"Insert what is pasted", paste);
 }
 
@@ -193,7 +193,7 @@ void typing_reset(typing_t *typing)
     *typing = (typing_t){.read = typing->read};
 }
 
-/* Reads the next key. Returns what read does; 1 with nothing `ready`: libedit is to get KEY_CHARACTER. */
+/* Reads the next key. Returns what read returns. 1 with `ready` 0: pass KEY_CHARACTER to libedit. */
 static ssize_t key_take(typing_t *typing, EditLine *editor)
 {
     for (;;) {

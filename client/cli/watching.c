@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the two kinds of watches, and the lines that nobody has seen yet: changes of one's own store come in
- * the middle of other commands' calls. */
+/* Owns a watch of either kind, and its lines that are not shown yet. Changes of the own store may come during
+ * calls of other commands. */
 #include "client/cli/watching.h"
 
 #include <stdlib.h>
@@ -13,36 +13,36 @@
 #include "common/clock.h"
 
 enum {
-    BURST_EVENTS = 200,          /* taken at once: what is typed is not kept waiting */
-    LINES_MAX = 4 * 1024 * 1024, /* bytes of lines that nobody has seen; more are counted, not kept */
-    AGAIN_MS = 500,              /* between attempts to reach a broker that is gone */
-    PROBLEM_MAX = 512            /* bytes of an error's text */
+    BURST_EVENTS = 200,          /* taken at a time, so that typing does not have to wait */
+    LINES_MAX = 4 * 1024 * 1024, /* bytes of lines not yet shown; events beyond are only counted */
+    AGAIN_MS = 500,              /* between attempts to reach a broker that does not answer */
+    PROBLEM_MAX = 512            /* bytes of an error text */
 };
 
 struct watching {
     cli_t *cli;                 /* borrowed */
-    const output_ops_t *format; /* of its lines: the command's that began it */
-    kvzmq_watch_t *watch;       /* owned; NULL: one's own store is watched */
+    const output_ops_t *format; /* format of its lines: that of the command that began it */
+    kvzmq_watch_t *watch;       /* owned; NULL = watching the own store */
     event_printer_t printer;
-    buffer_t prefix;           /* of keys, where the library does not look at it */
-    bool ready;                /* the state was told: changes count */
-    bool lost;                 /* of one's own store: the broker does not answer */
-    int64_t again_ms;          /* lost: when to try again (clock_monotonic_ms) */
+    buffer_t prefix;           /* of keys; for the own store, where the library has no prefix */
+    bool ready;                /* the state is complete: count changes from now on */
+    bool lost;                 /* own store: the broker does not answer */
+    int64_t again_ms;          /* if lost: when to try again (clock_monotonic_ms) */
     bool limited;              /* ends after `left` changes */
-    uint64_t left;             /* changes to be told */
-    bool catches_up;           /* ends when all is told that there was: */
-    uint64_t until;            /* of all stores, up to this number */
-    bool earliest;             /* READY is to be told of on standard error: where it begins */
-    uint64_t begins;           /* that is after this number; 0 = nothing is to be said */
-    uint64_t taken;            /* changes of one's own store so far */
-    FILE *lines;               /* memory; owned */
+    uint64_t left;             /* changes left to report */
+    bool catches_up;           /* ends when it has caught up: */
+    uint64_t until;            /* for all stores: up to this number */
+    bool earliest;             /* at READY, remark on standard error where it begins */
+    uint64_t begins;           /* it begins after this number; 0 = no remark */
+    uint64_t taken;            /* changes of the own store so far */
+    FILE *lines;               /* memory stream; owned */
     output_t output;           /* on `lines` */
     char *text;                /* of `lines`, up to its last fflush; owned */
     size_t size;               /* bytes of `text` */
     uint64_t unseen;           /* events that found no room in `lines` */
     bool ended;                /* there will be no more */
-    kvzmq_status_t status;     /* why; KVZMQ_OK: `left` is 0 */
-    char problem[PROBLEM_MAX]; /* the same, for people */
+    kvzmq_status_t status;     /* why it has ended; KVZMQ_OK = by its limit */
+    char problem[PROBLEM_MAX]; /* text about `status` */
 };
 
 /* ---- Lines ------------------------------------------------------------------------------------ */
@@ -71,7 +71,7 @@ bool watching_has_lines(const watching_t *watching)
     return watching->size > 0 || watching->unseen > 0;
 }
 
-/* Says with which change it begins. */
+/* Writes a remark that says with which change the watch begins. */
 static void begin_show(watching_t *watching)
 {
     char text[128];
@@ -90,7 +90,7 @@ void watching_show(watching_t *watching, FILE *stream)
     if (watching->size > 0 && fwrite(watching->text, 1, watching->size, stream) != watching->size)
         watching->cli->output.failed = true;
     if (watching->unseen > 0)
-        fprintf(stderr, "watch: %llu more changes, for which there was no room\n",
+        fprintf(stderr, "watch: %llu more changes are not shown: too many at a time\n",
                 (unsigned long long)watching->unseen);
     watching->unseen = 0;
     lines_close(watching);
@@ -118,7 +118,7 @@ static void event_show(watching_t *watching, const kvzmq_event_t *event)
         watching->cli->output.failed = true;
 }
 
-/* Whether all is told that is to be, as of EVENT. Behind a RESET there is a READY in any case. */
+/* Whether the watch has reached its limit with EVENT. Not at a RESET: a READY always follows. */
 static bool is_complete(const watching_t *watching, const kvzmq_event_t *event)
 {
     if (!watching->limited || !watching->ready || watching->left > 0 || event->kind == KVZMQ_EVENT_RESET)
@@ -145,7 +145,7 @@ static void event_take(watching_t *watching, const kvzmq_event_t *event)
         end(watching, KVZMQ_OK, "");
 }
 
-/* ---- One's own store -------------------------------------------------------------------------- */
+/* ---- The own store ---------------------------------------------------------------------------- */
 
 /* A kvzmq_change_fn. */
 static void own_change(void *context, const kvzmq_event_t *event)
@@ -157,7 +157,7 @@ static void own_change(void *context, const kvzmq_event_t *event)
         event_take(watching, event);
 }
 
-/* Tells what is no change: where the watch stands. */
+/* Reports an event that is not a change: READY, LOST or AGAIN. */
 static void own_tell(watching_t *watching, kvzmq_event_kind_t kind, const char *why)
 {
     kvzmq_event_t event = {.kind = kind};
@@ -175,7 +175,7 @@ static void own_lost(watching_t *watching, kvzmq_status_t status)
 {
     const char *why = kvzmq_error(watching->cli->connection);
     if (status == KVZMQ_INTERRUPTED)
-        return; /* whoever waits knows */
+        return; /* the caller knows */
     bool passes = status == KVZMQ_UNREACHABLE || status == KVZMQ_OUTCOME_UNKNOWN ||
                   status == KVZMQ_UNAVAILABLE || status == KVZMQ_RESOURCE_EXHAUSTED;
     if (!passes) {
@@ -188,8 +188,8 @@ static void own_lost(watching_t *watching, kvzmq_status_t status)
     watching->again_ms = clock_monotonic_ms() + AGAIN_MS;
 }
 
-/* Ends a watch that has told all that there was. What is pushed comes before the answers to later requests,
- * so that is when nothing came before the answer to a ping. */
+/* Ends the watch if it has caught up. Pushes come before the answers to later requests, so it has caught up
+ * if no change comes before the answer to a ping. */
 static void own_catch_up(watching_t *watching)
 {
     uint64_t before = watching->taken;
@@ -205,7 +205,7 @@ static void own_listen(watching_t *watching, int timeout_ms)
     if (wait_ms > 0 && (timeout_ms == 0 || interrupt_pending()))
         return;
     if (watching->cli->interactive)
-        watching->cli->notices = watching->lines; /* behind a person who types */
+        watching->cli->notices = watching->lines; /* show notices with the lines, not over what is typed */
     kvzmq_status_t status = kvzmq_listen(watching->cli->connection, watching->catches_up ? 0 : timeout_ms);
     watching->cli->notices = stderr;
     (void)fflush(watching->lines);
@@ -299,7 +299,7 @@ void watching_destroy(watching_t **watching)
     if (gone == NULL)
         return;
     if (gone->watch == NULL) {
-        /* It cannot be told any more, whether the broker knows that or not. */
+        /* Ignore errors: no change is reported after this in any case. */
         kvzmq_status_t status = kvzmq_on_change(gone->cli->connection, NULL, NULL, NULL);
         (void)status;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the list of phrases. Each is whole in what the broker or the library says, and a test has it in the
- * tool's output: tests/interop/test_cli_wording.py. */
+/* The list of phrases. Each is part of an error text of the broker or the library.
+ * tests/interop/test_cli_wording.py checks each in the tool's output. */
 #include "client/cli/wording.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 typedef struct phrase {
     const char *theirs;
     const char *alone;
-    const char *more; /* if further commands follow; NULL: the same */
+    const char *more; /* if further commands follow; NULL = the same */
 } phrase_t;
 
 static const phrase_t phrases[] = {

@@ -79,4 +79,4 @@ def test_verify__of_a_copy_that_never_becomes_whole__gives_up_and_says_why(broke
         done = Tool(liar.endpoint, tmp_path).run("-u", "adam", "-t", "2", "verify", KVZMQ_PASSWORD="eve")
         assert liar.told
     assert (done.returncode, done.stdout) == (4, b""), done
-    assert b"TIMEOUT: the copy has not grown for 12 s and is not whole" in done.stderr
+    assert b"TIMEOUT: the copy has not grown for 12 s and is not complete" in done.stderr

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what an answer must be. If the client alone writes to its store, the model says it exactly. Else a
- * value must be one that some client made for that key, and a key that was put must be there. */
+/* Decides whether an answer is correct. If the client is the only writer of its store, the model has the
+ * exact answer. In a shared store, a value must be one that some client made for the key, and a key that was
+ * put must exist. */
 #include "client/cli/bench/check.h"
 
 #include "client/slice.h"
@@ -37,7 +38,7 @@ void client_lose(bench_client_t *client, kvzmq_status_t status, const char *text
 
 /* ---- Errors ----------------------------------------------------------------------------------- */
 
-/* Whether the connection, not the broker, says so. */
+/* Whether STATUS comes from the connection, not from the broker. */
 static bool is_lost(kvzmq_status_t status)
 {
     return status == KVZMQ_TIMEOUT || status == KVZMQ_UNREACHABLE || status == KVZMQ_OUTCOME_UNKNOWN ||
@@ -64,7 +65,7 @@ static void take_error(bench_client_t *client, const bench_request_t *request, k
 
 /* ---- Reads ------------------------------------------------------------------------------------ */
 
-/* Whether VALUE is what key NUMBER must have; *WHAT says what is wrong with it. */
+/* Whether VALUE is a correct value of key NUMBER. If not, *WHAT says why. */
 static bool value_is_right(bench_client_t *client, uint64_t number, kvzmq_slice_t value, const char **what)
 {
     const bench_plan_t *plan = client->plan;
@@ -89,7 +90,7 @@ static void check_absent(bench_client_t *client, const bench_request_t *request)
         wrong(client, request, "no such key, although it was put");
 }
 
-/* True: the entry is there, and right. */
+/* True: the entry exists and is correct. */
 static bool check_read(bench_client_t *client, const bench_request_t *request, const kvzmq_answer_t *answer)
 {
     const char *what = NULL;
@@ -104,7 +105,7 @@ static bool check_read(bench_client_t *client, const bench_request_t *request, c
     return false;
 }
 
-/* The half that reads; true: the other half is to be sent. */
+/* Checks the read of a read-modify-write. True: send its write. */
 static bool check_modify(bench_client_t *client, bench_request_t *request, const kvzmq_answer_t *answer)
 {
     if (!check_read(client, request, answer))
@@ -121,8 +122,8 @@ static bool check_modify(bench_client_t *client, bench_request_t *request, const
 
 /* ---- Lists ------------------------------------------------------------------------------------ */
 
-/* The first key from NUMBER on that a list must show next, if one must be there; else the number of a key
- * that was not loaded. In a shared store others may add keys meanwhile. */
+/* The first key from NUMBER on that may be next in a list. In a shared store, other clients may have added
+ * any key. */
 static uint64_t list_next(const bench_client_t *client, uint64_t number)
 {
     return client->exact ? model_next(&client->model, number) : number;
@@ -134,7 +135,7 @@ static bool list_must_show(const bench_client_t *client, uint64_t number)
                          : number < client->domain;
 }
 
-/* What is wrong with PAGE; NULL: nothing. */
+/* What is wrong with PAGE; NULL = nothing. */
 static const char *page_problem(bench_client_t *client, const bench_request_t *request, kvzmq_page_t *page)
 {
     const char *what = NULL;
@@ -182,7 +183,7 @@ static void check_list(bench_client_t *client, const bench_request_t *request, c
 
 /* ---- Writes ----------------------------------------------------------------------------------- */
 
-/* Whether the revision of a change is above all before it, as seen by this session. */
+/* Whether the revision of a change is greater than all former ones of this session. */
 static bool revision_grows(bench_client_t *client, const bench_request_t *request,
                            const kvzmq_answer_t *answer)
 {
@@ -201,7 +202,7 @@ static void check_put(bench_client_t *client, const bench_request_t *request, co
         model_set(&client->model, request->number, model_version(request->version));
 }
 
-/* The put must have happened if, and only if, the entry was as it was read. */
+/* The put must succeed if, and only if, the entry has not changed since the read. */
 static void check_swap(bench_client_t *client, const bench_request_t *request, const kvzmq_answer_t *answer)
 {
     bool conflict = answer->status == KVZMQ_FAILED_PRECONDITION;

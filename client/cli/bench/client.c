@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what a client sends, and when. */
+/* Decides what a client sends, and when. */
 #include "client/cli/bench/client.h"
 
 #include <stdlib.h>
@@ -61,7 +61,7 @@ kvzmq_t *bench_client_connection(bench_client_t *client)
 
 /* ---- Phases ----------------------------------------------------------------------------------- */
 
-/* Makes COUNT free messages of BATCH requests, in place of those there are. */
+/* Replaces the messages by COUNT free ones of BATCH requests. */
 static bool messages_make(bench_client_t *client, size_t count, size_t batch)
 {
     free(client->messages);
@@ -102,9 +102,9 @@ bool bench_client_begin(bench_client_t *client, bench_phase_t phase, int64_t sta
                          run ? plan->batch : plan->load_batch);
 }
 
-/* ---- What is sent ----------------------------------------------------------------------------- */
+/* ---- Requests --------------------------------------------------------------------------------- */
 
-/* A key that was loaded, or that this client has added. */
+/* Draws a key that was loaded, or that this client has added. */
 static uint64_t key_draw(bench_client_t *client)
 {
     uint64_t known = client->domain + client->added;
@@ -178,7 +178,7 @@ static bool request_next(bench_client_t *client, bench_request_t *request)
     return false;
 }
 
-/* Adds a put of a value that no client has put before. */
+/* Adds a put of a new value, which no client has put before. */
 static kvzmq_status_t add_put(bench_client_t *client, kvzmq_batch_t *batch, bench_request_t *request,
                               const kvzmq_put_options_t *options)
 {
@@ -213,7 +213,8 @@ static kvzmq_status_t add_request(bench_client_t *client, kvzmq_batch_t *batch, 
     return kvzmq_batch_get(batch, NULL, client_key(client, request->number), request);
 }
 
-/* Sends the requests of MESSAGE, or only its second halves. False: it could not be sent. */
+/* Sends the requests of MESSAGE; with SWAPS only the second requests of its read-modify-writes. False: it
+ * could not be sent. */
 static bool message_send(bench_client_t *client, message_t *message, bool swaps)
 {
     kvzmq_batch_t *batch = kvzmq_batch_new(client->conn);
@@ -252,8 +253,8 @@ int64_t bench_client_due(const bench_client_t *client)
     return client->start_ns + (int64_t)(client->period_ns * turn);
 }
 
-/* Sends all messages that are due. With a rate that is all that were due before the end, however late they
- * are: to leave out the late ones would make the latency look better than it is. */
+/* Sends all messages that are due. With a rate, sends every message that was due before the end, however
+ * late: leaving out late ones would make the latency look better than it is. */
 static void client_fill(bench_client_t *client, int64_t now_ns)
 {
     while (!client->ended && client->free != NULL) {
@@ -306,7 +307,7 @@ static void take_answer(bench_client_t *client, const kvzmq_answer_t *answer)
         message_free(client, message);
 }
 
-/* Takes the answers that are there. */
+/* Takes the answers that have arrived. */
 static void client_drain(bench_client_t *client)
 {
     client->look = false;
@@ -329,7 +330,7 @@ bool bench_client_step(bench_client_t *client, int64_t now_ns, bool stop)
     if (client->look)
         client_drain(client);
     client_fill(client, now_ns);
-    /* Sending may have taken the descriptor's edge away. */
+    /* Sending may have consumed an edge of the descriptor. */
     if (client->look)
         client_drain(client);
     return bench_client_due(client) <= now_ns;
@@ -351,7 +352,7 @@ void bench_client_look(bench_client_t *client)
     client->look = true;
 }
 
-/* ---- What became of it ------------------------------------------------------------------------ */
+/* ---- Results ---------------------------------------------------------------------------------- */
 
 bench_fault_t bench_client_fault(const bench_client_t *client, kvzmq_status_t *status, const char **text)
 {

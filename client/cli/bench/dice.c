@@ -60,7 +60,7 @@ static uint64_t divisor_of(uint64_t a, uint64_t b)
     return a;
 }
 
-/* The step is near the golden section, so that ranks that follow each other are far apart. */
+/* The step is near the golden ratio, so that consecutive ranks are far apart. */
 void scatter_init(scatter_t *scatter, uint64_t count)
 {
     uint64_t step = (uint64_t)((double)count * 0.6180339887498949);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Random numbers that follow from a seed, uniform and zipfian. */
+/* Pseudo-random numbers from a seed, uniform and zipfian. */
 #ifndef KV_CLIENT_CLI_BENCH_DICE_H
 #define KV_CLIENT_CLI_BENCH_DICE_H
 
@@ -9,7 +9,7 @@ typedef struct dice {
     uint64_t state;
 } dice_t;
 
-/* Turns each number into another one: each bit of the result depends on all bits of X. */
+/* A bijective mix: each bit of the result depends on all bits of X. */
 static inline uint64_t dice_mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -35,12 +35,12 @@ static inline uint64_t dice_below(dice_t *dice, uint64_t limit)
     return (uint64_t)(dice_real(dice) * (double)limit);
 }
 
-/* The distribution in which rank k (from 1) is drawn in proportion to k^-0.99, as in YCSB. */
+/* Zipf's distribution: rank k (from 1) is drawn with a probability proportional to k^-0.99, as in YCSB. */
 typedef struct zipf {
     uint64_t count; /* ranks */
-    double first;   /* where the integral begins that is inverted */
-    double last;    /* where it ends */
-    double accept;  /* a rank that is at most this above the inverse is taken at once */
+    double first;   /* lower end of the integral that is inverted */
+    double last;    /* upper end */
+    double accept;  /* accept a rank at most this much above the inverse at once */
 } zipf_t;
 
 /* For COUNT ranks (at least 1). Takes constant time, whatever COUNT. */
@@ -49,11 +49,11 @@ void zipf_init(zipf_t *zipf, uint64_t count);
 /* A rank from 0 to count - 1; 0 is the most frequent. */
 uint64_t zipf_next(const zipf_t *zipf, dice_t *dice);
 
-/* Spreads ranks over numbers, so that frequent ones are not neighbours: each rank below COUNT (up to 2^32)
- * has another number below COUNT. */
+/* A permutation of the numbers below COUNT (up to 2^32). It spreads ranks, so that frequent keys are not
+ * neighbours. */
 typedef struct scatter {
     uint64_t count;
-    uint64_t step; /* has no divisor in common with `count` */
+    uint64_t step; /* coprime to `count` */
 } scatter_t;
 
 void scatter_init(scatter_t *scatter, uint64_t count);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what keys and values look like. */
+/* Encodes and checks keys and values. */
 #include "client/cli/bench/entry.h"
 
 #include "client/cli/bench/dice.h"
 
-enum { FILL = 'k' /* before a key's digits */ };
+enum { FILL = 'k' /* fills a key before its digits */ };
 
 /* Each character of a value is '0' and 6 bits. */
 #define FIRSTS   UINT64_C(0x3030303030303030)
@@ -23,7 +23,7 @@ uint64_t entry_keys(uint64_t size)
     return keys;
 }
 
-/* Two digits at a time: a key is written for each request. */
+/* Two digits at a time, for speed: each request writes a key. */
 static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "25262728293031323334353637383940414243444546474849"
                             "50515253545556575859606162636465666768697071727374"
@@ -60,7 +60,7 @@ bool entry_key_read(bytes_t key, size_t size, uint64_t *number)
     return true;
 }
 
-/* The 8 characters that say VERSION: its 48 bits, in groups of 12, then of 6. */
+/* Encodes VERSION as 8 characters of 6 bits. Splits its 48 bits into groups of 24, 12 and then 6. */
 static uint64_t version_spread(uint64_t version)
 {
     uint64_t x = (version & 0xffffff) | (version & UINT64_C(0xffffff000000)) << 8;
@@ -69,7 +69,7 @@ static uint64_t version_spread(uint64_t version)
     return x + FIRSTS;
 }
 
-/* The version that 8 characters say. False if they say none. */
+/* Decodes 8 characters to a version. False if they are not an encoded version. */
 static bool version_gather(uint64_t characters, uint64_t *version)
 {
     uint64_t x = (characters - FIRSTS) & SIX_BITS;
@@ -79,7 +79,7 @@ static bool version_gather(uint64_t characters, uint64_t *version)
     return version_spread(*version) == characters;
 }
 
-/* The characters behind the version come from here, ENTRY_VALUE_STEP at a time. */
+/* Generates the characters after the version, ENTRY_VALUE_STEP at a time. */
 static dice_t value_dice(uint64_t seed, uint64_t number, uint64_t version)
 {
     return (dice_t){dice_mix(seed ^ number) ^ version};

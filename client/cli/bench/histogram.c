@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the buckets' bounds. */
+/* Computes the bounds of the buckets. */
 #include "client/cli/bench/histogram.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stddef.h>
 
-/* Row 0 holds the values below PARTS, each in a bucket of its own. Row R holds those of HISTOGRAM_BITS + R
- * bits: their highest HISTOGRAM_BITS + 1 bits, without the first, say which bucket. */
+/* Row 0 has the values below PARTS, each in its own bucket. Row R has the values with HISTOGRAM_BITS + R
+ * bits; the HISTOGRAM_BITS bits after the highest one select the bucket. */
 static size_t bucket_of(uint64_t value)
 {
     if (value < HISTOGRAM_PARTS)

@@ -9,7 +9,7 @@
 
 enum {
     HISTOGRAM_BITS = 7,                       /* 2^7 buckets for each power of two */
-    HISTOGRAM_PARTS = 1 << HISTOGRAM_BITS,    /* a bucket's width is its lower bound / this, at most */
+    HISTOGRAM_PARTS = 1 << HISTOGRAM_BITS,    /* a bucket is at most its lower bound / this wide */
     HISTOGRAM_ROWS = 64 - HISTOGRAM_BITS + 1, /* powers of two; the first row holds all below PARTS */
     HISTOGRAM_BUCKETS = HISTOGRAM_ROWS * HISTOGRAM_PARTS
 };
@@ -25,7 +25,8 @@ void histogram_record(histogram_t *histogram, uint64_t value);
 /* Adds all values of OTHER. */
 void histogram_add(histogram_t *histogram, const histogram_t *other);
 
-/* The value that a share PART (above 0, up to 1) of the values does not exceed; 0 if there are none. */
+/* The quantile PART (above 0, up to 1): the value that this part of the values does not exceed; 0 if there
+ * are none. */
 uint64_t histogram_quantile(const histogram_t *histogram, double part);
 
 #endif

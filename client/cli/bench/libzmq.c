@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the names and numbers of libzmq's interface (zmq.h). */
+/* Repeats the names and numbers of libzmq's interface (zmq.h) that it needs. */
 #include "client/cli/bench/libzmq.h"
 
 #include <dlfcn.h>
@@ -11,10 +11,10 @@
 enum {
     MAX_SOCKETS = 2,  /* ZMQ_MAX_SOCKETS */
     SOCKET_LIMIT = 3, /* ZMQ_SOCKET_LIMIT */
-    EACH = 4 /* sockets of a connection, at most: its own, its monitor's, and those that just closed */
+    EACH = 4          /* most sockets of a connection: its own, its monitor's, and those being closed */
 };
 
-/* Sets the function pointer at FUNCTION (of its size) to NAME. False if there is none. */
+/* Sets the function pointer at FUNCTION to the function NAME. False if there is none. */
 static bool find(const char *name, void *function)
 {
     void *found = dlsym(RTLD_DEFAULT, name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads what the system says of itself. */
+/* Reads facts about the machine from the system. */
 #include "client/cli/bench/machine.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a store must hold, if one session alone writes to it: for each key the version of its value. Answers
- * come in the order in which the broker carried the requests out, so the model is brought up to date with
- * each answer, and the next answer must agree with it exactly. */
+/* The expected content of a store with one writer: for each key the version of its value. Answers come in the
+ * order in which the broker executed the requests. So each answer updates the model, and the next answer must
+ * agree with it exactly. */
 #ifndef KV_CLIENT_CLI_BENCH_MODEL_H
 #define KV_CLIENT_CLI_BENCH_MODEL_H
 
@@ -14,16 +14,16 @@
 #define MODEL_UNKNOWN UINT32_MAX /* a write of the key got no answer */
 
 typedef struct model {
-    uint32_t *versions; /* owned; by number of the key */
-    size_t count;       /* keys that there is room for; those behind are absent */
+    uint32_t *versions; /* owned; the index is the number of the key */
+    size_t count;       /* size of `versions`; keys from this number on are absent */
 } model_t;
 
-/* Makes room for key NUMBER. False: no memory. */
+/* Makes room for key NUMBER. False if memory is refused. */
 KV_MUST_USE bool model_reserve(model_t *model, uint64_t number);
 
 void model_release(model_t *model);
 
-/* The part of a version that the model keeps: neither ABSENT nor UNKNOWN. */
+/* Reduces a version to 32 bits, never MODEL_ABSENT or MODEL_UNKNOWN. */
 static inline uint32_t model_version(uint64_t version)
 {
     return (uint32_t)(version % (UINT32_MAX - 1)) + 1;
@@ -34,13 +34,13 @@ static inline uint32_t model_get(const model_t *model, uint64_t number)
     return number < model->count ? model->versions[number] : MODEL_ABSENT;
 }
 
-/* There must be room for it. */
+/* There must be room (model_reserve). */
 static inline void model_set(model_t *model, uint64_t number, uint32_t version)
 {
     model->versions[number] = version;
 }
 
-/* The first key from NUMBER on that may be there; at least `count` if none is. */
+/* The first key from NUMBER on that may exist; at least `count` if there is none. */
 uint64_t model_next(const model_t *model, uint64_t number);
 
 #endif

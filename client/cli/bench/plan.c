@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of workloads, and the rules that a plan must keep. */
+/* The table of workloads, and the rules for a valid plan. */
 #include "client/cli/bench/plan.h"
 
 #include <sodium.h>
@@ -8,7 +8,7 @@
 #include "client/cli/bench/entry.h"
 
 enum {
-    REQUEST_EXTRA = 64, /* bytes of a request besides key and value, or of an entry in a list, at most */
+    REQUEST_EXTRA = 64, /* most bytes of a request or list row besides key and value */
     DEFAULT_KEYS = 100000,
     DEFAULT_CLIENTS = 10,
     DEFAULT_KEY_SIZE = 16,
@@ -113,7 +113,7 @@ uint64_t bench_plan_share(const bench_plan_t *plan, uint64_t index)
     return plan->keys / plan->clients + (index < plan->keys % plan->clients);
 }
 
-/* Half of the processors is for the broker. */
+/* Leaves half of the processors to the broker. */
 static uint64_t threads_default(const bench_plan_t *plan)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -150,14 +150,15 @@ static bool bounds_check(const bench_plan_t *plan, const kvzmq_session_t *sessio
     return true;
 }
 
-/* Whether there are enough keys of that size, for those that are inserted too. */
+/* Whether there are enough keys of that size, also for inserts. */
 static bool keys_check(const bench_plan_t *plan, problem_t *problem)
 {
     const workload_t *workload = plan->workload;
     if (plan->keys < plan->clients && !plan->shared)
         return problem_set(problem, "--keys must be at least --clients: each client has a store of its own");
     if (plan->keys > entry_keys(plan->key_size))
-        return problem_set(problem, "there are not so many keys of %llu bytes: --key-size must be greater",
+        return problem_set(problem,
+                           "--keys is above the number of different keys of %llu bytes: increase --key-size",
                            (unsigned long long)plan->key_size);
     if (workload->percent[BENCH_INSERT] > 0 && plan->key_size < ENTRY_KEY_DIGITS)
         return problem_set(problem, "workload %s adds keys, for which --key-size must be at least %d",

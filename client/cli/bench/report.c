@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the names of what is shown. */
+/* Names and order of the values in a report. */
 #include "client/cli/bench/report.h"
 
 #include <assert.h>
@@ -26,7 +26,7 @@ static cell_t number(uint64_t value)
     return cell_of(CELL_NUMBER, value);
 }
 
-/* A number where 0 means that it was not given. */
+/* A number; 0 means that it was not given. */
 static cell_t number_if(uint64_t value)
 {
     return value == 0 ? cell_nil() : number(value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the order of the phases, and what a person is told meanwhile. */
+/* Runs the phases in order, and reports progress on standard error. */
 #include "client/cli/bench/run.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ typedef struct run {
 
 /* ---- Clients ---------------------------------------------------------------------------------- */
 
-/* Each client has some descriptors, so the process may need as many as the system allows. */
+/* Raises the limit of descriptors to the maximum: each client needs several. */
 static void descriptors_allow(void)
 {
     struct rlimit limit;
@@ -46,7 +46,7 @@ static void run_lose(run_t *run, kvzmq_status_t status, const char *text)
     }
 }
 
-/* Makes the clients and connects them, as many as can be. */
+/* Makes and connects the clients, until one fails. */
 static void clients_connect(run_t *run, const kvzmq_options_t *connection)
 {
     descriptors_allow();
@@ -67,13 +67,13 @@ static void clients_connect(run_t *run, const kvzmq_options_t *connection)
     }
 }
 
-/* Says goodbye, so that the broker need not find out. */
+/* Ends the sessions in an orderly way, so that the broker does not see them as lost. */
 static void clients_leave(run_t *run)
 {
     for (uint64_t i = 0; i < run->plan->threads; i++) {
         for (size_t j = 0; j < run->workers[i].connected; j++) {
             if (kvzmq_bye(bench_client_connection(run->workers[i].clients[j])) != KVZMQ_OK)
-                return; /* nor will the others reach it */
+                return; /* the others would fail too */
         }
     }
 }
@@ -88,7 +88,7 @@ static uint64_t operations_done(const run_t *run)
     return done;
 }
 
-/* Shows progress until STARTED workers have ended; Ctrl-C makes them end. */
+/* Shows progress until STARTED workers have ended. Ctrl-C ends them. */
 static void phase_wait(run_t *run, worker_phase_t *phase, const char *what, uint64_t started)
 {
     uint64_t begun = operations_done(run);
@@ -119,7 +119,7 @@ static void phase_wait(run_t *run, worker_phase_t *phase, const char *what, uint
         fputs("\r\033[K", stderr);
 }
 
-/* Adds up what the clients say. */
+/* Adds up the results of the clients. */
 static void result_collect(run_t *run)
 {
     bench_result_t *result = run->result;
@@ -153,7 +153,7 @@ static void result_collect(run_t *run)
     result->tally = sum;
 }
 
-/* Runs a phase; returns how long it took. */
+/* Runs a phase. Returns its duration (ns). */
 static int64_t phase_run(run_t *run, bench_phase_t which, const char *what)
 {
     worker_phase_t phase = {.phase = which, .start_ns = clock_monotonic_ns(), .ended_fd = run->ended_fd};
@@ -177,14 +177,14 @@ static bool is_good(const run_t *run)
     return run->result->fault == FAULT_NONE && !run->result->interrupted;
 }
 
-/* The workload, measured. LOADED: what was done before. */
+/* Runs and measures the workload. LOADED: the tally before it. */
 static void run_workload(run_t *run, const bench_tally_t *loaded)
 {
     const bench_plan_t *plan = run->plan;
     bench_result_t *result = run->result;
     fprintf(stderr, "bench: running workload %s\n", plan->workload->name);
     result->elapsed_ns = phase_run(run, PHASE_RUN, "running");
-    /* With a rate, the last message may be sent some time before the end. */
+    /* With a rate, the last answer may come some time before the end. */
     if (is_good(run) && result->elapsed_ns < (int64_t)plan->duration_ms * 1000000)
         result->elapsed_ns = (int64_t)plan->duration_ms * 1000000;
     result->tally.operations -= loaded->operations;
@@ -193,7 +193,7 @@ static void run_workload(run_t *run, const bench_tally_t *loaded)
         histogram_add(&result->latencies, &run->workers[i].latencies);
 }
 
-/* Deletes what was put, and says so. */
+/* Deletes the keys, and says how many. */
 static void run_clean(run_t *run)
 {
     bench_result_t *result = run->result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a client of the benchmark is about, and what became of it so far. */
+/* The phases, faults and counters of a client of the benchmark. */
 #ifndef KV_CLIENT_CLI_BENCH_TALLY_H
 #define KV_CLIENT_CLI_BENCH_TALLY_H
 
@@ -15,18 +15,18 @@ typedef enum bench_phase {
 
 typedef enum bench_fault {
     FAULT_NONE,
-    FAULT_WRONG, /* an answer was not what it had to be */
-    FAULT_LOST   /* no answer came, or nothing could be sent: the run cannot go on */
+    FAULT_WRONG, /* an answer was not correct */
+    FAULT_LOST   /* no answer, or sending failed: the run cannot continue */
 } bench_fault_t;
 
-/* What the answers were. */
+/* Counts the answers. */
 typedef struct bench_tally {
-    uint64_t operations; /* done, whatever came of them */
-    uint64_t requests;   /* answered: read-modify-write takes two */
-    uint64_t conflicts;  /* conditional puts that found another revision, as they may */
-    uint64_t removed;    /* entries that were deleted */
-    uint64_t gone;       /* keys of which a del said that they are not there any more */
-    uint64_t bad;        /* answers that were errors; `errors` has them by status */
+    uint64_t operations; /* completed, successful or not */
+    uint64_t requests;   /* answered; a read-modify-write has two */
+    uint64_t conflicts;  /* conditional puts that found another revision, which is not an error */
+    uint64_t removed;    /* entries deleted */
+    uint64_t gone;       /* keys that do not exist any more, as a del reported */
+    uint64_t bad;        /* error answers; `errors` counts them by status */
     uint64_t errors[TALLY_STATUSES];
 } bench_tally_t;
 

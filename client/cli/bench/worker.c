@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the waiting: for answers of all clients, and for the time of the next message. */
+/* Waits for answers to all clients, and for the time of the next message. */
 #include "client/cli/bench/worker.h"
 
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include "client/cli/bench/libzmq.h"
 #include "common/clock.h"
 
-#define LOOK_NS INT64_C(100000000) /* at least so often all clients are looked at, for their time limits */
+#define LOOK_NS INT64_C(100000000) /* longest time between looks at all clients, for their time limits */
 
 bool worker_init(worker_t *worker, const bench_plan_t *plan, uint64_t index,
                  const kvzmq_options_t *connection)
@@ -49,7 +49,7 @@ typedef struct turn {
     uint64_t operations; /* done so far */
 } turn_t;
 
-/* Lets each client do what it can now. */
+/* Steps each client. */
 static turn_t take_turn(worker_t *worker, int64_t now_ns)
 {
     turn_t turn = {.idle = true, .due_ns = INT64_MAX};
@@ -90,7 +90,7 @@ static void *run(void *argument)
     worker_t *worker = argument;
     worker_phase_t *phase = worker->phase;
     static const uint64_t one = 1;
-    (void)prctl(PR_SET_TIMERSLACK, 1UL); /* a message is sent when it is due, not up to 50 us later */
+    (void)prctl(PR_SET_TIMERSLACK, 1UL); /* else a message is sent up to 50 us late */
     for (;;) {
         int64_t now_ns = clock_monotonic_ns();
         turn_t turn = take_turn(worker, now_ns);
@@ -101,7 +101,7 @@ static void *run(void *argument)
         wait_answers(worker, turn.more || wait_ns < 0 ? 0 : wait_ns);
     }
     if (write(phase->ended_fd, &one, sizeof one) != sizeof one)
-        abort(); /* an eventfd takes it */
+        abort(); /* cannot happen with an eventfd */
     return NULL;
 }
 
@@ -112,7 +112,7 @@ bool worker_start(worker_t *worker, worker_phase_t *phase)
         if (!bench_client_begin(worker->clients[i], phase->phase, phase->start_ns))
             return false;
     }
-    /* Signals are for the thread that waits for the workers. */
+    /* Only the main thread, which waits for the workers, receives signals. */
     sigset_t all;
     sigset_t before;
     sigfillset(&all);

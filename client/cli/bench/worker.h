@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A thread that drives some of the clients through a phase. */
+/* A thread that runs some of the clients through a phase. */
 #ifndef KV_CLIENT_CLI_BENCH_WORKER_H
 #define KV_CLIENT_CLI_BENCH_WORKER_H
 
@@ -9,32 +9,32 @@
 
 #include "client/cli/bench/client.h"
 
-/* What all workers of a phase share. */
+/* A phase, shared by all workers. */
 typedef struct worker_phase {
     bench_phase_t phase;
     int64_t start_ns;
-    atomic_bool stop; /* nothing more is to be sent */
-    int ended_fd;     /* eventfd, to which each worker adds 1 at its end */
+    atomic_bool stop; /* send nothing more */
+    int ended_fd;     /* eventfd; each worker adds 1 when it ends */
 } worker_phase_t;
 
 typedef struct worker {
-    void *zmq_context;        /* owned; the clients share it. NULL: each has its own */
-    bench_client_t **clients; /* owned, with the clients */
+    void *zmq_context;        /* owned; shared by the clients. NULL = each has its own */
+    bench_client_t **clients; /* owned, and each client too */
     size_t count;
-    size_t connected;     /* of these: they take part */
+    size_t connected;     /* how many of them are connected and take part */
     struct pollfd *waits; /* owned; one for each client */
     histogram_t latencies;
-    atomic_uint_fast64_t operations; /* done in all phases */
+    atomic_uint_fast64_t operations; /* completed in all phases */
     worker_phase_t *phase;           /* borrowed */
     pthread_t thread;
 } worker_t;
 
-/* Makes worker INDEX and its clients. False: no memory; worker_release is needed all the same. */
+/* Makes worker INDEX and its clients. False if memory is refused; call worker_release even then. */
 KV_MUST_USE bool worker_init(worker_t *worker, const bench_plan_t *plan, uint64_t index,
                              const kvzmq_options_t *connection);
 void worker_release(worker_t *worker);
 
-/* Drives the clients through PHASE, in a thread of its own. False: no thread or memory. */
+/* Starts a thread that runs the clients through PHASE. False if a thread or memory is refused. */
 KV_MUST_USE bool worker_start(worker_t *worker, worker_phase_t *phase);
 
 /* Waits for the end of the phase. */
