@@ -121,7 +121,7 @@ KVZMQ_EXPORT const char *kvzmq_version(void);
     X(TIMEOUT, 33, "connected, but no answer within the time limit")                                         \
     X(UNREACHABLE, 34, "no connection within the time limit, or it broke")                                   \
     X(OUTCOME_UNKNOWN, 35, "a write was sent and not answered: it may or may not have been carried out")     \
-    X(INTERRUPTED, 36, "`interrupted` said so while waiting; a write may have been carried out")             \
+    X(INTERRUPTED, 36, "interrupted while waiting; a write may have been carried out")                       \
     X(BUSY, 37, "as many batches are in flight as the options allow: kvzmq_poll first")                      \
     X(NO_MEMORY, 38, "memory, descriptors or threads are refused")                                           \
     X(PROTOCOL, 39, "an answer is not what the protocol says: not a kvbroker, or a newer protocol")          \
@@ -775,7 +775,7 @@ KVZMQ_EXPORT void kvzmq_watch_destroy(kvzmq_watch_t **watch);
  * thread at a time. *EVENT is borrowed until the next call on WATCH.
  *   KVZMQ_OK           *EVENT is filled in
  *   KVZMQ_TIMEOUT      none came in time
- *   KVZMQ_INTERRUPTED  the connection options' `interrupted` said so
+ *   KVZMQ_INTERRUPTED  the connection options' `interrupted` returned true
  * Anything else is final, with kvzmq_watch_error: the watch has ended, and all its events were handed out:
  *   KVZMQ_PERMISSION_DENIED, KVZMQ_UNAUTHENTICATED     not a manager, or no longer
  *   KVZMQ_INVALID_ARGUMENT                             options are not valid

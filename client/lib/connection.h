@@ -11,7 +11,7 @@
 
 enum {
     CONNECTION_ERROR_SIZE = 512,          /* bytes of an error text, with its terminating zero */
-    CONNECTION_SESSION_REQUEST_MAX = 4096 /* bytes of a hello, auth or bye */
+    CONNECTION_SESSION_REQUEST_MAX = 4096 /* bytes of a hello, auth, bye or watch */
 };
 
 /* Receives the changes of the own store that the broker pushes. changes.c sets it when the application asks
@@ -43,9 +43,9 @@ struct kvzmq {
     int64_t sent_ms;         /* when the newest message was sent, monotonic */
     int64_t
         progress_ms;  /* when the batches in flight last moved: one was sent to an idle link, or answered */
-    int64_t limit_ms; /* the time limit of the call under way, for error texts */
+    int64_t limit_ms; /* the time limit of the current call, for error texts */
     uint32_t msgid;   /* the last one used */
-    buffer_t request; /* the bytes of the call under way */
+    buffer_t request; /* the bytes of the current call */
     buffer_t session_request; /* the bytes of a hello, auth, bye or watch */
     queue_t queue;            /* batches in flight */
     push_t push;              /* changes of the own store */

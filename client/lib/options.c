@@ -30,7 +30,7 @@ static const char *find_problem(const kvzmq_options_t *options)
     if (options->secret.size > 0 && options->secret.data == NULL)
         return "options: the secret has a size but no data";
     if (options->secret.size > 0 && options->name == NULL)
-        return "options: a secret goes only with a name";
+        return "options: a secret needs a name";
     if (options->secret.size > 0 &&
         (options->secret.size < LIMIT_SECRET_MIN || options->secret.size > LIMIT_SECRET_MAX))
         return "options: a secret is 16 to 256 bytes";

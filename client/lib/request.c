@@ -157,9 +157,9 @@ static kvzmq_status_t check_put(request_target_t target, kvzmq_slice_t key, kvzm
     if (!is_bytes(options->secret))
         return invalid(target, "the secret has a size but no data");
     if (options->create && target.client == NULL)
-        return invalid(target, "create: name the client; one's own store is always there");
+        return invalid(target, "create: name a client; the own store always exists");
     if (options->secret.size > 0 && !options->create)
-        return invalid(target, "secret: goes only with create");
+        return invalid(target, "secret: can be used only with create");
     return KVZMQ_OK;
 }
 
@@ -262,7 +262,7 @@ kvzmq_status_t request_encoded(request_target_t target, const char *name, kvzmq_
 {
     static const method_t stateful[] = {METHOD_HELLO, METHOD_AUTH, METHOD_BYE};
     if (name == NULL)
-        return invalid(target, "no method is named");
+        return invalid(target, "no method is given");
     for (size_t i = 0; i < sizeof stateful / sizeof stateful[0]; i++)
         if (strcmp(name, methods[stateful[i]].name) == 0)
             return invalid(target, "hello, auth and bye have functions of their own");

@@ -470,7 +470,7 @@ static kvzmq_status_t say_bye(kvzmq_t *conn)
         return status;
     connection_drop(conn, KVZMQ_UNREACHABLE);
     if (status == KVZMQ_TIMEOUT || status == KVZMQ_UNREACHABLE)
-        return connection_fail(conn, KVZMQ_OUTCOME_UNKNOWN, "said bye to %s, which did not answer",
+        return connection_fail(conn, KVZMQ_OUTCOME_UNKNOWN, "%s did not answer the bye",
                                conn->options.given.endpoint);
     return status;
 }

@@ -237,8 +237,7 @@ static kvzmq_status_t on_change(kvzmq_t *conn, kvzmq_change_fn *changed, void *c
     int64_t deadline;
     kvzmq_status_t status = connection_begin(conn, conn->options.given.call_ms, &deadline);
     if (status == KVZMQ_OK && after != NULL && memchr(after->epoch, 0, sizeof after->epoch) == NULL)
-        status =
-            connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "on_change: the epoch does not end with a zero");
+        status = connection_fail(conn, KVZMQ_INVALID_ARGUMENT, "on_change: the epoch is not zero-terminated");
     if (status != KVZMQ_OK)
         return status;
     if (changed == NULL)
