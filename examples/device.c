@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A device that obeys its configuration while it runs. It takes a reading every so often, and does at once
- * what a manager writes into its store:
+/* A device that follows its configuration while it runs. It takes a reading at an interval, and applies at
+ * once what a manager writes into its store:
  *
- *     device [ENDPOINT [NAME]]                                             until Ctrl-C
+ *     device [ENDPOINT [NAME]]                                             runs until Ctrl-C
  *     kvzmq-cli -u adam manage NAME put config/interval_ms 250
  *     kvzmq-cli -u adam watch NAME
  *
- * Under state/ it says what it obeys. Against an installed libkvzmq it is built with
+ * Under state/ it writes the settings that it has applied. To build it with an installed libkvzmq:
  *     cc -o device device.c $(pkg-config --cflags --libs kvzmq) */
 #include <kvzmq.h>
 #include <poll.h>
@@ -18,16 +18,16 @@
 enum {
     INTERVAL_MIN_MS = 10, /* between readings */
     INTERVAL_MAX_MS = 3600 * 1000,
-    VALUE_MAX = 64, /* bytes of a setting that is obeyed, its terminating zero included */
-    KEY_MAX = 64,   /* the same of a key */
-    PAUSE_MS = 500, /* before the broker is tried again */
+    VALUE_MAX = 64, /* bytes of a setting, with its terminating zero */
+    KEY_MAX = 64,   /* the same for a key */
+    PAUSE_MS = 500, /* before the next attempt to reach the broker */
     SETTING_COUNT = 2
 };
 
 typedef struct device {
     kvzmq_t *conn;
-    bool stale;                              /* the configuration is to be read */
-    char settings[SETTING_COUNT][VALUE_MAX]; /* as read last; "" = never */
+    bool stale;                              /* read the configuration again */
+    char settings[SETTING_COUNT][VALUE_MAX]; /* as last read; "" = never */
     long interval_ms;
     char label[VALUE_MAX];
     int64_t next_ms;   /* when the next reading is due */
@@ -56,7 +56,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- Settings: what is obeyed, and what else is ------------------------------------------------- */
+/* ---- Settings ----------------------------------------------------------------------------------- */
 
 static bool apply_interval(device_t *device, const char *value)
 {
@@ -81,9 +81,9 @@ static bool apply_label(device_t *device, const char *value)
 
 typedef struct setting {
     const char *name;
-    const char *fallback; /* its value where the configuration has none */
+    const char *fallback; /* its value if the configuration has none */
     const char *expects;
-    bool (*apply)(device_t *device, const char *value); /* false: not valid, all is as before */
+    bool (*apply)(device_t *device, const char *value); /* false: not valid, nothing has changed */
 } setting_t;
 
 static const setting_t settings[SETTING_COUNT] = {
@@ -91,7 +91,7 @@ static const setting_t settings[SETTING_COUNT] = {
     {"label", "none", "up to 63 printable characters of ASCII", apply_label},
 };
 
-/* Does what setting NUMBER says, and tells so: people on standard output, managers in the store. */
+/* Applies setting NUMBER. Reports that on standard output for people, and in the store for managers. */
 static kvzmq_status_t setting_obey(device_t *device, int number, const char *value)
 {
     const setting_t *setting = &settings[number];
@@ -114,10 +114,10 @@ static kvzmq_status_t setting_obey(device_t *device, int number, const char *val
     return status;
 }
 
-/* Reads the configuration whole, however many changes there were: what counts is what it is now. */
+/* Reads the whole configuration after any number of changes: only the current values matter. */
 static kvzmq_status_t config_obey(device_t *device)
 {
-    device->stale = false; /* a change that is told from here on makes it so again */
+    device->stale = false; /* a change that is reported from here on sets it again */
     for (int i = 0; i < SETTING_COUNT; i++) {
         char key[KEY_MAX];
         kvzmq_value_t value = {0};
@@ -134,9 +134,10 @@ static kvzmq_status_t config_obey(device_t *device)
     return KVZMQ_OK;
 }
 
-/* ---- The library's calls ------------------------------------------------------------------------ */
+/* ---- The loop ----------------------------------------------------------------------------------- */
 
-/* A change of our store by somebody else. Nothing is asked here: we are in the middle of a call. */
+/* Called for a change of the own store by others. Makes no request: the library is in the middle of a call.
+ */
 static void changed(void *context, const kvzmq_event_t *event)
 {
     static const char prefix[] = "config/";
@@ -146,7 +147,7 @@ static void changed(void *context, const kvzmq_event_t *event)
     if (config || event->kind == KVZMQ_EVENT_RESET)
         device->stale = true;
     if (event->kind == KVZMQ_EVENT_RESET)
-        memset(device->settings, 0, sizeof device->settings); /* state/ may be gone with the rest */
+        memset(device->settings, 0, sizeof device->settings); /* the entries under state/ may be gone too */
 }
 
 static kvzmq_status_t reading_take(device_t *device)
@@ -157,7 +158,7 @@ static kvzmq_status_t reading_take(device_t *device)
     return kvzmq_put(device->conn, NULL, kvzmq_text("reading"), kvzmq_text(value), NULL, NULL);
 }
 
-/* One step: obey, or listen until a reading is due, or take it. */
+/* One step: apply the configuration, take a reading that is due, or listen until the next is due. */
 static kvzmq_status_t device_step(device_t *device)
 {
     if (device->stale)
@@ -195,7 +196,7 @@ int main(int argc, char **argv)
     options.endpoint = argc > 1 ? argv[1] : NULL;
     options.name = argc > 2 ? argv[2] : "device";
     options.interrupted = interrupted;
-    options.keep_alive = true; /* the session stays, even if a reading takes long */
+    options.keep_alive = true; /* the session does not time out, even if a reading takes long */
 
     struct sigaction action = {.sa_handler = stop};
     (void)sigaction(SIGINT, &action, NULL);
@@ -206,7 +207,7 @@ int main(int argc, char **argv)
     if (device.conn == NULL)
         return 1;
     device_run(&device);
-    stopped = 0; /* else it would end our goodbye too */
+    stopped = 0; /* or it would end the goodbye too */
     (void)kvzmq_bye(device.conn);
     kvzmq_destroy(&device.conn);
     (void)printf("stopped after %u readings\n", device.readings);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Starts a broker and plays a session of two people at interactive kvzmq-cli, each on a pseudo-terminal; shows what
-they typed and saw, and compares it with what is expected. Called by examples/quickstart with the folder of the programs."""
+"""Starts a broker and plays a session of two people who use kvzmq-cli, each on a pseudo-terminal. Shows what they type
+and see, and compares the answers with the expected ones. examples/quickstart calls it with the folder of the programs."""
 
 import os
 import pathlib
@@ -15,9 +15,9 @@ import tempfile
 import time
 
 FIRST_ID = 48106
-PATIENCE = 30  # seconds that any single step may take
+PATIENCE = 30  # seconds that a single step may take
 
-# Who types what, and what must come back. The clients take turns, as two people would.
+# Who types what, and the expected answer. The clients take turns, as two people would.
 SESSION = [
     (1, "get city", "<blank>"),
     (1, "put city Kolkata", "Successfully set city as Kolkata"),
@@ -36,7 +36,7 @@ class Failure(Exception):
 
 
 class Terminal:
-    """An interactive program on a pseudo-terminal, typed at line by line. Its prompt is `> `."""
+    """An interactive program on a pseudo-terminal, which gets its input line by line. Its prompt is `> `."""
 
     def __init__(self, command, environment):
         self.master, slave = pty.openpty()
@@ -46,14 +46,14 @@ class Terminal:
         self.greeting = self.answer()
 
     def answer(self):
-        """What the program wrote up to its next prompt, as lines without the terminal's control sequences."""
+        """Returns what the program writes up to its next prompt, as lines without control sequences of the terminal."""
         deadline = time.monotonic() + PATIENCE
         text = ""
         while not re.search(r"(^|\n)> $", text):
             readable, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
             try:
                 piece = os.read(self.master, 65536) if readable else b""
-            except OSError:  # how a pseudo-terminal says that the program has ended
+            except OSError:  # the pseudo-terminal's way to report that the program has ended
                 piece = b""
             if not piece:
                 raise Failure(f"no prompt came; the program wrote: {text!r}")
@@ -66,7 +66,7 @@ class Terminal:
         return "\n".join(rest)
 
     def leave(self):
-        """Ctrl-D at the prompt; the program must end by itself, with status 0."""
+        """Types Ctrl-D at the prompt. The program must then end with status 0."""
         os.write(self.master, b"\x04")
         status = self.process.wait(PATIENCE)
         if status != 0:
@@ -80,7 +80,7 @@ class Terminal:
 
 
 def start_broker(programs, folder):
-    """Starts a broker with the account adam/eve on free ports. Returns the process and the requests' endpoint."""
+    """Starts a broker with the account adam/eve on free ports. Returns its process, its request endpoint and its log."""
     digest = subprocess.run([programs / "kvbroker", "hash-password"], input="eve\n", text=True, capture_output=True,
                             timeout=PATIENCE, check=True).stdout.strip()
     config = folder / "kvbroker.cfg"
@@ -106,12 +106,12 @@ def start_broker(programs, folder):
 
 
 def play(clients):
-    """Plays the session; returns how many answers were not the expected ones."""
+    """Plays the session. Returns the number of unexpected answers."""
     wrong = 0
     last = None
     for number, typed, expected in SESSION:
         if number != last:
-            # What the tool said at its start, when its user has the first turn; later only whose turn it is.
+            # At the user's first turn, also the tool's greeting.
             print(f"  client {number}:", *clients[number].greeting)
             clients[number].greeting = []
             last = number
@@ -132,7 +132,7 @@ def run(programs, folder):
     broker, endpoint, log = start_broker(programs, folder)
     clients = {}
     try:
-        # The tool's history goes to a folder of our own; a plain terminal keeps its output readable.
+        # Keeps the tool's history out of the user's folder. A plain terminal keeps its output readable.
         environment = {**os.environ, "TERM": "dumb", "XDG_STATE_HOME": str(folder / "state")}
         for number in (1, 2):
             clients[number] = Terminal([programs / "kvzmq-cli", "--server", endpoint, "--timeout", str(PATIENCE)], environment)

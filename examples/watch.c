@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Prints each change of one client's store, or of all, until Ctrl-C. It is for managers:
+/* Prints each change of one client's store, or of all stores, until Ctrl-C. For managers:
  *
  *     KVZMQ_PASSWORD=eve watch ENDPOINT USER [CLIENT]
  *

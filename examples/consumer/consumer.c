@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A program on libkvzmq: keeps a value in the broker and reads it back.
+/* A program that uses libkvzmq: stores a value in the broker and reads it back.
  *
- *     consumer [ENDPOINT]
- */
+ *     consumer [ENDPOINT] */
 #include <kvzmq.h>
 #include <stdio.h>
 
-/* Prints what went wrong; the program's exit status. */
+/* Prints what went wrong. Returns the program's exit status. */
 static int give_up(const kvzmq_t *conn)
 {
     (void)fprintf(stderr, "consumer: %s\n", kvzmq_error(conn));
@@ -19,7 +18,7 @@ int main(int argc, char **argv)
     kvzmq_options_init(&options);
     if (argc > 1)
         options.endpoint = argv[1];
-    options.keep_alive = true; /* its store stays as long as it runs, whatever else it does */
+    options.keep_alive = true; /* the store exists as long as the program runs */
 
     kvzmq_t *conn = kvzmq_new(&options);
     if (conn == NULL)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Prints what a fleet's stores hold, then every change, none twice and none missing, with plain pyzmq and msgpack: the
-recipe of common/PROTOCOL.md 6.2. Asks for the manager's password: watcher.py tcp://127.0.0.1:5000 adam"""
+"""Prints all entries of all stores, then every change exactly once, with plain pyzmq and msgpack. It follows the recipe
+of common/PROTOCOL.md 6.2. Asks for the manager's password: watcher.py tcp://127.0.0.1:5000 adam"""
 import getpass
 import sys
 import msgpack
@@ -10,7 +10,7 @@ import zmq
 class Watcher:
     def __init__(self, endpoint, user, password):
         self.endpoint, self.account = endpoint, (user, password)
-        self.epoch, self.seq, self.msgid = None, None, 0  # how far changes were seen; None: the stores are to be read
+        self.epoch, self.seq, self.msgid = None, None, 0  # the last change seen; None: read the stores first
 
     def call(self, method, *params):
         self.msgid += 1
@@ -18,11 +18,11 @@ class Watcher:
         while self.requests.poll(3000):
             kind, msgid, *answer = msgpack.unpackb(self.requests.recv())
             if kind != 1 or msgid != self.msgid:
-                continue  # a notification, or an answer that came too late
+                continue  # a notification, or the answer to a former request
             error, result = answer
             if error and error[0] != "NOT_FOUND":
                 raise {"UNAUTHENTICATED": SystemExit, "OUT_OF_RANGE": LookupError}.get(error[0], ConnectionError)(error[1])
-            return result or {"entries": [], "more": False}  # of a client that has just left
+            return result or {"entries": [], "more": False}  # NOT_FOUND: the client has just left
         raise ConnectionError("no answer")
 
     def items(self, name, *request):
@@ -33,7 +33,7 @@ class Watcher:
             options = {"after": item["id"] if name == "clients" else item[0] for item in page[name][-1:]}
 
     def read(self):
-        self.revisions = {}  # of what was read: older changes are in it
+        self.revisions = {}  # of the entries read: they include all older changes
         for client in self.items("clients", "clients"):
             for key, value, revision, _ in self.items("entries", "manage", client["id"], "list", ""):
                 self.revisions[client["id"], key] = revision
@@ -50,15 +50,15 @@ class Watcher:
         self.requests.connect(self.endpoint)
         self.call("auth", *self.account)
         ticket = self.call("events")
-        if ticket["epoch"] != self.epoch:  # the broker was started anew
+        if ticket["epoch"] != self.epoch:  # the broker was restarted
             self.epoch, self.seq = ticket["epoch"], None
         events.plain_username, events.plain_password = ticket["username"].encode(), ticket["password"].encode()
         events.subscribe("")
-        events.connect(ticket["endpoint"])  # a new socket each time: one whose ticket went void stays silent
-        while events.poll(3000):  # a sync comes every second: without any this connection is dead
+        events.connect(ticket["endpoint"])  # a new socket each time: with a void ticket it stays silent
+        while events.poll(3000):  # a sync comes every second: if none comes, the connection is dead
             _, method, (content,) = msgpack.unpackb(events.recv_multipart()[1])
             if method == "event" and content["seq"] - 1 == self.seq:
-                self.apply(content)  # any other is old, or behind a hole: then the next sync is ahead of us
+                self.apply(content)  # any other is old, or follows a gap, which the next sync shows
             if method == "sync" and self.seq is None:
                 print(f"reset: what the stores hold, then changes after {content['seq']}", flush=True)
                 self.read()
@@ -75,7 +75,7 @@ watcher = Watcher(*sys.argv[1:3], getpass.getpass() if sys.stdin.isatty() else s
 while True:
     try:
         watcher.watch()
-    except LookupError:  # what was missed is not kept any more
+    except LookupError:  # the broker does not keep the missed changes any more
         watcher.seq = None
     except ConnectionError as problem:
         print(f"trying again: {problem}", file=sys.stderr)
