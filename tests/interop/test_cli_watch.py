@@ -579,7 +579,7 @@ def test_background__ends_at_watch_stop_and_not_before(screen, client):
     enter(screen, "auth adam eve")
     enter(screen, f"watch {client.name}")
     screen.wait(lambda lines: any("  ready  " in line for line in lines))
-    assert any("one already" in line for line in enter(screen, "watch"))
+    assert any("already running" in line for line in enter(screen, "watch"))
     client.call("put", "a", "1")
     screen.wait(lambda lines: any("-> 1" in line for line in lines))
     screen.key("C-c")
