@@ -40,8 +40,8 @@ void cli_init(cli_t *cli, const run_options_t *options);
  * session does not time out while the tool waits for something else. Shows errors. */
 KV_MUST_USE outcome_t cli_open(cli_t *cli, bool keep_alive);
 
-/* Says goodbye to the broker, if there is a session and LAST, the last command's outcome, lets expect an
- * answer. Frees everything. */
+/* Says goodbye to the broker if there is a session, unless LAST, the last command's outcome, shows that the
+ * broker cannot answer. Frees everything. */
 void cli_release(cli_t *cli, outcome_t last);
 
 /* Writes to STREAM what was lost with the session. */

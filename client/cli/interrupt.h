@@ -9,8 +9,8 @@
 
 enum { INTERRUPT_FILES_MAX = 3 };
 
-/* From now on SIGINT does not end the process. It ends waiting system calls with EINTR, and sets
- * interrupt_pending. */
+/* From now on SIGINT does not end the process. It ends waiting system calls with EINTR, and makes
+ * interrupt_pending true. */
 void interrupt_catch(void);
 
 /* From now on SIGTERM and SIGHUP act like SIGINT, so that the tool can clean up before it ends. A signal that

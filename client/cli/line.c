@@ -11,7 +11,7 @@
 typedef struct cursor {
     bytes_t text;
     size_t at;    /* next byte of `text` */
-    size_t begin; /* begin of the last character or escape in a quoted part */
+    size_t begin; /* start of the last character or escape in a quoted part */
     uint8_t *out;
 } cursor_t;
 

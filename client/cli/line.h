@@ -8,8 +8,8 @@
 
 enum {
     LINE_BYTES_MAX =
-        8 * 1024 * 1024,    /* of a line; a value of 1 MiB takes 4 MiB if each byte is written as \xHH */
-    LINE_WORDS_MAX = 64,    /* words in a line; more than any command takes */
+        8 * 1024 * 1024, /* bytes of a line; a value of 1 MiB takes 4 MiB if each byte is written as \xHH */
+    LINE_WORDS_MAX = 64, /* words in a line; more than any command takes */
     LINE_PROBLEM_SIZE = 256 /* bytes of a problem's text */
 };
 

@@ -246,7 +246,7 @@ const char *kvzmq_mirror_error(kvzmq_mirror_t *mirror)
         return "memory, a thread or descriptors were refused for the mirror";
     if (is_foreign(mirror))
         return "the mirror belongs to the process that made it: make a new one in the child of a fork";
-    (void)pthread_mutex_lock(&mirror->lock); /* the text is written once at most */
+    (void)pthread_mutex_lock(&mirror->lock); /* the text is written at most once */
     const char *error = mirror->error;
     (void)pthread_mutex_unlock(&mirror->lock);
     return error;
