@@ -176,14 +176,17 @@ kvzmq_mirror_t *kvzmq_mirror_new(const kvzmq_options_t *connection, const char *
                                .tell = mirror_tell,
                                .ended = mirror_ended,
                                .context = made};
+    if (!locks_init(&made->lock, &made->changed)) {
+        free(made);
+        return NULL;
+    }
     made->store = mirror_store_new();
     made->client = client != NULL ? strdup(client) : NULL;
     const char *problem = follow_config_problem(&config.follow);
     buffer_init(&made->prefix, LIMIT_KEY_MAX);
     if (problem == NULL)
         buffer_append(&made->prefix, prefix.data, prefix.size);
-    bool whole = locks_init(&made->lock, &made->changed) && made->store != NULL && !made->prefix.failed &&
-                 (client == NULL || made->client != NULL);
+    bool whole = made->store != NULL && !made->prefix.failed && (client == NULL || made->client != NULL);
     if (whole && problem != NULL)
         mirror_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)

@@ -157,8 +157,12 @@ kvzmq_watch_t *kvzmq_watch_new(const kvzmq_options_t *connection, const kvzmq_wa
     kvzmq_watch_t *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
+    if (!locks_init(&made->lock, &made->room)) {
+        free(made);
+        return NULL;
+    }
     made->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    bool whole = locks_init(&made->lock, &made->room) && made->fd >= 0;
+    bool whole = made->fd >= 0;
     if (whole && problem != NULL)
         watch_ended(made, KVZMQ_INVALID_ARGUMENT, problem);
     else if (whole)

@@ -247,6 +247,14 @@ static kvzmq_status_t events_connect(watcher_t *watcher, const ticket_t *ticket,
     return status;
 }
 
+/* Frees the answer that a ticket was read from. It has the ticket's password. */
+static void ticket_release(kvzmq_value_t *answer)
+{
+    if (answer->data != NULL)
+        explicit_bzero(answer->data, answer->size);
+    kvzmq_value_release(answer);
+}
+
 static void step_ticket(watcher_t *watcher, const follow_action_t *action)
 {
     kvzmq_value_t result = {0};
@@ -277,9 +285,7 @@ static void step_ticket(watcher_t *watcher, const follow_action_t *action)
                   kvzmq_session(watcher->conn)->epoch, ticket.seq, ticket.oldest);
 
 cleanup:
-    if (result.data != NULL)
-        explicit_bzero(result.data, result.size); /* it has the ticket's password */
-    kvzmq_value_release(&result);
+    ticket_release(&result);
 }
 
 static void step_now(watcher_t *watcher, const follow_action_t *action)
@@ -292,7 +298,7 @@ static void step_now(watcher_t *watcher, const follow_action_t *action)
         fail_call(watcher, status);
     else if (session_holds(watcher))
         follow_now(watcher->follow, clock_monotonic_ms(), ticket.seq);
-    kvzmq_value_release(&result);
+    ticket_release(&result);
 }
 
 static void step_clients(watcher_t *watcher, const follow_action_t *action)

@@ -19,7 +19,8 @@ static void cpu_read(char *text, size_t size)
         const char *colon = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || colon == NULL)
             continue;
-        (void)snprintf(text, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+        const char *name = colon + 1 + strspn(colon + 1, " ");
+        (void)snprintf(text, size, "%.*s", (int)strcspn(name, "\n"), name);
         break;
     }
     if (file != NULL)
