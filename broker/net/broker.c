@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the sockets, the loop, its signals and the way down. */
+/* Owns the sockets, the loop, its signals and the shutdown. */
 #include "broker/net/broker.h"
 
 #include <assert.h>
@@ -24,16 +24,16 @@
 #include "common/log.h"
 
 enum {
-    BURST_MS = 5,           /* requests are read for so long before time's work has its turn */
-    POLL_MAX_MS = 60000,    /* the loop looks at its timers at least so often */
-    REFUSED_LOG_MS = 10000, /* between lines about refused connections, and about floods */
-    STOP_WORK_MS = 2000,    /* on the way down: for requests under way (a password being verified) */
-    STOP_LINGER_MS = 2000   /* on the way down: for answers to leave; with the above below 5 s */
+    BURST_MS = 5,           /* a turn reads requests for at most this long, before its timed work */
+    POLL_MAX_MS = 60000,    /* the longest sleep of the loop */
+    REFUSED_LOG_MS = 10000, /* between two log lines about refused connections, or about floods */
+    STOP_WORK_MS = 2000,    /* at shutdown: for requests under way (a password being verified) */
+    STOP_LINGER_MS = 2000   /* at shutdown: for answers to leave; both together stay below 5 s */
 };
 
 struct broker {
     settings_t settings[2]; /* the live settings, and room for the next ones */
-    settings_t *live;       /* those that hold */
+    settings_t *live;       /* the ones in force */
     settings_source_t source;
     void *zmq_context;
     zap_t *zap;
@@ -41,17 +41,17 @@ struct broker {
     event_socket_t *events;
     verifier_t *verifier;
     hub_t *hub;
-    int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 */
+    int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 = none */
     trim_t trim;
-    uint64_t held;  /* bytes of stores and of waiting payloads, in the turn before */
-    uint64_t freed; /* bytes of these that were freed, in all */
+    uint64_t held;  /* bytes of stores and of waiting payloads, at the end of the last turn */
+    uint64_t freed; /* bytes of these that were freed since the start */
     bool zap_more;  /* work was left in the last turn */
     bool lost_more;
     bool requests_more;
     bool hub_more;
     unsigned refused;         /* connections to the event socket that were refused and not logged yet */
-    int64_t refused_until_ms; /* monotonic: no line about them before */
-    int64_t flooded_until_ms; /* the same, about floods */
+    int64_t refused_until_ms; /* monotonic: they are not logged before */
+    int64_t flooded_until_ms; /* the same for floods */
 };
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
@@ -87,7 +87,7 @@ static bool hub_open(broker_t *broker)
     return broker->hub != NULL;
 }
 
-/* ---- Up --------------------------------------------------------------------------------------- */
+/* ---- Start ------------------------------------------------------------------------------------ */
 
 static int signals_open(void)
 {
@@ -183,7 +183,7 @@ static void connection_lost(void *context, connection_t *connection)
     connection->session = NULL;
 }
 
-/* COUNT more connections to the event socket were refused: one line for all that are within a while. */
+/* Counts COUNT more refused connections to the event socket. Logs at most one line in REFUSED_LOG_MS. */
 static void subscribers_refused(broker_t *broker, unsigned count)
 {
     hub_count_refused(broker->hub, count);
@@ -199,7 +199,7 @@ static void subscribers_refused(broker_t *broker, unsigned count)
     broker->refused_until_ms = now_ms + REFUSED_LOG_MS;
 }
 
-/* One line for all that is within a while. */
+/* Logs at most one line in REFUSED_LOG_MS. */
 static void subscribers_flooded(broker_t *broker)
 {
     int64_t now_ms = clock_monotonic_ms();
@@ -210,7 +210,8 @@ static void subscribers_flooded(broker_t *broker)
     broker->flooded_until_ms = now_ms + REFUSED_LOG_MS;
 }
 
-/* Who came and who went. The order of these calls is what tells connections apart: zap.h. */
+/* Handles new and lost connections. Connections can be told apart only if the calls are in this order: zap.h
+ * says why. */
 static void turn_connections(broker_t *broker)
 {
     broker->zap_more = zap_take(broker->zap);
@@ -244,7 +245,7 @@ static void turn_verified(broker_t *broker)
         hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
 }
 
-/* Whether there is work for the next turn already. */
+/* Whether the next turn already has work, so the loop must not sleep. */
 static bool loop_busy(const broker_t *broker)
 {
     return broker->zap_more || broker->lost_more || broker->requests_more || broker->hub_more;
@@ -299,7 +300,7 @@ static bool loop_wait(broker_t *broker, long limit_ms)
 
 /* ---- Signals ---------------------------------------------------------------------------------- */
 
-enum { DIFFERENCES_LOGGED = 50 }; /* lines about keys of one SIGHUP */
+enum { DIFFERENCES_LOGGED = 50 }; /* most lines about keys for one SIGHUP */
 
 typedef struct differences {
     unsigned taken; /* keys whose new value applies from now on */
@@ -318,8 +319,8 @@ static void difference_log(void *context, const char *key, bool fixed)
         log_info("SIGHUP: %s has changed", key);
 }
 
-/* Reads settings that the broker can switch to into NEXT. If something is wrong: false, one line in PROBLEM,
- * and NEXT is empty. */
+/* Reads new settings into NEXT and switches the hub to them. If something is wrong, returns false with one
+ * line in PROBLEM: then nothing has changed, and NEXT is empty. */
 static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
 {
     snprintf(problem, problem_size, "memory is used up; free some and try again");
@@ -328,9 +329,9 @@ static bool settings_read(broker_t *broker, settings_t *next, char *problem, siz
     bool done = broker->source.read(broker->source.context, next, problem, problem_size);
     if (done) {
         config_exchange_fixed(next, broker->live);
-        char text[CONFIG_PROBLEM_SIZE - 64]; /* the words before it need the rest */
+        char text[CONFIG_PROBLEM_SIZE - 64]; /* leaves room for the prefix below */
         done = config_check(next, text, sizeof text);
-        if (!done) /* good by itself */
+        if (!done) /* the file was valid by itself */
             snprintf(problem, problem_size, "with the old values of the keys that need a restart: %s", text);
         int64_t now_ms = clock_monotonic_ms();
         if (done && !hub_configure(broker->hub, next, now_ms)) {
@@ -385,7 +386,7 @@ static int signals_take(broker_t *broker)
     return stop;
 }
 
-/* The signal that asks to stop is taken; the next one ends the process at once. */
+/* Restores the default action of SIGINT and SIGTERM: the next one ends the process at once. */
 static void signals_release(int stop)
 {
     log_info("%s: stopping, waiting for clients; a second signal ends it at once",
@@ -399,9 +400,9 @@ static void signals_release(int stop)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* ---- The way down ----------------------------------------------------------------------------- */
+/* ---- Shutdown --------------------------------------------------------------------------------- */
 
-/* Answers what was received, says goodbye. */
+/* Answers the requests that were received, then sends `bye` to every session. */
 static void loop_stop(broker_t *broker)
 {
     int64_t until_ms = clock_monotonic_ms() + STOP_WORK_MS;

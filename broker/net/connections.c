@@ -13,33 +13,32 @@
 #include "common/log.h"
 
 enum {
-    SETTLE_MAX =
-        256, /* connections that are ended in one turn: some milliseconds, with a line of the log each */
-    TABLE_MIN = 64, /* places of the table of serials */
-    ROUNDS = 2      /* of libzmq's in which a connection with something left is served: see connections.h */
+    SETTLE_MAX = 256, /* connections that one turn ends: some milliseconds, with a log line for each */
+    TABLE_MIN = 64,   /* places of the first table of serials */
+    ROUNDS = 2        /* rounds of libzmq in which every connection with messages is served: connections.h */
 };
 
 static const char monitor_endpoint[] = "inproc://requests.monitor";
 
 typedef struct descriptor {
     bool open;
-    uint64_t floor;            /* last serial given when its present connection was accepted */
+    uint64_t floor;            /* the last serial given before its present connection was accepted */
     connection_t *connections; /* newest first; at most one is open */
 } descriptor_t;
 
 struct connections {
     monitor_t monitor;                /* of the request socket */
-    char (*endpoints)[ENDPOINT_SIZE]; /* borrowed: where that is bound */
+    char (*endpoints)[ENDPOINT_SIZE]; /* of the request socket; borrowed */
     unsigned endpoint_count;
     fd_table_t descriptors; /* descriptor_t */
-    connection_t **table;   /* of those with a serial, by that: lists; NULL = there was none yet */
-    size_t places;          /* of the table: a power of 2 */
-    size_t hashed;          /* connections in it */
+    connection_t **table;   /* hash table of connections by serial, with lists; NULL = none was needed yet */
+    size_t places;          /* lists in the table: a power of 2 */
+    size_t hashed;          /* connections in the table */
     size_t count;           /* connections of every state */
     connection_t *leaving;
     connection_t *gone;
-    uint64_t messages; /* payloads read in all */
-    uint64_t dropped;  /* bytes that waited for peers that left, in all */
+    uint64_t messages; /* payloads read since the start */
+    uint64_t dropped;  /* bytes that peers left unread when they went, since the start */
 };
 
 void send_budget_release(send_budget_t *budget)
@@ -64,13 +63,13 @@ connections_t *connections_new(void *zmq_context, void *socket, char (*endpoints
 
 /* ---- Serials ---------------------------------------------------------------------------------- */
 
-/* Serials are given one after the other: their low bits spread them evenly. */
+/* Serials are consecutive, so their low bits are a good hash. */
 static connection_t **place_of(const connections_t *connections, uint64_t serial)
 {
     return &connections->table[serial & (connections->places - 1)];
 }
 
-/* Makes the table twice as large. If memory is refused, its lists stay long. */
+/* Doubles the table. If memory is refused, its lists only become longer. */
 static void table_grow(connections_t *connections)
 {
     size_t places = connections->places == 0 ? TABLE_MIN : connections->places * 2;
@@ -94,7 +93,7 @@ static void table_add(connections_t *connections, connection_t *connection)
     if (connections->hashed >= connections->places)
         table_grow(connections);
     if (!connections->table)
-        return; /* it is found by its descriptor, each time */
+        return; /* connections_of_message still finds it by its descriptor */
     connection_t **place = place_of(connections, connection->serial);
     connection->next_hashed = *place;
     *place = connection;
@@ -167,7 +166,7 @@ void *connections_socket(connections_t *connections)
     return connections->monitor.socket;
 }
 
-/* Its end was told. */
+/* The monitor reported that it closed. */
 static void connection_leave(connections_t *connections, connection_t *connection)
 {
     connection->state = CONNECTION_LEAVING;
@@ -175,7 +174,7 @@ static void connection_leave(connections_t *connections, connection_t *connectio
     connections->leaving = connection;
 }
 
-/* libzmq has handed over its last message. */
+/* libzmq has moved its last message to the socket's queue. */
 static void connection_go(connections_t *connections, connection_t *connection)
 {
     connection->state = CONNECTION_GONE;
@@ -193,7 +192,7 @@ static void descriptor_leave(connections_t *connections, descriptor_t *descripto
     }
 }
 
-/* Makes the record of a connection that was accepted on FD. False if memory is refused. */
+/* Makes the record of a connection that was accepted on FD. Returns false if memory is refused. */
 static bool connection_add(connections_t *connections, descriptor_t *descriptor, int fd)
 {
     connection_t *connection = calloc(1, sizeof *connection);
@@ -213,15 +212,16 @@ static void event_apply(connections_t *connections, bool accepted, int fd, uint6
         descriptor->open = accepted && connection_add(connections, descriptor, fd);
         descriptor->floor = last_serial;
     }
-    /* Without a record it cannot be distinguished from its successors. */
+    /* Without a record, it could not be told apart from the next connection on the same descriptor. */
     if (accepted && !(descriptor != NULL && descriptor->open)) {
         log_memory("a connection is closed as it comes");
         listeners_shut(connections->endpoints, connections->endpoint_count, fd);
     }
 }
 
-/* Whether libzmq is done with a connection that leaves: its descriptor is closed, or another's. If another
- * connection of this socket has it, its ACCEPTED is about to come. */
+/* Whether libzmq is done with a connection that is leaving: its descriptor is closed or reused. If a new
+ * connection of this socket reused it and its ACCEPTED event was not read yet, returns false: the event will
+ * come soon. */
 static bool connection_closed(const connections_t *connections, const connection_t *connection)
 {
     const descriptor_t *descriptors = connections->descriptors.rows;
@@ -229,7 +229,7 @@ static bool connection_closed(const connections_t *connections, const connection
            !listeners_connected(connections->endpoints, connections->endpoint_count, connection->fd);
 }
 
-/* Marks connections as gone that leave and with which libzmq is done. */
+/* Marks the leaving connections as gone with which libzmq is done. */
 static void leaving_review(connections_t *connections)
 {
     connection_t **link = &connections->leaving;
@@ -246,7 +246,7 @@ static void leaving_review(connections_t *connections)
     }
     int state;
     size_t size = sizeof state;
-    if (some) /* makes libzmq look at what was handed over: point 2 of connections.h */
+    if (some) /* makes libzmq notice the messages that were handed over: point 2 of connections.h */
         (void)zmq_getsockopt(connections->monitor.watched, ZMQ_EVENTS, &state, &size);
 }
 
@@ -260,8 +260,8 @@ void connections_drain(connections_t *connections, uint64_t last_serial)
         leaving_review(connections);
 }
 
-/* The connection of SERIAL on a descriptor; a connection without a serial gets this one. NULL if there is
- * none. */
+/* Returns the connection of SERIAL on a descriptor. If none has it, gives it to the connection that has no
+ * serial yet. NULL if there is none. */
 static connection_t *descriptor_find(descriptor_t *descriptor, uint64_t serial)
 {
     bool present = descriptor->open && serial > descriptor->floor;
@@ -315,7 +315,8 @@ uint64_t connections_dropped(const connections_t *connections)
 
 bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
 {
-    /* LOST may drain the monitor: what goes then was not seen to be empty. So the list is taken first. */
+    /* LOST may drain the monitor, which can add to the list. EMPTY does not hold for these connections, so
+     * they must wait for the next call: take the list first. */
     connection_t *list = connections->gone;
     connection_t **link = &list;
     connections->gone = NULL;
@@ -353,7 +354,7 @@ void connection_local(const connection_t *connection, char *text, size_t text_si
         getsockname(connection->fd, (struct sockaddr *)&address, &size) != 0)
         return;
     const struct in6_addr *wide = &((struct sockaddr_in6 *)&address)->sin6_addr;
-    const void *narrow = NULL; /* an IPv4 address, also where the socket takes both kinds */
+    const void *narrow = NULL; /* an IPv4 address, maybe from a socket that takes IPv6 too */
     if (address.ss_family == AF_INET)
         narrow = &((struct sockaddr_in *)&address)->sin_addr;
     else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(wide))

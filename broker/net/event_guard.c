@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the guarding thread. It shares with the guarded one the count of calls and whether it fired. */
+/* Owns the guarding thread. It shares the count of calls and the flag `fired` with the guarded thread. */
 #include "broker/net/event_guard.h"
 
 #include <assert.h>
@@ -16,14 +16,16 @@
 #include "common/locks.h"
 
 enum {
-    CALL_MS = 200, /* CPU time: a call that takes more is a flood, and not a great subscriber that leaves */
-    /* A busy machine may give the thread little CPU, while libzmq's own thread takes in the flood. So a call
-       is a flood too if memory grows by CALL_BYTES during it and it takes some CPU time: in a call that only
-       waits, the memory is somebody else's (argon2id takes 64 MiB and more). */
+    CALL_MS =
+        200, /* CPU time: a call that takes more is a flood; it takes less to remove a large subscriber */
+    /* On a busy machine the thread may get little CPU time while libzmq's own thread reads the flood. So a
+       call is a flood too if memory grows by CALL_BYTES during it and it takes CALL_BYTES_MS of CPU time. A
+       call that only waits takes less; then something else used the memory (argon2id takes 64 MiB and more).
+     */
     CALL_BYTES = 96 << 20,
     CALL_BYTES_MS = 20,
-    LOOK_MS = 50, /* between looks at the guarded thread */
-    IDLE_MS = 250 /* the same, where it did nothing */
+    LOOK_MS = 50, /* between two measurements of the guarded thread */
+    IDLE_MS = 250 /* the same, while that thread is idle */
 };
 
 /* What is measured while a call runs. */
@@ -36,14 +38,14 @@ struct event_guard {
     pthread_t thread;
     pthread_mutex_t lock;       /* for `stop` and `resting` */
     pthread_cond_t news;        /* one of them has changed */
-    bool stop;                  /* the thread is to end */
-    bool resting;               /* there is nothing to guard; changed by the guarded thread alone */
+    bool stop;                  /* asks the thread to end */
+    bool resting;               /* there is nothing to guard; only the guarded thread changes it */
     clockid_t clock;            /* CPU time of the guarded thread */
-    atomic_uint_fast64_t calls; /* entered and left: odd = in a call */
+    atomic_uint_fast64_t calls; /* calls entered plus calls left: odd = in a call */
     atomic_bool fired;          /* connections were closed */
-    int memory;                 /* resident_open, from the start as well */
-    DIR *descriptors; /* the process's, open from the start: there may be no descriptor left for it later.
-                         NULL: the system does not list them */
+    /* Both are opened at the start: later there may be no descriptor left. */
+    int memory;                       /* from resident_open */
+    DIR *descriptors;                 /* of the process; NULL = the system does not list them */
     char (*endpoints)[ENDPOINT_SIZE]; /* borrowed */
     unsigned count;                   /* of them */
 };
@@ -59,7 +61,7 @@ static void connections_shut(const event_guard_t *guard)
     }
 }
 
-/* CPU time that the guarded thread has spent, ms; below 0 if the system does not tell. */
+/* CPU time that the guarded thread has used, ms; -1 if the system does not say. */
 static int64_t spent_ms(const event_guard_t *guard)
 {
     struct timespec spent;
@@ -73,7 +75,7 @@ static measure_t measure(const event_guard_t *guard)
     return (measure_t){.spent_ms = spent_ms(guard), .resident = resident_bytes(guard->memory)};
 }
 
-/* Whether a call that began at BEGIN and still runs NOW is a flood. */
+/* Whether a call that still runs is a flood. BEGIN was measured when it was first seen. */
 static bool is_flood(measure_t begin, measure_t now)
 {
     int64_t spent = now.spent_ms - begin.spent_ms;
@@ -81,8 +83,8 @@ static bool is_flood(measure_t begin, measure_t now)
     return spent >= CALL_MS || (spent >= CALL_BYTES_MS && grown >= CALL_BYTES);
 }
 
-/* Waits, for as long as there is nothing to guard too, unless the thread is to end. Returns whether it is
- * not. */
+/* Waits PAUSE ms, and as long as there is nothing to guard. Returns false, at once, if the thread must end.
+ */
 static bool pause_ms(event_guard_t *guard, int64_t pause)
 {
     pthread_mutex_lock(&guard->lock);
@@ -98,9 +100,9 @@ static bool pause_ms(event_guard_t *guard, int64_t pause)
 static void *run(void *argument)
 {
     event_guard_t *guard = argument;
-    uint64_t calls = 0;    /* when last looked at */
-    measure_t begin = {0}; /* when that was new */
-    measure_t last = {0};  /* when last looked at */
+    uint64_t calls = 0;    /* at the last measurement */
+    measure_t begin = {0}; /* at the first measurement that saw `calls` */
+    measure_t last = {0};  /* the one before `now` */
     measure_t now = {0};
     while (pause_ms(guard, now.spent_ms == last.spent_ms ? IDLE_MS : LOOK_MS)) {
         uint64_t calls_now = atomic_load(&guard->calls);
@@ -135,7 +137,8 @@ event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count)
     guard->count = count;
     guard->resting = true;
     guard->memory = resident_open();
-    guard->descriptors = opendir("/proc/self/fd"); /* all numbers up to the limit would take too long */
+    guard->descriptors =
+        opendir("/proc/self/fd"); /* trying all numbers up to the limit would take too long */
     bool locked = locks_init(&guard->lock, &guard->news);
     if (locked && pthread_getcpuclockid(pthread_self(), &guard->clock) == 0 &&
         pthread_create(&guard->thread, NULL, run, guard) == 0)

@@ -11,19 +11,20 @@
 
 typedef struct event_guard event_guard_t;
 
-/* Guards the calling thread's calls on a socket bound to COUNT endpoints, with real ports; ENDPOINTS is
- * borrowed. NULL if memory or threads are refused. */
+/* Guards the calling thread's calls on a socket that is bound to COUNT endpoints. ENDPOINTS have real ports
+ * and are borrowed. Returns NULL if memory or threads are refused. */
 KV_MUST_USE event_guard_t *event_guard_new(char (*endpoints)[ENDPOINT_SIZE], unsigned count);
 void event_guard_destroy(event_guard_t **guard);
 
-/* Whether there is nothing to guard: its thread sleeps then. At first there is not. By the guarded thread. */
+/* Tells the guard whether there is nothing to guard (REST), so that its thread can sleep. A new guard rests.
+ * Only the guarded thread may call this. */
 void event_guard_rest(event_guard_t *guard, bool rest);
 
-/* Before and after a call of libzmq's on the socket. They do not nest. */
+/* Call these before and after each call of libzmq on the socket. They do not nest. */
 void event_guard_enter(event_guard_t *guard);
 void event_guard_leave(event_guard_t *guard);
 
-/* Whether connections were closed since this was asked last. */
+/* Whether the guard closed connections since the last call of this function. */
 KV_MUST_USE bool event_guard_fired(event_guard_t *guard);
 
 #endif

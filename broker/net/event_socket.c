@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the XPUB socket and what is known of its connections, by descriptor. */
+/* Owns the XPUB socket, and a table of its connections by descriptor. */
 #include "broker/net/event_socket.h"
 
 #include <errno.h>
@@ -16,19 +16,20 @@
 #include "common/log.h"
 
 enum {
-    FRAME_BYTES = 512,        /* of a frame from a subscriber; above, libzmq ends the connection */
+    FRAME_BYTES = 512,        /* of a frame from a subscriber; if one is larger, libzmq ends the connection */
     SUBSCRIPTION_BYTES = 256, /* of a subscription, PROTOCOL.md 6.1 */
-    SUBSCRIPTIONS_MAX = 1024, /* messages of a connection */
-    ROOM_EVERY = 64,          /* messages published between two looks at the room in subscribers' queues */
-    UNREAD_BYTES = 16384 /* of a connection in the system, about: what is still read of one that was cut */
+    SUBSCRIPTIONS_MAX = 1024, /* messages that a connection may send */
+    ROOM_EVERY = 64,          /* messages published between two calls of room_look that act */
+    UNREAD_BYTES = 16384      /* the system's receive buffer: about what is still read after a cut */
 };
 
 typedef struct subscriber {
     bool open;
     bool cut;        /* closed by the broker */
-    uint64_t since;  /* the drain in which it was accepted: what is read then may be its predecessor's */
+    uint64_t since;  /* number of the drain that saw it accepted; messages that the same drain reads may be
+                        from the connection that had the descriptor before */
     uint64_t ticket; /* id of the ticket that it is tied to; 0 = none yet */
-    unsigned subscriptions; /* messages from it */
+    unsigned subscriptions; /* messages that it sent */
 } subscriber_t;
 
 struct event_socket {
@@ -37,12 +38,12 @@ struct event_socket {
     event_guard_t *guard;
     fd_table_t subscribers; /* subscriber_t */
     size_t open;            /* connections */
-    uint64_t drains;        /* so far */
-    uint64_t suspects;      /* accepted before this drain: may be under a ticket that went void */
-    unsigned published;     /* messages since the last look at the room */
+    uint64_t drains;        /* how many there were */
+    uint64_t suspects;  /* connections accepted before this drain may be under a ticket that is now void */
+    unsigned published; /* messages since room_look last acted */
     listeners_t listeners;
-    char *const *advertised;   /* the endpoints to advertise instead; borrowed from the settings */
-    unsigned advertised_count; /* 0 = nothing else */
+    char *const *advertised; /* endpoints to advertise instead of the real ones; borrowed from the settings */
+    unsigned advertised_count; /* 0 = advertise the real ones */
 };
 
 static bool options_set(void *socket)
@@ -50,12 +51,12 @@ static bool options_set(void *socket)
     int64_t frame = FRAME_BYTES;
     const socket_option_t options[] = {
         {ZMQ_PLAIN_SERVER, 1},
-        {ZMQ_RCVHWM, 0}, /* SUBSCRIPTIONS_MAX bounds what is unread. A mark would stop the reading of a
-                            connection, and libzmq 4.3.4 aborts where that is then reset behind a PING */
+        {ZMQ_RCVHWM, 0}, /* SUBSCRIPTIONS_MAX is the bound instead. At a high-water mark libzmq stops reading
+                            a connection, and 4.3.4 aborts if that is then reset behind a PING */
         {ZMQ_RCVBUF, UNREAD_BYTES},
         {ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS},
-        {ZMQ_XPUB_VERBOSE, 1}, /* every subscription is shown, not the first of its kind alone: each makes a
-                                  tie */
+        {ZMQ_XPUB_VERBOSE, 1}, /* passes up every subscription, not only the first to a topic: each ties a
+                                  connection to its ticket */
         {ZMQ_LINGER, 0},
     };
     return socket_options_set(socket, options, sizeof options / sizeof options[0]) &&
@@ -143,9 +144,9 @@ size_t event_socket_peers(void *context)
     return events->open;
 }
 
-/* ---- Who is there ----------------------------------------------------------------------------- */
+/* ---- Connections ------------------------------------------------------------------------------ */
 
-/* Drains the monitor; a descriptor that was accepted or closed is tied to nothing. */
+/* Drains the monitor. A descriptor that was accepted or closed is no longer tied to a ticket. */
 static void monitor_drain(event_socket_t *events)
 {
     bool accepted;
@@ -161,9 +162,10 @@ static void monitor_drain(event_socket_t *events)
     event_guard_rest(events->guard, events->open == 0);
 }
 
-/* Closes a connection, accepted in an earlier drain, under its peer, once: what it sent before is read still.
- * FD may be another connection's by now. libzmq tells that the old one is gone before it closes FD: if that
- * was not told after `held` was made, `held` is the connection that is meant. */
+/* Closes a connection that was accepted in an earlier drain, from the broker's side, if that was not done
+ * yet. What it sent before is still read. FD may belong to another connection by now. libzmq reports that the
+ * old one is gone before it closes FD: so if the monitor shows no such report after dup(2), `held` is the
+ * right connection. */
 static void connection_shut(event_socket_t *events, int fd)
 {
     const subscriber_t *subscriber = fd_table_at(&events->subscribers, fd);
@@ -181,8 +183,8 @@ static void connection_shut(event_socket_t *events, int fd)
         close(held);
 }
 
-/* Ties a connection to the ticket of a subscription that came from it, or closes it. Returns whether it is a
- * new subscription. */
+/* Ties a connection to the ticket of the subscription in MESSAGE, or closes it if the ticket is void or a
+ * bound is exceeded. Returns whether MESSAGE is a new subscription. */
 static bool subscription_take(event_socket_t *events, const tickets_t *tickets, zmq_msg_t *message)
 {
     int fd = zmq_msg_get(message, ZMQ_SRCFD);
@@ -191,7 +193,7 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
     size_t size = zmq_msg_size(message);
     subscriber_t *subscriber = user_id != NULL ? fd_table_at(&events->subscribers, fd) : NULL;
     if (subscriber == NULL || !subscriber->open || subscriber->cut || subscriber->since == events->drains)
-        return false; /* libzmq's own, of a peer that is gone or cut; or of a predecessor */
+        return false; /* made by libzmq for a peer that is gone, or of a cut or an earlier connection */
     uint64_t ticket = strtoull(user_id, NULL, 10);
     bool allowed = tickets_valid(tickets, ticket) && size <= SUBSCRIPTION_BYTES + 1 &&
                    ++subscriber->subscriptions <= SUBSCRIPTIONS_MAX;
@@ -209,7 +211,7 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
     bool subscribed = false;
     zmq_msg_t message;
     zmq_msg_init(&message);
-    event_guard_enter(events->guard); /* all of it: behind one flood may wait the next */
+    event_guard_enter(events->guard); /* around the whole loop: one flood can follow another */
     while (zmq_msg_recv(&message, events->socket, ZMQ_DONTWAIT) >= 0) {
         subscribed |= subscription_take(events, tickets, &message);
         zmq_msg_close(&message);
@@ -217,11 +219,11 @@ bool event_socket_drain(event_socket_t *events, const tickets_t *tickets)
     }
     event_guard_leave(events->guard);
     zmq_msg_close(&message);
-    events->drains++; /* whom event_socket_cut sees accepted from here on belongs to the next one */
+    events->drains++; /* a connection that event_socket_cut finds accepted counts to the next drain */
     return subscribed;
 }
 
-/* Closes the connections that are tied to a ticket that is void; where STRICT also the suspects. */
+/* Closes the connections that are tied to a void ticket; if STRICT, also the suspects. */
 static void connections_cut(event_socket_t *events, const tickets_t *tickets, bool strict)
 {
     monitor_drain(events);
@@ -247,7 +249,7 @@ void event_socket_sweep(void *context, const tickets_t *tickets)
     connections_cut(events, tickets, true);
 }
 
-/* ---- Out -------------------------------------------------------------------------------------- */
+/* ---- Sending ---------------------------------------------------------------------------------- */
 
 static void payload_free(void *data, void *hint)
 {
@@ -255,8 +257,9 @@ static void payload_free(void *data, void *hint)
     free(data);
 }
 
-/* Of its own accord libzmq takes note once a millisecond (of the processor's counter) of what left
- * subscribers' queues; in so long a burst fills, as far as it knows, queues that are nearly empty. */
+/* libzmq checks what has left the subscribers' queues only about once a millisecond (by the processor's
+ * counter). Within that time, a burst of events makes it believe that queues are full which are nearly empty.
+ * zmq_getsockopt makes it check at once. */
 static void room_look(event_socket_t *events)
 {
     int state;
@@ -286,7 +289,7 @@ void event_socket_publish(void *context, bytes_t topic, buffer_t *payload)
     event_guard_leave(events->guard);
 }
 
-/* The Ith endpoint that may be told; NULL behind the last. */
+/* Returns the Ith endpoint to advertise; NULL after the last. */
 static const char *endpoint_told(const event_socket_t *events, unsigned i)
 {
     if (events->advertised_count > 0)
@@ -307,7 +310,8 @@ void event_socket_endpoint(const event_socket_t *events, bytes_t local, char *te
         chosen = endpoint_told(events, 0);
     const char *port = strrchr(chosen, ':');
     bool wildcard = strncmp(chosen, "tcp://0.0.0.0:", 14) == 0 || strncmp(chosen, "tcp://[::]:", 11) == 0;
-    bytes_t host = local.size > 0 ? local : bytes_from_text("127.0.0.1"); /* over ipc: it is this machine */
+    /* A peer that came over ipc is on this machine. */
+    bytes_t host = local.size > 0 ? local : bytes_from_text("127.0.0.1");
     if (wildcard)
         snprintf(text, text_size, "tcp://%.*s%s", (int)host.size, (const char *)host.data, port);
     else

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the rows' memory. */
+/* Owns the memory of the rows. */
 #include "broker/net/fd_table.h"
 
 #include <stdlib.h>
 
-enum { ROWS_STEP = 1024 }; /* the table grows by so many */
+enum { ROWS_STEP = 1024 }; /* the length is a multiple of this */
 
 void fd_table_init(fd_table_t *table, size_t row_size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how the hosts of endpoints are looked up, and whether they are of this machine. Makes no socket that a
+/* Looks up the hosts of endpoints, and checks whether they belong to this machine. Makes no socket that a
  * client could reach. */
 #include "broker/net/hosts.h"
 
@@ -22,15 +22,15 @@
 
 enum {
     HOST_SIZE = 256,   /* bytes of a host's text with its terminating zero; config_value.c keeps it shorter */
-    ADDRESS_SIZE = 80, /* of a numeric address, with a scope */
-    ADDRESSES_MAX = 16 /* addresses that a name may stand for; more are left out */
+    ADDRESS_SIZE = 80, /* bytes of a numeric address, with a scope */
+    ADDRESSES_MAX = 16 /* addresses of one name; more are ignored */
 };
 
-/* An endpoint under work. */
+/* The endpoint that is being looked up. */
 typedef struct lookup {
     const char *endpoint;
-    const char *what;
-    uint64_t group;       /* of an ipc path's file, or IPC_GROUP_OWN */
+    const char *what;     /* "requests" or "events", for messages */
+    uint64_t group;       /* that the file of an ipc path gets, or IPC_GROUP_OWN */
     char host[HOST_SIZE]; /* as written, without brackets */
     bool bracketed;
     const char *port; /* digits or * */
@@ -64,8 +64,8 @@ static bool list_add(const lookup_t *lookup, const char *endpoint)
     return true;
 }
 
-/* Whether a socket can be bound to ADDRESS: 0, or an errno. A port in use counts as 0: the broker whose
- * configuration is checked may use it. */
+/* Tries to bind a socket to ADDRESS. Returns 0 or an errno. A port in use counts as success, because the
+ * broker whose configuration is being checked may be using it. */
 static int address_probe(const struct sockaddr *address, socklen_t size)
 {
     const int on = 1;
@@ -79,7 +79,7 @@ static int address_probe(const struct sockaddr *address, socklen_t size)
     return error == EADDRINUSE ? 0 : error;
 }
 
-/* Adds the endpoint for one address that the host stands for. */
+/* Adds the endpoint for one address of the host. */
 static bool address_add(const lookup_t *lookup, const struct addrinfo *address)
 {
     char figures[ADDRESS_SIZE];
@@ -93,13 +93,14 @@ static bool address_add(const lookup_t *lookup, const struct addrinfo *address)
     bool wide = address->ai_family == AF_INET6;
     snprintf(endpoint, sizeof endpoint, "tcp://%s%s%s:%s", wide ? "[" : "", figures, wide ? "]" : "",
              lookup->port);
-    for (unsigned i = 0; i < lookup->list->count; i++) /* two names may stand for one address */
+    for (unsigned i = 0; i < lookup->list->count; i++) /* two names can have the same address */
         if (strcmp(lookup->port, "*") != 0 && strcmp(lookup->list->endpoints[i], endpoint) == 0)
             return true;
     return list_add(lookup, endpoint);
 }
 
-/* Adds those of FOUND that are of FAMILY and of this machine. *ERROR: why one of them is not. */
+/* Adds the addresses in FOUND that are of FAMILY and that a socket can be bound to. If one cannot, *ERROR is
+ * the errno that says why. */
 static bool family_add(const lookup_t *lookup, const struct addrinfo *found, int family, int *error)
 {
     unsigned seen = 0;
@@ -115,7 +116,7 @@ static bool family_add(const lookup_t *lookup, const struct addrinfo *found, int
     return true;
 }
 
-/* A numeric host, or a name. */
+/* Adds the addresses of a numeric host or a host name. */
 static bool host_add(const lookup_t *lookup)
 {
     static const struct addrinfo any = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -141,7 +142,7 @@ static bool host_add(const lookup_t *lookup)
     return done;
 }
 
-/* A network interface stands for its first IPv4 address. */
+/* Adds the first IPv4 address of a network interface. */
 static bool interface_add(const lookup_t *lookup)
 {
     struct ifaddrs *all = NULL;
@@ -163,12 +164,12 @@ static bool interface_add(const lookup_t *lookup)
     return done;
 }
 
-/* Any address of this machine; the port may not be allowed. */
+/* Adds the wildcard, if the broker may use the port. */
 static bool wildcard_add(const lookup_t *lookup)
 {
     uint64_t port = 0;
     if (!number_parse(bytes_from_text(lookup->port), &port))
-        port = 0; /* any that is free */
+        port = 0; /* the port is *: any free one */
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int error = address_probe((const struct sockaddr *)&address, sizeof address);
     return error != 0 ? fault(lookup, endpoint_advice(error)) : list_add(lookup, lookup->endpoint);
@@ -189,14 +190,15 @@ static bool tcp_add(lookup_t *lookup, const char *address)
     return host_add(lookup);
 }
 
-/* A path is taken as it is. Its folder must exist and be writable. Nothing but a socket may be at the path,
- * and nothing in place of its lock. */
+/* Adds an ipc path as it is written. Its folder must exist and be writable. Only a socket may be at the path,
+ * and only a broker's lock at its lock path. */
 static bool ipc_add(const lookup_t *lookup, const char *path)
 {
     char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
     char folder[sizeof absolute];
     struct stat there;
-    if (path[0] == '@' || strcmp(path, "*") == 0) /* no file (unix(7)), or one that libzmq chooses */
+    if (path[0] == '@' ||
+        strcmp(path, "*") == 0) /* an abstract name (unix(7)), or a file of libzmq's choice */
         return list_add(lookup, lookup->endpoint);
     if (!ipc_path_absolute(path, absolute, sizeof absolute))
         return fault(lookup, endpoint_advice(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the file, its lock, and the order in which they are made. Knows nothing of libzmq. */
+/* Owns the file and its lock, and the order in which they are made. Does not use libzmq. */
 #include "broker/net/ipc_file.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 enum {
     LOCK_MODE = 0600,
-    LOCK_TRIES = 100 /* if the holder removes the lock's file meanwhile, it is made anew */
+    LOCK_TRIES = 100 /* a try fails if the holder removes the lock's file at the same time */
 };
 
 #define LOCK_SUFFIX ".lock"
@@ -26,7 +26,7 @@ struct ipc_file {
     char *path;
     char *lock_path;
     int lock;  /* descriptor of the lock's file; -1 = not held */
-    bool made; /* the socket's file is there, and is this one: */
+    bool made; /* the socket's file was made, and these identify it: */
     dev_t device;
     ino_t inode;
 };
@@ -51,7 +51,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Whether FOUND looks like a lock's file. A lock's file is empty, so one with content is somebody else's. */
+/* Whether FOUND looks like a broker's lock. Such a file is empty, so a file with content is something else.
+ */
 static bool lock_like(const struct stat *found)
 {
     return S_ISREG(found->st_mode) && found->st_size == 0;
@@ -73,7 +74,8 @@ bool ipc_lock_free(const char *path)
     return length < 0 || (size_t)length >= sizeof lock_path || lock_path_free(lock_path);
 }
 
-/* Opens and locks the lock's file once. False, with errno set; EAGAIN: it was removed meanwhile. */
+/* Tries once to open and lock the lock's file. Returns false with errno set on failure; EAGAIN means that the
+ * file was removed meanwhile. */
 static bool lock_try(ipc_file_t *file)
 {
     struct stat held;
@@ -116,7 +118,7 @@ static int socket_open(void)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Whether nobody listens at ADDRESS; else errno says why it is not free. */
+/* Whether nobody listens at ADDRESS. If false, errno says why. */
 static bool address_stale(const struct sockaddr_un *address)
 {
     int probe = socket_open();
@@ -129,8 +131,8 @@ static bool address_stale(const struct sockaddr_un *address)
     return error == ECONNREFUSED;
 }
 
-/* Makes room at the path, of which the lock is held. False, with errno set, if anything but the socket of a
- * dead broker is there. */
+/* Removes the socket of a dead broker from PATH. Requires the lock. Returns false with errno set if anything
+ * else is there. */
 static bool path_clear(const char *path, const struct sockaddr_un *address)
 {
     struct stat found;
@@ -143,9 +145,9 @@ static bool path_clear(const char *path, const struct sockaddr_un *address)
     return address_stale(address) && unlink(path) == 0;
 }
 
-/* Binds to the address. The file is made without any permission, and gets them before the socket listens. It
- * is not enough that it does not listen yet: connect(2) looks at permissions first and whether somebody
- * listens later, so it may see those of before and a socket that listens. */
+/* Binds to the address. The file is made without permissions and gets them before the socket listens. A wrong
+ * mode would matter even before it listens: connect(2) checks permissions first and the listening socket
+ * later, so it could pass the old mode and then find the socket listening. */
 static bool address_bind(int listener, const struct sockaddr_un *address)
 {
     mode_t before = umask(0777);
@@ -160,9 +162,9 @@ bool ipc_group_allowed(uint64_t group)
 {
     if (group == IPC_GROUP_OWN)
         return true;
-    int file = memfd_create("group", MFD_CLOEXEC); /* a file that is nowhere else */
+    int file = memfd_create("group", MFD_CLOEXEC); /* a file without a name, to try it on */
     if (file < 0)
-        return true; /* the start will tell */
+        return true; /* unknown; ipc_file_new will fail if it is not allowed */
     bool refused = fchown(file, (uid_t)-1, (gid_t)group) != 0 && errno == EPERM;
     close(file);
     errno = refused ? EPERM : 0;

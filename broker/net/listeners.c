@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a socket is set up and what to do where that fails. Knows nothing of what is sent on it. */
+/* Sets up sockets, and says what to do if that fails. Does not know what is sent on them. */
 #include "broker/net/listeners.h"
 
 #include <errno.h>
@@ -67,8 +67,8 @@ void listeners_release(listeners_t *listeners)
     *listeners = (listeners_t){0};
 }
 
-/* The path in the file system that an endpoint names. NULL for tcp, for a name in the abstract namespace
- * (unix(7)) and where libzmq is to choose a path of its own. */
+/* Returns the path of an endpoint in the file system. NULL for tcp, for an abstract name (unix(7)), and if
+ * libzmq chooses the path. */
 static const char *endpoint_path(const char *endpoint)
 {
     static const char scheme[] = "ipc://";
@@ -78,8 +78,8 @@ static const char *endpoint_path(const char *endpoint)
     return path[0] == '@' || strcmp(path, "*") == 0 ? NULL : path;
 }
 
-/* Binds SOCKET to the Ith endpoint, an ipc path: libzmq takes the listening socket over. False, with errno
- * set, if that fails. */
+/* Binds SOCKET to the Ith endpoint, an ipc path. We make the listening socket, and libzmq takes it over.
+ * Returns false with errno set on failure. */
 static bool path_bind(void *socket, listeners_t *listeners, unsigned i, const char *path)
 {
     char absolute[sizeof((struct sockaddr_un *)NULL)->sun_path];
@@ -104,8 +104,7 @@ static bool path_bind(void *socket, listeners_t *listeners, unsigned i, const ch
 
 static bool address_bind(void *socket, listeners_t *listeners, unsigned i, const char *endpoint)
 {
-    /* Only for an IPv6 address in brackets: with this option libzmq shows IPv4 addresses as ::ffff:127.0.0.1.
-     */
+    /* Only for an IPv6 address: with this option libzmq shows IPv4 addresses as ::ffff:127.0.0.1. */
     const socket_option_t ipv6 = {ZMQ_IPV6, strchr(endpoint, '[') != NULL};
     if (!socket_options_set(socket, &ipv6, 1) || zmq_bind(socket, endpoint) != 0)
         return false;
@@ -137,8 +136,7 @@ bool listeners_contain(char (*real)[ENDPOINT_SIZE], unsigned count, const struct
 {
     char wanted[ENDPOINT_SIZE] = "";
     if (address->ss_family == AF_UNIX) {
-        /* A name in the abstract namespace (unix(7)) begins with a zero byte, for which libzmq writes an @.
-         */
+        /* An abstract name (unix(7)) begins with a zero byte, for which libzmq writes an @. */
         const char *path = ((const struct sockaddr_un *)address)->sun_path;
         bool abstract = path[0] == '\0';
         snprintf(wanted, sizeof wanted, "ipc://%s%s", abstract ? "@" : "", path + abstract);
@@ -169,11 +167,11 @@ bool listeners_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
 
 void listeners_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd)
 {
-    /* It may become something else at any time: what is looked at is what is closed. */
+    /* FD may be reused at any time. With a copy, the connection that is checked is the one that is closed. */
     int copy = dup(fd);
     if (copy < 0 && errno == EBADF)
         return;
-    int held = copy < 0 ? fd : copy; /* no descriptor left: rather the wrong one */
+    int held = copy < 0 ? fd : copy; /* no descriptor left: better the wrong connection than none */
     if (listeners_connected(real, count, held))
         shutdown(held, SHUT_RDWR);
     if (copy >= 0)

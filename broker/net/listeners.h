@@ -12,7 +12,7 @@
 #include "common/limits.h"
 #include "common/status.h"
 
-enum { SOCKET_HANDSHAKE_MS = 5000 }; /* a peer that has not introduced itself by then is closed */
+enum { SOCKET_HANDSHAKE_MS = 5000 }; /* a connection is closed if its handshake takes longer */
 
 /* A socket option whose value is an int, zmq_setsockopt(3). */
 typedef struct socket_option {
@@ -20,12 +20,12 @@ typedef struct socket_option {
     int value;
 } socket_option_t;
 
-/* Sets COUNT options. False, with errno set, at the first one that fails. */
+/* Sets COUNT options. Returns false with errno set at the first failure. */
 KV_MUST_USE bool socket_options_set(void *socket, const socket_option_t *options, size_t count);
 
-enum { ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its zero */
+enum { ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its terminating zero */
 
-/* Why an endpoint cannot be bound (errno), and what to do about it. */
+/* Says why an endpoint cannot be bound (ERROR, an errno), and what to do about it. */
 const char *endpoint_advice(int error);
 
 /* Endpoints that a socket can be bound to. */
@@ -39,32 +39,32 @@ typedef struct listeners {
     const char *what;            /* "requests" or "events", for messages */
     unsigned count;              /* of endpoints */
     ipc_access_t access;         /* who may connect to an ipc path */
-    char (*real)[ENDPOINT_SIZE]; /* endpoints with real ports and absolute paths; owned */
-    ipc_file_t **files;          /* those of ipc paths; NULL for the others; owned */
+    char (*real)[ENDPOINT_SIZE]; /* the endpoints with real ports and absolute paths; owned */
+    ipc_file_t **files;          /* one for each ipc path, NULL for other endpoints; owned */
 } listeners_t;
 
-/* Makes room for COUNT endpoints. False if memory is refused; release it even then. */
+/* Makes room for COUNT endpoints. Returns false if memory is refused. Call listeners_release even then. */
 KV_MUST_USE bool listeners_init(listeners_t *listeners, const char *what, unsigned count,
                                 const settings_t *settings);
-/* Releases the paths, before or after the socket is closed. */
+/* Releases the paths. The socket may be open or closed. */
 void listeners_release(listeners_t *listeners);
 
-/* Binds SOCKET to each endpoint of WANTED, as many as there is room for, and logs where it listens. False,
- * and one line in PROBLEM, if one cannot be bound. */
+/* Binds SOCKET to the endpoints in WANTED (as many as listeners_init made room for) and logs where it
+ * listens. Returns false with one line in PROBLEM if one cannot be bound. */
 KV_MUST_USE bool listeners_bind(void *socket, listeners_t *listeners, char *const *wanted, char *problem,
                                 size_t problem_size);
 
-/* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the same port, or the
- * same path. What getsockname(2) did not write of ADDRESS is zero. */
+/* Whether ADDRESS, the local end of a connection, belongs to one of COUNT endpoints: the port or the path is
+ * the same. Requires that the bytes of ADDRESS that getsockname(2) did not write are zero. */
 KV_MUST_USE bool listeners_contain(char (*real)[ENDPOINT_SIZE], unsigned count,
                                    const struct sockaddr_storage *address);
 
 /* Whether FD is open and is a connection that belongs to one of COUNT endpoints. */
 KV_MUST_USE bool listeners_connected(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
 
-/* Closes the connection on FD under its peer, if there is one and it belongs to one of COUNT endpoints. FD is
- * libzmq's and may be another connection's by now: a wrong guess only makes an innocent peer reconnect. By
- * any thread. */
+/* Closes the connection on FD from the broker's side, if it belongs to one of COUNT endpoints. libzmq owns FD
+ * and may have reused it for another connection: then an innocent peer is closed and has to reconnect. May be
+ * called by any thread. */
 void listeners_shut(char (*real)[ENDPOINT_SIZE], unsigned count, int fd);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a monitor is made and how its messages read. Knows nothing of whose connections they are about. */
+/* Makes monitors and reads their messages. */
 #include "broker/net/monitor.h"
 
 #include <zmq.h>
@@ -8,7 +8,7 @@
 
 bool monitor_open(monitor_t *monitor, void *zmq_context, void *socket, const char *endpoint)
 {
-    /* The mark of 0 is no bound: events wait in memory, not in the I/O thread. */
+    /* A high-water mark of 0 means no bound: events wait in memory instead of stopping the I/O thread. */
     const int none = 0;
     *monitor = (monitor_t){.watched = socket};
     if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0)
@@ -29,7 +29,7 @@ void monitor_close(monitor_t *monitor)
     *monitor = (monitor_t){0};
 }
 
-/* Reads the rest of a message whose first frame had more behind it. */
+/* Skips the remaining frames of a message if there are MORE. */
 static void frames_skip(void *socket, int more)
 {
     while (more) {

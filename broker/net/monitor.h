@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A socket's monitor, zmq_socket_monitor(3): which of its connections come and go. It must be read each turn:
- * one that is not read stalls all I/O. */
+/* A socket's monitor, zmq_socket_monitor(3): reports which of its connections are made and closed. Read it
+ * each turn: a monitor that is not read stalls all I/O. */
 #ifndef KV_BROKER_NET_MONITOR_H
 #define KV_BROKER_NET_MONITOR_H
 
 #include "common/status.h"
 
 typedef struct monitor {
-    void *watched; /* the socket whose events these are; borrowed */
-    void *socket;  /* PAIR that they come from; to poll */
+    void *watched; /* the socket that is monitored; borrowed */
+    void *socket;  /* the PAIR that receives its events; to poll */
 } monitor_t;
 
-/* Watches SOCKET, not bound yet, for ACCEPTED and DISCONNECTED. ENDPOINT: inproc, one of its own. False, with
- * errno set, where that fails; the monitor is then to be closed all the same. */
+/* Watches SOCKET, which is not bound yet, for ACCEPTED and DISCONNECTED. ENDPOINT is an inproc endpoint that
+ * nothing else uses. Returns false with errno set on failure. Call monitor_close even then. */
 KV_MUST_USE bool monitor_open(monitor_t *monitor, void *zmq_context, void *socket, const char *endpoint);
-/* Before the watched socket is closed. */
+/* Call this before the watched socket is closed. */
 void monitor_close(monitor_t *monitor);
 
-/* Takes the next event: a connection on descriptor *FD was *ACCEPTED, or is gone. False if there is none.
- */
+/* Reads the next event: the connection on descriptor *FD was accepted (*ACCEPTED) or is gone. Returns false
+ * if there is no event. */
 KV_MUST_USE bool monitor_next(monitor_t *monitor, bool *accepted, int *fd);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the ROUTER socket. Knows frames, not what is in a payload. */
+/* Owns the ROUTER socket. Knows frames, but not what a payload contains. */
 #include "broker/net/request_socket.h"
 
 #include <assert.h>
@@ -14,16 +14,16 @@
 
 enum {
     BACKLOG = 4096,         /* connections that wait to be accepted */
-    QUEUE = 256,            /* unread messages a connection */
-    KEEPALIVE_S = 10,       /* a probe to a silent peer's system, and between probes */
-    KEEPALIVE_PROBES = 3,   /* without an answer to so many it is gone */
-    UNTAKEN_MS = 30000,     /* a peer's system that takes no byte for so long is gone */
+    QUEUE = 256,            /* unread messages of a connection */
+    KEEPALIVE_S = 10,       /* silence before the first TCP keepalive probe, and time between probes */
+    KEEPALIVE_PROBES = 3,   /* unanswered probes after which a peer is gone */
+    UNTAKEN_MS = 30000,     /* a peer is gone if its system acknowledges nothing for this long */
     ENVELOPE_BYTES = 4096,  /* of an envelope, lengths included */
-    TRIM_BYTES = 65536,     /* unused memory of an answer that is given back before it is sent */
-    PUSH_BYTES = 1 << 20,   /* of what a peer did not take: with more, pushes to it wait in the log */
-    MESSAGE_COST = 128,     /* bytes that libzmq holds for a message beside its content, about */
-    COPY_BYTES = 512,       /* of an answer that is copied into its message: cheaper than to hand it over */
-    UNCHARGED_BYTES = 16384 /* of copied answers on their way to a peer that need not be counted */
+    TRIM_BYTES = 65536,     /* an answer with more unused memory is trimmed before it is sent */
+    PUSH_BYTES = 1 << 20,   /* if a peer has more bytes outstanding, pushes to it wait in the event log */
+    MESSAGE_COST = 128,     /* about what libzmq allocates for a message beside its content, bytes */
+    COPY_BYTES = 512,       /* an answer up to this size is copied into its message, which is cheaper */
+    UNCHARGED_BYTES = 16384 /* bytes of copied answers on their way to a peer that are not counted yet */
 };
 
 struct request_socket {
@@ -32,8 +32,8 @@ struct request_socket {
     const zap_t *zap;
     connections_t *connections;
     listeners_t listeners;
-    buffer_t envelope; /* of the arrival at hand; kept for its memory */
-    uint64_t moved;    /* bytes of payloads and answers, in all */
+    buffer_t envelope; /* of the current arrival; its memory is reused */
+    uint64_t moved;    /* bytes of payloads and answers since the start */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
@@ -43,7 +43,7 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
     request_socket_t *requests = calloc(1, sizeof *requests);
     if (requests != NULL)
         buffer_init(&requests->envelope, ENVELOPE_BYTES);
-    /* The envelope's memory at once: what fails later is too large. */
+    /* Reserve all memory of the envelope now. Then a later failure means that an envelope is too large. */
     if (requests == NULL || buffer_reserve(&requests->envelope, ENVELOPE_BYTES) == NULL ||
         !listeners_init(&requests->listeners, "requests", listen->count, settings)) {
         snprintf(problem, problem_size, "out of memory");
@@ -57,12 +57,12 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
     const socket_option_t options[] = {
         {ZMQ_ROUTER_MANDATORY, 1},
         {ZMQ_RCVHWM, QUEUE},
-        {ZMQ_SNDHWM, 0}, /* counted in bytes here: see request_socket_send */
+        {ZMQ_SNDHWM, 0}, /* request_socket_send bounds the bytes instead */
         {ZMQ_BACKLOG, BACKLOG},
         {ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS},
-        /* Not ZMTP heartbeats: libzmq 4.3.4 aborts at one that is due on a connection that was reset while
-         * its queue was full (two peers with one identity and 1,001 messages suffice: the second is never
-         * read). */
+        /* TCP keepalive instead of ZMTP heartbeats: libzmq 4.3.4 aborts if a heartbeat is due on a connection
+         * that was reset while its queue was full. (Two peers with the same identity and 1,001 messages are
+         * enough: libzmq never reads the second peer.) */
         {ZMQ_TCP_KEEPALIVE, 1},
         {ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S},
         {ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_S},
@@ -128,15 +128,15 @@ uint64_t request_socket_moved(const request_socket_t *requests)
     return requests->moved;
 }
 
-/* ---- In --------------------------------------------------------------------------------------- */
+/* ---- Receiving -------------------------------------------------------------------------------- */
 
 static bytes_t frame_bytes(zmq_msg_t *frame)
 {
     return bytes_of(zmq_msg_data(frame), zmq_msg_size(frame));
 }
 
-/* Reads the frames behind the routing id: the last one into PAYLOAD, those before it into the envelope.
- * Returns what is wrong with them, NULL if nothing is. */
+/* Reads the frames after the routing id: the last one into PAYLOAD, those before it into the envelope.
+ * Returns NULL, or a text that says what is wrong with them. */
 static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
 {
     buffer_t *envelope = &requests->envelope;
@@ -160,9 +160,9 @@ static const char *frames_read(request_socket_t *requests, zmq_msg_t *payload)
     return NULL;
 }
 
-/* The address of a peer for logs and throttling. Over ipc libzmq gives "localhost:UID:GID:PID", of which the
- * process is left out: it changes with every try. So may a program of this machine change among the 16
- * million addresses of 127.0.0.0/8: they are one. */
+/* Returns the address of a peer, for logs and throttling. It must stay the same for all attempts of one peer.
+ * Over ipc, libzmq gives "localhost:UID:GID:PID", of which only the user is kept. A local program can use any
+ * address in 127.0.0.0/8, so all of them count as one. */
 static bytes_t peer_address(zmq_msg_t *payload, char text[64])
 {
     const char *address = zmq_msg_gets(payload, "Peer-Address");
@@ -180,7 +180,7 @@ static bytes_t peer_address(zmq_msg_t *payload, char text[64])
     return bytes_from_text(text);
 }
 
-/* The connection on which PAYLOAD came. NULL if memory is refused for a new one. */
+/* Returns the connection on which PAYLOAD came. NULL if it is a new one and memory is refused. */
 static connection_t *connection_of(request_socket_t *requests, zmq_msg_t *payload, uint64_t serial)
 {
     connection_t *connection = connections_of_serial(requests->connections, serial);
@@ -207,8 +207,8 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
     connection_t *connection = NULL;
     if (serial != NULL)
         connection = connection_of(requests, &payload, serial_read(serial));
-    /* A raw peer may give itself an identity as long as a message, which every message to and from it would
-     * carry; no ZeroMQ library does. */
+    /* A raw peer can choose an identity as long as a message, and every message from and to it would carry
+     * it. No ZeroMQ library does that. */
     if (connection != NULL && !connection->cut && routing_id.size > LIMIT_ROUTING_ID)
         connection_cut(connection);
     if (connection != NULL && !connection->cut) {
@@ -229,15 +229,15 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
     return true;
 }
 
-/* ---- Out -------------------------------------------------------------------------------------- */
+/* ---- Sending ---------------------------------------------------------------------------------- */
 
-/* Stands behind an answer's bytes, in their allocation. */
+/* Placed after the bytes of an answer, in the same allocation. */
 typedef struct trailer {
     send_budget_t *budget;
     size_t cost; /* bytes that the answer counts for */
 } trailer_t;
 
-/* libzmq has let go of an answer; called by any thread. */
+/* libzmq calls this, in any thread, when it no longer needs an answer. */
 static void answer_free(void *data, void *hint)
 {
     trailer_t *trailer = hint;
@@ -247,7 +247,7 @@ static void answer_free(void *data, void *hint)
     free(data);
 }
 
-/* Trims ANSWER where much of its memory is not used, and makes room behind it for a trailer. False if
+/* Makes room for a trailer after ANSWER, and gives back its memory if much of it is unused. Returns false if
  * memory is refused. */
 static bool answer_prepare(buffer_t *answer)
 {
@@ -266,8 +266,8 @@ static bool answer_prepare(buffer_t *answer)
     return true;
 }
 
-/* Makes MESSAGE of the bytes of a prepared ANSWER, which count as COST in OUTLET until libzmq lets go of
- * them. False if memory is refused. */
+/* Makes MESSAGE from the bytes of a prepared ANSWER (taken). They count as COST in BUDGET until libzmq frees
+ * them. Returns false if memory is refused. */
 static bool answer_wrap(buffer_t *answer, send_budget_t *budget, size_t cost, zmq_msg_t *message)
 {
     size_t size = answer->size;
@@ -287,8 +287,8 @@ static bool answer_wrap(buffer_t *answer, send_budget_t *budget, size_t cost, zm
     return true;
 }
 
-/* Makes MESSAGE a copy of ANSWER. It is not counted in the budget until a later answer, which leaves behind
- * it, is. */
+/* Makes MESSAGE a copy of ANSWER. A copy is not counted in the budget by itself: `uncharged` adds it to the
+ * cost of a later answer, which leaves after it. Returns false if memory is refused. */
 static bool answer_copy(const buffer_t *answer, zmq_msg_t *message)
 {
     if (zmq_msg_init_size(message, answer->size) != 0)
@@ -298,8 +298,8 @@ static bool answer_copy(const buffer_t *answer, zmq_msg_t *message)
     return true;
 }
 
-/* Makes a message of ANSWER: a copy, or the bytes themselves. UNAVAILABLE if memory is refused,
- * RESOURCE_EXHAUSTED if more waits for the peer than may. */
+/* Makes a message of ANSWER: a copy, or the bytes themselves. Returns UNAVAILABLE if memory is refused, and
+ * RESOURCE_EXHAUSTED if too many bytes wait for the peer. */
 static status_t message_make(request_socket_t *requests, connection_t *connection, size_t envelope,
                              buffer_t *answer, zmq_msg_t *message)
 {
@@ -307,8 +307,7 @@ static status_t message_make(request_socket_t *requests, connection_t *connectio
     bool copied = answer->size <= COPY_BYTES;
     if (!copied && !answer_prepare(answer))
         return STATUS_UNAVAILABLE;
-    /* What an answer holds is its memory, not its content: with short answers that is several times as much.
-     */
+    /* Count the memory of an answer, not its content: for short answers it is several times as much. */
     size_t cost = (copied ? answer->size : answer->capacity) + envelope + MESSAGE_COST;
     size_t outstanding = atomic_load(&budget->bytes);
     if (outstanding > 0 &&
@@ -325,8 +324,8 @@ static status_t message_make(request_socket_t *requests, connection_t *connectio
     return STATUS_OK;
 }
 
-/* Sends the frames before the payload. UNAVAILABLE if memory is refused, NOT_FOUND if the peer is gone:
- * no frame is to follow. */
+/* Sends the frames before the payload. Returns UNAVAILABLE if memory is refused, NOT_FOUND if the peer is
+ * gone. After either, do not send the payload. */
 static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
 {
     if (zmq_send(socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
@@ -336,7 +335,7 @@ static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
         memcpy(&size, envelope.data + at, sizeof size);
         at += sizeof size;
         if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
-            /* Only memory fails here. Ends the message, or the next one would be taken for the rest of it. */
+            /* Only memory can fail here. End the message; the next one would be appended to it otherwise. */
             zmq_send(socket, "", 0, ZMQ_DONTWAIT);
             return STATUS_UNAVAILABLE;
         }
@@ -373,6 +372,6 @@ void request_socket_release(void *context, connection_t *connection, bool cut)
     connection->session = NULL;
     if (!cut)
         return;
-    request_socket_drain(context); /* this turn its descriptor may have got a new owner */
+    request_socket_drain(context); /* find out first whether its descriptor was reused in this turn */
     connection_cut(connection);
 }

@@ -9,27 +9,27 @@
 
 typedef struct request_socket request_socket_t;
 
-/* Makes the socket and binds it to LISTEN. SETTINGS and ZAP are borrowed. NULL, and one line in
- * PROBLEM, if that fails. */
+/* Makes the socket and binds it to LISTEN. Borrows SETTINGS and ZAP. Returns NULL with one line in PROBLEM on
+ * failure. */
 KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
                                                  const endpoint_list_t *listen, const zap_t *zap,
                                                  char *problem, size_t problem_size);
-/* Switches to SETTINGS, borrowed instead of the old ones; its endpoints and limits/message stay. */
+/* Switches to SETTINGS (borrowed). The endpoints and limits/message stay as they are. */
 void request_socket_configure(request_socket_t *requests, const settings_t *settings);
-/* Closes it; what is on its way is given LINGER_MS to leave. */
+/* Closes it. Messages on their way have LINGER_MS to leave. */
 void request_socket_destroy(request_socket_t **requests, int linger_ms);
 
 /* The libzmq socket, to poll and to bind. */
 void *request_socket_socket(request_socket_t *requests);
 connections_t *request_socket_connections(request_socket_t *requests);
 
-/* Takes note of who came and went: zap.h says when. */
+/* Drains the monitor: zap.h says when to call this. */
 void request_socket_drain(request_socket_t *requests);
 
-/* Bytes of payloads and answers, in all. */
+/* Bytes of payloads and answers since the start. */
 uint64_t request_socket_moved(const request_socket_t *requests);
 
-/* Reads one payload and hands it to HUB. False if none was there. */
+/* Reads one payload and hands it to HUB. Returns false if there was none. */
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
 
 /* As in transport_t; CONTEXT is the request_socket_t. */

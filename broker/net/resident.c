@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the form of /proc/self/statm (proc(5)): pages of address space, pages in memory, and more. */
+/* Reads /proc/self/statm (proc(5)): pages of address space, pages in memory, and more. */
 #include "broker/net/resident.h"
 
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATM_SIZE = 128 }; /* bytes of it */
+enum { STATM_SIZE = 128 }; /* bytes that are read; the second number is within them */
 
 int resident_open(void)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How much memory the process has from the system. */
+/* How much of the system's memory the process uses. */
 #ifndef KV_BROKER_NET_RESIDENT_H
 #define KV_BROKER_NET_RESIDENT_H
 
 #include <stdint.h>
 
-/* Opens what the system says of the process. Below 0: it says nothing, or there is no descriptor left. Close
- * it with close(2). */
+/* Opens the file that resident_bytes reads; close it with close(2). Returns a negative number if the system
+ * has no such file, or no descriptor is left. */
 int resident_open(void);
 
-/* Bytes of memory that the process occupies; 0 if the system does not tell, and for a FILE below 0. By any
+/* Bytes of memory that the process uses; 0 if they are unknown or FILE is negative. May be called by any
  * thread. */
 int64_t resident_bytes(int file);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns when memory is given back. */
+/* Decides when memory is given back. */
 #include "broker/net/trim.h"
 
 #include <malloc.h>
@@ -13,7 +13,7 @@ void trim_init(trim_t *trim)
     *trim = (trim_t){.due_ms = INT64_MAX};
 }
 
-/* Bytes of memory that the process has; 0 if the system does not tell. */
+/* Bytes of memory that the process uses; 0 if they are unknown. */
 static uint64_t memory_resident(void)
 {
     int file = resident_open();

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns the thread that computes argon2id, and the jobs on their way to it and back. Jobs belong to the
- * caller's thread; the worker borrows one at a time, and the actor's pipe orders their accesses. */
+ * caller's thread. The worker borrows one at a time; pointers to jobs travel through the actor's pipe. */
 #include "broker/net/verifier.h"
 
 #include <assert.h>
 #include <sodium.h>
 #include <stdatomic.h>
 
-/* Where a job is. Whoever hands it on stores this last, whoever takes it loads it first: so the two threads'
- * accesses are ordered in C's own terms, and not only by what the pipe does inside. */
+/* Which thread has a job. The thread that hands it over stores this last, and the thread that takes it loads
+ * it first. So the accesses of the two threads are ordered by C's memory model, and not only by the pipe. */
 typedef enum job_place { JOB_HANDED_OVER, JOB_DONE } job_place_t;
 
 /* One password to verify. */
@@ -16,7 +16,7 @@ typedef struct job {
     struct job *next; /* neighbours in the verifier's ring of jobs */
     struct job *prev;
     atomic_int place;      /* job_place_t */
-    atomic_bool cancelled; /* nobody waits for it */
+    atomic_bool cancelled; /* nobody waits for it any more */
     uint64_t ticket;
     verdict_t verdict;             /* written by the worker */
     char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
@@ -26,7 +26,7 @@ typedef struct job {
 
 struct verifier {
     zactor_t *actor;
-    atomic_bool stopping; /* the worker passes over the jobs that are left */
+    atomic_bool stopping; /* the worker skips the remaining jobs */
     unsigned count;       /* jobs handed over and not collected, at most VERIFIER_JOBS_MAX */
     job_t jobs;           /* head of the ring of those jobs */
 };
@@ -43,8 +43,8 @@ static void job_free(job_t *job)
     free(job);
 }
 
-/* The thread: takes pointers to jobs from the pipe and sends them back done, until the actor's own "$TERM".
- */
+/* The thread. Reads pointers to jobs from the pipe and sends them back when they are done, until czmq sends
+ * "$TERM". */
 static void worker(zsock_t *pipe, void *context)
 {
     verifier_t *verifier = context;
@@ -120,7 +120,7 @@ bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t p
         job_free(job);
         return false;
     }
-    job->prev = verifier->jobs.prev; /* the worker looks at no links */
+    job->prev = verifier->jobs.prev; /* safe: the worker does not read the links */
     job->next = &verifier->jobs;
     job->prev->next = job->next->prev = job;
     verifier->count++;

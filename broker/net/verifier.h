@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Verifies passwords in a thread of its own (a czmq actor), so that the loop never waits for argon2id. Jobs
- * are done in order. Passwords are wiped (sodium_memzero) once used. */
+ * are done in order. Passwords are wiped (sodium_memzero) after use. */
 #ifndef KV_BROKER_NET_VERIFIER_H
 #define KV_BROKER_NET_VERIFIER_H
 
@@ -14,24 +14,25 @@ enum {
     VERIFIER_JOBS_MAX = 900
 }; /* jobs handed over and not collected; below czmq's bound for an actor's pipe (1,000) */
 
-/* NULL if the thread cannot be made. */
+/* Returns NULL if memory or a thread is refused. */
 KV_MUST_USE verifier_t *verifier_new(void);
-/* Waits for the job under way (not for those behind it) and ends the thread. */
+/* Waits for the job under way, drops the jobs after it, and ends the thread. */
 void verifier_destroy(verifier_t **verifier);
 
 /* The next two are as in verification_t; CONTEXT is the verifier_t. */
 
-/* Hands over a job: verify PASSWORD against HASH. Both are copied. TICKET (any number of the caller's) comes
- * back. False if VERIFIER_JOBS_MAX jobs are waiting, memory is refused, or PASSWORD is above
- * LIMIT_PASSWORD. */
+/* Hands over a job: verify PASSWORD against HASH. Both are copied. TICKET is any number that the caller
+ * chooses; verifier_collect returns it. Returns false if VERIFIER_JOBS_MAX jobs are waiting, memory is
+ * refused, or PASSWORD is longer than LIMIT_PASSWORD. */
 KV_MUST_USE bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t password);
 
-/* Cancels the job TICKET: if it has not begun, it is not computed. It comes back with VERDICT_NONE. */
+/* Cancels the job TICKET. If it has not begun, it is not computed and verifier_collect returns VERDICT_NONE
+ * for it. */
 void verifier_cancel(void *context, uint64_t ticket);
 
-/* The libzmq socket that is readable when a job is done: to poll. */
+/* The libzmq socket to poll: it is readable when a job is done. */
 void *verifier_socket(verifier_t *verifier);
-/* Takes one finished job without waiting. False if none is there. */
+/* Takes one finished job without waiting. Returns false if there is none. */
 KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict);
 
 #endif

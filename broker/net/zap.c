@@ -12,16 +12,16 @@
 #include "common/limits.h"
 
 enum {
-    TAKE_MAX = 64,         /* requests a turn */
+    TAKE_MAX = 64,         /* requests in a turn */
     CREDENTIAL_SIZE = 64,  /* bytes of a user name or a password; a ticket's are shorter */
     REQUEST_ID_SIZE = 256, /* bytes of a request's id; libzmq sends "1" */
     USER_ID_SIZE = 24,     /* bytes of a number's text */
-    /* Numbers of a request's frames (RFC 27), routing id and delimiter counted. */
+    /* Numbers of a request's frames (RFC 27), counting the routing id and the delimiter. */
     FRAME_PEER = 0,
     FRAME_REQUEST_ID = 3,
     FRAME_DOMAIN = 4,
     FRAME_USER = 8,    /* of PLAIN */
-    FRAME_PASSWORD = 9 /* the last one that is looked at */
+    FRAME_PASSWORD = 9 /* of PLAIN; later frames are ignored */
 };
 
 typedef struct pending {
@@ -29,13 +29,13 @@ typedef struct pending {
     size_t peer_size;
     uint8_t request_id[REQUEST_ID_SIZE];
     size_t request_id_size;
-    bool requests;                          /* for the request socket; else for the event socket */
+    bool requests;                          /* from the request socket, not from the event socket */
     uint8_t credential[2][CREDENTIAL_SIZE]; /* PLAIN: user name and password */
     size_t credential_size[2];
 } pending_t;
 
 struct zap {
-    void *socket;             /* ROUTER, bound where libzmq asks */
+    void *socket;             /* ROUTER, bound to the endpoint that RFC 27 prescribes */
     const tickets_t *tickets; /* borrowed; NULL = nobody may subscribe */
     uint64_t last_serial;
     size_t count; /* in `pending` */
@@ -82,7 +82,7 @@ uint64_t zap_last_serial(const zap_t *zap)
     return zap->last_serial;
 }
 
-/* Keeps what an answer needs of frame NUMBER; one that is too long is as good as none. */
+/* Keeps what the answer needs of frame NUMBER. A frame that is too long is treated as missing. */
 static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
 {
     if (number == FRAME_PEER && frame.size <= sizeof pending->peer) {
@@ -100,7 +100,7 @@ static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
     }
 }
 
-/* Reads one request. False if none is there. */
+/* Reads one request. Returns false if there is none. */
 static bool pending_read(void *socket, pending_t *pending)
 {
     *pending = (pending_t){0};
@@ -130,7 +130,7 @@ bool zap_take(zap_t *zap)
     return true;
 }
 
-/* The User-Id that a connection is let in with, in TEXT; false where it is refused. */
+/* Decides whether to let a connection in, and writes its User-Id to TEXT. Returns false if it is refused. */
 static bool pending_admit(zap_t *zap, const pending_t *pending, char text[USER_ID_SIZE])
 {
     uint64_t ticket = 0;

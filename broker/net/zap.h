@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Who may connect where: the ZAP handler (ZeroMQ RFC 27), answered in the loop. Every connection of the
- * request socket is let in and given a serial number, which libzmq then attaches to each of its messages as
- * User-Id: so connections are told apart whatever socket identity or descriptor they share. The event socket
- * lets in who has a ticket (tickets.h), whose id is then the User-Id.
+/* The ZAP handler (ZeroMQ RFC 27): decides in the loop who may connect. It lets in every connection of the
+ * request socket and gives it a serial number, which libzmq attaches to each of its messages as User-Id. So
+ * connections can be told apart even if they share a socket identity or a descriptor. On the event socket it
+ * lets in only connections with a ticket (tickets.h), whose id is then the User-Id.
  *
- * A turn of the loop calls, in this order: zap_take, then drains the sockets' monitors, then
- * zap_answer. A connection's ACCEPTED event is there before its ZAP request; so the serials given in a
- * turn are above zap_last_serial as it was when that ACCEPTED was drained, and those of earlier
+ * A turn of the loop calls zap_take, then drains the sockets' monitors, then calls zap_answer. The order
+ * matters. A connection's ACCEPTED event comes before its ZAP request, so it is drained before the request is
+ * answered. So the connection's serial is above zap_last_serial as of that drain, and the serials of earlier
  * connections on the same descriptor are not. */
 #ifndef KV_BROKER_NET_ZAP_H
 #define KV_BROKER_NET_ZAP_H
@@ -19,22 +19,22 @@ typedef struct zap zap_t;
 #define ZAP_DOMAIN_REQUESTS "requests"
 #define ZAP_DOMAIN_EVENTS   "events"
 
-/* Makes the handler in the libzmq context ZMQ_CONTEXT: before any socket of it is bound. NULL if that
- * fails. */
+/* Makes the handler in ZMQ_CONTEXT. Call this before a socket of that context is bound. Returns NULL on
+ * failure. */
 KV_MUST_USE zap_t *zap_new(void *zmq_context);
-/* From here on TICKETS (borrowed) say who may subscribe; before, nobody. */
+/* Sets the TICKETS (borrowed) that say who may subscribe. Before this call nobody may. */
 void zap_use(zap_t *zap, const tickets_t *tickets);
 void zap_destroy(zap_t **zap);
 
 /* The libzmq socket to poll. */
 void *zap_socket(zap_t *zap);
 
-/* Takes the requests that are there, a bounded number. Returns whether there may be more. */
+/* Reads the requests that are there, up to a bound. Returns whether there may be more. */
 bool zap_take(zap_t *zap);
-/* Answers what was taken. Returns how many connections of the event socket were refused. */
+/* Answers the requests that zap_take read. Returns how many connections of the event socket were refused. */
 unsigned zap_answer(zap_t *zap);
 
-/* The serial given last; serials grow from 1. */
+/* The serial that was given last. Serials are counted from 1. */
 uint64_t zap_last_serial(const zap_t *zap);
 
 #endif
