@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the settings' defaults and what is freed with them, --set, and the help that the table of keys makes.
- */
+/* Defaults of the settings, --set, and --help-config, which is made from the table of keys. */
 #include "broker/config/config.h"
 
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 #include "broker/config/config_table.h"
 #include "common/utf8.h"
 
-enum { IPC_MODE_DEFAULT = 0600 /* the broker's own user alone */ };
+enum { IPC_MODE_DEFAULT = 0600 /* only the broker's own user may connect */ };
 
 bool config_set(settings_t *settings, const char *assignment, char *problem, size_t problem_size)
 {
@@ -37,7 +36,7 @@ void config_help(FILE *out)
         return;
     fputs("# Configuration of kvbroker: every key with its default. The form is ZPL (ZeroMQ RFC 4): a "
           "section on a\n"
-          "# line of its own, its keys under it, each indented by exactly 4 spaces. To set a key, take away "
+          "# line of its own, its keys under it, each indented by exactly 4 spaces. To set a key, remove "
           "the #\n"
           "# before it and before its section. On the command line: kvbroker --set SECTION/KEY=VALUE\n",
           out);

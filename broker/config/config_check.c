@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what settings must be to each other, wherever each came from. */
+/* Conditions between keys, no matter whether they were set by a file, --set or a default. */
 #include <inttypes.h>
 
 #include "broker/config/config.h"
 #include "broker/config/config_table.h"
 
 enum {
-    MESSAGE_OVERHEAD = 1024, /* bytes of a request around key and value, with the longest names and options */
+    MESSAGE_OVERHEAD = 1024, /* most bytes of a request beside its key and value */
 };
 
-/* The Ith of all endpoints, those for requests first. */
+/* Returns the Ith of all endpoints. Those for requests come first. */
 static const char *endpoint_of(const settings_t *settings, unsigned i)
 {
     return i < settings->request_count ? settings->requests[i]
@@ -21,7 +21,7 @@ static bool endpoints_check(const settings_t *settings, const config_place_t *pl
     unsigned count = settings->request_count + settings->event_count;
     for (unsigned i = 0; i < count; i++) {
         const char *endpoint = endpoint_of(settings, i);
-        if (endpoint[strlen(endpoint) - 1] == '*') /* each is a port of its own */
+        if (endpoint[strlen(endpoint) - 1] == '*') /* each * becomes another port */
             continue;
         for (unsigned j = 0; j < i; j++)
             if (strcmp(endpoint, endpoint_of(settings, j)) == 0)
@@ -31,10 +31,10 @@ static bool endpoints_check(const settings_t *settings, const config_place_t *pl
     return true;
 }
 
-/* Whether one can connect to ENDPOINT, which may stand for several to bind to. */
+/* Whether a peer could connect to ENDPOINT: it has no wildcard, and a path is absolute. */
 static bool endpoint_definite(const char *endpoint)
 {
-    static const char relative[] = "ipc://"; /* followed by neither / nor @: a relative path */
+    static const char relative[] = "ipc://"; /* a path is relative if neither / nor @ follows */
     bool nowhere = strncmp(endpoint, relative, sizeof relative - 1) == 0 &&
                    strchr("/@", endpoint[sizeof relative - 1]) == NULL;
     return !nowhere && endpoint[strlen(endpoint) - 1] != '*' && strncmp(endpoint, "tcp://*:", 8) != 0 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how two settings are compared, and how new settings keep the old values of keys that cannot change. */
+/* Compares two settings, and exchanges the values of keys that cannot change. */
 #include <assert.h>
 
 #include "broker/config/config.h"
@@ -39,14 +39,14 @@ void config_exchange_fixed(settings_t *a, settings_t *b)
 
 /* ---- Comparing -------------------------------------------------------------------------------- */
 
-/* A row under comparison. */
+/* The row that is being compared, and who wants to know the differences. */
 typedef struct difference {
     const key_row_t *row;
     config_difference_fn *fn;
     void *context;
 } difference_t;
 
-/* Reports that the key differs; NAME replaces the row's NAME. */
+/* Reports that a key differs. NAME is the key, or the name of one credential. */
 static void difference_tell(const difference_t *difference, const char *name)
 {
     char text[KEY_SIZE];
@@ -67,7 +67,7 @@ static bool endpoints_same(char *const *a, unsigned a_count, char *const *b, uns
     return true;
 }
 
-/* Reports each credential that only one list has, or that has another hash in the other. */
+/* Reports each credential that is in only one list, or that has different hashes in both. */
 static void credentials_compare(const difference_t *difference, const credential_t *a, unsigned a_count,
                                 const credential_t *b, unsigned b_count)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the syntax of configuration files: ZPL (ZeroMQ RFC 4), whose lines zconfig takes apart.
+/* The syntax of configuration files: ZPL (ZeroMQ RFC 4). zconfig parses single lines.
  *
- * zconfig names neither file nor line nor reason (it prints to standard output), reads beyond a line of more
- * than 1,024 bytes, and takes quadratic time for long files. So each line is checked here first, and handed
- * over alone. */
+ * zconfig's errors name no file, line or reason (and go to standard output). It reads beyond the end of a
+ * line that is longer than 1,024 bytes, and takes quadratic time for long files. So this file checks each
+ * line first, and then gives it to zconfig by itself. */
 #include <czmq.h>
 #include <errno.h>
 
@@ -12,22 +12,22 @@
 #include "common/utf8.h"
 
 enum {
-    INDENT = 4, /* spaces a level */
+    INDENT = 4, /* spaces for each level */
     LEVELS = 2, /* a section and its keys */
     PATH_SIZE = (LEVELS + 1) * (CONFIG_LINE_MAX + 1)
 };
 
-/* What some editors put at the beginning of a file in UTF-8. */
+/* Some editors put it at the beginning of a UTF-8 file. */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* A file under reading. */
+/* State of reading one file. */
 typedef struct reader {
     settings_t *settings;
     config_place_t place;
-    zhashx_t *seen;         /* path of each key → its line */
-    unsigned depth;         /* levels that a line may be indented now */
-    size_t lengths[LEVELS]; /* bytes of the path at each level */
-    char path[PATH_SIZE];   /* of the last line, sections and all */
+    zhashx_t *seen;         /* from the path of each key to its line number */
+    unsigned depth;         /* the highest level that the next line may have */
+    size_t lengths[LEVELS]; /* bytes of `path` up to each level */
+    char path[PATH_SIZE];   /* section and key of the last line */
 } reader_t;
 
 static bool name_char(char c)
@@ -47,7 +47,7 @@ static bool rest_empty(const char *text)
     return *text == '\0' || *text == '#';
 }
 
-/* Whether TEXT, behind the equals sign, is a value as zconfig takes it. */
+/* Checks TEXT, which follows the equals sign: whether zconfig would accept it as a value. */
 static bool value_check(const config_place_t *place, const char *text)
 {
     text = blanks_skip(text);
@@ -63,8 +63,8 @@ static bool value_check(const config_place_t *place, const char *text)
     return true;
 }
 
-/* Whether TEXT (a line without its indentation) is `NAME`, `NAME = VALUE` or `NAME = "VALUE"`, with a comment
- * or without. *HAS_VALUE: whether there is an equals sign with something behind it. */
+/* Checks that TEXT (a line without its indentation) is `NAME`, `NAME = VALUE` or `NAME = "VALUE"`, with or
+ * without a comment. Sets *HAS_VALUE if something follows an equals sign. */
 static bool line_check(const config_place_t *place, const char *text, bool *has_value)
 {
     char quoted[CONFIG_QUOTE_SIZE];
@@ -86,7 +86,7 @@ static bool line_check(const config_place_t *place, const char *text, bool *has_
     return true;
 }
 
-/* The level of a line, or a problem. */
+/* Finds the level of a line. */
 static bool level_read(reader_t *reader, const char *text, unsigned *level)
 {
     size_t spaces = strspn(text, " ");
@@ -107,7 +107,7 @@ static bool level_read(reader_t *reader, const char *text, unsigned *level)
     return true;
 }
 
-/* Applies what zconfig made of a line: NAME, at LEVEL, with VALUE (NULL = none). */
+/* Applies a line that zconfig parsed: NAME, at LEVEL, with VALUE (NULL = none). */
 static bool item_apply(reader_t *reader, unsigned level, const char *name, const char *value)
 {
     size_t begin = level == 0 ? 0 : reader->lengths[level - 1];
@@ -120,7 +120,7 @@ static bool item_apply(reader_t *reader, unsigned level, const char *name, const
     }
     if (value == NULL && config_section_known(reader->path))
         return true;
-    /* The line travels as the pointer itself. */
+    /* The hash stores the line number itself in place of a pointer. */
     if (zhashx_insert(reader->seen, reader->path, (void *)(uintptr_t)reader->place.line) != 0) {
         char quoted[CONFIG_QUOTE_SIZE];
         return config_fault(&reader->place, "%s was set in line %u already; keep one of them",
@@ -130,7 +130,7 @@ static bool item_apply(reader_t *reader, unsigned level, const char *name, const
     return config_assign(reader->settings, &reader->place, reader->path, value);
 }
 
-/* Reads one line, zero-terminated. */
+/* Reads one line. TEXT is zero-terminated. */
 static bool line_read(reader_t *reader, const char *text)
 {
     if (rest_empty(text))
@@ -151,7 +151,7 @@ static bool line_read(reader_t *reader, const char *text)
     return done;
 }
 
-/* Copies a line into LINE, or says what no line may have. */
+/* Copies a line into LINE, if it is short enough and has no forbidden bytes. */
 static bool line_take(const config_place_t *place, bytes_t from, char line[CONFIG_LINE_MAX + 1])
 {
     if (from.size > CONFIG_LINE_MAX)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how values of each kind are read, checked, shown and freed. */
+/* Reads, checks, shows and frees the values of each kind. */
 #include "broker/config/config_kind.h"
 
 #include <inttypes.h>
@@ -37,7 +37,7 @@ static const char *number_text(uint64_t number, char out[VALUE_TEXT_SIZE])
     return out;
 }
 
-/* A kind of number: how its text is read and written. */
+/* How numbers of one kind are read and written. */
 typedef struct notation {
     complaint_t (*read)(const char *text, uint64_t *number);
     const char *(*text)(uint64_t number, char out[VALUE_TEXT_SIZE]);
@@ -94,8 +94,8 @@ static void endpoints_free(char **list, unsigned count)
     free(list);
 }
 
-/* Takes the next endpoint off *TEXT, owned; NULL if there is none (*TEXT is at its end then) or memory is
- * refused. */
+/* Removes the next endpoint from *TEXT and returns a copy, owned by the caller. NULL if there is none (then
+ * *TEXT is empty) or memory is refused. */
 static char *endpoint_next(const char **text)
 {
     static const char separators[] = ", ";
@@ -174,7 +174,7 @@ const kind_t kind_endpoints = {endpoints_assign, endpoints_show, endpoints_relea
 
 /* ---- Credentials ------------------------------------------------------------------------------ */
 
-/* The place of NAME in the sorted list: where its credential is, or belongs. */
+/* Returns the index in the sorted list where the credential NAME is, or would be inserted. */
 static unsigned credential_place(const credential_t *list, unsigned count, const char *name)
 {
     unsigned low = 0;
@@ -189,8 +189,8 @@ static unsigned credential_place(const credential_t *list, unsigned count, const
     return low;
 }
 
-/* The credential NAME of the list; made, without a hash, where there is none. NULL if memory is refused or
- * the list is full. */
+/* Returns the credential NAME of the list. If there is none, inserts one without a hash. NULL if memory is
+ * refused or the list is full. */
 static credential_t *credential_at(credential_t **list, unsigned *count, const char *name)
 {
     unsigned place = credential_place(*list, *count, name);
@@ -283,7 +283,7 @@ static void credentials_release(settings_t *settings, const key_row_t *row)
     free(list);
 }
 
-/* Samples have the form of a hash, and are the hash of nothing known. */
+/* The samples look like hashes. No password or secret is known that has them. */
 #define SAMPLE_SALT "AAAAAAAAAAAAAAAAAAAAAA"
 #define SAMPLE_SUM  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the form of a problem: where, and what. */
+/* The form of a problem: where it is, and what it is. */
 #include "broker/config/config_place.h"
 
 #include <stdarg.h>
@@ -22,5 +22,5 @@ bool config_fault(const config_place_t *place, const char *format, ...)
 
 bool config_fault_memory(const config_place_t *place)
 {
-    return config_fault(place, "memory is used up; free some and start again");
+    return config_fault(place, "out of memory; free some and start again");
 }

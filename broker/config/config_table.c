@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of configuration keys. Knows no syntax of files. */
+/* Owns the table of configuration keys. Does not know the syntax of files. */
 #include "broker/config/config_table.h"
 
 #include "common/edit_distance.h"
@@ -37,7 +37,7 @@ static const key_row_t table[] = {
     {"events", "keep_bytes", &kind_size, AT(events_keep_bytes), 0, 1024, 64 * GIB, true,
      "Bytes of these events"},
     {"events", "inline", &kind_size, AT(events_inline), 0, 0, GIB, false,
-     "Longest value, in bytes, that an event carries; it leaves out a longer one"},
+     "Longest value, in bytes, that an event carries; a longer one is left out"},
     {"limits", "key", &kind_size, AT(limits.key), 0, 1, LIMIT_KEY_MAX, false, "Bytes of a key"},
     {"limits", "value", &kind_size, AT(limits.value), 0, 0, GIB, false, "Bytes of a value"},
     {"limits", "message", &kind_size, AT(limits.message), 0, 2048, GIB, true, "Bytes of a frame, in or out"},
@@ -95,7 +95,8 @@ static const key_row_t *row_find(const char *path)
     return NULL;
 }
 
-/* How many edits make PATH the row's key, where a name or a key that is missing is taken as right. */
+/* How many edits turn PATH into the row's key. If PATH has no key, or the row stands for any name, only the
+ * section counts. */
 static unsigned row_distance(const key_row_t *row, const char *path)
 {
     const char *key = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the forms of configuration values. Strict: what is not wholly understood is refused. */
+/* The syntax of configuration values. It is strict: a value must match it completely. */
 #include "broker/config/config_value.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ complaint_t value_group(const char *text, uint64_t *group)
     errno = 0;
     const struct group *found = getgrnam(text);
     if (found == NULL && errno == ENOMEM)
-        return "cannot be looked up: memory is used up; free some and start again";
+        return "cannot be looked up: out of memory; free some and start again";
     if (found == NULL)
         return "is not a group of this system; write the name or the number of one (\"getent group\" lists "
                "them)";
@@ -114,7 +114,7 @@ static complaint_t ipc_check(const char *path)
     return NULL;
 }
 
-/* What a broker can listen on. */
+/* The transports that a broker can listen on. */
 static const struct {
     const char *scheme;
     complaint_t (*check)(const char *rest);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a password or secret is read and how its hash is printed. What it read is wiped. The terminal is
- * left to libbsd's readpassphrase, which restores it whatever signal comes. */
+/* Reads a password or a secret, prints its hash, and wipes what it read. libbsd's readpassphrase handles the
+ * terminal and restores it even after a signal. */
 #include "broker/config/hash_command.h"
 
 #include <assert.h>
@@ -16,11 +16,11 @@
 
 enum {
     INPUT_MAX = LIMIT_PASSWORD, /* bytes of the longest password; a secret is shorter */
-    GENERATED = 32              /* random bytes of a secret that is made */
+    GENERATED = 32              /* random bytes of a generated secret */
 };
 static_assert((int)LIMIT_SECRET_MAX <= (int)INPUT_MAX, "a secret must fit the input");
 
-/* What is hashed: how it is asked for, and its bounds. */
+/* What a command hashes: how to ask for it, and its bounds. */
 typedef struct subject {
     const char *name;
     const char *prompt;
@@ -32,7 +32,8 @@ typedef struct subject {
 static const subject_t password_subject = {"password", "Password: ", "Again: ", 1, LIMIT_PASSWORD};
 static const subject_t secret_subject = {"secret", "Secret: ", "Again: ", LIMIT_SECRET_MIN, LIMIT_SECRET_MAX};
 
-/* What was read. Room for one byte more than is allowed, and its end, so that too long is noticed. */
+/* What was read. There is room for one byte more than is allowed (and a terminating zero), so that a text
+ * that is too long is noticed. */
 typedef struct input {
     char text[INPUT_MAX + 2];
     size_t size;
@@ -70,7 +71,7 @@ static bool terminal_read(const subject_t *subject, input_t *input)
     input_t again;
     if (readpassphrase(subject->prompt, input->text, sizeof input->text, RPP_REQUIRE_TTY) == NULL ||
         readpassphrase(subject->again, again.text, sizeof again.text, RPP_REQUIRE_TTY) == NULL) {
-        input_fault(subject, "the terminal cannot be asked; give it on standard input");
+        input_fault(subject, "cannot read from the terminal; give it on standard input");
         goto cleanup;
     }
     input->size = strlen(input->text);
@@ -93,7 +94,7 @@ static bool input_read(const subject_t *subject, input_t *input)
     return false;
 }
 
-/* Ends a command: what it printed must have arrived. */
+/* Flushes the output. A command fails if its output cannot be written. */
 static int output_end(void)
 {
     if (fflush(stdout) == 0)
@@ -110,7 +111,7 @@ int hash_password_run(void)
     if (!input_read(&password_subject, &input))
         goto cleanup;
     if (!password_hash(bytes_of(input.text, input.size), hash)) {
-        fputs("kvbroker: memory is used up (argon2id takes 64 MiB); free some and try again\n", stderr);
+        fputs("kvbroker: out of memory (argon2id takes 64 MiB); free some and try again\n", stderr);
         goto cleanup;
     }
     puts(hash);

@@ -323,7 +323,7 @@ static void difference_log(void *context, const char *key, bool fixed)
  * line in PROBLEM: then nothing has changed, and NEXT is empty. */
 static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
 {
-    snprintf(problem, problem_size, "memory is used up; free some and try again");
+    snprintf(problem, problem_size, "out of memory; free some and try again");
     if (!settings_init(next))
         return false;
     bool done = broker->source.read(broker->source.context, next, problem, problem_size);
@@ -335,7 +335,7 @@ static bool settings_read(broker_t *broker, settings_t *next, char *problem, siz
             snprintf(problem, problem_size, "with the old values of the keys that need a restart: %s", text);
         int64_t now_ms = clock_monotonic_ms();
         if (done && !hub_configure(broker->hub, next, now_ms)) {
-            snprintf(problem, problem_size, "memory is used up; free some and try again");
+            snprintf(problem, problem_size, "out of memory; free some and try again");
             done = false;
         }
         if (!done)

@@ -214,7 +214,7 @@ static void event_apply(connections_t *connections, bool accepted, int fd, uint6
     }
     /* Without a record, it could not be told apart from the next connection on the same descriptor. */
     if (accepted && !(descriptor != NULL && descriptor->open)) {
-        log_memory("a connection is closed as it comes");
+        log_memory("a new connection is closed");
         listeners_shut(connections->endpoints, connections->endpoint_count, fd);
     }
 }

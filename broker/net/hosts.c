@@ -48,7 +48,7 @@ static bool fault(const lookup_t *lookup, const char *text)
 
 static bool fault_memory(const lookup_t *lookup)
 {
-    return fault(lookup, "memory is used up; free some and start again");
+    return fault(lookup, "out of memory; free some and start again");
 }
 
 static bool list_add(const lookup_t *lookup, const char *endpoint)

@@ -55,7 +55,7 @@ static void check_host(int failure, int error, const char *expected)
 static void host__that_cannot_be_looked_up_for_want_of_memory__is_not_called_unknown(void **state)
 {
     static const char expected[] =
-        "listen/requests: tcp://host:5000: memory is used up; free some and start again";
+        "listen/requests: tcp://host:5000: out of memory; free some and start again";
     (void)state;
     check_host(EAI_MEMORY, 0, expected);
     check_host(EAI_SYSTEM, ENOMEM, expected);
@@ -83,7 +83,7 @@ static void check_group(int error, const char *expected)
 static void group__that_cannot_be_looked_up_for_want_of_memory__is_not_called_unknown(void **state)
 {
     (void)state;
-    check_group(ENOMEM, "cannot be looked up: memory is used up");
+    check_group(ENOMEM, "cannot be looked up: out of memory");
 }
 
 static void group__that_nobody_knows__is_called_unknown(void **state)
