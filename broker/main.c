@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The program `kvbroker`: from arguments to settings to a running broker. Knows nothing of sockets or the
- * protocol. */
+/* The program `kvbroker`: reads arguments, makes settings of them and runs a broker. Does not know sockets or
+ * the protocol. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -20,10 +20,10 @@
 
 enum {
     EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
-    FILES_LOW = 4096 /* descriptors below which the log says that clients are few */
+    FILES_LOW = 4096 /* with fewer descriptors, the log warns that few clients can connect */
 };
 
-/* What the arguments ask for. Texts are borrowed from argv. */
+/* The parsed arguments. Texts are borrowed from argv. */
 typedef struct arguments {
     const char *config; /* --config; NULL = none */
     const char **sets;  /* --set, in order; owned */
@@ -38,15 +38,16 @@ typedef struct option_row {
     char letter;          /* 0 = none */
     const char *argument; /* its name in the help; NULL = the option takes none */
     const char *help;
-    void (*take)(arguments_t *arguments, const char *value); /* NULL: the option is a command of its own */
-    int (*run)(const arguments_t *arguments);                /* run at once; returns the exit status */
+    /* Exactly one of these is set. */
+    void (*take)(arguments_t *arguments, const char *value); /* stores the option */
+    int (*run)(const arguments_t *arguments); /* does all that the program does; returns the exit status */
 } option_row_t;
 
 typedef struct command_row {
     const char *name;
     const char *help;
     int (*run)(const arguments_t *arguments);
-    bool generates;    /* --generate is for it */
+    bool generates;    /* takes --generate */
     const char *about; /* lines of its --help */
 } command_row_t;
 
@@ -97,18 +98,18 @@ static const option_row_t options[] = {
      NULL},
     {"set", 's', "KEY=VALUE", "set a configuration key, which wins over FILE; may be repeated", set_take,
      NULL},
-    {"check-config", 0, NULL, "check the configuration as a start would, except for ports in use, and end",
+    {"check-config", 0, NULL, "check the configuration as at a start, except for ports in use, then exit",
      check_take, NULL},
     {"help-config", 0, NULL, "print a configuration file with every key, its default and what it is for",
      NULL, help_config_run},
     {"generate", 0, NULL, "with hash-secret: make a random secret, print it and its hash", generate_take,
      NULL},
-    {"help", 'h', NULL, "show this help; after a command, how that is used", help_take, NULL},
+    {"help", 'h', NULL, "show this help; with a command, how to use it", help_take, NULL},
     {"version", 'V', NULL, "show the version", NULL, version_run},
 };
 enum {
     OPTION_COUNT = sizeof options / sizeof options[0],
-    OPTION_CODE = 256 /* getopt's code of the first row: above every letter's */
+    OPTION_CODE = 256 /* getopt's code of the first row; the codes of letters are below */
 };
 
 static const command_row_t commands[] = {
@@ -119,7 +120,7 @@ static const command_row_t commands[] = {
      "changed:\n"
      "  1. kvbroker hash-password                      asks for the new password, prints its hash\n"
      "  2. in the configuration, section managers:     NAME = \"HASH\", in quotes, in place of the old one\n"
-     "  3. kvbroker --config FILE --check-config       says whether the file is good\n"
+     "  3. kvbroker --config FILE --check-config       says whether the file is valid\n"
      "  4. kill -HUP PID                               the broker reads FILE again\n"
      "From then on the old password is refused, and sessions that logged in with it are guests. Add an "
      "account\n"
@@ -132,7 +133,7 @@ static const command_row_t commands[] = {
      "                                                 without --generate it asks for a secret, 16 to 256 "
      "bytes\n"
      "  2. in the configuration, section names:        NAME = \"HASH\", in quotes\n"
-     "  3. kvbroker --config FILE --check-config       says whether the file is good\n"
+     "  3. kvbroker --config FILE --check-config       says whether the file is valid\n"
      "  4. kill -HUP PID                               the broker reads FILE again\n"
      "The client gives the secret with kvzmq-cli --secret-file FILE, or in KVZMQ_SECRET.\n"},
 };
@@ -161,7 +162,7 @@ static int help_run(void)
     puts("\nCommands:");
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         printf("  %-22s %s\n", commands[i].name, commands[i].help);
-    puts("\nExit status: 0 ended well; 1 could not start or run; 2 the command line or the configuration is "
+    puts("\nExit status: 0 success; 1 could not start or run; 2 the command line or the configuration is "
          "wrong.");
     return EXIT_SUCCESS;
 }
@@ -190,7 +191,7 @@ static int usage_fault(const char *what, const char *which)
 
 /* ---- Running ---------------------------------------------------------------------------------- */
 
-/* Makes settings of the file and of what --set says over it. */
+/* Makes settings of the file, then applies --set. */
 static bool settings_make(settings_t *settings, const arguments_t *arguments, char *problem,
                           size_t problem_size)
 {
@@ -202,7 +203,7 @@ static bool settings_make(settings_t *settings, const arguments_t *arguments, ch
     return config_check(settings, problem, problem_size);
 }
 
-/* Each client takes a descriptor: use as many as the system lets us. */
+/* Each client takes a descriptor, so raise the limit as far as the system allows. */
 static void descriptors_raise(void)
 {
     struct rlimit files;
@@ -219,8 +220,8 @@ static void descriptors_raise(void)
             (uintmax_t)files.rlim_cur);
 }
 
-/* The settings_source_t of this program. Only a regular file is read again: a pipe would block the loop, or
- * be taken for an empty file. */
+/* The settings_source_t of this program. Only a regular file is read again: reading a pipe would block the
+ * loop, or give an empty file. */
 static bool settings_read_again(void *context, settings_t *settings, char *problem, size_t problem_size)
 {
     const arguments_t *arguments = context;
@@ -233,17 +234,17 @@ static bool settings_read_again(void *context, settings_t *settings, char *probl
     return settings_make(settings, arguments, problem, problem_size);
 }
 
-/* Signals that by default would end the broker, with all its stores. */
+/* Ignores or blocks signals that would end or stop the broker by default, and so lose all stores. */
 static void signals_ignore(void)
 {
     sigset_t hangup;
-    signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no broker */
+    signal(SIGPIPE, SIG_IGN); /* the reader of the log may go away */
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
-    signal(SIGTTOU, SIG_IGN); /* it would stop a background broker that logs to a terminal (tostop) */
+    signal(SIGTTOU, SIG_IGN); /* would stop a background broker that logs to a terminal with `stty tostop` */
     sigemptyset(&hangup);
     sigaddset(&hangup, SIGHUP);
-    sigprocmask(SIG_BLOCK, &hangup, NULL); /* until broker_run takes it: a reload, not an end */
+    sigprocmask(SIG_BLOCK, &hangup, NULL); /* broker_run handles it: it asks for a reload */
 }
 
 static int serve(settings_t *settings, arguments_t *arguments)
@@ -269,7 +270,7 @@ static int broker_command(arguments_t *arguments)
     if (!arguments->check)
         signals_ignore();
     if (!settings_init(&settings)) {
-        fputs("kvbroker: memory is used up; free some and start again\n", stderr);
+        fputs("kvbroker: out of memory; free some and start again\n", stderr);
         return EXIT_FAILURE;
     }
     int status = EXIT_SUCCESS;
@@ -288,7 +289,7 @@ static int broker_command(arguments_t *arguments)
 
 /* ---- Arguments -------------------------------------------------------------------------------- */
 
-/* What getopt_long wants, made of the table: an option is known by its index there. */
+/* The arguments of getopt_long, made from the table. The code of an option is OPTION_CODE plus its index. */
 typedef struct getopt_table {
     struct option rows[OPTION_COUNT + 1];
     char letters[2 * OPTION_COUNT + 2];
@@ -298,7 +299,7 @@ static void getopt_table_make(getopt_table_t *table)
 {
     *table = (getopt_table_t){0};
     char *letter = table->letters;
-    *letter++ = ':'; /* a missing argument is told apart from an unknown option */
+    *letter++ = ':'; /* makes getopt distinguish a missing argument from an unknown option */
     for (int i = 0; i < OPTION_COUNT; i++) {
         bool takes = options[i].argument != NULL;
         table->rows[i] =
@@ -324,13 +325,13 @@ static int command_run(const command_row_t *command, const arguments_t *argument
     if (arguments->help)
         return command_help(command);
     if (arguments->config != NULL || arguments->set_count > 0 || arguments->check)
-        return usage_fault("configuration options do not go with", command->name);
+        return usage_fault("configuration options cannot be used with", command->name);
     if (arguments->generate && !command->generates)
-        return usage_fault("--generate does not go with", command->name);
+        return usage_fault("--generate cannot be used with", command->name);
     return command->run(arguments);
 }
 
-/* What stands behind the options: a command, or nothing. */
+/* Runs the command that follows the options, or a broker if there is none. */
 static int operands_run(int argc, char **argv, arguments_t *arguments)
 {
     if (optind == argc && arguments->help)
@@ -353,7 +354,7 @@ static int unknown_option(char **argv)
     return usage_fault("unknown option", is_letter ? letter : argv[optind - 1]);
 }
 
-/* Reads the options and does what they, or the command, say. */
+/* Reads the options and runs the command. Returns the exit status. */
 static int arguments_run(int argc, char **argv, arguments_t *arguments)
 {
     getopt_table_t table;
@@ -384,7 +385,7 @@ int main(int argc, char **argv)
     }
     arguments_t arguments = {.sets = calloc((size_t)argc + 1, sizeof *arguments.sets)};
     if (arguments.sets == NULL) {
-        fputs("kvbroker: memory is used up; free some and start again\n", stderr);
+        fputs("kvbroker: out of memory; free some and start again\n", stderr);
         return EXIT_FAILURE;
     }
     int status = arguments_run(argc, argv, &arguments);
