@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the memory of buffers and their bound. Knows nothing of what is written into them. */
+/* Owns the memory of buffers, and enforces their bound. */
 #include "common/buffer.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUFFER_FIRST = 256 }; /* bytes of the first allocation, where the limit allows */
+enum { BUFFER_FIRST = 256 }; /* bytes of the first allocation, if the limit allows it */
 
 void buffer_init(buffer_t *buffer, size_t limit)
 {
@@ -26,8 +26,8 @@ void buffer_bound(buffer_t *buffer, size_t limit)
         buffer->capacity = limit;
 }
 
-/* The capacity to grow to for NEEDED bytes in all, which are at most the limit: a doubling, cut at the limit.
- */
+/* Returns the capacity to grow to so that NEEDED bytes fit: doubled until it is enough, but at most the
+ * limit. Requires NEEDED <= limit. */
 static size_t grown(const buffer_t *buffer, size_t needed)
 {
     size_t capacity = buffer->capacity < BUFFER_FIRST ? BUFFER_FIRST : buffer->capacity;
@@ -49,9 +49,9 @@ uint8_t *buffer_reserve(buffer_t *buffer, size_t size)
             return NULL;
         }
         size_t capacity = grown(buffer, buffer->size + size);
-        /* One byte where the limit is 0: malloc may answer NULL to 0. */
+        /* If the limit is 0, ask for one byte: for 0 bytes realloc may return NULL. */
         uint8_t *data = realloc(buffer->data, capacity == 0 ? 1 : capacity);
-        if (data == NULL && capacity > buffer->size + size) { /* what is needed may still be there */
+        if (data == NULL && capacity > buffer->size + size) { /* there may be memory for what is needed */
             capacity = buffer->size + size;
             data = realloc(buffer->data, capacity);
         }

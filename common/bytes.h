@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A borrowed slice of bytes. It owns nothing: whoever hands one out says how long it stays valid. */
+/* A borrowed slice of bytes. It owns nothing. Whoever returns one says how long it stays valid. */
 #ifndef KV_COMMON_BYTES_H
 #define KV_COMMON_BYTES_H
 
@@ -35,7 +35,8 @@ static inline bool bytes_starts_with(bytes_t whole, bytes_t prefix)
            (prefix.size == 0 || memcmp(whole.data, prefix.data, prefix.size) == 0);
 }
 
-/* Below, at or above 0 as A sorts before, with or after B: bytewise, a prefix before what it begins. */
+/* Compares bytewise, a prefix before what it begins. Returns a number below, at or above 0 if A sorts before,
+ * equal to or after B. */
 static inline int bytes_compare(bytes_t a, bytes_t b)
 {
     size_t common = a.size < b.size ? a.size : b.size;
@@ -45,15 +46,15 @@ static inline int bytes_compare(bytes_t a, bytes_t b)
     return a.size < b.size ? -1 : a.size > b.size;
 }
 
-/* Copies SIZE bytes from FROM to TO, which do not overlap, and returns where TO goes on. For texts that are
- * mostly short: up to 32 bytes no call is made, and no byte looked at alone. */
+/* Copies SIZE bytes from FROM to TO, which must not overlap, and returns TO + SIZE. It is fast for short
+ * texts: up to 32 bytes are copied without a call and without a loop. */
 static inline uint8_t *bytes_put(uint8_t *to, const uint8_t *from, size_t size)
 {
     uint64_t head[2];
     uint64_t tail[2];
     if (size > sizeof head + sizeof tail) {
         memcpy(to, from, size);
-    } else if (size >= sizeof head) { /* head and tail overlap where there are less than 32 */
+    } else if (size >= sizeof head) { /* head and tail overlap if SIZE is below 32 */
         memcpy(head, from, sizeof head);
         memcpy(tail, from + size - sizeof tail, sizeof tail);
         memcpy(to, head, sizeof head);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads the system's clocks; owns nothing. */
+/* Reads the system's clocks. */
 #include "common/clock.h"
 
 #include <time.h>
@@ -7,7 +7,7 @@
 static int64_t read_ms(clockid_t clock)
 {
     struct timespec now = {0};
-    (void)clock_gettime(clock, &now); /* cannot fail: these clocks are always there (Linux, POSIX) */
+    (void)clock_gettime(clock, &now); /* cannot fail: Linux always has these clocks */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -5,17 +5,16 @@
 
 #include <stdint.h>
 
-/* Milliseconds since some fixed moment, never going back: for deadlines and ages. */
+/* Milliseconds since an arbitrary moment. Never goes back. For deadlines and ages. */
 int64_t clock_monotonic_ms(void);
 
-/* Milliseconds of a processor that this thread has used: what work costs, however long others kept it
- * waiting. */
-int64_t clock_thread_ms(void);
-
-/* The same in nanoseconds: for measurements. */
+/* The same in nanoseconds. For measurements. */
 int64_t clock_monotonic_ns(void);
 
-/* Milliseconds since 1970-01-01 UTC, as the system's clock has it (may jump): for showing to people. */
+/* CPU time of the calling thread, in milliseconds. Measures work, without the time that the thread waits. */
+int64_t clock_thread_ms(void);
+
+/* Milliseconds since 1970-01-01 UTC by the system's clock, which may jump. For showing to people. */
 int64_t clock_unix_ms(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The digest of one entry. A small one is laid out on the stack and hashed in one go, which costs half of
- * what hashing it piece by piece does. */
+/* The digest of one entry. A small entry is copied to the stack and hashed with one call, which costs half as
+ * much as hashing it piece by piece. */
 #include "common/digest.h"
 
 #include <endian.h>
@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 enum {
-    AT_ONCE_MAX = 512, /* bytes of key and value */
+    AT_ONCE_MAX = 512, /* bytes of key and value that are hashed with one call */
     FRAME = 4 + 1 + 8  /* bytes of key length, type and revision */
 };
 

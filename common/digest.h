@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The digest of one entry, PROTOCOL.md section 7; a store's is the XOR of its entries'. */
+/* The digest of one entry, PROTOCOL.md section 7. The digest of a store is the XOR of those of its entries.
+ */
 #ifndef KV_COMMON_DIGEST_H
 #define KV_COMMON_DIGEST_H
 

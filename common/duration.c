@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the syntax of times. Counts in whole milliseconds' worth of digits, never in floating point: what is
- * written is what is meant. */
+/* The syntax of times. Computes with integers, not floating point, so that decimal fractions are exact. */
 #include "common/duration.h"
 
 #include "common/limits.h"
@@ -11,16 +10,16 @@ typedef struct unit {
     uint64_t size_ms;
 } unit_t;
 
-/* The order in which they may stand. */
+/* In the order in which they may appear. */
 static const unit_t units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 enum {
     UNIT_COUNT = sizeof units / sizeof *units,
-    FRACTION_DIGITS = 9, /* of a fraction; those behind are too fine to matter */
+    FRACTION_DIGITS = 9, /* digits of a fraction that count; later ones are ignored */
 };
 static const unit_t seconds = {"", 1000};
 
-/* Takes the unit that TEXT begins with off it, out of those behind *NEXT in the order, and moves *NEXT on.
- * NULL if there is none. */
+/* Removes a unit from the beginning of TEXT. It must be units[*NEXT] or a later one; *NEXT becomes the index
+ * after it. Returns NULL if there is no such unit. */
 static const unit_t *unit_take(bytes_t *text, unsigned *next)
 {
     size_t size = 0;
@@ -37,7 +36,8 @@ static const unit_t *unit_take(bytes_t *text, unsigned *next)
     return NULL;
 }
 
-/* Takes ".DIGITS" off TEXT, as PARTS out of SCALE; nothing where TEXT does not begin with a point. */
+/* Removes ".DIGITS" from the beginning of TEXT. The fraction is PARTS / SCALE, 0 if TEXT does not begin with
+ * a point. Returns false if no digit follows the point. */
 static bool fraction_take(bytes_t *text, uint64_t *parts, uint64_t *scale)
 {
     *parts = 0;
@@ -57,7 +57,7 @@ static bool fraction_take(bytes_t *text, uint64_t *parts, uint64_t *scale)
     return true;
 }
 
-/* Takes one number with its unit off TEXT; the unit is one of those from *NEXT on. */
+/* Removes one number with its unit from the beginning of TEXT. For NEXT see unit_take. */
 static bool part_take(bytes_t *text, unsigned *next, uint64_t *part_ms)
 {
     bool first = *next == 0;
@@ -85,7 +85,7 @@ bool duration_parse(bytes_t text, uint64_t *duration_ms)
         uint64_t part_ms;
         if (!part_take(&text, &next, &part_ms))
             return false;
-        sum += part_ms; /* at most one part a unit, each little above the bound: no overflow */
+        sum += part_ms; /* no overflow: one part for each unit, each hardly above LIMIT_TTL_MS */
     } while (text.size > 0);
     if (sum == 0 || sum > LIMIT_TTL_MS)
         return false;

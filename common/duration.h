@@ -8,17 +8,17 @@
 #include "common/bytes.h"
 #include "common/status.h"
 
-/* What is expected if a text is not a time. */
+/* For error texts: what a time looks like. */
 #define DURATION_EXPECTED "a time above 0, such as 2.5 (seconds), 500ms, 5m or 1h30m"
 
 /* Reads a time in one of two forms:
  *
  *   90, 2.5              a number of seconds;
- *   500ms, 1.5h, 2d12h   one or more numbers, each with a unit out of d, h, m, s, ms: the larger unit first,
- *                        each at most once.
+ *   500ms, 1.5h, 2d12h   one or more numbers, each with a unit: d, h, m, s or ms. Larger units come first,
+ * and each at most once.
  *
- * Only the last number may have a fraction. Rounds up to whole milliseconds. Returns false if TEXT is none
- * of these, or is 0, or exceeds 2^53 ms. */
+ * Only the last number may have a fraction. Rounds up to whole milliseconds. Returns false if TEXT has
+ * neither form, is 0, or exceeds 2^53 ms. */
 KV_MUST_USE bool duration_parse(bytes_t text, uint64_t *duration_ms);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Optimal string alignment: one row of the table a byte of A, of which the last three are kept. */
+/* Optimal string alignment. The table has a row for each byte of A, but only the last three are kept. */
 #include "common/edit_distance.h"
 
 static unsigned least(unsigned a, unsigned b)
@@ -11,7 +11,7 @@ unsigned edit_distance(bytes_t a, bytes_t b)
 {
     if (a.size > EDIT_TEXT_MAX || b.size > EDIT_TEXT_MAX)
         return (unsigned)(a.size > b.size ? a.size : b.size);
-    /* rows[r][j]: edits from the first i bytes of A to the first j of B, for i and the two before it. */
+    /* rows[i % 3][j] is the number of edits from the first i bytes of A to the first j bytes of B. */
     unsigned rows[3][EDIT_TEXT_MAX + 1];
     for (unsigned j = 0; j <= b.size; j++)
         rows[0][j] = j;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Every bound of the protocol in one place: those that a configuration may change, with their
- * defaults, and those that it may not. */
+/* All bounds of the protocol: those that are fixed, and those that a configuration may change, with their
+ * defaults. */
 #ifndef KV_COMMON_LIMITS_H
 #define KV_COMMON_LIMITS_H
 
 #include <stdint.h>
 
-/* Fixed by the protocol or by the formats underneath. */
+/* Fixed by the protocol or by ZeroMQ. */
 enum {
-    LIMIT_DEPTH = 8,        /* nesting of a message; its own array is 1 */
+    LIMIT_DEPTH = 8,        /* nesting of a message; the message's own array is level 1 */
     LIMIT_ROUTING_ID = 255, /* bytes of a ZeroMQ socket identity, zmq_setsockopt(3) */
     LIMIT_NAME = 200,       /* bytes of a valid name */
     LIMIT_SECRET_MIN = 16,  /* bytes of a name's secret */
@@ -16,16 +16,16 @@ enum {
     LIMIT_ENDPOINT = 287,         /* bytes of the endpoint in the answer to `events` */
     LIMIT_USER = 256,             /* bytes of an account's name in `auth` */
     LIMIT_PASSWORD = 1024,        /* bytes of a password in `auth` */
-    LIMIT_KEY_MAX = 1024,         /* highest that limits/key may be set to */
+    LIMIT_KEY_MAX = 1024,         /* highest value of limits/key */
     LIMIT_PAGE_ENTRIES = 10000,   /* highest `limit` of a page */
-    LIMIT_PAGE_DEFAULT = 1000,    /* entries of a page where no `limit` is given */
-    LIMIT_PAGE_BYTES = 1048576,   /* a page ends here, but has at least one entry */
-    LIMIT_ERROR_BYTES = 96,       /* of a short error: room for one is kept for each request of a payload */
+    LIMIT_PAGE_DEFAULT = 1000,    /* entries of a page if no `limit` is given */
+    LIMIT_PAGE_BYTES = 1048576,   /* bytes of a page, unless its first entry is larger */
+    LIMIT_ERROR_BYTES = 96,       /* bytes of a short error; each request of a payload has room for one */
     LIMIT_ENVELOPE_FRAMES = 16,   /* frames before the payload */
-    LIMIT_WAITING_PAYLOADS = 1024 /* payloads behind a parked request of one session */
+    LIMIT_WAITING_PAYLOADS = 1024 /* payloads of one session that wait behind a waiting request */
 };
 
-#define LIMIT_TTL_MS   (UINT64_C(1) << 53) /* highest ttl_ms: what a double holds exactly */
+#define LIMIT_TTL_MS   (UINT64_C(1) << 53) /* highest ttl_ms: a double represents up to this exactly */
 #define LIMIT_REVISION (UINT64_C(1) << 53) /* highest if_revision */
 
 /* Bounds that the configuration may change (section limits). Sizes are bytes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns nothing. */
+/* Locks and conditions. */
 #include "common/locks.h"
 
 #include <time.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a log line looks and how it leaves. Reads the wall clock, since a line says when it was written;
- * knows nothing of the broker. */
+/* Formats and writes log lines. Reads the wall clock for their time. */
 #include "common/log.h"
 
 #include <poll.h>
@@ -18,7 +17,7 @@
 
 enum {
     LINE_SIZE = 2000, /* bytes of a line, its line break included */
-    STALL_MS = 20     /* how long the first line that nobody takes is waited for */
+    STALL_MS = 20     /* wait before a line is dropped, if the line before it was not */
 };
 
 static const char *const level_texts[] = {
@@ -27,7 +26,7 @@ static const char *const level_texts[] = {
     [LOG_LEVEL_ERROR] = "error",
 };
 
-/* Writes the beginning of a line, time and level, and returns its length. */
+/* Writes the time and the level to LINE, and returns their length. */
 static size_t line_begin(char *line, size_t size, log_level_t level)
 {
     int64_t now_ms = clock_unix_ms();
@@ -40,8 +39,8 @@ static size_t line_begin(char *line, size_t size, log_level_t level)
     return length + (size_t)more;
 }
 
-/* Whether standard error takes a line without blocking. A pipe whose reader is stuck must not stop the
- * broker: the first line waits a moment, those behind it do not. */
+/* Whether standard error takes a line without blocking. A pipe that nobody reads must not block the broker:
+ * so the first line waits STALL_MS, and later lines (STALLED) do not wait. */
 static bool writable(bool stalled)
 {
     struct pollfd item = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -50,7 +49,7 @@ static bool writable(bool stalled)
 
 void log_line(log_level_t level, const char *format, ...)
 {
-    /* Lines that nobody took since the last one that somebody did, so that a gap is not silent. */
+    /* Lines dropped since the last one that was written, so that the log can say how many are missing. */
     static atomic_uint lost;
 
     char line[LINE_SIZE];
@@ -69,13 +68,13 @@ void log_line(log_level_t level, const char *format, ...)
     if (gap > 0)
         log_line(LOG_LEVEL_WARNING, "%u lines of this log were dropped: standard error was not read", gap);
     ssize_t written = write(STDERR_FILENO, line, begin + text + 1);
-    (void)written; /* where the log cannot go, nothing can be said */
+    (void)written; /* there is nowhere to report a failure */
 }
 
 void log_memory(const char *what)
 {
-    static atomic_uint untold;            /* times without a line */
-    static atomic_int_least64_t until_ms; /* monotonic: no line before */
+    static atomic_uint untold;            /* calls that wrote no line */
+    static atomic_int_least64_t until_ms; /* monotonic: no line is written before */
     int64_t now_ms = clock_monotonic_ms();
     int64_t due_ms = atomic_load(&until_ms);
     if (now_ms < due_ms || !atomic_compare_exchange_strong(&until_ms, &due_ms, now_ms + LOG_MEMORY_MS)) {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The service's log: standard error, one line an event: `2026-11-22T12:53:01.123Z info  text`. Never a
- * password, a secret or a value; what a peer sent goes through utf8_quote first. A reader of standard error
- * that is stuck never stops the caller: lines are dropped then, and their number is the next line. */
+/* The broker's log. It goes to standard error, one line for each event:
+ * `2026-11-22T12:53:01.123Z info    text`. Never log a password, a secret or a value, and pass what a peer
+ * sent through utf8_quote. If nobody reads standard error, the caller is not blocked: lines are dropped, and
+ * the next line that is written says how many. */
 #ifndef KV_COMMON_LOG_H
 #define KV_COMMON_LOG_H
 
 typedef enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR } log_level_t;
 
-/* Writes one line with one write(2), so that lines of several threads do not mix; longer than 2,000 bytes is
- * cut. Line breaks in the text become spaces. */
+/* Writes one line with one write(2), so that lines of several threads do not mix. A line of more than 2,000
+ * bytes is cut. Control characters in the text are escaped, line breaks too. */
 void log_line(log_level_t level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The system refused memory, and WHAT came of it (a clause: "a session is ended"). One line in LOG_MEMORY_MS
- * at most, with the number of times that had none: a broker that is out of memory meets that often. */
+/* Logs that the system refused memory, and WHAT the consequence is (a clause: "a session is ended"). This can
+ * happen often, so it writes at most one line in LOG_MEMORY_MS, with the number of calls that wrote none. */
 void log_memory(const char *what);
 
 enum { LOG_MEMORY_MS = 10000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the rule for names of clients. Knows nothing of who holds one. */
+/* The rule for names of clients. */
 #include "common/name.h"
 
 #include "common/limits.h"

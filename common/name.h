@@ -5,12 +5,12 @@
 
 #include "common/bytes.h"
 
-/* Whether NAME is 1 to LIMIT_NAME bytes of printable ASCII (0x21 to 0x7e) without '/' and not digits
- * alone. */
+/* Whether NAME is valid: 1 to LIMIT_NAME bytes of printable ASCII (0x21 to 0x7e) without '/', and not only
+ * digits. */
 bool name_valid(bytes_t name);
 
-/* Splits a socket identity `NAME` or `NAME/INSTANCE` at its first slash. Returns true and sets *NAME
- * (borrowed from IDENTITY) where NAME is valid; false otherwise, with *NAME untouched. */
+/* Splits a socket identity `NAME` or `NAME/INSTANCE` at its first slash. If NAME is valid, returns true and
+ * sets *NAME (borrowed from IDENTITY). Otherwise returns false and leaves *NAME unchanged. */
 bool name_from_identity(bytes_t identity, bytes_t *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the syntax of whole numbers. */
+/* The syntax of whole numbers. */
 #include "common/number.h"
 
 bool number_take(bytes_t *text, uint64_t *number)

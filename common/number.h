@@ -8,11 +8,11 @@
 #include "common/bytes.h"
 #include "common/status.h"
 
-/* Takes the digits that TEXT begins with off it. Returns false, with nothing changed, where there are none or
- * the number exceeds 64 bits. */
+/* Removes the digits at the beginning of TEXT and reads them as a number. Returns false and changes nothing
+ * if there are none or the number exceeds 64 bits. */
 KV_MUST_USE bool number_take(bytes_t *text, uint64_t *number);
 
-/* Reads TEXT as a number, all of it. Returns false if it is none or exceeds 64 bits. */
+/* Reads all of TEXT as a number. Returns false if it is not a number or exceeds 64 bits. */
 KV_MUST_USE bool number_parse(bytes_t text, uint64_t *number);
 
 static inline bool digit_is(uint8_t c)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what replaces a closed standard file. */
+/* Fills in for closed standard files. */
 #include "common/standard_files.h"
 
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 bool standard_files_hold(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        /* Not /dev/null, which would be an empty input and take any output: with O_PATH nothing can be read
-         * or written, and any path will do. The lowest free number is FD, since those below are taken. */
+        /* With O_PATH, reads and writes fail, and any path will do. (/dev/null would be an empty input and
+         * accept any output.) open returns FD, because it is the lowest free number. */
         if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH | O_DIRECTORY) != fd)
             return false;
     }

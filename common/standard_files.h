@@ -5,10 +5,10 @@
 
 #include "common/status.h"
 
-/* Occupies the descriptors 0, 1 and 2 if they are closed, so that no socket gets their numbers: a program
- * would read its commands from the socket, or write its messages to it. Reading and writing still fail as on
- * a closed descriptor (EBADF). Call it before anything opens a file. False: the system gives no descriptor.
- */
+/* Occupies the descriptors 0, 1 and 2 if they are closed. Otherwise a socket could get one of their numbers,
+ * and the program would read its commands from the socket or write its messages to it. Reads and writes still
+ * fail as on a closed descriptor (EBADF). Call it before anything opens a file. Returns false if no
+ * descriptor can be opened. */
 KV_MUST_USE bool standard_files_hold(void);
 
 #endif

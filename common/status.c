@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the texts of status codes. */
+/* The texts of status codes. */
 #include "common/status.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Outcome of an operation: the protocol's error codes and OK. One list, status.def, makes the
- * enumeration, the texts on the wire and the documentation. */
+/* The outcome of an operation: OK or an error code of the protocol. The list in status.def makes the
+ * enumeration and the texts on the wire. */
 #ifndef KV_COMMON_STATUS_H
 #define KV_COMMON_STATUS_H
 
@@ -15,11 +15,11 @@ typedef enum status {
     STATUS_COUNT
 } status_t;
 
-/* The text that stands for STATUS on the wire ("NOT_FOUND"). Static storage. */
+/* Returns the text of STATUS on the wire ("NOT_FOUND"), in static storage. */
 const char *status_text(status_t status);
 
-/* Finds the status whose text is TEXT. Returns false, and leaves *STATUS alone, where no code has that
- * text; a client then treats the answer as an error of a newer broker. */
+/* Finds the status whose text is TEXT. Returns false and leaves *STATUS unchanged if there is none; a client
+ * then assumes that a newer broker has more error codes. */
 KV_MUST_USE bool status_from_text(bytes_t text, status_t *status);
 
 #endif

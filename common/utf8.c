@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what is well-formed UTF-8 and how hostile text is shown to people. Stateless. */
+/* Checks UTF-8, and escapes untrusted text before it is shown to people. */
 #include "common/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-/* One row of Unicode 15, table 3-7: lead bytes, how many bytes follow, and the range of the first of them
- * (the others are 80..BF). */
+/* One row of Unicode 15, table 3-7: a range of lead bytes, how many bytes follow, and the range of the first
+ * of these (the others are 80..BF). */
 typedef struct lead {
     uint8_t first, last;
     uint8_t follow;
@@ -19,8 +19,7 @@ static const lead_t LEADS[] = {
     {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
 };
 
-/* Code points that are no control characters by name but break or turn a line of text where they are shown.
- */
+/* Code points above ASCII that are invisible, or break a line or change its direction when it is shown. */
 static const struct {
     uint32_t first, last;
 } HIDDEN[] = {
@@ -34,7 +33,7 @@ static const struct {
     {0xe0000, 0xe007f}, /* tags */
 };
 
-/* Bytes of the well-formed character at the start of TEXT (not empty), or 0 if there is none. */
+/* Returns the size of the character at the start of TEXT, which is not empty; 0 if it is not well-formed. */
 static size_t character_size(bytes_t text)
 {
     const uint8_t *c = text.data;
@@ -91,14 +90,15 @@ static bool is_hidden(uint32_t code)
     return false;
 }
 
-enum { PIECE_SIZE = 16 }; /* of an escape or a character, with a terminating zero */
+enum { PIECE_SIZE = 16 }; /* bytes of an escape or a character, with a terminating zero */
 
-/* What is escaped by a letter: a character, then its letter. QUOTES go on with SHORT. */
+/* Characters with a short escape, each followed by what stands after the backslash. SHORT is the part of
+ * QUOTES without quotes and backslash. */
 static const char QUOTES[] = "\"\"''\\\\\aa\bb\tt\nn\vv\ff\rr";
 static const char *const SHORT = QUOTES + 6;
 
-/* Writes how the first character (or stray byte) of TEXT is shown into PIECE, with the ESCAPES (QUOTES or
- * SHORT); returns how many bytes of TEXT that is. */
+/* Writes the form in which the first character (or stray byte) of TEXT is shown to PIECE. ESCAPES is QUOTES
+ * or SHORT. Returns how many bytes of TEXT that took. */
 static size_t show_character(bytes_t text, const char *escapes, char piece[PIECE_SIZE])
 {
     size_t size = character_size(text);
@@ -129,7 +129,7 @@ static const char *show(bytes_t input, const char *escapes, char *out, size_t ou
     static const char CUT[] = "...";
     assert(out_size >= 8);
     size_t used = 0;
-    size_t cut_at = 0; /* the last place between characters where CUT still fits */
+    size_t cut_at = 0; /* the last place between two characters after which CUT still fits */
     for (size_t at = 0; at < input.size;) {
         char piece[PIECE_SIZE];
         at += show_character(bytes_of(input.data + at, input.size - at), escapes, piece);
@@ -159,7 +159,7 @@ const char *utf8_line(bytes_t input, char *out, size_t out_size)
 
 const char *utf8_vformat(char *out, size_t out_size, const char *format, va_list arguments)
 {
-    char text[UTF8_FORMAT_MAX + 8]; /* longer than OUT: a character that is cut here is cut there too */
+    char text[UTF8_FORMAT_MAX + 8]; /* longer than OUT, so a character that is cut here does not get there */
     assert(out_size <= UTF8_FORMAT_MAX);
     int wanted = vsnprintf(text, sizeof text, format, arguments);
     size_t size = wanted < 0 ? 0 : (size_t)wanted < sizeof text ? (size_t)wanted : sizeof text - 1;

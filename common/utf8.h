@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Text: whether bytes are UTF-8, and how those that may be anything are shown to people. */
+/* Text: whether bytes are UTF-8, and how to show untrusted bytes to people. */
 #ifndef KV_COMMON_UTF8_H
 #define KV_COMMON_UTF8_H
 
@@ -9,7 +9,7 @@
 
 #define UTF8_HIGH_BITS UINT64_C(0x8080808080808080) /* set in a byte that is not ASCII */
 
-/* Whether TEXT is ASCII, looking at 16 bytes a step: the last step may overlap the one before. */
+/* Whether TEXT is ASCII. Checks 16 bytes in a step; the last step may overlap the one before. */
 static inline bool utf8_is_ascii(bytes_t text)
 {
     uint64_t words[2];
@@ -38,31 +38,31 @@ static inline bool utf8_is_ascii(bytes_t text)
     return (a & UTF8_HIGH_BITS) == 0;
 }
 
-/* utf8_valid for text that is not ASCII alone. */
+/* Does the work of utf8_valid for text that is not pure ASCII. */
 KV_MUST_USE bool utf8_valid_mixed(bytes_t text);
 
-/* Whether TEXT is well-formed UTF-8 (Unicode 15, table 3-7: no surrogates, no overlong forms, nothing above
- * U+10FFFF). Empty text is. */
+/* Whether TEXT is well-formed UTF-8 (Unicode 15, table 3-7): no surrogates, no overlong forms, nothing above
+ * U+10FFFF. Empty text is well-formed. */
 KV_MUST_USE static inline bool utf8_valid(bytes_t text)
 {
     return utf8_is_ascii(text) || utf8_valid_mixed(text);
 }
 
-/* Writes INPUT into OUT (OUT_SIZE bytes, at least 8, zero-terminated) for a message to people: printable
- * characters as they are, control characters, quotes, backslashes and bytes that are no UTF-8 escaped (\n,
- * \x1b), and cut with "..." where it does not fit. Never cuts inside a character: the result is valid UTF-8.
- * Returns OUT. */
+/* Writes INPUT to OUT (OUT_SIZE bytes, at least 8, zero-terminated) for a message to people. Control
+ * characters, quotes, backslashes and bytes that are not UTF-8 are escaped (\n, \x1b). If it does not fit, it
+ * is cut and ends with "...". It is never cut within a character: the result is valid UTF-8. Returns OUT. */
 const char *utf8_quote(bytes_t input, char *out, size_t out_size);
 
-/* The same, but quotes and backslashes stay: for what is a whole line, and has parts that were quoted. */
+/* The same, but does not escape quotes and backslashes: for a whole line with parts that are already quoted.
+ */
 const char *utf8_line(bytes_t input, char *out, size_t out_size);
 
-enum { UTF8_FORMAT_MAX = 2048 }; /* bytes that utf8_format writes at most */
+enum { UTF8_FORMAT_MAX = 2048 }; /* most bytes that utf8_format writes */
 
-/* Every text for people that is put together of parts is made by these: errors, log lines, what the tool
- * says. They format as vsnprintf does and show the result as utf8_line: one line of valid UTF-8 without
- * control characters, whatever the parts hold (endpoints, options, paths, what a peer sent). OUT_SIZE: 8 to
- * UTF8_FORMAT_MAX. Return OUT. */
+/* These make every text for people that consists of parts: errors, log lines, the output of the tool. They
+ * format like vsnprintf and then escape like utf8_line. So the result is one line of valid UTF-8 without
+ * control characters, whatever the parts contain (endpoints, options, paths, what a peer sent). Requires
+ * OUT_SIZE from 8 to UTF8_FORMAT_MAX. Return OUT. */
 const char *utf8_vformat(char *out, size_t out_size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 const char *utf8_format(char *out, size_t out_size, const char *format, ...)
