@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What goes on beside a test."""
+"""A thread that runs while a test does something else."""
 
 import threading
 
 
 class Background(threading.Thread):
-    """Calls FUNCTION with ARGUMENTS in a thread. `finish` raises what it raised, which sets STOP (an Event) at once."""
+    """Calls FUNCTION with ARGUMENTS in a thread. If it raises an exception, STOP (an Event) is set at once, and `finish`
+    raises the exception again."""
 
     def __init__(self, function, *arguments, stop=None):
         super().__init__()
@@ -16,13 +17,13 @@ class Background(threading.Thread):
     def run(self):
         try:
             self.function(*self.arguments)
-        except BaseException as problem:  # raised again in the test's own thread
+        except BaseException as problem:  # `finish` raises it in the test's own thread
             self.problem = problem
             if self.stop:
                 self.stop.set()
 
     def finish(self):
-        """Waits for its end."""
+        """Waits for the end of the thread."""
         self.join()
         if self.problem:
             raise self.problem

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A broker process on free ports. Knows the broker's command line and its log, and uses no code of it. Every wait is for
-a condition and has a bound.
+"""A broker process on free ports. Knows the broker's command line and its log, but uses no code of the broker. Every wait is
+for a condition and has a bound.
 
     with Broker() as broker, broker.client("lamp") as lamp, broker.manager() as adam:
         revision = lamp.call("put", "colour", "red")
@@ -31,7 +31,7 @@ ENDPOINT = re.compile(r"tcp://[^\s,;()'\"]+:\d+|ipc://[^\s,;()'\"]+")
 
 
 def zpl(tree, depth=0):
-    """A ZPL configuration (RFC 4) from nested dictionaries."""
+    """Returns nested dictionaries as a ZPL configuration (RFC 4)."""
     lines = []
     for name, value in tree.items():
         indent = "    " * depth
@@ -44,14 +44,15 @@ def zpl(tree, depth=0):
 
 
 class Broker:
-    """A kvbroker process with a configuration of its own, in a temporary folder, listening on free ports.
+    """A kvbroker process with its own configuration in a temporary folder, listening on free ports.
 
-    accounts  managers: {user: password}; hashes={user: hash} adds accounts with a hash that is given
+    accounts  managers: {user: password}
+    hashes    more managers: {user: hash}
     names     {client name: hash of its secret} for the configuration
     options   {"session/timeout": 5, ...}: given as --set on the command line
-    ipc       listen on ipc in the temporary folder rather than on tcp
+    ipc       listen on ipc in the temporary folder instead of tcp
     requests, events   lists of endpoints, instead of one free endpoint
-    wait_endpoints     where names stand for several: how many there must be in all, at least
+    wait_endpoints     the least number of endpoints in the log, if names in the lists have several addresses
     """
 
     def __init__(self, accounts=None, names=None, options=None, ipc=False, requests=None, events=None, hashes=None,
@@ -92,7 +93,7 @@ class Broker:
 
     def start(self):
         self.spawn()
-        self.wait_log(r"(?i)\bready\b", what="the line that says it is ready")
+        self.wait_log(r"(?i)\bready\b", what="that it is ready")
         endpoints = [found for line in self.log_until(r"(?i)\bready\b") for found in ENDPOINT.findall(line)]
         split = len(self._requests)
         assert len(endpoints) >= (self._wait_endpoints or split + len(self._events)), f"endpoints missing in the log:\n{self.log()}"
@@ -121,13 +122,13 @@ class Broker:
             self._news.notify_all()
 
     def stop(self, timeout=TIMEOUT):
-        """SIGTERM; the broker must end by itself, with status 0 and nothing that a sanitizer reports."""
+        """Sends SIGTERM. The broker must end by itself, with status 0 and without a sanitizer's report."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.wait_exit(0, timeout)
 
     def wait_exit(self, status, timeout=TIMEOUT):
-        """The process must end with STATUS within TIMEOUT seconds."""
+        """Waits for the process to end. It must end with STATUS within TIMEOUT seconds."""
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -158,7 +159,7 @@ class Broker:
             self._abandon()
 
     def kill(self):
-        """SIGKILL, and whatever it leaves behind."""
+        """Kills it with SIGKILL and removes its folder."""
         self._abandon()
 
     def _abandon(self):
@@ -187,7 +188,7 @@ class Broker:
             return lines
 
     def wait_log(self, pattern, timeout=TIMEOUT, since=0, what=None):
-        """Waits for a line of the log, from line number SINCE on, and returns it."""
+        """Waits for a line of the log that PATTERN matches, at index SINCE or later, and returns it."""
         deadline = time.monotonic() + timeout
         index = since
         with self._news:
@@ -202,7 +203,7 @@ class Broker:
                     raise AssertionError(f"the broker did not log {what or pattern!r}:\n{text}")
                 self._news.wait(left)
 
-    # -- what it holds
+    # -- endpoints and resources
 
     @property
     def request_endpoint(self):
@@ -213,12 +214,12 @@ class Broker:
         return self.event_endpoints[0]
 
     def rss(self):
-        """Bytes of memory that the process occupies."""
+        """Bytes of memory that the process uses."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
 
     def processor_time(self):
-        """Seconds of processor time that the process has taken, all its threads together: other programs do not add to it."""
+        """CPU time of all threads of the process, in seconds. Other programs do not affect it."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
@@ -228,8 +229,9 @@ class Broker:
     # -- clients
 
     def client(self, identity=None, exact=False, **keywords):
-        """A client. An IDENTITY that an earlier one had, which may be closed, gets another instance, unless EXACT: ZeroMQ lets
-        go of a connection in its own time, and never answers a second one that came with its socket identity before that."""
+        """Returns a client. If an earlier client had the same IDENTITY, adds an instance to it, unless EXACT. This is needed
+        even if the earlier client is closed: ZeroMQ drops its connection some time later, and never answers another
+        connection with the same socket identity that came before that."""
         if identity is not None and not exact:
             self._identities[identity] += 1
             again = self._identities[identity]
@@ -241,7 +243,7 @@ class Broker:
         return client
 
     def manager(self, identity=None, **keywords):
-        """A client that is logged in by the first account."""
+        """Returns a client that is logged in with the first account."""
         client = self.client(identity, **keywords)
         user, password = next(iter(self.accounts.items()))
         assert client.call("auth", user, password) == {"role": "manager"}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Starts and ends broker processes for tests. Knows the broker's command line and log, nothing of its
+/* Starts and ends broker processes for tests. Knows the broker's command line and its log, but not its
  * protocol. */
 #include "tests/support/broker_process.h"
 
@@ -24,10 +24,10 @@
 
 enum {
     LOG_MAX = 1024 * 1024, /* bytes of a log that are read */
-    LOOK_EVERY_MS = 5      /* between two looks at a condition of another process */
+    LOOK_EVERY_MS = 5      /* between two checks of a condition of another process */
 };
 
-/* The end of the line that says that it serves. */
+/* The end of the line with which the broker says that it is ready. */
 static const char READY[] = " ready\n";
 
 static void path_of(const broker_process_t *broker, const char *name, char out[BROKER_PATH_SIZE])
@@ -43,12 +43,12 @@ static FILE *open_file(const broker_process_t *broker, const char *name, const c
     FILE *file = fopen(path, mode);
     if (file == NULL) {
         fail_msg("cannot open %s", path);
-        abort(); /* not reached: says so to who does not know fail_msg */
+        abort(); /* not reached; compilers and analyzers do not know that fail_msg does not return */
     }
     return file;
 }
 
-/* The log so far, zero-terminated; free with free. */
+/* Returns the log so far, zero-terminated. Free with free(3). */
 static char *read_log(const broker_process_t *broker)
 {
     char *text = malloc(LOG_MAX + 1);
@@ -67,7 +67,7 @@ static unsigned occurrences(const char *text, const char *part)
     return count;
 }
 
-/* Whether the process has not ended. Its status stays there to be waited for. */
+/* Whether the process still runs. WNOWAIT leaves its exit status for a later waitpid. */
 static bool runs(const broker_process_t *broker)
 {
     siginfo_t info = {0};
@@ -94,7 +94,7 @@ void broker_process_wait_log(const broker_process_t *broker, const char *text, u
     }
 }
 
-/* The configuration: where to listen, and the account. */
+/* Writes the configuration: where to listen, and the account. */
 static void write_config(const broker_process_t *broker)
 {
     char hash[crypto_pwhash_STRBYTES];
@@ -127,7 +127,7 @@ static void run_broker(const broker_process_t *broker, const char *program, pid_
         arguments[count++] = "--set";
         arguments[count++] = broker->options[i];
     }
-    /* No broker outlives its test, however that ends. */
+    /* The broker must not outlive its test, even if the test is killed. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
@@ -138,7 +138,7 @@ static void run_broker(const broker_process_t *broker, const char *program, pid_
     _exit(127);
 }
 
-/* How often the log says that a broker is ready; the log is made where there is none. */
+/* Returns how often the log says that a broker is ready. Makes an empty log if there is none. */
 static unsigned times_ready(const broker_process_t *broker)
 {
     (void)fclose(open_file(broker, "log", "a"));
@@ -224,7 +224,7 @@ static void remove_folder(const broker_process_t *broker)
     (void)rmdir(broker->folder);
 }
 
-/* Waits for the process to end. False where it does not. */
+/* Waits for the process to end. Returns false if it does not end within BROKER_WAIT_MS. */
 static bool wait_exit(broker_process_t *broker, int *status)
 {
     int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
@@ -249,7 +249,7 @@ static int terminate(broker_process_t *broker)
     return status;
 }
 
-/* Whether it ended with exit STATUS 0 and without a sanitizer's report; if not, shows its log. */
+/* Whether the process ended with exit status 0 and without a sanitizer's report. If not, prints its log. */
 static bool is_clean(const broker_process_t *broker, int status)
 {
     char *log = read_log(broker);

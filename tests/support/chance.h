@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Chance for randomised tests: numbers that follow from a seed, which is printed and which KV_SEED repeats
- * (chance.py is the same for Python). No test draws from anything else; check_chance.py finds those that do.
+/* Random numbers for randomised tests. They follow from a seed that is printed; KV_SEED repeats it (chance.py
+ * is the same for Python). Tests must not use other random numbers; check_chance.py finds those that do.
  *
- * KV_ROUNDS says how many times as many rounds a randomised test does (1): tests/run is quick, tests/long
- * thorough.
- */
+ * KV_ROUNDS (default 1) multiplies the rounds of randomised tests: tests/run is quick, tests/long is
+ * thorough. */
 #ifndef KV_TESTS_SUPPORT_CHANCE_H
 #define KV_TESTS_SUPPORT_CHANCE_H
 
@@ -19,26 +18,25 @@ typedef struct chance {
     uint64_t state; /* never 0 */
 } chance_t;
 
-/* KV_SEED, where it is set, else OTHERWISE. For a program whose output is read by tests: it prints nothing.
- */
+/* Returns KV_SEED if it is set, otherwise OTHERWISE. Prints nothing, for programs whose output tests read. */
 static inline uint64_t chance_seed_or(uint64_t otherwise)
 {
     const char *given = getenv("KV_SEED");
     return given != NULL ? strtoull(given, NULL, 10) : otherwise;
 }
 
-/* KV_SEED, where it is set, else the time; printed. */
+/* Returns KV_SEED if it is set, otherwise the time. Prints it. */
 static inline uint64_t chance_seed(void)
 {
     struct timespec now;
     (void)timespec_get(&now, TIME_UTC);
     uint64_t seed = chance_seed_or((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
     printf("KV_SEED=%llu\n", (unsigned long long)seed);
-    (void)fflush(stdout); /* before a crash can lose it */
+    (void)fflush(stdout); /* so that a crash does not lose it */
     return seed;
 }
 
-/* How many rounds to do if NUMBER of them are enough for tests/run. */
+/* Returns how many rounds to do if NUMBER of them are enough for tests/run. */
 static inline size_t chance_rounds(size_t number)
 {
     const char *given = getenv("KV_ROUNDS");
@@ -51,7 +49,7 @@ static inline chance_t chance_from(uint64_t seed)
     return (chance_t){seed * 2 + 1};
 }
 
-/* xorshift64*, its better bits. */
+/* xorshift64*, without its 16 lowest bits, which are less random. */
 static inline uint64_t chance_next(chance_t *chance)
 {
     chance->state ^= chance->state << 13;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Finds tests that draw from another chance than tests/support/chance.py and chance.h, which print their seed and repeat
-it with KV_SEED. Prints each finding as FILE:LINE: text; exits 1 if there is one.
+"""Finds tests that use other random numbers than those of tests/support/chance.py and chance.h, which print their seed and
+can repeat it with KV_SEED. Prints each finding as FILE:LINE: text; exits with 1 if there is one.
 
-    check_chance.py [FOLDER]      (tests, if none is named)"""
+    check_chance.py [FOLDER]      (default: tests)"""
 
 import ast
 import pathlib
@@ -13,14 +13,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ("chance.py", "chance.h", "check_chance.py")
 MODULES = {"random", "secrets", "uuid", "hypothesis"}
 CALLS = {"urandom", "getrandom", "SystemRandom"}  # of any module
-# rand() and its kin, a seed read by hand, and xorshift or a linear congruence written out once more.
+# rand() and similar functions, a seed that is read directly, and another xorshift or linear congruential generator.
 IN_C = re.compile(r"\b(s?rand|rand_r|s?random|random_r|[delmnj]rand48|getrandom|getentropy|arc4random\w*|randombytes\w*)\s*\("
                   r"|KV_SEED\"|\w+ \^= \w+ (<<|>>) \d+|\*=? *(UINT64_C *\()?(6364136223846793005|1664525|1103515245)"
                   r"|seed\w* = [^;]*\btime\s*\(")
 
 
 def names_seed(node):
-    """Whether it is os.environ["KV_SEED"], .get("KV_SEED", …) or getenv("KV_SEED")."""
+    """Whether NODE is os.environ["KV_SEED"], .get("KV_SEED", …) or getenv("KV_SEED")."""
     values = [node.slice] if isinstance(node, ast.Subscript) else node.args[:1]
     return any(isinstance(value, ast.Constant) and value.value == "KV_SEED" for value in values)
 

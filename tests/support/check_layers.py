@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Checks which way dependencies point: by paths and #include lines, and, where a build is given, by the calls between its
-objects. Prints each finding as FILE:LINE: text; exits 1 if there is one.
+"""Checks the direction of dependencies: from #include lines, and, if a build is given, from the calls between its objects.
+Prints each finding as FILE:LINE: text; exits with 1 if there is one.
 
     check_layers.py [--root FOLDER] [BUILD_FOLDER]
 
-A module is a .c file with the header of the same name. ORDER is the one description of the house; ARCHITECTURE.md explains
-it. No build is needed for the includes. The calls need the objects of a build, which need not be finished."""
+A module is a .c file with the header of the same name. ORDER defines the layers; ARCHITECTURE.md explains them. The includes
+need no build. The calls need the objects of a build, which need not be finished."""
 
 import argparse
 import collections
@@ -17,7 +17,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# From the top: a module may use the modules of its own row and of the rows below. The first pattern that matches holds.
+# From top to bottom. A module may use the modules of its own row and of the rows below. The first row that matches counts.
 ORDER = [
     "broker/main",
     "broker/net/broker",
@@ -52,15 +52,15 @@ ORDER = [
     "common/*",
 ]
 
-# Whole folders that do not know each other, though one stands below the other in ORDER.
+# Folders that must not use each other, although one is below the other in ORDER.
 APART = [("broker/*", "client/*"), ("client/cli/*", "client/watch/*"), ("client/cli/*", "client/lib/*")]
 
-# Libraries by the pattern of their headers, and the modules that may use them.
+# Libraries, by a pattern of their headers, and the modules that may use them.
 LIBRARIES = [
     (re.compile(r"(zmq|czmq)"), "broker/net/* broker/config/* client/lib/* client/watch/*"),
     (re.compile(r"msgpack"), "common/rpc*"),
 ]
-# Functions that only these modules may call: what changes clients and stores passes the state machine.
+# Functions that only these modules may call: only the state machine changes clients and stores.
 DOORS = [
     (re.compile(r"engine_(put|del|record|expire|expire_key|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
     (re.compile(r"registry_(obtain|number|open|claim|review|review_noted|undo|forget|note|prepare|abandon|configure)"),
@@ -79,7 +79,7 @@ def rank_of(module):
 
 
 class House:
-    """The modules of a folder, and who uses whom: {(user, used): (file, line)}."""
+    """The modules of a folder, and which module uses which: {(user, used): (file, line)}."""
 
     def __init__(self, root):
         self.root = root
@@ -118,7 +118,7 @@ class House:
                 self.finding(path, number, f"include not allowed: <{name}> is for {users}")
 
     def read_calls(self, build):
-        """Adds the uses that the linker sees: a function can be declared anywhere."""
+        """Adds the uses that the linker sees: a call is possible without an include, if the function is declared elsewhere."""
         defined, wanted = collections.defaultdict(set), collections.defaultdict(set)
         for path in sorted(build.rglob("*.o")):
             module = self.module_of_object(build, path)
@@ -145,8 +145,8 @@ class House:
 
     @staticmethod
     def definers(defined, name, module):
-        """Who defines NAME for MODULE: the library and the tool may have functions of one name. What kvzmq.h declares is
-        used through it."""
+        """Returns the modules that define NAME for MODULE. The library and the tool may have functions with the same name.
+        The tool uses what kvzmq.h declares through that header."""
         if name.startswith("kvzmq_") and module.startswith("client/cli/"):
             return ["client/include/kvzmq"]
         near = {other for other in defined[name] if other.rsplit("/", 1)[0] == module.rsplit("/", 1)[0]}
@@ -187,7 +187,7 @@ class House:
 
 
 def circles(graph):
-    """The groups of nodes that reach each other, by Tarjan's algorithm."""
+    """Returns the groups of nodes that reach each other, by Tarjan's algorithm."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(node):

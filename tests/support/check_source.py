@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Checks the house's rules about a single file: its licence, its include guard, calls that are not used here. Prints each
-finding as FILE:LINE: text; exits 1 if there is one.
+"""Checks the project's rules for single files: the licence line, the include guard, banned calls. Prints each finding as
+FILE:LINE: text; exits with 1 if there is one.
 
-    check_source.py [FOLDER]      (the project, if none is named)"""
+    check_source.py [FOLDER]      (default: the project)"""
 
 import pathlib
 import re
@@ -14,7 +14,7 @@ LICENCE = "/* SPDX-License-Identifier: MPL-2.0 */"
 
 
 def guard_of(path):
-    """The include guard of a header: of its whole path, so that no two are the same."""
+    """Returns the include guard of a header, made from its whole path, so that no two headers have the same."""
     return "KV_" + re.sub(r"\W", "_", path.as_posix()).upper()
 
 

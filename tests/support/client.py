@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Clients made of pyzmq and msgpack alone. They know the protocol, and use no code of libkvzmq."""
+"""Clients made with only pyzmq and msgpack. They know the protocol, and use no code of libkvzmq."""
 
 import collections
 import itertools
@@ -15,7 +15,7 @@ _serial = itertools.count(1)
 
 
 def unique(prefix):
-    """A client's name that no other test of this process uses."""
+    """Returns a client name that no other test of this process uses."""
     return f"{prefix}-{next(_serial)}"
 
 
@@ -23,7 +23,7 @@ _context = None
 
 
 def context():
-    global _context  # one a process: pyzmq's own way, with room for many sockets
+    global _context  # one for the process, as pyzmq recommends, but with room for many sockets
     if _context is None:
         _context = zmq.Context()
         _context.set(zmq.MAX_SOCKETS, 8192)
@@ -33,12 +33,12 @@ def context():
 class Client(Closing):
     """A socket that speaks the protocol. DEALER, or REQ for one request at a time.
 
-    pushed   messages that the broker sent unasked while an answer was waited for
+    pushed   messages that the broker pushed while an answer was waited for
     """
 
     def __init__(self, endpoint, identity=None, kind=zmq.DEALER, timeout=TIMEOUT, sockopt=None, process=None):
         self.endpoint = endpoint
-        self.process = process  # the broker's, where known: nothing is waited for when it has ended
+        self.process = process  # the broker's, if known: do not wait for answers after it has ended
         self.timeout = timeout
         self.kind = kind
         self.socket = context().socket(kind)
@@ -66,7 +66,7 @@ class Client(Closing):
         self.socket.send_multipart(frames)
 
     def recv_frames(self, timeout=None):
-        """The next message as it comes, a list of frames."""
+        """Returns the next message as a list of frames."""
         timeout = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + timeout
         while True:
@@ -89,20 +89,20 @@ class Client(Closing):
         return unpack_all(self.recv_payload(timeout))
 
     def silent(self, seconds):
-        """Whether nothing comes for so long."""
+        """Whether nothing comes for SECONDS."""
         return not self._messages and not self.socket.poll(int(seconds * 1000))
 
     # -- messages
 
     def recv(self, timeout=None):
-        """The next message, a response or a notification of the broker's."""
+        """Returns the next message: a response or a push."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while not self._messages:
             self._messages.extend(unpack_all(self.recv_payload(max(0.0, deadline - time.monotonic()))))
         return self._messages.popleft()
 
     def recv_response(self, timeout=None):
-        """The next response; what was pushed before it goes to `pushed`."""
+        """Returns the next response. Pushes before it go to `pushed`."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             message = self.recv(max(0.0, deadline - time.monotonic()))
@@ -112,7 +112,7 @@ class Client(Closing):
                 return check_response(message)
 
     def recv_push(self, timeout=None):
-        """The next message that the broker sends unasked."""
+        """Returns the next push."""
         if self.pushed:
             return self.pushed.popleft()
         message = self.recv(timeout)
@@ -129,7 +129,7 @@ class Client(Closing):
         self.send_raw(pack([2, method, list(params)]))
 
     def result(self, msgid, timeout=None):
-        """The result of a request that was sent; raises the RpcError that it was answered with."""
+        """Returns the result of a request that was sent, or raises the RpcError that answered it."""
         response = self.recv_response(timeout)
         assert response[1] == msgid, (response, msgid)
         result = outcome(response)
@@ -141,7 +141,7 @@ class Client(Closing):
         return self.result(self.request(method, *params), timeout)
 
     def code(self, method, *params, timeout=None):
-        """The error code that a request is answered with, or None."""
+        """Sends a request and returns the error code of its answer, or None."""
         try:
             self.call(method, *params, timeout=timeout)
         except RpcError as error:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the tests of libkvzmq share: a broker a test, connections to it, and notes of the notices they gave.
+/* Shared by the tests of libkvzmq: a broker for each test, connections to it, and a record of their notices.
  */
 #ifndef KV_TESTS_SUPPORT_CLIENT_FIXTURE_H
 #define KV_TESTS_SUPPORT_CLIENT_FIXTURE_H
@@ -18,7 +18,7 @@
 
 #include "tests/support/broker_process.h"
 
-/* Asserts that a call on CONN has STATUS; where not, shows the error text. */
+/* Asserts that a call on CONN returns STATUS. If not, prints the error text. */
 #define assert_status(conn, status, call) check_status(conn, status, call, #call, __FILE__, __LINE__)
 #define assert_ok(conn, call)             assert_status(conn, KVZMQ_OK, call)
 
@@ -32,7 +32,7 @@ static inline void check_status(const kvzmq_t *conn, kvzmq_status_t wanted, kvzm
     _fail(file, line);
 }
 
-/* How often each notice was given, and the text of the newest. */
+/* How often each notice was given, and the text of the latest. */
 typedef struct notices {
     unsigned count[KVZMQ_NOTICE_NOTE + 1];
     char text[KVZMQ_NOTICE_NOTE + 1][300];
@@ -45,7 +45,7 @@ static inline void note(void *context, kvzmq_notice_t notice, const char *text)
     (void)snprintf(notices->text[notice], sizeof notices->text[notice], "%s", text);
 }
 
-/* Options for a connection to ENDPOINT. NOTICES may be NULL. */
+/* Options for a connection to ENDPOINT that records its notices in NOTICES, unless that is NULL. */
 static inline kvzmq_options_t options_to(const char *endpoint, notices_t *notices)
 {
     kvzmq_options_t options;
@@ -66,7 +66,7 @@ static inline kvzmq_options_t options_for(const broker_process_t *broker, notice
     return options_to(broker->endpoint, notices);
 }
 
-/* A connected connection; NULL = the options of options_for. */
+/* Returns a connection that is connected. OPTIONS may be NULL for those of options_for. */
 static inline kvzmq_t *connect_to(const broker_process_t *broker, const kvzmq_options_t *options)
 {
     kvzmq_options_t usual = options_for(broker, NULL);
@@ -76,7 +76,7 @@ static inline kvzmq_t *connect_to(const broker_process_t *broker, const kvzmq_op
     return conn;
 }
 
-/* A connected client called NAME, NULL = by number. */
+/* Returns a connected client with NAME; if that is NULL, its id is a number. */
 static inline kvzmq_t *connect_named(const broker_process_t *broker, const char *name)
 {
     kvzmq_options_t options = options_for(broker, NULL);
@@ -84,7 +84,7 @@ static inline kvzmq_t *connect_named(const broker_process_t *broker, const char 
     return connect_to(broker, &options);
 }
 
-/* Options for a connection that is a manager's. */
+/* Options for a manager's connection. */
 static inline kvzmq_options_t manager_options(const broker_process_t *broker)
 {
     kvzmq_options_t options = options_for(broker, NULL);
@@ -93,7 +93,7 @@ static inline kvzmq_options_t manager_options(const broker_process_t *broker)
     return options;
 }
 
-/* A connected manager, whose account is in its options. */
+/* Returns a connected manager. It logs in with the account in its options. */
 static inline kvzmq_t *connect_manager(const broker_process_t *broker)
 {
     kvzmq_options_t options = manager_options(broker);
@@ -110,7 +110,7 @@ static inline void assert_value(kvzmq_t *conn, const char *client, const char *k
     kvzmq_value_release(&value);
 }
 
-/* Fixtures: a broker on tcp, or on ipc (which a restart finds again), as *STATE. */
+/* Fixtures: *STATE is a broker on tcp, or on ipc so that its endpoint survives a restart. */
 static inline int setup_with(void **state, bool ipc, const char *const *options)
 {
     broker_process_t *broker = malloc(sizeof *broker);
@@ -125,7 +125,7 @@ static inline int setup_tcp(void **state)
     return setup_with(state, false, NULL);
 }
 
-/* The log keeps 100 events. */
+/* The broker's event log keeps 100 events. */
 static inline int setup_short_log(void **state)
 {
     static const char *const options[] = {"events/keep=100", NULL};

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What is closed when a `with` ends."""
+"""Objects that are closed at the end of a `with`."""
 
 
 class Closing:
-    """Has close()."""
+    """A base class for objects with close()."""
 
     def __enter__(self):
         return self

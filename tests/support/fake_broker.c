@@ -16,7 +16,7 @@
 
 enum { TURN_MS = 10, PAYLOAD_MAX = 65536, BIND_WAIT_MS = 10000 };
 
-/* A failure in the thread cannot fail a test in cmocka's way. */
+/* cmocka's assertions do not work in the thread, so a failure there aborts the program. */
 static void must(bool holds, const char *what)
 {
     if (holds)
@@ -31,7 +31,7 @@ static void *bind_router(fake_broker_t *fake)
     void *router = zmq_socket(fake->context, ZMQ_ROUTER);
     must(router != NULL, "no socket");
     must(zmq_setsockopt(router, ZMQ_LINGER, &zero, sizeof zero) == 0, "no linger");
-    int64_t deadline = clock_monotonic_ms() + BIND_WAIT_MS; /* the socket before it closes in its own time */
+    int64_t deadline = clock_monotonic_ms() + BIND_WAIT_MS; /* libzmq closes the previous socket later */
     while (zmq_bind(router, fake->endpoint) != 0)
         must(clock_monotonic_ms() < deadline, "cannot bind");
     size_t size = sizeof fake->endpoint;
@@ -78,7 +78,7 @@ static void write_raw(buffer_t *out, const fake_step_t *step, uint32_t msgid)
                 out->data[at + 1 + i] = (uint8_t)(msgid >> (24 - 8 * i));
 }
 
-/* What to do about a request; an answer goes to OUT. */
+/* Decides what to do about a request, and writes an answer, if any, to OUT. */
 static fake_action_t act(fake_broker_t *fake, bytes_t payload, buffer_t *out)
 {
     rpc_message_t message;

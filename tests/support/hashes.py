@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Hashes of passwords: cheap, slow, and as the broker makes them."""
+"""Hashes of passwords: cheap ones, slow ones, and real ones that the broker made."""
 
 import ctypes
 import ctypes.util
@@ -12,7 +12,7 @@ from waiting import TIMEOUT
 
 @functools.lru_cache(maxsize=None)
 def cheap_hash(password):
-    """An argon2id hash at the lowest cost there is, so that tests that are not about its cost are quick."""
+    """Returns an argon2id hash with the lowest cost, so that tests that are not about its cost are quick."""
     sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
     assert sodium.sodium_init() >= 0
     text = ctypes.create_string_buffer(128)
@@ -23,20 +23,21 @@ def cheap_hash(password):
     return text.value.decode()
 
 
-SLOW_HASHES = {  # of 16 passes over 64 MiB
+SLOW_HASHES = {  # 16 passes over 64 MiB
     "eve": "$argon2id$v=19$m=65536,t=16,p=1$QG0XO7ANxOVFWBSUmxifNA$zgxNfRTeffM29+S9HiVKFUxlH5MQzWvLpsk7EcO4nRw",
     "pace": "$argon2id$v=19$m=65536,t=16,p=1$hkbKJVMAefGN47mX+dVRYQ$sMNMX5St6whfAJ5VdzbdmzqVEYCpq+vjCqFoZSRnzXc",
 }
 
 
 def slow_hash(password):
-    """An argon2id hash that takes about a second to verify, for tests of what happens meanwhile. (To make one takes as long.)"""
+    """Returns an argon2id hash that takes about a second to verify, for tests of what happens meanwhile. (Making one takes
+    as long, so these are constants.)"""
     return SLOW_HASHES[password]
 
 
 @functools.lru_cache(maxsize=None)
 def real_hash(password):
-    """An argon2id hash as the broker's own command makes it, at its real cost."""
+    """Returns an argon2id hash from the broker's own command, with its real cost."""
     done = subprocess.run([binary_of("kvbroker"), "hash-password"], input=password + "\n", text=True,
                           capture_output=True, timeout=TIMEOUT, check=True)
     return done.stdout.strip()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns what the hub is given in place of sockets, a verifier and time. */
+/* Gives the hub replacements for its sockets, its verifier and the time. */
 #include "tests/support/hub_fixture.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 /* ---- What the hub needs ----------------------------------------------------------------------- */
 
-/* The number behind the key NAME in a map in BYTES; fails where there is none. */
+/* Returns the number after the key NAME of a map in BYTES. Fails the test if there is none. */
 static uint64_t number_of(bytes_t bytes, const char *name)
 {
     rpc_value_t number;

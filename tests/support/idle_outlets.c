@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns nothing. */
+/* Outlets that do nothing. */
 #include "tests/support/idle_outlets.h"
 
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Outlets of a hub that do nothing. A test replaces what it is about. */
+/* Outlets of a hub that do nothing. A test replaces those that it is about. */
 #ifndef KV_TESTS_SUPPORT_IDLE_OUTLETS_H
 #define KV_TESTS_SUPPORT_IDLE_OUTLETS_H
 
 #include "broker/core/outlets.h"
 
-/* Everything is sent, to nowhere, and nothing is congested; nobody reads events; no password can be verified.
- * Each member's CONTEXT is as given. */
+/* Sends succeed and go nowhere, nothing is congested, nobody reads events, and no password can be verified.
+ * All outlets get CONTEXT. */
 outlets_t idle_outlets(void *context);
 
 #endif

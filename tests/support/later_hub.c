@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Linked with -Wl,--wrap=hub_new,--wrap=hub_destroy: every hub of the program applies its commands later. The
- * order follows from KV_SEED. */
+/* Linked with -Wl,--wrap=hub_new,--wrap=hub_destroy. It makes every hub of the program apply its commands
+ * later, in an order that follows from KV_SEED. */
 #include "tests/support/chance.h"
 #include "tests/support/later_log.h"
 

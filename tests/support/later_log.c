@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns copies of commands, and the order in which they are applied. */
+/* Owns copies of commands, and decides the order in which they are applied. */
 #include "tests/support/later_log.h"
 
 #include <assert.h>
@@ -10,28 +10,28 @@
 #include "broker/core/sessions.h"
 #include "tests/support/chance.h"
 
-/* A command that was appended, its texts behind it; or a barrier, which is none. */
+/* A command that was appended, followed by its texts; or a barrier. */
 typedef struct appended {
     struct appended *next;
     uint64_t stream;    /* id of the session that appended it, 0 = the broker itself */
-    session_t *session; /* which waits for the outcome, or NULL */
+    session_t *session; /* the session that waits for the outcome, or NULL */
     bool barrier;
     command_t command;
     uint8_t texts[];
 } appended_t;
 
-enum { LEAVE_TEXTS = 1024 }; /* bytes of a LEAVE's texts, at most */
+enum { LEAVE_TEXTS = 1024 }; /* most bytes of the texts of a LEAVE */
 
 struct later_log {
     command_log_t log;
     hub_t *hub;
     chance_t chance;
-    appended_t *first; /* in the order in which they came */
+    appended_t *first; /* in the order of arrival */
     appended_t **tail;
     size_t count;
-    appended_t *spare; /* one for each session that may have joined: its LEAVE needs no memory */
+    appended_t *spare; /* one for each session that may have joined, so that its LEAVE needs no memory */
     uint64_t spares;
-    appended_t *begun; /* was applied in part; not in the list */
+    appended_t *begun; /* partly applied; no longer in the list */
     place_t place;     /* of `begun` */
     later_log_observer_fn *observer;
     void *observer_context;
@@ -39,7 +39,7 @@ struct later_log {
 
 /* ---- Copies ----------------------------------------------------------------------------------- */
 
-/* COMMAND without what its kind does not have, and without what only this process can read. */
+/* Returns COMMAND with only those members that its kind has and that another process could use. */
 static command_t command_pure(const command_t *command)
 {
     command_t pure = {.kind = command->kind, .by = command->by};
@@ -63,7 +63,7 @@ static command_t command_pure(const command_t *command)
     return pure;
 }
 
-/* Moves TEXT to *TO, and *TO behind it. */
+/* Copies the bytes of TEXT to *TO, makes TEXT refer to the copy, and moves *TO to its end. */
 static void text_move(bytes_t *text, uint8_t **to)
 {
     if (text->size > 0)
@@ -72,7 +72,7 @@ static void text_move(bytes_t *text, uint8_t **to)
     *to += text->size;
 }
 
-/* A copy of COMMAND, in PLACE if that is not NULL. NULL if memory is refused. */
+/* Returns a copy of COMMAND, made in PLACE unless that is NULL. NULL if memory is refused. */
 static appended_t *appended_new(const command_t *command, appended_t *place)
 {
     command_t pure = command_pure(command);
@@ -98,7 +98,7 @@ static appended_t *appended_new(const command_t *command, appended_t *place)
 
 /* ---- The order -------------------------------------------------------------------------------- */
 
-/* Takes one that may be next: the first of its stream. */
+/* Removes a randomly chosen command from the list: the first one of a stream. */
 static appended_t *appended_take(later_log_t *log)
 {
     const appended_t *chosen = log->first;
@@ -115,7 +115,7 @@ static appended_t *appended_take(later_log_t *log)
     return taken;
 }
 
-/* Applies one command, or passes one barrier. */
+/* Applies one command, or as much of it as fits in a turn; or passes one barrier. */
 static void apply_one(later_log_t *log)
 {
     appended_t *appended = log->begun;
@@ -138,7 +138,7 @@ static void apply_one(later_log_t *log)
     free(appended);
 }
 
-/* ---- What a hub wants of a log ---------------------------------------------------------------- */
+/* ---- The operations of command_log_t ---------------------------------------------------------- */
 
 static void append(later_log_t *log, appended_t *appended, session_t *session, bool heard)
 {
@@ -189,7 +189,8 @@ static bool op_append(void *context, session_t *session, const command_t *comman
     later_log_t *log = context;
     if (command->kind == COMMAND_JOIN && !spare_keep(log))
         return false;
-    bool leaves = command->kind == COMMAND_LEAVE && log->spare; /* else it never joined */
+    bool leaves =
+        command->kind == COMMAND_LEAVE && log->spare; /* without a spare, the session never joined */
     appended_t *appended = appended_new(command, leaves ? spare_take(log) : NULL);
     if (!appended)
         return false;
@@ -221,7 +222,7 @@ static void op_turn(void *context)
     for (size_t some = chance_below(&log->chance, log->count + 2);
          some > 0 && op_waits(log) && log->hub->told_cost < end; some--) {
         apply_one(log);
-        if (log->begun) /* the rest in another turn */
+        if (log->begun) /* another turn applies the rest */
             break;
     }
 }

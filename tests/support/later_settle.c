@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Linked, beside later_hub.c, with --wrap for each of these functions: commands are applied later, but before
- * a test looks at what came of them. */
+/* Linked in addition to later_hub.c, with --wrap for each of these functions. Commands are applied later, but
+ * before a test can see a difference. */
 #include "broker/core/sessions.h"
 #include "tests/support/later_log.h"
 
@@ -26,7 +26,7 @@ session_t *__wrap_hub_receive(hub_t *hub, session_t *session, const arrival_t *a
 {
     const session_t *received = __real_hub_receive(hub, session, arrival, now_ms);
     settle(hub);
-    session_t *left = sessions_oldest(hub->sessions); /* it may have ended meanwhile */
+    session_t *left = sessions_oldest(hub->sessions); /* RECEIVED may have ended meanwhile: look for it */
     while (left && left != received)
         left = left->newer;
     return left;

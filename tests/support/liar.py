@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A peer between clients and a broker that garbles some of the broker's answers while it is told to."""
+"""A proxy between clients and a broker that falsifies some of the broker's answers when a test wants it."""
 
 import threading
 
@@ -11,7 +11,7 @@ from closing import Closing
 from rpc import pack, unpack_all
 
 NONSENSE = (None, 0, 7, 2**64 - 1, "", "x", "x" * 3000, b"\xff", True, False, [], [[]], [None], {}, {"x": 1}, {7: 7}, 1.5)
-WHOLE = ("hello", "ping", "watch", "entry")  # of these only the whole result: a limit that is wrong is no nonsense
+WHOLE = ("hello", "ping", "watch", "entry")  # replace only the whole result: another limit in it, say, would be valid
 
 
 def nonsense(chance):
@@ -19,7 +19,7 @@ def nonsense(chance):
 
 
 def lie_about_page(chance, result, rows):
-    """A page that never ends, is not in order, or has no end where it should."""
+    """Returns a page that is empty or repeats itself but has more, is not in order, or has a wrong row."""
     kind = chance.randrange(4)
     if kind == 0:
         return {**result, rows: [], "more": True}
@@ -47,19 +47,19 @@ def lie_about(method, result, chance):
 
 
 class Liar(Closing):
-    """Its lies are drawn from CHANCE, while `lies` is set. A Liar of a test's own has another `answer`."""
+    """While `lies` is set, falsifies answers at random, with CHANCE. A test can derive a class with another `answer`."""
 
     def __init__(self, chance=None):
         self.chance = chance
         self.lies = False
-        self.told = 0  # lies
+        self.told = 0  # number of lies
         self.target = None
         self.stopping = False
         self.endpoint = "tcp://127.0.0.1:*"
         self.front = None
         self._listen()
-        self.behind = {}  # routing id: the socket to the broker
-        self.asked = {}  # (routing id, msgid): method
+        self.behind = {}  # from routing id to the socket to the broker
+        self.asked = {}  # from (routing id, msgid) to method
         self.thread = threading.Thread(target=self._run)
 
     def _listen(self):
@@ -71,7 +71,7 @@ class Liar(Closing):
             try:
                 self.front.bind(self.endpoint)
                 break
-            except zmq.ZMQError as error:  # the one before closes in its own time
+            except zmq.ZMQError as error:  # ZeroMQ closes the previous socket later
                 assert error.errno == zmq.EADDRINUSE
         self.endpoint = self.front.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
 
@@ -122,7 +122,7 @@ class Liar(Closing):
         self.behind[identity].send(payload)
 
     def answer(self, methods, payload):
-        """What is said in place of PAYLOAD, whose responses are to METHODS (None = it is not known)."""
+        """Returns what to send in place of PAYLOAD, which has the responses to METHODS (None = unknown)."""
         messages = unpack_all(payload)
         garbles = self.lies and methods and methods[0] not in (None, "auth") and messages[0][2] is None
         if not garbles or self.chance.random() > 0.1:
@@ -135,14 +135,14 @@ class Liar(Closing):
             return payload + payload
         if how < 0.2:
             return self.chance.randbytes(self.chance.randrange(64))
-        if how < 0.25:  # a result that says it is larger than anything
+        if how < 0.25:  # a result with an enormous declared length
             return msgpack.packb([1, messages[0][1], None])[:-1].replace(b"\x93", b"\x94", 1) + b"\xc0\xdd\xff\xff\xff\xff"
         number, msgid, error, result = messages[0]
         return pack([number, msgid, error, lie_about(methods[0], result, self.chance)])
 
 
 class Forger(Liar):
-    """Gives each result of METHOD to FORGE, which returns what is answered instead: an error (a list, or None) and a result."""
+    """Passes each result of METHOD to FORGE, which returns the error (a list, or None) and the result to answer instead."""
 
     def __init__(self, broker, method, forge):
         super().__init__()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Records for tests of what keeps them: a key and a hash, without a value. */
+/* Makes records with a key and a hash but no value, for tests of the index and the tree. */
 #ifndef KV_TESTS_SUPPORT_MAKE_RECORD_H
 #define KV_TESTS_SUPPORT_MAKE_RECORD_H
 
@@ -7,7 +7,7 @@
 
 #include "broker/engine/record.h"
 
-/* A record of KEY, to be given back with slab_give. */
+/* Returns a record of KEY. Free it with slab_give. */
 static inline uint32_t make_record(slab_t *slab, bytes_t key, uint32_t hash)
 {
     uint32_t handle = slab_take(slab, sizeof(record_t) + key.size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns a folder that is mounted as /etc. */
+/* Owns the folder that is mounted as /etc. */
 #include "tests/support/namespace.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char INSIDE[] = "KV_NAMESPACE"; /* an environment variable: this is the second run */
+static const char INSIDE[] = "KV_NAMESPACE"; /* environment variable that marks the run inside */
 static char folder[] = "/tmp/kvnames-XXXXXX";
 
 static const char *const files[] = {"hosts", "resolv.conf", "nsswitch.conf", "host.conf", "passwd"};

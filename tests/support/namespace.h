@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A network and an /etc of a test's own, so that it decides what hosts' names mean. The system's `unshare`
- * makes them: for root, or in a user namespace, which the system must allow. */
+/* Gives a test its own network and its own /etc, so that it controls how host names are resolved. unshare(1)
+ * makes them. It needs root, or a system that allows user namespaces. */
 #ifndef KV_TESTS_SUPPORT_NAMESPACE_H
 #define KV_TESTS_SUPPORT_NAMESPACE_H
 
-/* To be called first in main: runs the program again in namespaces of its own, with a loopback device that is
- * up. Returns in there. Ends the program, loudly, where the system allows none of it. */
+/* Call this first in main. Runs the program again in its own namespaces, with loopback up, and returns there.
+ * Ends the program with an error if the system does not allow it. */
 void namespace_enter(char **arguments);
 
-/* What /etc/hosts and /etc/resolv.conf say from now on. */
+/* Sets the contents of /etc/hosts and /etc/resolv.conf. */
 void namespace_names(const char *hosts, const char *resolv_conf);
 
-/* Removes what was made. To be called last. */
+/* Removes what was made. Call this last. */
 void namespace_leave(void);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A network of a test's own, with nothing but loopback: in it every port is free, whatever runs on the machine. What a test
-starts in it ends with it, also what a shell left in the background, and also if the test is killed."""
+"""A network namespace for one test, with only loopback: every port in it is free, whatever runs on the machine. All processes
+in it end with it, even those that a shell left in the background, and even if the test is killed."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # netdevice(7)
 
 
 class Network(Closing):
-    """`inside` is put before a command that is to run there."""
+    """Put `inside` before a command to run it in the network."""
 
     def __init__(self):
         spaces = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
@@ -35,22 +35,23 @@ class Network(Closing):
 
 
 def others_here():
-    """The processes in the network of this one. A PID namespace would be no help: LeakSanitizer fails in one that
-    lacks its own /proc."""
+    """Yields the other processes in the network of this process. (A PID namespace would end them by itself, but
+    LeakSanitizer fails in one without its own /proc.)"""
     here = os.readlink("/proc/self/ns/net")
     for process in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended, or is someone else's
+        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
             if os.readlink(process / "ns" / "net") == here and int(process.name) != os.getpid():
                 yield int(process.name)
 
 
 def hold():
-    """Brings loopback up, says so, and keeps the network until standard input ends, as it does when the test is killed."""
+    """Brings loopback up, prints "up", and keeps the network until standard input ends, which happens even if the test is
+    killed."""
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
     print("up", flush=True)
     sys.stdin.read()
-    while left := list(others_here()):  # more than once: what is not yet killed may fork
+    while left := list(others_here()):  # repeat: a process may fork before it is killed
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

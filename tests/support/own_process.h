@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a test looks at and changes of its own process: threads, descriptors, an interval timer, children. */
+/* For tests that inspect or change their own process: threads, descriptors, an interval timer. */
 #ifndef KV_TESTS_SUPPORT_OWN_PROCESS_H
 #define KV_TESTS_SUPPORT_OWN_PROCESS_H
 
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Entries of a folder of /proc/self. */
+/* Returns the number of entries in a folder of /proc/self. */
 static inline unsigned own_entries(const char *path)
 {
     unsigned count = 0;
@@ -32,7 +32,7 @@ static inline unsigned own_threads(void)
     return own_entries("/proc/self/task");
 }
 
-/* The one that reads the folder is not counted. */
+/* Does not count the descriptor that reads the folder. */
 static inline unsigned own_descriptors(void)
 {
     return own_entries("/proc/self/fd") - 1;
@@ -46,7 +46,8 @@ static inline void own_on_alarm(int number)
     atomic_fetch_add(&own_alarm_count, 1);
 }
 
-/* SIGALRM every INTERVAL_US, with a handler that makes system calls return EINTR, until own_alarms_end. */
+/* Sends SIGALRM every INTERVAL_US until own_alarms_end. The handler makes system calls return EINTR. Writes
+ * the old action to BEFORE. */
 static inline void own_alarms_begin(long interval_us, struct sigaction *before)
 {
     struct sigaction action = {.sa_handler = own_on_alarm};

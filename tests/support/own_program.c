@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A client that keeps a copy of its own store by kvzmq_on_change, and changes the store too, in a process
- * that a test can stop and kill (test_own_whole.py).
+/* A client that follows the changes of its own store with kvzmq_on_change, and also changes the store. It is
+ * a process of its own, so that a test can stop and kill it (test_own_whole.py).
  *
  *   own_program ENDPOINT NAME OUTPUT SEED [SEQ EPOCH]
  *
- * Appends what it learns to OUTPUT, a line each, at once; the copy is what these lines make:
+ * It appends what it learns to OUTPUT at once, one line each. The test builds a copy of the store from them:
  *
- *   told SEQ KIND KEY VALUE     a change; VALUE is the XXH64 of it, "-" where it was left out
- *   reset                       changes may have been missed: all before this is void
- *   begin                       the store is read anew
+ *   told SEQ KIND KEY VALUE     a change; VALUE is the XXH64 of the value, "-" if the change has none
+ *   reset                       changes may have been missed: ignore everything before
+ *   begin                       begins to read the store again
  *   row KEY REVISION VALUE      an entry that was read
- *   page AFTER LAST SEQ         a page ends: keys behind AFTER, up to LAST ("-" = no end), are as of SEQ
- *   listed SEQ EPOCH            all is read; what was told last
- *   own KIND KEY SEQ VALUE      a put or del of its own was answered
- *   quiet                       it changes nothing any more, as a line on standard input asked
+ *   page AFTER LAST SEQ         end of a page: keys after AFTER, up to LAST ("-" = to the end), are as of SEQ
+ *   listed SEQ EPOCH            the store was read; SEQ and EPOCH are the position
+ *   own KIND KEY SEQ VALUE      the answer to its own put or del
+ *   quiet                       it makes no more changes, because a line came on standard input
  *
- * SEQ and EPOCH are where to go on; without them it begins by reading the store. It ends with standard input.
- */
+ * SEQ and EPOCH are the position at which to continue. Without them it begins by reading the store. It ends
+ * when standard input ends. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -32,25 +32,25 @@
 #define PROGRAM "own_program"
 
 enum {
-    CALL_MS = 400, /* shorter than some of the faults */
+    CALL_MS = 400, /* shorter than some faults of the test, so that calls time out */
     LISTEN_MAX_MS = 30,
     PAUSE_MS = 10, /* after a failure */
-    PAGE_ROWS = 7, /* so that the store is read in several pages */
+    PAGE_ROWS = 7, /* the store needs several pages */
     KEYS = 20,
     KEY_SIZE = 16,
-    OWN_PART = 6 /* one step in so many is a change of its own */
+    OWN_PART = 6 /* one of OWN_PART steps is a change of its own */
 };
 
 typedef struct own {
     kvzmq_t *conn;
     FILE *output;
-    bool stale; /* the store is to be read */
-    bool quiet; /* no changes of its own */
-    bool ended; /* standard input has */
+    bool stale; /* the store must be read */
+    bool quiet; /* makes no changes of its own */
+    bool ended; /* standard input has ended */
     chance_t chance;
 } own_t;
 
-/* ---- What is told ------------------------------------------------------------------------------- */
+/* ---- Changes that are reported ------------------------------------------------------------------ */
 
 static void changed(void *context, const kvzmq_event_t *event)
 {
@@ -68,7 +68,7 @@ static void changed(void *context, const kvzmq_event_t *event)
         fputs("-\n", own->output);
 }
 
-/* ---- What it does -------------------------------------------------------------------------------- */
+/* ---- Steps --------------------------------------------------------------------------------------- */
 
 static void page_write(own_t *own, kvzmq_page_t *page, char after[KEY_SIZE])
 {
@@ -85,13 +85,13 @@ static void page_write(own_t *own, kvzmq_page_t *page, char after[KEY_SIZE])
     memcpy(after, last, sizeof last);
 }
 
-/* Reads the store. Where a reset or a failure comes in between, it is to be read again. */
+/* Reads the store. If a reset or a failure comes meanwhile, it stays stale and is read again. */
 static kvzmq_status_t store_read(own_t *own)
 {
     char after[KEY_SIZE] = "";
     kvzmq_position_t position;
     bool more = true;
-    own->stale = false; /* a reset that is told from here on makes it so again */
+    own->stale = false; /* a reset that comes later sets it again */
     fputs("begin\n", own->output);
     while (more && !own->stale) {
         kvzmq_page_t *page = NULL;
@@ -139,7 +139,7 @@ static kvzmq_status_t step(own_t *own)
     return status == KVZMQ_TIMEOUT ? KVZMQ_OK : status;
 }
 
-/* Whether STATUS is one that goes by. */
+/* Whether STATUS is success or a temporary failure. */
 static bool passes(kvzmq_status_t status)
 {
     return status == KVZMQ_OK || status == KVZMQ_UNREACHABLE || status == KVZMQ_TIMEOUT ||

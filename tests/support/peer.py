@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A process with ZeroMQ sockets that a test can kill. Takes one JSON object a line on standard input, answers each
-with one on standard output:
+"""A process with ZeroMQ sockets that a test can kill. Reads one JSON object from each line of standard input, and answers each
+with a JSON object on standard output:
 
     {"do": "open", "count": 3, "identity": "lamp/%d", "first": 0}    connects sockets and says hello on each
     {"do": "call", "socket": 0, "method": "put", "params": ["k", "v"]}
     {"do": "post", "socket": 0, "method": "put", "params": ["k", "v"], "count": 100}   sends without reading
-    {"do": "own", "keys": 1}            every client puts values of its own and reads all of them back
-    {"do": "cycle", "count": 100, "width": 1}   so many short sessions, WIDTH of them side by side at any time:
-                                        connect, hello, get, put, get, bye; answers their ids, in the order they began
-    {"do": "raw_open", "count": 3, "ping": true}   connects byte by byte (RawPeer), and has a ping answered on each
+    {"do": "own", "keys": 1}            every client puts its own values and reads all of them back
+    {"do": "cycle", "count": 100, "width": 1}   runs COUNT short sessions, WIDTH of them at the same time: connect,
+                                        hello, get, put, get, bye; answers their ids, in the order in which they began
+    {"do": "raw_open", "count": 3, "ping": true}   connects byte by byte (RawPeer), and waits for a ping's answer on each
     {"do": "raw_send", "data": "00ff"}  sends these bytes on each: the system has them when this is answered
 
-Ends when its standard input does."""
+It ends when its standard input ends."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Clients in a process of their own."""
+"""Clients in a separate process."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from waiting import TIMEOUT, readable
 
 
 class Peer(Closing):
-    """A process of its own with sockets of its own: something that can be killed. See peer.py for what it does."""
+    """A separate process with its own sockets, which can be killed. See peer.py for what it can do."""
 
     def __init__(self, endpoint, **open_options):
         self.endpoint = endpoint
@@ -22,12 +22,12 @@ class Peer(Closing):
             self.hello = self.do("open", **open_options)
 
     def start(self, operation, **arguments):
-        """Asks for something without waiting for its answer."""
+        """Requests an operation without waiting for its answer."""
         self.process.stdin.write(json.dumps({"do": operation, **arguments}) + "\n")
         self.process.stdin.flush()
 
     def answer(self, timeout=3 * TIMEOUT):
-        """The answer to what was asked. Fails where the process ends or fails."""
+        """Waits for the answer to an operation and returns it. Fails if the process ends or fails."""
         if not readable(self.process.stdout, timeout):
             raise TimeoutError(f"no answer from the peer process within {timeout:g} s")
         line = self.process.stdout.readline()
@@ -39,7 +39,7 @@ class Peer(Closing):
         return self.answer()
 
     def kill(self):
-        """SIGKILL: the system closes its connections, nothing says goodbye."""
+        """Sends SIGKILL: the system closes its connections, and no client sends `bye`."""
         self.process.kill()
         self.process.wait()
         self._close()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the programs that tests start have in common: PROGRAM is their name. */
+/* Shared by the programs that tests start. PROGRAM is the name of the program. */
 #ifndef KV_TESTS_SUPPORT_PROGRAM_H
 #define KV_TESTS_SUPPORT_PROGRAM_H
 
@@ -16,7 +16,7 @@ static inline _Noreturn void program_fail(const char *program, const char *what,
     exit(1);
 }
 
-/* The number that TEXT is, a newline may follow. Ends the program where it is none. */
+/* Reads TEXT as a number; a newline may follow. Ends the program if it is not a number. */
 static inline uint64_t program_number(const char *program, const char *text)
 {
     char *end;
@@ -26,7 +26,7 @@ static inline uint64_t program_number(const char *program, const char *text)
     return number;
 }
 
-/* How a stream shows a value: the XXH64 of its bytes. */
+/* Streams contain this in place of a value: the XXH64 of its bytes. */
 static inline uint64_t program_checksum(kvzmq_slice_t value)
 {
     return (uint64_t)XXH64(value.data != NULL ? value.data : "", value.size, 0);

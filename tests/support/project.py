@@ -12,7 +12,7 @@ SANITIZED = bool(os.environ.get("KV_SANITIZE"))
 
 
 def binary_of(name):
-    """Where a program of the build under test is: as ctest says, else the newest build's."""
+    """Returns the path of a program: the one that ctest gives, or otherwise that of the newest build."""
     told = os.environ.get({"kvbroker": "KVBROKER", "kvzmq-cli": "KVZMQ_CLI"}[name])
     if told:
         return told

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A peer that is no ZeroMQ library."""
+"""A peer that does not use a ZeroMQ library."""
 
 import socket
 import struct
@@ -9,7 +9,7 @@ from waiting import TIMEOUT
 
 
 class RawPeer(Closing):
-    """A ZMTP 3.0 connection byte by byte, for what no ZeroMQ library would send."""
+    """A ZMTP 3.0 connection, byte by byte, that can send what no ZeroMQ library would send."""
 
     MORE, LONG, COMMAND = 1, 2, 4
 
@@ -17,7 +17,7 @@ class RawPeer(Closing):
         ipc, address = endpoint.startswith("ipc://"), endpoint.split("://", 1)[1]
         self.socket = socket.socket(socket.AF_UNIX if ipc else socket.AF_INET, socket.SOCK_STREAM)
         self.socket.settimeout(TIMEOUT)
-        if receive_buffer:  # before connecting: Linux stalls both directions of a connection whose window shrinks
+        if receive_buffer:  # set it before connecting: if the window shrinks later, Linux stalls both directions
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         host, _, port = address.rpartition(":")
         self.socket.connect(address if ipc else (host, int(port)))
@@ -64,17 +64,17 @@ class RawPeer(Closing):
         return flags, self.read(size)
 
     def read_frame(self):
-        """The next frame of a message: flags and body. Heartbeats between are answered."""
+        """Returns the flags and the body of the next frame of a message. Answers heartbeats before it."""
         while True:
             flags, body = self.read_any_frame()
             if not flags & self.COMMAND:
                 return flags, body
             if body.startswith(b"\x04PING"):
-                pong = b"\x04PONG" + body[7:]  # with the context that stands behind the two bytes of TTL
+                pong = b"\x04PONG" + body[7:]  # with the context, which follows the two bytes of TTL
                 self.send(bytes([self.COMMAND, len(pong)]) + pong)
 
     def closed(self, timeout=TIMEOUT):
-        """Waits until the broker has closed the connection; what it still sent is dropped."""
+        """Waits until the broker has closed the connection. Discards what it still sent."""
         self.socket.settimeout(timeout)
         try:
             while self.socket.recv(65536):

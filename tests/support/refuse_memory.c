@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns which allocation is refused. */
+/* Decides which allocation is refused. */
 #include "tests/support/refuse_memory.h"
 
 #include <stdlib.h>

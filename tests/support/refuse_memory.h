@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Allocations that the project's own code makes go through here, and can be refused: the linker leads them
- * here (tests/unit/CMakeLists.txt). */
+/* Lets a test refuse allocations of the project's own code. The linker redirects them to this module
+ * (tests/unit/CMakeLists.txt). */
 #ifndef KV_TESTS_SUPPORT_REFUSE_MEMORY_H
 #define KV_TESTS_SUPPORT_REFUSE_MEMORY_H
 
@@ -8,11 +8,11 @@
 
 enum { REFUSE_NEVER = -1 };
 
-extern int refuse_after; /* allocations that are still granted */
-extern bool refuse_once; /* the one behind them is refused, and no more; else all are */
-extern unsigned refused; /* those that were not */
+extern int refuse_after; /* so many allocations are granted before one is refused */
+extern bool refuse_once; /* then refuse only one; otherwise refuse all that follow */
+extern unsigned refused; /* allocations that were refused */
 
-/* Whether the allocation that is asked for now is refused: for a test that leads another allocator here. */
+/* Counts an allocation, and returns whether to refuse it. For a test that wraps another allocator. */
 bool refuse_memory(void);
 
 #endif

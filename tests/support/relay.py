@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A relay of tcp connections, whose connections a test can cut under both ends."""
+"""A relay of tcp connections. A test can cut them without the help of either end."""
 
 import contextlib
 import selectors
@@ -10,7 +10,7 @@ from closing import Closing
 
 
 class Relay(Closing):
-    """Relays to ENDPOINT; None = to the one that `aim` is told, and until then to nobody."""
+    """Relays to ENDPOINT. If that is None, refuses connections until `aim` sets an endpoint."""
 
     def __init__(self, endpoint=None):
         self.target = None
@@ -18,7 +18,7 @@ class Relay(Closing):
             self.aim(endpoint)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.pairs = {}  # socket: the one at the other side
+        self.pairs = {}  # from each socket to the one of the other side
         self.cut_asked = threading.Event()
         self.stopping = False
         self.thread = threading.Thread(target=self._run)
@@ -29,7 +29,7 @@ class Relay(Closing):
         self.target = (host, int(port))
 
     def cut(self):
-        """Has all connections closed, soon."""
+        """Makes the thread close all connections soon."""
         self.cut_asked.set()
 
     def close(self):
@@ -37,7 +37,7 @@ class Relay(Closing):
         self.thread.join()
 
     def passes(self, data):
-        """Whether DATA is passed on; if not, the connection is cut. For a relay that a test makes of this one."""
+        """Whether to pass DATA on. If not, the connection is cut. A test can derive a class with another `passes`."""
         return True
 
     def _run(self):
@@ -62,7 +62,7 @@ class Relay(Closing):
             near.close()
             return
         for end, other in ((near, far), (far, near)):
-            end.settimeout(0.2)  # who does not read for so long is cut: the others must not wait
+            end.settimeout(0.2)  # an end that does not read for this long is cut, so that the others do not wait
             self.pairs[end] = other
             selector.register(end, selectors.EVENT_READ)
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Messages of the protocol (PROTOCOL.md section 2), by msgpack alone."""
+"""Messages of the protocol (PROTOCOL.md section 2), encoded with msgpack."""
 
 import msgpack
 
 
 class RpcError(Exception):
-    """An error that the broker answered; detail is None where it had none."""
+    """An error that the broker answered. `detail` is None if it had none."""
 
     def __init__(self, code, message, detail=None):
         super().__init__(f"{code}: {message}" + ("" if detail is None else f" ({detail!r})"))
@@ -19,7 +19,7 @@ def pack(value):
 
 
 def unpack_all(payload):
-    """The messages of a payload. What the broker sends must be whole, and its text valid UTF-8."""
+    """Returns the messages of a payload. Fails unless they are complete and their texts are valid UTF-8."""
     unpacker = msgpack.Unpacker(raw=False, strict_map_key=True, max_buffer_size=2**31 - 1)
     unpacker.feed(payload)
     messages = list(unpacker)
@@ -28,7 +28,7 @@ def unpack_all(payload):
 
 
 def check_response(message):
-    """A response must have exactly the form of PROTOCOL.md section 2."""
+    """Checks that a response has exactly the form of PROTOCOL.md section 2, and returns it."""
     assert isinstance(message, list) and len(message) == 4 and message[0] == 1, message
     assert isinstance(message[1], int) and 0 <= message[1] < 2**32, message
     error = message[2]
@@ -40,6 +40,6 @@ def check_response(message):
 
 
 def outcome(message):
-    """The result of a response, or an RpcError (returned, not raised)."""
+    """Returns the result of a response, or an RpcError (returned, not raised)."""
     check_response(message)
     return message[3] if message[2] is None else RpcError(*message[2])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A process whose lines are read as they come."""
+"""A process whose output is read line by line while it runs."""
 
 import re
 import threading
@@ -9,7 +9,7 @@ from waiting import TIMEOUT, wait_until
 
 
 class Running(Closing):
-    """PROCESS, whose standard output is a pipe; `lines` is what it has said there."""
+    """Reads the standard output of PROCESS, which is a pipe, into `lines`."""
 
     def __init__(self, process):
         self.process = process
@@ -23,7 +23,7 @@ class Running(Closing):
             self.lines.append((line if isinstance(line, str) else line.decode()).rstrip("\n"))
 
     def line(self):
-        """The next line that was not taken yet."""
+        """Waits for the next line that was not returned yet, and returns it."""
         wait_until(lambda: len(self.lines) > self.taken, what="another line")
         self.taken += 1
         return self.lines[self.taken - 1]
@@ -36,7 +36,7 @@ class Running(Closing):
             raise AssertionError(f"{pattern!r} was not said: {self.lines}") from None
 
     def ended(self):
-        """Its exit status, when it has ended by itself."""
+        """Waits until the process has ended by itself, and returns its exit status."""
         status = self.process.wait(TIMEOUT)
         self.reader.join(TIMEOUT)
         return status

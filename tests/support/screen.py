@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A program on a screen: in a tmux of its own, which says what a person would see at the end of all control sequences."""
+"""A program on a screen. It runs in its own tmux, which interprets all control sequences and tells what a person would see."""
 
 import os
 import pathlib
@@ -32,11 +32,11 @@ class Screen(Closing):
         self.tmux("send-keys", *names)
 
     def lines(self):
-        """What is to be seen, without what is blank at the ends of lines and of the screen."""
+        """Returns the lines on the screen, without trailing blanks and blank lines at the end."""
         return [line.rstrip() for line in self.tmux("capture-pane", "-p").rstrip().split("\n")]
 
     def wait(self, condition, what="what is expected on the screen"):
-        """Waits until CONDITION holds for the lines. Returns them."""
+        """Waits until CONDITION is true of the lines, and returns them."""
         seen = []
 
         def shown():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Passes every struct of kvzmq.h that may grow to the library and back, and prints what was in it. Built by a
- * test with the header as it is, with one that older programs had, and with one that newer ones will have
- * (LATER: each struct then has a member `later` at its end). C and C++.
+/* Passes every struct of kvzmq.h that may grow to the library and back, and prints what was in it. A test
+ * builds it as C and C++, with three versions of the header: the present one, an older one, and a later one
+ * (LATER is defined, and each struct has a member `later` at its end).
  *
  *     sized_program ENDPOINT USER PASSWORD */
 #include <stdio.h>
@@ -10,9 +10,9 @@
 
 #include <kvzmq.h>
 
-#define GUARD 0xa5 /* stands behind each struct, and before the call in it */
+#define GUARD 0xa5 /* fills each struct before a call, and the bytes after it */
 
-/* A struct with what must not be written behind it. */
+/* Declares a struct, followed by bytes that the library must not write. */
 #define SIZED(type, name)                                                                                    \
     struct name##_guarded {                                                                                  \
         type it;                                                                                             \
@@ -40,7 +40,8 @@ static void check_bytes(const void *bytes, size_t size, int expected)
 #define CHECK_LATER(name) (void)0
 #endif
 
-/* What a call filled in: nothing behind its end, and zero where the library does not know it. */
+/* Checks a struct that a call filled in: nothing was written after its end, and members that the library does
+ * not know are zero. */
 #define CHECK_SIZED(name)                                                                                    \
     do {                                                                                                     \
         CHECK((name).it.size == sizeof(name).it);                                                            \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Events as their readers meet them: a SUB socket with a ticket, a raw one, and a watcher that follows the recipe of
-PROTOCOL.md 6.2. Knows pyzmq and msgpack, and no code of ours but its client."""
+"""Readers of events: a SUB socket with a ticket, a raw connection, and a watcher that follows the recipe of PROTOCOL.md 6.2.
+They use only pyzmq, msgpack and client.py, but not libkvzmq."""
 
 import time
 
@@ -17,11 +17,11 @@ EVENT_KEYS = ["seq", "prev", "time_ms", "kind", "client", "key", "value", "size"
 DATA_KINDS = ("put", "del", "expire")
 KINDS = (*DATA_KINDS, "connect", "disconnect", "role", "drop")
 ENDS = ("bye", "lost", "timeout", "slow", "memory", "forgotten", "revoked", "shutdown")
-SILENCE = 3.0  # seconds without a sync after which a watcher begins anew
+SILENCE = 3.0  # seconds without a sync after which a watcher begins a new session
 
 
 def check_event(event):
-    """An event map must be exactly as PROTOCOL.md 6.1 has it."""
+    """Checks that an event has exactly the form of PROTOCOL.md 6.1, and returns it."""
     assert sorted(event) == sorted(EVENT_KEYS), event
     kind = event["kind"]
     assert kind in KINDS, event
@@ -48,7 +48,7 @@ def as_bytes(value):
 
 
 def digest_of(entries):
-    """The digest of PROTOCOL.md 7 of {key: (value, revision)}."""
+    """Returns the digest of a store, PROTOCOL.md 7. ENTRIES is {key: (value, revision)}."""
     digest = 0
     for key, (value, revision) in entries.items():
         name = key.encode()
@@ -58,7 +58,7 @@ def digest_of(entries):
 
 
 class Subscriber(Closing):
-    """A SUB socket with the credentials of TICKET, the answer to `events`."""
+    """A SUB socket with the credentials in TICKET, which is the answer to `events`."""
 
     def __init__(self, ticket, topics=("",), endpoint=None, sockopt=None):
         self.socket = context().socket(zmq.SUB)
@@ -76,7 +76,7 @@ class Subscriber(Closing):
         self.socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
 
     def recv(self, timeout=TIMEOUT):
-        """The next ("event" or "sync", map), its form checked to the letter; TimeoutError where none comes."""
+        """Returns the next ("event" or "sync", map) and checks its form exactly. Raises TimeoutError if none comes."""
         if not self.socket.poll(int(timeout * 1000)):
             raise TimeoutError(f"nothing was published within {timeout:g} s")
         topic, payload = self.socket.recv_multipart()
@@ -91,7 +91,7 @@ class Subscriber(Closing):
         return method, content
 
     def sync(self, timeout=TIMEOUT):
-        """The next sync; events before it are dropped."""
+        """Returns the next sync. Discards events before it."""
         deadline = time.monotonic() + timeout
         while True:
             method, content = self.recv(max(0.0, deadline - time.monotonic()))
@@ -99,7 +99,7 @@ class Subscriber(Closing):
                 return content
 
     def event(self, timeout=TIMEOUT):
-        """The next event; syncs before it are dropped."""
+        """Returns the next event. Discards syncs before it."""
         deadline = time.monotonic() + timeout
         while True:
             method, content = self.recv(max(0.0, deadline - time.monotonic()))
@@ -107,7 +107,7 @@ class Subscriber(Closing):
                 return content
 
     def until(self, wanted, timeout=TIMEOUT):
-        """The events up to and including the first for which WANTED is true."""
+        """Returns the events up to and including the first one for which WANTED is true."""
         deadline = time.monotonic() + timeout
         events = []
         while not events or not wanted(events[-1]):
@@ -122,15 +122,15 @@ class Subscriber(Closing):
 
 
 def subscribed(manager, topics=("",), **keywords):
-    """A Subscriber with the ticket of MANAGER that has seen a sync: from here on it hears all it subscribed to."""
+    """Returns a Subscriber with a ticket of MANAGER that has received a sync, so its subscriptions are in effect."""
     subscriber = Subscriber(manager.call("events"), [*topics, "/"] if "" not in topics else topics, **keywords)
     subscriber.sync()
     return subscriber
 
 
 class RawSubscriber(RawPeer):
-    """A ZMTP connection to the event socket with PLAIN credentials, byte by byte. STEPS of its handshake are done:
-    0 greeting, 1 credentials, 2 the rest."""
+    """A ZMTP connection to the event socket with PLAIN credentials, byte by byte. STEPS says how much of its handshake to do:
+    0 = greeting, 1 = also credentials, 2 = all."""
 
     def __init__(self, ticket, kind=b"SUB", steps=2, **keywords):
         super().__init__(ticket["endpoint"], handshake=False, **keywords)
@@ -160,7 +160,7 @@ class RawSubscriber(RawPeer):
         self.send_frame(b"\x01" + topic)
 
     def message(self):
-        """The next message's frames."""
+        """Returns the frames of the next message."""
         frames = []
         while True:
             flags, body = self.read_frame()
@@ -170,9 +170,10 @@ class RawSubscriber(RawPeer):
 
 
 class Watcher:
-    """The recipe of PROTOCOL.md 6.2 with a copy of all stores: one thread, step by step.
+    """The recipe of PROTOCOL.md 6.2 with a copy of all stores. It runs in the caller's thread, by calls of `step`.
 
-    on_event(event)  every event from `seq` on, in order; on_reset(seq)  read anew: the next event is seq + 1
+    on_event(event)  called for every event after `seq`, in order
+    on_reset(seq)    called after all stores were read again: the next event is seq + 1
     stores           {client: {key: (value, revision)}}
     """
 
@@ -198,7 +199,7 @@ class Watcher:
     # -- the session
 
     def begin(self):
-        """A new session, a new ticket, a new SUB socket."""
+        """Begins a new session with a new ticket and a new SUB socket."""
         self.close()
         self.begun += 1
         self.manager = Client(self.endpoint, timeout=self.patience)
@@ -213,7 +214,7 @@ class Watcher:
             self.read_stores()
 
     def step(self, wait=0.1):
-        """Takes what has come, for WAIT seconds at most. A session that does not answer is begun anew."""
+        """Handles what has come; waits at most WAIT seconds for it. If the session does not answer, begins a new one."""
         try:
             if not self.subscriber or time.monotonic() - self.synced > SILENCE:
                 self.begin()
@@ -269,7 +270,7 @@ class Watcher:
         self.on_reset(self.seq)
 
     def read_stores(self):
-        """Reads all stores. What changes meanwhile comes as an event: its revision says whether it is newer."""
+        """Reads all stores. Changes made meanwhile come as events; revisions tell whether an event is newer than the copy."""
         stores = {}
         after = {}
         while True:
@@ -312,7 +313,7 @@ class Watcher:
         self.on_event(event)
 
     def value_of(self, client, key, revision):
-        """A value that was left out of its event; one that has changed since comes with a later event."""
+        """Reads a value that its event left out. If it has changed since, returns b"": a later event brings the new value."""
         try:
             entry = self.manager.call("manage", client, "entry", key)
         except RpcError as error:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* TCP sockets, below ZeroMQ. */
+/* Plain TCP sockets, without ZeroMQ. */
 #ifndef KV_TESTS_SUPPORT_TCP_H
 #define KV_TESTS_SUPPORT_TCP_H
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* A connection to ENDPOINT, tcp://127.0.0.1:PORT. */
+/* Connects to ENDPOINT, tcp://127.0.0.1:PORT. Returns the descriptor. */
 static inline int tcp_connect(const char *endpoint)
 {
     const char *port = strrchr(endpoint, ':') + 1;
@@ -26,7 +26,8 @@ static inline int tcp_connect(const char *endpoint)
     return fd;
 }
 
-/* A bound socket, that listens with LISTENING. *ENDPOINT names it. */
+/* Makes a bound socket, which also listens if LISTENING, and writes its endpoint to ENDPOINT. Returns the
+ * descriptor. */
 static inline int tcp_bind(bool listening, char endpoint[64])
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A program at a pseudo-terminal, which is its controlling terminal: typed at as by a person, read as it is shown."""
+"""A program at a pseudo-terminal, which is its controlling terminal. A test types keys like a person, and reads what is
+shown."""
 
 import os
 import pty
@@ -17,7 +18,7 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\a")
 
 
 def status_of(pid, field):
-    """A field of what the system says about a process, its first word."""
+    """Returns the first word of a field of /proc/PID/status."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next(line.split()[1] for line in status if line.startswith(field + ":"))
 
@@ -31,25 +32,26 @@ class Terminal(Closing):
                                         preexec_fn=lambda: os.login_tty(slave))
         os.close(slave)
         self.raw = b""
-        self.mark = 0  # in `seen`: behind what was waited for last
+        self.mark = 0  # index in `seen` after the last text that was waited for
 
     @property
     def seen(self):
         return CONTROL_SEQUENCE.sub("", self.raw.decode("utf-8", "replace"))
 
     def read(self, timeout):
-        """Reads what is shown next; false at its end."""
+        """Reads what is shown within TIMEOUT seconds. Returns False if the program has ended."""
         if not readable(self.master, max(0, timeout)):
             return True
         try:
             piece = os.read(self.master, 65536)
-        except OSError:  # how a pseudo-terminal says that the program has ended
+        except OSError:  # a pseudo-terminal reports the end of the program like this
             piece = b""
         self.raw += piece
         return bool(piece)
 
     def wait(self, pattern, timeout=TIMEOUT):
-        """Waits until PATTERN is shown behind what was waited for before. Returns all shown in between, and it."""
+        """Waits until PATTERN is shown after the text of the previous wait. Returns all text from there, including the
+        match."""
         deadline = time.monotonic() + timeout
         compiled = re.compile(pattern, re.M)
         while True:
@@ -62,15 +64,15 @@ class Terminal(Closing):
                 raise AssertionError(f"{pattern!r} was not shown: {self.seen[self.mark:]!r}")
 
     def prompt(self, half=""):
-        """Waits for a prompt with HALF a line typed behind it. Returns the lines shown before it. The program may draw the
-        line several times, each over the one before."""
+        """Waits for a prompt, followed by HALF a line if that was typed. Returns the lines shown before it. The program may
+        redraw the line several times."""
         return self.wait(rf"^(?:{re.escape(PROMPT + half)})+\Z").split("\n")[:-1]
 
     def press(self, keys):
         os.write(self.master, keys.encode())
 
     def press_all(self, keys):
-        """The same for more than a terminal takes at once; reads meanwhile what is shown."""
+        """The same for more keys than a terminal takes at once. Reads what is shown meanwhile."""
         left = keys.encode()
         ready = select.poll()
         ready.register(self.master, select.POLLIN | select.POLLOUT)
@@ -83,11 +85,11 @@ class Terminal(Closing):
                 left = left[os.write(self.master, left[:1024]):]
 
     def wait_asleep(self):
-        """Waits until the program waits for keys: what it does between showing a question and that is nobody's to see."""
+        """Waits until the program sleeps, waiting for keys. After it shows a question, it may still have something to do."""
         wait_until(lambda: status_of(self.process.pid, "State") == "S", what="waiting for keys")
 
     def type(self, line):
-        """Types a line at the prompt. Returns the lines shown in answer, its own echo apart."""
+        """Types a line at the prompt. Returns the lines shown in answer, without the echo."""
         self.press(line + ENTER)
         self.wait(re.escape(line) + "\n")
         return self.prompt()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli as a process: one-shot, fed by a pipe, or at a terminal, in an environment of its own."""
+"""kvzmq-cli as a process: one command, fed by a pipe, or at a terminal, in its own environment."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from waiting import TIMEOUT
 
 
 class Tool:
-    """Runs kvzmq-cli against ENDPOINT; FOLDER is its home, where its history goes."""
+    """Runs kvzmq-cli with the broker at ENDPOINT. FOLDER is its home directory, where its history goes."""
 
     def __init__(self, endpoint, folder):
         self.folder = folder
@@ -23,7 +23,7 @@ class Tool:
         return [binary_of("kvzmq-cli"), *arguments]
 
     def run(self, *arguments, typed=b"", preexec_fn=None, **environment):
-        """Runs it to its end, TYPED (bytes) on its standard input. The result has returncode, stdout, stderr (bytes)."""
+        """Runs it to its end with TYPED (bytes) on its standard input. The result has returncode, stdout, stderr (bytes)."""
         return subprocess.run(self.command(arguments), input=typed, capture_output=True, timeout=2 * TIMEOUT,
                               env={**self.environment, **environment}, preexec_fn=preexec_fn)
 
@@ -36,7 +36,8 @@ class Tool:
 
 
 def forward_one(front, behind):
-    """Takes one request at the ROUTER socket FRONT, has the client BEHIND ask a broker, and gives the answer back."""
+    """Receives one request at the ROUTER socket FRONT, sends it to a broker through the client BEHIND, and returns the answer
+    to the sender."""
     assert front.poll(int(TIMEOUT * 1000)), "nothing was asked"
     identity, payload = front.recv_multipart()
     behind.send_raw(payload)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How much a test does. Valgrind makes all of it some 30 times as slow and looks for wrong memory on each
- * path. So a test takes every path there, but only a few times.
- */
+/* How much a test does. Under valgrind a test takes some 30 times as long. Valgrind finds wrong uses of
+ * memory at the first run of a path, so a test need take each path only a few times there. */
 #ifndef KV_TESTS_SUPPORT_VOLUME_H
 #define KV_TESTS_SUPPORT_VOLUME_H
 
@@ -14,7 +13,7 @@ static inline bool under_valgrind(void)
     return getenv("KV_VALGRIND") != NULL;
 }
 
-/* USUAL, or SMALL under valgrind. */
+/* Returns USUAL, or SMALL under valgrind. */
 static inline size_t volume(size_t usual, size_t small)
 {
     return under_valgrind() ? small : usual;

@@ -5,11 +5,11 @@ import select
 import threading
 import time
 
-TIMEOUT = 60.0  # seconds before a test gives up waiting for anything: only a hang takes so long, on a busy machine too
+TIMEOUT = 60.0  # seconds before a test gives up waiting: only a hang takes so long, even on a busy machine
 
 
 def wait_until(condition, timeout=TIMEOUT, what="the condition", interval=0.01):
-    """Calls CONDITION until it gives something true, and returns that. Fails after TIMEOUT seconds."""
+    """Calls CONDITION until it returns something true, and returns that. Raises TimeoutError after TIMEOUT seconds."""
     deadline = time.monotonic() + timeout
     pause = threading.Event()
     while True:
@@ -22,8 +22,8 @@ def wait_until(condition, timeout=TIMEOUT, what="the condition", interval=0.01):
 
 
 def readable(source, seconds=0.0):
-    """Whether SOURCE (a descriptor, or what has one) can be read, or its end was reached, within SECONDS. (select(2) takes
-    no descriptor above 1,023.)"""
+    """Waits at most SECONDS until SOURCE (a descriptor or a file) can be read or is at its end. Returns whether it is. (Uses
+    poll, because select(2) takes no descriptor above 1,023.)"""
     poll = select.poll()
     poll.register(source, select.POLLIN)
     return bool(poll.poll(seconds * 1000))

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A document that is typed from its first to its last line, by a person at two terminals: what is shown must be what it says.
+"""Follows a document from its first to its last line, typing like a person at two terminals. What is shown must be what the
+document says. Its blocks:
 
     ```sh       commands, typed into the terminal that was named last (the "first terminal", the "second terminal")
-    ```console  what the commands of the block before it show
-    ```text     a session at both terminals, in two columns, in order of its lines; "$ " is the shell, "> " the tool
-    ```LANGUAGE a file; the text before it says its name: Save this as `NAME`
+    ```console  the output of the commands of the block before it
+    ```text     a session at both terminals in two columns, in the order of its lines; "$ " is the shell, "> " the tool
+    ```LANGUAGE a file; the text before it gives its name: Save this as `NAME`
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import re
 from terminal import ENTER
 from waiting import TIMEOUT
 
-PROMPT = r"^(?:\[(?P<status>\d+)\]\$|>) \Z"  # a shell's (see ENVIRONMENT), or the tool's and a shell's second
+PROMPT = r"^(?:\[(?P<status>\d+)\]\$|>) \Z"  # the shell's prompt (see ENVIRONMENT), the tool's, or the shell's second
 ENVIRONMENT = {"PS1": "[$?]$ ", "PS2": "> ", "TERM": "xterm", "LANG": "C.UTF-8"}
 PATIENCE = 8 * TIMEOUT  # seconds for a command
 
@@ -26,7 +27,7 @@ class Block:
 
 
 def blocks_of(document):
-    """The blocks of a document, each with the paragraph before it; blank lines may stand between."""
+    """Returns the blocks of a document, each with the paragraph before it; blank lines may be between them."""
     found = []
     lines, ended, inside, before = [], False, None, ""
     for line in document.split("\n"):
@@ -45,7 +46,7 @@ def blocks_of(document):
 
 
 def same_shape(text):
-    """TEXT without what differs from one run to the next: times, numbers of changes, the epoch, the shell's words on jobs."""
+    """Returns TEXT without what differs between runs: times, numbers of changes, the epoch, the shell's lines about jobs."""
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME", text)
     text = re.sub(r"^TIME  \d+", "TIME  SEQ", text, flags=re.M)
     text = re.sub(r"epoch \S+", "epoch EPOCH", text)
@@ -56,15 +57,15 @@ def same_shape(text):
 
 
 class Person:
-    """At a terminal in which a shell runs, with ENVIRONMENT."""
+    """Types at a terminal in which a shell runs with ENVIRONMENT."""
 
     def __init__(self, terminal):
         self.terminal = terminal
         self.terminal.wait(PROMPT)
-        self.type("stty cols 300")  # so that no line is broken
+        self.type("stty cols 300")  # so that no line is wrapped
 
     def type(self, line):
-        """Types a line. Returns what is shown in answer, and the exit status, None if the shell or the tool asks for more."""
+        """Types a line. Returns what is shown in answer, and the exit status: None if the shell or the tool wants more input."""
         self.terminal.press(line + ENTER)
         self.terminal.wait(re.escape(line) + "\n", PATIENCE)
         shown = self.terminal.wait(PROMPT, PATIENCE)
@@ -74,8 +75,8 @@ class Person:
 
 
 def type_commands(person, commands, settle):
-    """Types the lines of a block. Each must end well, unless the line behind it asks for its status. Returns what was shown.
-    SETTLE is called with each line that was typed, for what a person would wait for."""
+    """Types the lines of a block. Each must succeed, unless the line after it prints its status. Returns what was shown.
+    Calls SETTLE with each line after it was typed, to wait for what a person would wait for."""
     lines = commands.splitlines()
     out = ""
     for line, following in zip(lines, [*lines[1:], ""]):
@@ -87,7 +88,7 @@ def type_commands(person, commands, settle):
 
 
 def type_session(people, session):
-    """Types a session of two columns, and compares all answers."""
+    """Types a session in two columns, and compares all answers."""
     lines = session.splitlines()
     edge = next(len(line) - len(line.lstrip()) for line in lines if line.startswith(" "))
     cells = [(side, text.rstrip()) for line in lines for side, text in enumerate((line[:edge], line[edge:]))]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A watcher (subscriber.py) in a process of its own, which a test can stop and kill (watchers.py). Takes one JSON object as its
-argument; writes its stream to a file, a line an event (seq, prev, kind, client, key, XXH64 of the value) or a reset
-("reset", seq); told a seq on standard input, goes on until it is there, and prints what it has."""
+"""A watcher (subscriber.py) in its own process, so that a test can stop and kill it (watchers.py). Its argument is a JSON
+object. It writes its stream to a file, one line for each event (seq, prev, kind, client, key, XXH64 of the value) or reset
+("reset", seq). When it reads a seq on standard input, it runs until its stream has reached it, then prints its state."""
 
 import json
 import os

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A watch and a mirror of all stores by libkvzmq, in a process that a test can stop and kill (watchers.py):
- * what watch_process.py is without our code.
+/* A watch and a mirror of all stores with libkvzmq. It is a process of its own, so that a test can stop and
+ * kill it (watchers.py). watch_process.py does the same without libkvzmq.
  *
  *   watch_program ENDPOINT USER PASSWORD OUTPUT RECEIVE_HWM [SEQ EPOCH]
  *
- * Appends its stream to OUTPUT, a line an event (seq, prev, kind, client, key, XXH64 of the value) or a reset
- * ("reset", seq). Told a seq on standard input it goes on until it is there, and prints as JSON what the
- * watch counted and the digest of each store in the mirror. */
+ * It appends its stream to OUTPUT, one line for each event (seq, prev, kind, client, key, XXH64 of the value)
+ * or reset ("reset", seq). When it reads a seq on standard input, it runs until its stream has reached it.
+ * Then it prints as JSON the counts of the watch and the digest of each store in the mirror. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -23,11 +23,11 @@
 
 enum { LOOK_EVERY_MS = 50, MIRROR_MS = 60000, TEXT_MAX = 1100 };
 
-/* What is known of the stream. */
+/* The state of the stream. */
 typedef struct stream {
     FILE *output;
-    bool anew;    /* the next READY begins it: there is no position to go on from, or a RESET was told */
-    uint64_t seq; /* all told up to here */
+    bool anew;    /* the next READY begins it anew: there is no position to continue from, or a RESET came */
+    uint64_t seq; /* all events up to here were reported */
     char epoch[128];
 } stream_t;
 
@@ -68,7 +68,7 @@ static void event_take(stream_t *stream, const kvzmq_event_t *event)
     }
 }
 
-/* The seq up to which one is asked to go, by now; UINT64_MAX = not asked yet. */
+/* Returns the seq at which to stop, if standard input has one by now; otherwise UINT64_MAX. */
 static uint64_t until_asked(void)
 {
     char line[32];
@@ -119,7 +119,7 @@ static uint64_t store_digest(kvzmq_mirror_t *mirror, const char *store)
     return digest;
 }
 
-/* Prints what there is, when the mirror has come as far as the stream. */
+/* Waits until the mirror has reached the position of the stream, then prints the result. */
 static void result_print(kvzmq_watch_t *watch, kvzmq_mirror_t *mirror, const stream_t *stream)
 {
     kvzmq_watch_counts_t counts;
@@ -127,7 +127,7 @@ static void result_print(kvzmq_watch_t *watch, kvzmq_mirror_t *mirror, const str
     kvzmq_value_t next;
     kvzmq_watch_counts(watch, &counts);
     kvzmq_mirror_state_t state;
-    do { /* a number that it has may be of a broker before this one */
+    do { /* the mirror may have reached this seq in the epoch of an earlier broker: then wait for the epoch */
         kvzmq_status_t status = kvzmq_mirror_wait(mirror, stream->seq, MIRROR_MS);
         if (status != KVZMQ_OK)
             program_fail(PROGRAM, "mirror", kvzmq_status_text(status));

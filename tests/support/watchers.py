@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Watchers in processes of their own, that a test stops, cuts and kills: the recipe in Python (watch_process.py), the
-library (watch_program.c) and the tool (kvzmq-cli watch). Each appends its stream to a file, over all its lives."""
+"""Watchers in their own processes, which a test stops, cuts and kills: the recipe in Python (watch_process.py), the library
+(watch_program.c) and the tool (kvzmq-cli watch). Each appends its stream to a file, which it continues after a restart."""
 
 import base64
 import json
@@ -18,13 +18,13 @@ from waiting import TIMEOUT, wait_until
 
 
 def checksum(value):
-    """How a stream shows a value; None = there was none."""
+    """Returns what a stream contains in place of a value; VALUE may be None."""
     return "-" if value is None else str(xxhash.xxh64_intdigest(as_bytes(value)))
 
 
 class WatchProcess:
-    """A watcher's process, and its stream. A line is [seq, prev, kind, client, key, checksum of the value], or
-    ["reset", seq]."""
+    """The process of a watcher, and its stream. A line of the stream is [seq, prev, kind, client, key, checksum of the value]
+    or ["reset", seq]."""
 
     def __init__(self, name, folder, endpoint, account):
         self.name, self.path = name, folder / f"stream-{name}"
@@ -32,11 +32,11 @@ class WatchProcess:
         self.process = None
 
     def command(self, since):
-        """The program with its arguments; SINCE is (seq, epoch) or None."""
+        """Returns the program with its arguments. SINCE is (seq, epoch) or None."""
         raise NotImplementedError
 
     def parse(self, line):
-        """A line of the file as a line of the stream; None where it is none."""
+        """Returns a line of the file as a line of the stream, or None if it does not belong to the stream."""
         return line.split()
 
     def start(self, since=None):
@@ -46,25 +46,25 @@ class WatchProcess:
                                             env={**os.environ, "KVZMQ_PASSWORD": self.account[1]})
 
     def output(self, stream):
-        """Where its standard output goes; STREAM is the file."""
+        """Returns where its standard output goes. STREAM is the file."""
         return subprocess.PIPE
 
     def signal(self, number):
         self.process.send_signal(number)
 
     def drop_half_line(self):
-        """Takes away what a kill cut off. Not while it runs: it may be writing the rest."""
+        """Removes an incomplete last line, which a kill leaves. Do not call it while the process runs and writes."""
         if self.path.exists():
             os.truncate(self.path, self.path.read_bytes().rfind(b"\n") + 1)
 
     def lines(self):
-        """Its whole lines."""
+        """Returns its complete lines."""
         data = self.path.read_bytes()
         whole = data[:data.rfind(b"\n") + 1]
         return [line for line in map(self.parse, whole.decode().splitlines()) if line]
 
     def last(self):
-        """The seq of its last whole line; None where there is none."""
+        """Returns the seq of its last complete line; None if there is none."""
         with self.path.open("rb") as stream:
             begin = max(0, self.path.stat().st_size - 16384)
             stream.seek(begin)
@@ -79,7 +79,7 @@ class WatchProcess:
         self.process.communicate()
 
     def restart(self, epoch, before=None):
-        """Kills it, and begins it again where its stream ended, when BEFORE (a function of that seq) has returned."""
+        """Kills it, calls BEFORE with the seq at which its stream ended, and starts it again from there."""
         wait_until(lambda: self.last() is not None, what="its first line")
         self.kill()
         seq = self.last()
@@ -88,7 +88,7 @@ class WatchProcess:
         self.start((seq, epoch))
 
     def finish(self, seq):
-        """Ends it when its stream has SEQ. What it tells then: its counts, and the digests of its copy."""
+        """Ends it when its stream has reached SEQ. Returns what it prints then: its counts, and the digests of its copy."""
         output, _ = self.process.communicate(f"{seq}\n", timeout=2 * TIMEOUT)
         assert self.process.returncode == 0, self.process.returncode
         return json.loads(output)
@@ -100,8 +100,8 @@ class WatchProcess:
 
 
 class Recipe(WatchProcess):
-    """The recipe of PROTOCOL.md 6.2 in Python. MARK: its receive high-water mark; EVENTS: the endpoint that it takes
-    instead of the one that it is told."""
+    """The recipe of PROTOCOL.md 6.2 in Python. MARK is its receive high-water mark. EVENTS is an endpoint to use instead of
+    the one that the broker advertises."""
 
     def __init__(self, *arguments, mark=None, events=None):
         super().__init__(*arguments)
@@ -113,7 +113,7 @@ class Recipe(WatchProcess):
 
 
 class Library(WatchProcess):
-    """kvzmq_watch and kvzmq_mirror. MARK: the watch's receive high-water mark."""
+    """kvzmq_watch and kvzmq_mirror. MARK is the watch's receive high-water mark."""
 
     def __init__(self, *arguments, mark=0):
         super().__init__(*arguments)
@@ -125,7 +125,7 @@ class Library(WatchProcess):
 
 
 class Tool(WatchProcess):
-    """kvzmq-cli watch, whose lines do not tell `prev`; it has no copy."""
+    """kvzmq-cli watch. Its lines have no `prev`, and it keeps no copy."""
 
     anew = True  # the next `ready` begins the stream anew
 
@@ -136,7 +136,7 @@ class Tool(WatchProcess):
         return [binary_of("kvzmq-cli"), "-s", self.endpoint, "-u", self.account[0], "-o", "json"]
 
     def start(self, since=None):
-        """Returns when it has connected, which is when it writes: a cut before would end it, as any command of the tool."""
+        """Returns when it has connected and written a line. Like any command of the tool, it ends if it cannot connect."""
         self.drop_half_line()
         begin = self.path.stat().st_size if self.path.exists() else 0
         super().start(since)
@@ -151,7 +151,7 @@ class Tool(WatchProcess):
         return super().lines()
 
     def last(self):
-        self.anew = True  # what is before the tail of the file does not matter for this
+        self.anew = True  # the lines before the end of the file do not matter here
         return super().last()
 
     def finish(self, seq):
@@ -169,6 +169,6 @@ class Tool(WatchProcess):
             self.anew = False
             return ["reset", str(event["seq"])]
         if event["client"] is None:
-            return None  # ready where it goes on, lost, again
+            return None  # `ready` after an interruption, `lost` or `again`
         value = base64.b64decode(value["base64"]) if isinstance(value, dict) else value
         return [str(event["seq"]), None, kind, event["client"], event["key"] or "-", checksum(value)]
