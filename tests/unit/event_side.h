@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The broker's side of the events, in the test's own thread: the event socket with one ticket, and who lets
- * in. */
+/* The broker's side of the events, in the test's own thread: the event socket, one ticket, and the ZAP
+ * handler. */
 #ifndef KV_TESTS_UNIT_EVENT_SIDE_H
 #define KV_TESTS_UNIT_EVENT_SIDE_H
 
@@ -15,7 +15,7 @@
 #include "broker/net/event_socket.h"
 #include "broker/net/zap.h"
 
-enum { EVENT_SIDE_WAIT_MS = 60000 }; /* only a hang lasts so long */
+enum { EVENT_SIDE_WAIT_MS = 60000 }; /* only a hang takes so long */
 
 typedef struct event_side {
     void *context;
@@ -53,8 +53,8 @@ static inline void event_side_close(event_side_t *side)
     zmq_ctx_term(side->context);
 }
 
-/* Waits for something to do, and does it as a turn of the broker's loop. Returns whether there was a new
- * subscription. */
+/* Waits for an event of the sockets and handles it like a turn of the broker's loop. Returns whether there
+ * was a new subscription. */
 static inline bool event_side_turn(event_side_t *side)
 {
     zmq_pollitem_t items[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Payloads for tests of readers: literals, and copies in memory of exactly their size, so that a sanitizer or
- * valgrind sees a read beyond the end. */
+/* Payloads for tests of readers: literals, and copies in blocks of exactly their size, so that a sanitizer or
+ * valgrind finds a read beyond the end. */
 #ifndef KV_TESTS_UNIT_EXACT_H
 #define KV_TESTS_UNIT_EXACT_H
 
@@ -15,10 +15,10 @@
     }
 #define BYTES(literal) ((bytes_t)LITERAL(literal))
 
-/* The running test's copy; one test program is one file. */
+/* The copy of the running test. (Static: a test program has one source file.) */
 static uint8_t *exact_data;
 
-/* Copies DATA, which stays valid until the next copy or the test's end. */
+/* Returns a copy of DATA, which is valid until the next copy or the end of the test. */
 static inline bytes_t exact(bytes_t data)
 {
     free(exact_data);
@@ -30,7 +30,7 @@ static inline bytes_t exact(bytes_t data)
     return bytes_of(exact_data, data.size);
 }
 
-/* A teardown of cmocka's. */
+/* A teardown function for cmocka. */
 static inline int exact_release(void **state)
 {
     (void)state;

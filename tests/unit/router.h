@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A ROUTER in the test's own thread: the other end of one client's socket. */
+/* A ROUTER in the test's own thread: the other end of a client's socket. */
 #ifndef KV_TESTS_UNIT_ROUTER_H
 #define KV_TESTS_UNIT_ROUTER_H
 
@@ -14,13 +14,13 @@
 #include "client/lib/link.h"
 #include "common/clock.h"
 
-enum { ROUTER_WAIT_MS = 60000 }; /* only a hang lasts so long */
+enum { ROUTER_WAIT_MS = 60000 }; /* only a hang takes so long */
 
 typedef struct router {
     void *context;
     void *socket;
     char endpoint[64];
-    uint8_t peer[256]; /* routing id of who sent last */
+    uint8_t peer[256]; /* routing id of the peer that sent the last message */
     size_t peer_size;
 } router_t;
 
@@ -38,7 +38,7 @@ static inline void router_open(router_t *router)
     assert_int_equal(zmq_getsockopt(router->socket, ZMQ_LAST_ENDPOINT, router->endpoint, &size), 0);
 }
 
-/* Closes it once what was sent is on its way. */
+/* Closes it after the messages that were sent have left. */
 static inline void router_close(router_t *router)
 {
     int wait_ms = ROUTER_WAIT_MS;
@@ -61,7 +61,7 @@ static inline void router_take(router_t *router, bytes_t payload)
     assert_true(size >= 0 && bytes_equal(bytes_of(got, (size_t)size), payload));
 }
 
-/* Sends a frame of a message to who sent last. */
+/* Sends one frame of a message to the peer that sent the last message. */
 static inline void router_give_frame(router_t *router, bytes_t frame, bool begins, bool more)
 {
     if (begins)
@@ -70,13 +70,13 @@ static inline void router_give_frame(router_t *router, bytes_t frame, bool begin
     assert_int_equal(zmq_send(router->socket, frame.data, frame.size, more ? ZMQ_SNDMORE : 0), frame.size);
 }
 
-/* Sends PAYLOAD to who sent last. */
+/* Sends PAYLOAD to the peer that sent the last message. */
 static inline void router_give(router_t *router, bytes_t payload)
 {
     router_give_frame(router, payload, true, false);
 }
 
-/* Waits until LINK is in STATE, which must come without another final state before it. */
+/* Waits until LINK is in STATE. Fails if it reaches another final state before. */
 static inline void link_wait_state(link_t *link, link_state_t state)
 {
     int64_t deadline = clock_monotonic_ms() + ROUTER_WAIT_MS;

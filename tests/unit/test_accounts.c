@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Accounts and their throttle, with a clock that the tests set; no attempt computes argon2id here. */
+/* Accounts and their throttle, with a clock that the tests set. The attempts here do not compute argon2id. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static status_t end(fixture_t *fixture, const char *peer, const char *user, bool
     return accounts_end(fixture->accounts, text(peer), text(user), matched, fixture->now_ms);
 }
 
-/* One whole attempt. Returns what the client gets. */
+/* Makes one complete attempt. Returns the status that the client gets. */
 static status_t attempt(fixture_t *fixture, const char *peer, const char *user, bool matched)
 {
     uint64_t wait_ms = 0;
@@ -51,7 +51,7 @@ static status_t attempt(fixture_t *fixture, const char *peer, const char *user, 
     return status == STATUS_OK ? end(fixture, peer, user, matched) : status;
 }
 
-/* Fails COUNT times, waiting each time as long as is asked. Returns the last wait. */
+/* Fails COUNT times. Before each attempt, waits as long as the throttle demands. Returns the last wait. */
 static uint64_t fail_times(fixture_t *fixture, const char *peer, const char *user, unsigned count)
 {
     uint64_t last_ms = 0;
@@ -68,7 +68,7 @@ static uint64_t fail_times(fixture_t *fixture, const char *peer, const char *use
     return last_ms;
 }
 
-/* ---- Who there is ------------------------------------------------------------------------------- */
+/* ---- Accounts ----------------------------------------------------------------------------------- */
 
 static void attempt__known_user_and_match__is_ok(void **state)
 {
@@ -145,7 +145,7 @@ static void begin__no_accounts_at_all__gives_a_hash_that_can_be_verified(void **
     uint64_t wait_ms = 0;
     assert_int_equal(accounts_begin(accounts, text("a"), text("adam"), START_MS, hash, &wait_ms), STATUS_OK);
     assert_true(password_hash_valid(hash));
-    if (!under_valgrind()) /* 64 MiB of work, all of it in libsodium */
+    if (!under_valgrind()) /* slow, and all of it is libsodium's code: a pass over 64 MiB */
         assert_int_equal(password_verify(hash, text("eve")), VERDICT_WRONG);
     accounts_destroy(&accounts);
     assert_null(accounts);
@@ -276,9 +276,9 @@ static void throttle__guesses_side_by_side__are_at_most_twenty(void **state)
     assert_true(wait_ms > MINUTE_MS);
 }
 
-/* ---- The throttle of an address, and in all ----------------------------------------------------- */
+/* ---- The throttle of an address, and the bound on all attempts ---------------------------------- */
 
-/* Guesses a new name each time, without pause, COUNT times. Returns how many were taken. */
+/* Makes COUNT attempts with different names and without pause. Returns how many were not refused. */
 static unsigned guess_names(fixture_t *fixture, const char *peer, unsigned count)
 {
     unsigned taken = 0;
@@ -399,7 +399,7 @@ static void password__hash_of_it__matches_only_it(void **state)
         assert_int_equal(password_verify(hash, text("eva")), VERDICT_WRONG);
 }
 
-/* As the program argon2 writes them: with a salt of 8 bytes, two lanes, a sum of 24 bytes. */
+/* Hashes from the program argon2, with a salt of 8 bytes, two lanes, and a sum of 24 bytes. */
 static void password__hash_of_another_form__is_verified(void **state)
 {
     (void)state;

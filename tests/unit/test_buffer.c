@@ -8,7 +8,7 @@
 
 #include "common/buffer.h"
 
-enum { LIMIT = 1000 }; /* of the buffers here: no power of two, so that growth is cut at it */
+enum { LIMIT = 1000 }; /* of the buffers here; not a power of two, so that doubling stops at it */
 
 static int setup(void **state)
 {
@@ -109,7 +109,7 @@ static void append__after_a_failure__changes_nothing(void **state)
     buffer_truncate(buffer, LIMIT);
     fill(buffer, 1);
     assert_true(buffer->failed);
-    buffer->size = 0; /* there is room again, but the failure stands */
+    buffer->size = 0; /* there is room again, but `failed` is still set */
     fill(buffer, 1);
     assert_int_equal(buffer->size, 0);
     assert_null(buffer_reserve(buffer, 1));

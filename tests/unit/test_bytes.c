@@ -9,7 +9,7 @@
 #include "common/bytes.h"
 #include "tests/unit/exact.h"
 
-/* In byte order: unsigned bytes, a prefix before what it begins. */
+/* In byte order: bytes are unsigned, and a prefix comes before what it begins. */
 static const bytes_t ORDERED[] = {
     {NULL, 0},        LITERAL("\x00"),     LITERAL("\x00\x00"), LITERAL("0"),        LITERAL("a"),
     LITERAL("a\x00"), LITERAL("aa"),       LITERAL("ab"),       LITERAL("b"),        LITERAL("\x7f"),

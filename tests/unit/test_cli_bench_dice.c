@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The benchmark's random numbers: fixed seeds, so what is claimed of many draws holds in every run. */
+/* The benchmark's random numbers. The seeds are fixed, so statistical checks give the same result in every
+ * run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 enum { DRAWS = 200000, RANKS = 1000, SEED = 1 };
 
-/* Fails unless COUNT of DRAWS is within 5 standard deviations of what the PROBABILITY lets one expect. */
+/* Fails unless COUNT of DRAWS is within 5 standard deviations of the number that PROBABILITY implies. */
 static void check_count(uint64_t count, double probability)
 {
     double expected = DRAWS * probability;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The benchmark's histogram, against the exact quantiles of the same values. */
+/* The benchmark's histogram, compared with the exact quantiles of the same values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,8 +30,8 @@ static int compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* The least value that is not below a share of COUNT sorted VALUES: by counting, without the histogram's own
- * arithmetic. */
+/* Returns the least of COUNT sorted VALUES such that a share of PER_MILLE is not above it. Counts, so as not
+ * to use the histogram's own arithmetic. */
 static uint64_t exact_quantile(const uint64_t *values, size_t count, unsigned per_mille)
 {
     size_t below = 0;

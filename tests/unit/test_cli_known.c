@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a watch knows of keys, so that no old value it shows is wrong. */
+/* What a watch of the tool knows about keys. An old value that it shows must never be wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,7 +102,7 @@ static void forget__everything__is_not_known(void **state)
     assert_int_equal(state_of(*state, "b", "k"), KNOWN_NOT);
 }
 
-/* Sets KEYS keys of CLIENT, which is more than has room; returns how many are known. */
+/* Sets KEYS keys of CLIENT, more than there is room for. Returns how many are known afterwards. */
 static int fill(known_t *known, const char *client)
 {
     int count = 0;
@@ -125,7 +125,7 @@ static void limit__reached__what_found_no_room_is_not_known_and_never_absent(voi
     known_complete(*state);
     int count = fill(*state, "a");
     assert_in_range(count, 1, KEYS - 1);
-    put(*state, "b", "k", "1"); /* its store may find no room either */
+    put(*state, "b", "k", "1"); /* there may be no room for this store either */
     assert_int_not_equal(state_of(*state, "b", "k"), KNOWN_ABSENT);
 }
 

@@ -12,7 +12,7 @@
 
 #include "client/cli/line.h"
 
-/* Checks that TEXT splits into the COUNT words of EXPECTED. */
+/* Checks that TEXT is split into the COUNT words in EXPECTED. */
 static void check_words(bytes_t text, const bytes_t *expected, size_t count)
 {
     line_t line;
@@ -179,7 +179,7 @@ static void split__unbalanced_quotes__are_refused(void **state)
     check_refused(W("put k \"v\\"), LINE_UNBALANCED);
 }
 
-/* COUNT words of one letter. Returns owned (free with free). */
+/* Returns COUNT words of one letter (free with free(3)). */
 static char *many_words(size_t count)
 {
     char *text = malloc(2 * count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Pasted text, as libedit gets it from kvzmq-cli's way of reading keys. */
+/* How pasted text reaches libedit through kvzmq-cli's function for reading keys. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,9 +24,9 @@ typedef struct person {
     EditLine *editor;
     int master; /* the other end of the terminal */
     FILE *keyboard;
-    FILE *screen; /* little is shown: nobody has to read it */
+    FILE *screen; /* nobody reads it; little is shown, so it does not fill up */
     buffer_t typed;
-    size_t read; /* bytes of it so far */
+    size_t read; /* bytes of `typed` that were read */
 } person_t;
 
 static person_t *person_of(EditLine *editor)
@@ -108,7 +108,7 @@ static void paste__with_half_of_its_end_in_it__is_whole(void **state)
     assert_line(person, "put a\033[201b\n");
 }
 
-/* What there is no room for is no keys either, and what is typed behind it is taken. */
+/* Pasted text that does not fit is not taken for keys, and what is typed after it is. */
 static void paste__longer_than_a_line_may_be__is_passed_over_to_its_end(void **state)
 {
     person_t *person = *state;

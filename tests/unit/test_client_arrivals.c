@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about connection.h: how what arrives is sorted, and what becomes of a connection whose peer is
- * silent, goes, or does not speak the protocol. */
+/* Claims about connection.h: where arriving messages go, and what happens to a connection whose peer is
+ * silent, goes away, or does not speak the protocol. */
 #include <stdlib.h>
 
 #include "tests/unit/exact.h"
@@ -14,9 +14,9 @@ typedef struct fixture {
     router_t router;
     kvzmq_t *conn;
     buffer_t payload;       /* for the router to send */
-    unsigned pushes;        /* `changed` taken */
-    char notice[TEXT_MAX];  /* the text of the newest */
-    kvzmq_notice_t noticed; /* its kind */
+    unsigned pushes;        /* `changed` notifications received */
+    char notice[TEXT_MAX];  /* the text of the latest notice */
+    kvzmq_notice_t noticed; /* the kind of the latest notice */
 } fixture_t;
 
 static void notice_keep(void *context, kvzmq_notice_t notice, const char *text)
@@ -33,7 +33,7 @@ static void push_count(void *context, bytes_t params)
     fixture->pushes++;
 }
 
-/* Gives the connection a link that is up and was heard of. */
+/* Gives the connection a link that is up and whose peer has received a message. */
 static void link_make_up(fixture_t *fixture)
 {
     kvzmq_t *conn = fixture->conn;
@@ -112,7 +112,7 @@ static void give_result(fixture_t *fixture, uint32_t msgid, uint64_t number)
     give(fixture);
 }
 
-/* Has a batch in flight whose first request has MSGID. */
+/* Adds a batch in flight with one request, MSGID. */
 static kvzmq_batch_t *batch_send(fixture_t *fixture, uint32_t msgid)
 {
     kvzmq_batch_t *batch = calloc(1, sizeof *batch);
@@ -148,7 +148,7 @@ static void assert_answered(fixture_t *fixture, uint32_t msgid, uint64_t number)
 static void await__answers_to_nobody__are_passed_over(void **state)
 {
     fixture_t *fixture = *state;
-    give_result(fixture, 9, 1); /* of a call that was interrupted */
+    give_result(fixture, 9, 1); /* the answer to a call that was interrupted */
     give_result(fixture, 7, 2);
     assert_answered(fixture, 7, 2);
 }
@@ -211,7 +211,7 @@ static void take__bye_of_a_timeout__ends_the_session_and_any_other_the_connectio
     }
 }
 
-/* ---- Ends ------------------------------------------------------------------------------------- */
+/* ---- Failures --------------------------------------------------------------------------------- */
 
 static void assert_given_up(fixture_t *fixture, const kvzmq_batch_t *batch, kvzmq_status_t why)
 {
@@ -223,7 +223,7 @@ static void assert_given_up(fixture_t *fixture, const kvzmq_batch_t *batch, kvzm
 
 static void await__bytes_that_are_not_the_protocol__drop_the_link(void **state)
 {
-    /* No MessagePack, a request, and a response that is cut off. */
+    /* Not MessagePack, a request, and a response that is cut off. */
     static const bytes_t payloads[] = {LITERAL("\xc1"), LITERAL("\x94\x00\x07\xa3get\x90"),
                                        LITERAL("\x94\x01\x07")};
     fixture_t *fixture = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about event_link.h, against the broker's own event socket. */
+/* Claims about event_link.h, with the broker's event socket at the other end. */
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -50,8 +50,8 @@ static void publish(fixture_t *fixture, const char *topic, const char *content)
     event_side_publish(&fixture->side, topic, bytes_from_text(content));
 }
 
-/* Has the link subscribe to CLIENT's events, NULL = all. Returns when it hears of syncs, to which it
- * subscribes last. */
+/* Makes a link that subscribes to CLIENT's events (NULL = all). Returns when it receives syncs: it subscribes
+ * to them last, so all its subscriptions are in effect. */
 static void link_make(fixture_t *fixture, const char *client)
 {
     event_link_options_t options = options_of(fixture);
@@ -63,7 +63,7 @@ static void link_make(fixture_t *fixture, const char *client)
     while (!event_link_wait(fixture->link, -1, LOOK_MS));
 }
 
-/* The next payload but for those of link_make. */
+/* Receives the next payload that link_make did not publish. */
 static bool receive(event_link_t *link, payload_t *payload)
 {
     while (event_link_receive(link, payload)) {
@@ -121,7 +121,7 @@ static void wait__descriptor_is_readable__returns_at_once(void **state)
     int wake = eventfd(1, EFD_CLOEXEC);
     int64_t begin_ms = clock_monotonic_ms();
     while (event_link_wait(fixture->link, wake, EVENT_SIDE_WAIT_MS))
-        assert_false(receive(fixture->link, &none)); /* what link_make left behind */
+        assert_false(receive(fixture->link, &none)); /* discards what link_make published */
     assert_true(clock_monotonic_ms() - begin_ms < EVENT_SIDE_WAIT_MS);
     close(wake);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the recipe of watching wants next, case by case. (Random schedules: test_client_follow_model.) */
+/* What the state machine of watching wants next, case by case. (test_client_follow_model runs random
+ * schedules.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,12 +12,12 @@
 
 enum { TOLD = 32 };
 
-/* A machine and what it told: "put 7 a k", ... */
+/* A state machine and what it reported: "put 7 a k", ... */
 typedef struct fixture {
     follow_t *follow;
     char told[TOLD][64];
     unsigned count;
-    bool refuse; /* what it tells */
+    bool refuse; /* do not take what it reports */
 } fixture_t;
 
 static int setup(void **state)
@@ -46,7 +47,7 @@ static bool told(fixture_t *fixture, const kvzmq_event_t *event)
     return true;
 }
 
-/* Takes, or refuses, all that there is to be told. */
+/* Takes, or refuses, all that there is to report. */
 static void take(fixture_t *fixture)
 {
     kvzmq_event_t event;
@@ -54,7 +55,7 @@ static void take(fixture_t *fixture)
         follow_commit(fixture->follow, told(fixture, &event));
 }
 
-/* Asserts that exactly TEXT (NULL = nothing) was told since the last look. */
+/* Asserts that exactly TEXT (NULL = nothing) was reported since the last call. */
 static void assert_told(fixture_t *fixture, const char *text)
 {
     if (text == NULL) {
@@ -66,7 +67,7 @@ static void assert_told(fixture_t *fixture, const char *text)
     fixture->count = 0;
 }
 
-/* Asserts that exactly FIRST and SECOND were told since the last look. */
+/* Asserts that exactly FIRST and SECOND were reported since the last call. */
 static void assert_told_both(fixture_t *fixture, const char *first, const char *second)
 {
     assert_int_equal(fixture->count, 2);
@@ -132,7 +133,7 @@ static void replay(fixture_t *fixture, int64_t now_ms, uint64_t first, uint64_t 
     take(fixture);
 }
 
-/* A watch of all that is live and was told everything up to SEQ. */
+/* Begins a live watch of all clients that has reported everything up to SEQ. */
 static void begin_live(fixture_t *fixture, const follow_config_t *config, uint64_t seq)
 {
     char ready[64];
@@ -271,7 +272,7 @@ static void one_client__prev_tells_a_hole(void **state)
 {
     fixture_t *fixture = *state;
     begin_live(fixture, &(follow_config_t){.client = "a"}, 4);
-    event(fixture, 1, 9, 3); /* others' events were between */
+    event(fixture, 1, 9, 3); /* other clients' events were in between */
     assert_told(fixture, "put 9 a k");
     event(fixture, 1, 15, 12);
     assert_told(fixture, NULL);
@@ -366,7 +367,8 @@ static void told__not_taken__is_a_hole(void **state)
     assert_int_equal(assert_wants(fixture, FOLLOW_REPLAY).seq, 4);
 }
 
-/* A watch that is told of another broker, refuses that, and fails, until the event connection lives again. */
+/* Begins a watch that meets another broker, whose reports are refused, fails for that, and then gets a new
+ * event connection. */
 static void begin_refused(fixture_t *fixture, const follow_config_t *config)
 {
     sync_t sync = {.epoch = kvzmq_text("f"), .seq = 9};
@@ -443,8 +445,7 @@ static void resumed__before_the_oldest_or_beyond_the_newest__resets(void **state
     }
 }
 
-/* Ready to be told, of all (CLIENT NULL) or one, where the oldest position is 3 and the newest 8. */
-/* Begins with the state of the client a; `list` is next. */
+/* Begins with the state of client a; `list` is next. */
 static void begin_state(fixture_t *fixture)
 {
     begin(fixture, &(follow_config_t){.client = "a", .initial = true});
@@ -453,6 +454,8 @@ static void begin_state(fixture_t *fixture)
     (void)assert_wants(fixture, FOLLOW_LIST);
 }
 
+/* Begins at the earliest event, of all clients (CLIENT is NULL) or of one. The oldest position is 3, the
+ * newest 8; `replay` is next. */
 static void begin_earliest(fixture_t *fixture, const char *client)
 {
     begin(fixture, &(follow_config_t){.earliest = true, .client = client});
@@ -462,7 +465,7 @@ static void begin_earliest(fixture_t *fixture, const char *client)
     assert_int_equal(assert_wants(fixture, FOLLOW_REPLAY).seq, 3);
 }
 
-/* `replay` answers with the event of SEQ alone. */
+/* `replay` answers with only the event SEQ. */
 static void replay_one(fixture_t *fixture, uint64_t seq)
 {
     kvzmq_event_t event = event_of(seq, seq - 1);
@@ -516,7 +519,7 @@ static void earliest__log_is_always_faster__begins_with_the_newest(void **state)
     follow_out_of_range(fixture->follow, 0, 1000);
     ticket(fixture, 0, 1010, 1000);
     sync_at(fixture, 0, 1010);
-    assert_told(fixture, "ready 1010  "); /* and no reset, as nothing was told before */
+    assert_told(fixture, "ready 1010  "); /* no reset, because nothing was reported before */
 }
 
 static void earliest__after_it_has_begun__what_is_lost_resets(void **state)
@@ -562,7 +565,7 @@ static void state__page_later_than_the_one_before__brings_that_up_to_date_first(
     follow_listed(fixture->follow, 0, 9, false); /* k was put again meanwhile */
     take(fixture);
     assert_int_equal(assert_wants(fixture, FOLLOW_REPLAY).seq, 8);
-    replay(fixture, 0, 9, 10); /* what came after the page is not of interest yet */
+    replay(fixture, 0, 9, 10); /* an event after the page is not reported yet */
     assert_told(fixture, "put 9 a k");
     (void)assert_wants(fixture, FOLLOW_ROWS);
     row(fixture, "l", 3);

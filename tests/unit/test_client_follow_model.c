@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The recipe of watching against a model of a broker, in random schedules: events dropped, doubled and out of
- * order on their way, a log too short to replay, broken requests, sessions and brokers started anew at any
- * moment, and changes between any two of the watcher's requests. What the watcher is told is checked word by
- * word against the broker's whole history. KV_SEED repeats a run. */
+/* The state machine of watching with a model of a broker, in random schedules. Events are dropped, duplicated
+ * and reordered on their way, the log is too short to replay, requests fail, sessions and brokers restart at
+ * any moment, and changes come between any two requests of the watcher. All that the watcher reports is
+ * compared with the broker's whole history. KV_SEED repeats a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,14 +17,14 @@
 
 enum {
     SCHEDULES = 1000,
-    VALGRIND_DIVISOR = 30, /* under valgrind, fewer of them */
-    STEPS = 400,           /* of a schedule with trouble; then it is left in peace */
-    PEACE_STEPS = 4000,    /* until it must be whole */
+    VALGRIND_DIVISOR = 30, /* under valgrind, divides SCHEDULES */
+    STEPS = 400,           /* steps of a schedule with trouble; quiet steps follow */
+    PEACE_STEPS = 4000,    /* the watcher must have caught up within so many quiet steps */
     CLIENTS = 5,
     KEYS = 7,
-    EVENTS = 4000, /* of an epoch at most */
-    EPOCHS = 64,   /* of a schedule at most */
-    PIPE = 64      /* messages on their way */
+    EVENTS = 4000, /* most events of an epoch */
+    EPOCHS = 64,   /* most epochs of a schedule */
+    PIPE = 64      /* most messages on their way */
 };
 
 static const char *const client_names[CLIENTS] = {"32768", "a", "a-1", "b", "z"};
@@ -64,15 +64,15 @@ typedef struct sim {
     uint64_t session;
     message_t pipe[PIPE];
     size_t waiting;
-    unsigned trouble; /* percent */
+    unsigned trouble; /* 0 = nothing goes wrong */
     /* the watcher */
     follow_t *follow;
     int64_t now_ms;
-    int page_client; /* of the rows listed */
+    int page_client; /* whose rows were listed */
     int page_keys[KEYS];
     uint64_t page_revisions[KEYS];
     int page_count;
-    /* what it was told */
+    /* what the watcher reported */
     stores_t told;
     bool ready;
     int told_epoch; /* -1 = none */
@@ -94,7 +94,7 @@ static bool chance(sim_t *sim, unsigned percent)
     return chance_hits(&sim->random, percent);
 }
 
-/* Trouble comes only while there is to be any. */
+/* Whether something goes wrong now: never in quiet steps. */
 static bool trouble(sim_t *sim, unsigned percent)
 {
     return sim->trouble > 0 && chance(sim, percent);
@@ -112,7 +112,7 @@ static void send(sim_t *sim, message_t message)
     if (!sim->connected || sim->waiting == PIPE || trouble(sim, 10))
         return;
     size_t at = sim->waiting++;
-    if (at > 0 && trouble(sim, 5)) { /* out of order: no socket does that, and it must not matter */
+    if (at > 0 && trouble(sim, 5)) { /* reorder: no socket does that, but it must not matter */
         sim->pipe[at] = sim->pipe[at - 1];
         at--;
     }
@@ -205,7 +205,7 @@ static kvzmq_event_t event_of(const sim_t *sim, int epoch, uint64_t seq)
     return event;
 }
 
-/* ---- What the watcher should be told ---------------------------------------------------------- */
+/* ---- What the watcher should report ----------------------------------------------------------- */
 
 static bool key_wanted(const sim_t *sim, int key)
 {
@@ -224,7 +224,7 @@ static bool wanted(const sim_t *sim, const record_t *record)
     return event_changes_entry(record->kind) && key_wanted(sim, record->key);
 }
 
-/* Nothing that is wanted lies between what was told and SEQ. */
+/* Asserts that no wanted event is between the last one that was reported and SEQ. */
 static void assert_no_hole(const sim_t *sim, uint64_t seq)
 {
     for (uint64_t between = sim->told_seq + 1; between < seq; between++)
@@ -233,7 +233,7 @@ static void assert_no_hole(const sim_t *sim, uint64_t seq)
                      (unsigned long long)sim->told_seq, (unsigned long long)seq);
 }
 
-/* What was told of the stores is what they were as of SEQ. */
+/* Asserts that the reports add up to the stores as of SEQ. */
 static void assert_state(const sim_t *sim, uint64_t seq)
 {
     stores_t right = {0};
@@ -293,7 +293,7 @@ static void told_ready(sim_t *sim, const kvzmq_event_t *event)
 static void told_event(sim_t *sim, const kvzmq_event_t *event)
 {
     record_t record = record_told(event);
-    if (!sim->ready) { /* it brings up to date what was told of the state */
+    if (!sim->ready) { /* it brings the part of the state that was reported up to date */
         assert_true(sim->config->initial);
         assert_true(wanted(sim, &record));
         apply(&sim->told, &record, event->seq);
@@ -346,7 +346,7 @@ static bool told(sim_t *sim, const kvzmq_event_t *event)
     }
 }
 
-/* Takes all that there is to be told. False: something was refused. */
+/* Takes all that there is to report. Returns false if something was refused. */
 static bool take_some(sim_t *sim)
 {
     kvzmq_event_t event;
@@ -358,7 +358,7 @@ static bool take_some(sim_t *sim)
     return taken;
 }
 
-/* The same, and says so if something was refused. */
+/* The same. If something was refused, tells the state machine that it failed. */
 static bool take(sim_t *sim)
 {
     if (take_some(sim))
@@ -370,7 +370,7 @@ static bool take(sim_t *sim)
 
 /* ---- The driver ------------------------------------------------------------------------------- */
 
-/* A page of the current client's list. */
+/* Answers `list` with a page of the client that the action names. */
 static void list(sim_t *sim, const follow_action_t *action)
 {
     int client = index_of(client_names, CLIENTS, kvzmq_text(action->client));
@@ -417,7 +417,7 @@ static void clients(sim_t *sim, const follow_action_t *action)
 {
     int count = 0;
     int limit = 1 + pick(sim, 3);
-    char copy[16] = {0}; /* the action is borrowed until the next call */
+    char copy[16] = {0}; /* the action's texts are valid only until the next call */
     assert_true(action->after.size < sizeof copy);
     if (action->after.size > 0)
         memcpy(copy, action->after.data, action->after.size);
@@ -461,7 +461,7 @@ static void replay(sim_t *sim, const follow_action_t *action)
     (void)take(sim);
 }
 
-/* Passes the first message on. */
+/* Delivers the first message. */
 static void pass(sim_t *sim)
 {
     message_t first = sim->pipe[0];
@@ -475,11 +475,11 @@ static void pass(sim_t *sim)
     } else {
         kvzmq_event_t event = event_of(sim, first.epoch, first.seq);
         follow_event(sim->follow, sim->now_ms, &event);
-        (void)take_some(sim); /* what is not taken is a hole */
+        (void)take_some(sim); /* an event that is not taken is a hole */
     }
 }
 
-/* Waits until UNTIL_MS at most; syncs come. */
+/* Delivers a message. If there is none, lets time pass until UNTIL_MS or the next sync. */
 static void message(sim_t *sim, int64_t until_ms)
 {
     if (sim->waiting == 0) {
@@ -505,7 +505,7 @@ static void ticket(sim_t *sim)
     send(sim, (message_t){.seq = now_seq(sim), .sync = true, .epoch = sim->epoch});
 }
 
-/* Does what the watcher wants, once. */
+/* Does what the watcher wants next. */
 static void step(sim_t *sim)
 {
     follow_action_t action;
@@ -521,7 +521,7 @@ static void step(sim_t *sim)
         (void)take(sim);
         return;
     }
-    if (action.want == FOLLOW_ROWS) { /* nothing is asked */
+    if (action.want == FOLLOW_ROWS) { /* needs no request */
         rows(sim);
         return;
     }

@@ -41,7 +41,7 @@ static void link_make(fixture_t *fixture, const char *endpoint)
                      STATUS_OK);
 }
 
-/* A link that is up and was heard of. */
+/* Makes a link that is up and whose peer has received a message. */
 static void link_make_up(fixture_t *fixture)
 {
     link_make(fixture, fixture->router.endpoint);
@@ -91,7 +91,7 @@ static void state__nobody_listens__is_refused(void **state)
 {
     fixture_t *fixture = *state;
     char endpoint[64];
-    int fd = tcp_bind(false, endpoint); /* so that nobody else listens there */
+    int fd = tcp_bind(false, endpoint); /* keeps others from listening there */
     link_make(fixture, endpoint);
     link_wait_state(fixture->link, LINK_REFUSED);
     assert_false(link_stillborn(fixture->link));

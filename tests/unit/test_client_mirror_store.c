@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A mirror's store against a model that is plainly right: an array of all possible keys in their order.
- * KV_SEED repeats a run. */
+/* The store of a mirror, compared with a simple model: an array of all possible keys in their order. KV_SEED
+ * repeats a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 
 enum {
     OPERATIONS = 200000,
-    VALGRIND_DIVISOR = 20, /* under valgrind, fewer of them */
-    CHECK_EVERY = 512,     /* operations */
+    VALGRIND_DIVISOR = 20, /* under valgrind, divides OPERATIONS */
+    CHECK_EVERY = 512,     /* operations between two comparisons */
     CLIENTS = 4,
     KEYS = 300
 };
@@ -41,7 +41,7 @@ static size_t pick(model_t *model, size_t count)
     return chance_below(&model->random, count);
 }
 
-/* The value that a put of this revision had. */
+/* Returns the value that a put with this revision had. */
 static bytes_t value_of(const uint64_t *revision)
 {
     return bytes_of(revision, *revision % (sizeof *revision + 1));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's options: what is valid, what is kept; and the status codes. */
+/* libkvzmq's options: what is valid and what is copied. Also its status codes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ static void options__that_do_not_fit_together__are_not_valid(void **state)
 {
     (void)state;
     kvzmq_options_t given = defaults();
-    given.secret = kvzmq_text("sixteen bytes at least"); /* of no name */
+    given.secret = kvzmq_text("sixteen bytes at least"); /* without a name */
     assert_false(valid(&given));
     given = defaults();
     given.user = "adam"; /* without a password */
@@ -102,7 +102,7 @@ static void options__that_do_not_fit_together__are_not_valid(void **state)
     given.batches = KVZMQ_BATCHES_MAX + 1;
     assert_false(valid(&given));
     given = defaults();
-    given.name = "a/b"; /* the part behind the slash is the library's */
+    given.name = "a/b"; /* the library chooses the part after the slash */
     assert_false(valid(&given));
 }
 
@@ -112,7 +112,7 @@ static void options__of_an_older_application__have_defaults_for_the_rest(void **
     kvzmq_options_t given = defaults();
     options_t options;
     given.call_ms = 77;
-    given.batches = 3; /* behind its end: not looked at */
+    given.batches = 3; /* after the end of the struct: ignored */
     given.size = offsetof(kvzmq_options_t, batches);
     assert_true(options_init(&options, &given));
     assert_null(options.problem);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's pages: rows as they were sent, and nothing but a status from bytes that are none. */
+/* libkvzmq's pages: they have the rows that were sent, and bytes that are not a page give only a status. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void write_row(buffer_t *body, bytes_t key, bytes_t value, bool binary, u
     rpc_write_nil(body);
 }
 
-/* The head of a list's result, with COUNT entries to follow as its last value. */
+/* Writes the head of a `list` result. COUNT entries must follow as its last value. */
 static void write_list_head(buffer_t *body, uint32_t count, bool more)
 {
     rpc_write_map(body, 3);
@@ -40,7 +40,7 @@ static void write_list_head(buffer_t *body, uint32_t count, bool more)
     rpc_write_array(body, count);
 }
 
-/* A list of three rows, with zero bytes and empty values among them. */
+/* Writes a list of three rows, with zero bytes and an empty value. */
 static void write_list(buffer_t *body)
 {
     buffer_init(body, BODY_MAX);
@@ -184,7 +184,7 @@ static void page__of_a_row_without_a_key__is_refused(void **state)
     assert_null(page);
 }
 
-/* Reads all there is to read, for the sanitizers. */
+/* Reads all of a page, so that a sanitizer can find wrong pointers. Returns the sum of the sizes. */
 static size_t walk(kvzmq_page_t *page)
 {
     kvzmq_row_t row;
@@ -225,7 +225,8 @@ static void page__of_changed_bytes__is_a_page_or_refused(void **state)
     buffer_release(&body);
 }
 
-/* Whether a page of KEYS, one character each, with MORE behind it is the next one of RANGE. */
+/* Whether page_is_of_range takes a page of KEYS (one character each), with or without MORE to follow, as one
+ * of RANGE. */
 static bool is_of(const char *keys, bool more, const kvzmq_range_t *range)
 {
     buffer_t body;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about queue.h: which batch an answer belongs to, and what is in flight. */
+/* Claims about queue.h: which batch an answer belongs to, and how many batches are in flight. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "client/lib/queue.h"
 
-/* A batch of COUNT requests, the first with MSGID. */
+/* Makes a batch of COUNT requests with consecutive msgids from MSGID. */
 static kvzmq_batch_t *batch_of(uint32_t msgid, uint32_t count)
 {
     kvzmq_batch_t *batch = calloc(1, sizeof *batch);
@@ -46,7 +46,7 @@ static void assert_answer(kvzmq_batch_t *batch, const char *text)
     assert_true(bytes_equal(payload_bytes(&batch->payload), bytes_from_text(text)));
 }
 
-/* Three batches in flight: of msgids 1 and 2, of 3, and of 4 to 6. */
+/* Three batches are in flight: with the msgids 1 and 2, with 3, and with 4 to 6. */
 static int setup(void **state)
 {
     static queue_t queue;
@@ -89,11 +89,11 @@ static void store__answer_of_the_oldest_that_waits__is_taken_in_order(void **sta
 static void store__msgid_that_is_not_the_next__is_not_for_a_batch(void **state)
 {
     queue_t *queue = *state;
-    assert_false(store(queue, "x", 2)); /* an answer begins with the first request's */
+    assert_false(store(queue, "x", 2)); /* an answer begins with the msgid of the first request */
     assert_false(store(queue, "x", 3));
     assert_false(store(queue, "x", 99));
     assert_true(store(queue, "one", 1));
-    assert_false(store(queue, "x", 1)); /* a second time */
+    assert_false(store(queue, "x", 1)); /* a second answer to the same batch */
 }
 
 static void store__error_about_a_whole_payload__is_of_the_oldest_that_waits(void **state)
@@ -131,17 +131,17 @@ static void pop__oldest_with_requests_taken__counts_the_rest(void **state)
 {
     queue_t *queue = *state;
     assert_true(store(queue, "one", 1));
-    queue->oldest->taken = 2; /* who hands answers out counts them off both */
+    queue->oldest->taken = 2; /* the code that hands out answers updates both counts */
     queue->requests -= 2;
     queue_pop(queue);
     assert_int_equal(queue->count, 2);
     assert_int_equal(queue->requests, 4);
     assert_int_equal(queue->oldest->requests[0].msgid, 3);
-    queue_pop(queue); /* it still waited: what waits now is the next */
+    queue_pop(queue); /* it was still waiting, so now the next one is the oldest that waits */
     assert_true(store(queue, "four", 4));
     queue_pop(queue);
     assert_int_equal(queue->requests, 0);
-    queue_push(queue, batch_of(7, 1)); /* an empty queue begins anew */
+    queue_push(queue, batch_of(7, 1)); /* an empty queue can be used again */
     assert_ptr_equal(queue->oldest, queue->newest);
     assert_true(store(queue, "seven", 7));
 }

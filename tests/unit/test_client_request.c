@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's requests, byte for byte: the client leaves out what was not asked for. */
+/* libkvzmq's requests, byte for byte. Options that are not set are left out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ enum { MSGID = 7, ROOM = 256 };
 
 #define BYTES(text) (text), sizeof(text) - 1
 
-/* Where requests of a test go to. */
+/* Where the tests write requests to. */
 static buffer_t out;
 static const char *problem;
 

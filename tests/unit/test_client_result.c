@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's reading of maps: each field once, in whatever order a broker sends them. */
+/* How libkvzmq reads maps: the fields may come in any order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static const field_t fields[FIELDS] = {
     {"c", FIELD_UINT, offsetof(numbers_t, of[2])},
 };
 
-/* Reads a map in which each letter of NAMES is a field, with its place in NAMES as the number. */
+/* Reads a map in which each letter of NAMES is a field whose value is its index in NAMES. */
 static bool read_map(const char *names, numbers_t *numbers)
 {
     buffer_t body;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Structs that a program and a library of different versions pass to each other. */
+/* Structs that are passed between a program and a library of different versions. */
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "client/include/kvzmq.h"
 #include "client/lib/sized.h"
 
-/* One struct as three versions have it. */
+/* Three versions of one struct. */
 typedef struct older {
     size_t size;
     uint64_t first;
@@ -114,7 +114,8 @@ static void give__size_not_set__writes_nothing(void **state)
     assert_memory_equal(&out, (&(known_t){0, 7, 8}), sizeof out);
 }
 
-/* A new member must not come to stand in padding: an older program's `size` would cover it. */
+/* A struct must not end with padding: a new member could be placed in it, and an older program's `size` would
+ * cover that. */
 static void structs__each__begins_with_its_size_and_ends_without_padding(void **state)
 {
     (void)state;

@@ -27,7 +27,7 @@ static void unix_ms__is_the_system_s_time_in_milliseconds(void **state)
     int64_t before = (int64_t)time(NULL);
     int64_t now = clock_unix_ms() / 1000;
     int64_t after = (int64_t)time(NULL);
-    assert_in_range(now, before, after + 1); /* time(2) may lag by a tick of its coarser clock */
+    assert_in_range(now, before, after + 1); /* time(2) may lag by a tick, because its clock is coarser */
 }
 
 int main(void)

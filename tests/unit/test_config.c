@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Configuration texts, good and bad. A bad one must give exactly one line: where, what, and what to do. */
+/* Configuration texts, valid and invalid. An invalid one must give exactly one line that says where the
+ * problem is, what it is, and what to do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +41,8 @@ static void must_set(fixture_t *fixture, const char *assignment)
         fail_msg("refused: %s", fixture->problem);
 }
 
-/* PROBLEM must begin with START, be one line, and have a part that says what to do. */
+/* Checks that the problem begins with START, is one line, and has a part that says what to do (after a `;`).
+ */
 static void problem_check(const fixture_t *fixture, const char *start)
 {
     if (strncmp(fixture->problem, start, strlen(start)) != 0)
@@ -49,7 +51,7 @@ static void problem_check(const fixture_t *fixture, const char *start)
     assert_non_null(strchr(fixture->problem, ';'));
 }
 
-/* ---- Good --------------------------------------------------------------------------------------- */
+/* ---- Valid -------------------------------------------------------------------------------------- */
 
 static void defaults__as_documented(void **state)
 {
@@ -244,7 +246,7 @@ static void set__ipc_mode_and_group__are_read(void **state)
     assert_int_equal(fixture->settings.ipc.group, UINT32_MAX - 1);
 }
 
-/* ---- Bad ---------------------------------------------------------------------------------------- */
+/* ---- Invalid ------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *text;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the table of connections: which is whose, when one is gone, and where memory is refused.
- * Deaths of many kinds are in tests/interop/test_dead_peers.py. */
+/* Claims about the table of connections: which message belongs to which connection, when a connection is
+ * gone, and what happens if memory is refused. tests/interop/test_dead_peers.py tests many ways in which
+ * peers go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "tests/support/tcp.h"
 
 enum {
-    WAIT_MS = 60000, /* only a hang lasts so long */
+    WAIT_MS = 60000, /* only a hang takes so long */
     ROUNDS = 2       /* as in connections.c */
 };
 
@@ -25,8 +26,8 @@ typedef struct fixture {
     char endpoints[1][ENDPOINT_SIZE];
     connections_t *connections;
     uint64_t last_serial;
-    unsigned lost;          /* connections that were lost */
-    connection_t last_lost; /* a copy of the last of them */
+    unsigned lost;          /* number of lost connections */
+    connection_t last_lost; /* a copy of the last one */
 } fixture_t;
 
 static int setup(void **state)
@@ -54,8 +55,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Drains the monitor, where GRANTED allocations are granted, until FD has something to read. Returns how many
- * bytes that is; 0 = the other end has closed it. */
+/* Drains the monitor until FD has something to read. Each drain is granted GRANTED allocations. Returns the
+ * number of bytes read; 0 = the other end has closed the connection. */
 static ssize_t drain_until_read(fixture_t *fixture, int fd, int granted)
 {
     zmq_pollitem_t items[] = {
@@ -75,7 +76,7 @@ static ssize_t drain_until_read(fixture_t *fixture, int fd, int granted)
 static void connection__without_memory_for_its_record__is_closed(void **state)
 {
     fixture_t *fixture = *state;
-    /* At first the row of the table is refused, then the record. */
+    /* In the first round the row of the table is refused, later the record. */
     for (int i = 0; i < 4; i++) {
         int fd = tcp_connect(fixture->endpoints[0]);
         refused = 0;
@@ -84,14 +85,14 @@ static void connection__without_memory_for_its_record__is_closed(void **state)
         assert_true(refused > 0);
         close(fd);
         fd = tcp_connect(fixture->endpoints[0]);
-        assert_true(drain_until_read(fixture, fd, REFUSE_NEVER) > 0); /* the greeting: this one is served */
+        assert_true(drain_until_read(fixture, fd, REFUSE_NEVER) > 0); /* the greeting: it is served */
         close(fd);
     }
 }
 
-/* ---- Who is there ----------------------------------------------------------------------------- */
+/* ---- Which connection is gone ----------------------------------------------------------------- */
 
-/* A peer that does not come back when its connection ends. */
+/* Makes a peer that does not reconnect when its connection ends. */
 static void *peer_new(fixture_t *fixture)
 {
     int zero = 0;
@@ -104,7 +105,7 @@ static void *peer_new(fixture_t *fixture)
     return peer;
 }
 
-/* Waits for an event of the monitor and takes it. */
+/* Waits for an event of the monitor, then drains it. */
 static void drain(fixture_t *fixture)
 {
     zmq_pollitem_t item = {.socket = connections_socket(fixture->connections), .events = ZMQ_POLLIN};
@@ -112,7 +113,7 @@ static void drain(fixture_t *fixture)
     connections_drain(fixture->connections, fixture->last_serial);
 }
 
-/* Has PEER send a message, and returns its connection. SERIAL is the one that it was given (0: a new one). */
+/* PEER sends a message. Returns its connection. SERIAL is the one it was given, or 0 to give it a new one. */
 static connection_t *hear(fixture_t *fixture, void *peer, uint64_t serial)
 {
     zmq_pollitem_t item = {.socket = fixture->socket, .events = ZMQ_POLLIN};
@@ -177,7 +178,7 @@ static void settle__socket_was_read_empty__loses_who_left_and_nobody_else(void *
     zmq_close(one);
     while (fixture->lost == 0) {
         drain(fixture);
-        while (settle(fixture, true)) /* its end was told, and its descriptor is about to be closed */
+        while (settle(fixture, true)) /* it is leaving; its descriptor is about to be closed */
             connections_drain(fixture->connections, fixture->last_serial);
     }
     assert_int_equal(fixture->lost, 1);

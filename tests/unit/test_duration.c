@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Times as people write them. */
+/* The syntax of times. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static void duration__below_a_millisecond__is_rounded_up(void **state)
     (void)state;
     check_duration("0.0001", 1);
     check_duration("0.5ms", 1);
-    check_duration("1.0000000001", 1000); /* the tenth digit is too fine to matter */
+    check_duration("1.0000000001", 1000); /* the tenth digit is ignored */
 }
 
 static void duration__zero_and_what_is_none__is_refused(void **state)

@@ -20,9 +20,9 @@ typedef struct fixture {
     limits_t limits;
     engine_t *engine;
     store_t *store;
-    unsigned changes;              /* seen by the engine's owner, expiries included */
-    change_kind_t kinds[LOG_ROOM]; /* of the first of them */
-    char keys[LOG_ROOM][16];       /* their keys, cut */
+    unsigned changes;              /* changes that the engine reported, expiries included */
+    change_kind_t kinds[LOG_ROOM]; /* of the first changes */
+    char keys[LOG_ROOM][16];       /* of the first changes, cut */
     int owner;
 } fixture_t;
 
@@ -415,10 +415,9 @@ static void close__large_store__is_given_back_in_pieces_without_changes(void **s
     assert_int_equal(engine_due(fixture->engine), INT64_MAX);
 }
 
-/* ---- Where entries are ------------------------------------------------------------------------ */
+/* ---- Look-ups --------------------------------------------------------------------------------- */
 
-/* Keys that an enemy chose who knows the hash, and its seed: all are found, changed and removed all the same.
- */
+/* Even if an attacker knows the hash and its seed, all keys are found, changed and removed. */
 static void entries__100000_keys_with_one_hash__are_kept(void **state)
 {
     static const lookup_t same = {.hash = 42};
@@ -471,7 +470,7 @@ static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
         (void)put_text(fixture, key, "value", 0, 0);
         if (i % 997 != 0)
             continue;
-        for (unsigned j = 0; j < HINTS; j++) { /* half of them are there */
+        for (unsigned j = 0; j < HINTS; j++) { /* half of them exist */
             (void)snprintf(names[j], sizeof names[j], "%" PRIu64, (i * 2 + 1) * j / HINTS);
             keys[j] = bytes_from_text(names[j]);
             lookups[j] = engine_lookup(fixture->engine, keys[j]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the storage engine where memory is refused. */
+/* Claims about the storage engine if memory is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ enum { KEYS = 3000, PUTS = 30000 };
 uint32_t __real_slab_take(slab_t *slab, size_t size);
 uint32_t __wrap_slab_take(slab_t *slab, size_t size);
 
-/* The system is seldom asked for more: each block of the slab can be refused as well. */
+/* The slab seldom asks the system for memory, so let each of its blocks be refused too. */
 uint32_t __wrap_slab_take(slab_t *slab, size_t size)
 {
     return refuse_memory() ? 0 : __real_slab_take(slab, size);
@@ -49,7 +49,7 @@ static uint64_t count_walked(engine_t *engine, store_t *store)
     return count;
 }
 
-/* Refuses the first allocation of the put, then the second, and so on, until none is refused any more. */
+/* Repeats a put with its first allocation refused, then its second, and so on, until it succeeds. */
 static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put)
 {
     for (int granted = 0;; granted++) {

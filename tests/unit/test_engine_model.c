@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A million random operations on the engine and on a model that is plainly right: an array of all possible
- * keys in their order, and for each store what every one of them holds. KV_SEED repeats a run. */
+/* Random operations on the engine and on a simple model: an array of all possible keys in their order, and
+ * for each store the value of every key. KV_SEED repeats a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,11 +16,11 @@
 
 enum {
     OPERATIONS = 400000,
-    VALGRIND_DIVISOR = 8, /* under valgrind, fewer of them */
-    KEYS = 2000,          /* possible ones */
+    VALGRIND_DIVISOR = 8, /* under valgrind, divides OPERATIONS */
+    KEYS = 2000,          /* possible keys */
     STORES = 3,
     LONGEST_VALUE = 3000,
-    DIGEST_EVERY = 2048 /* operations */
+    DIGEST_EVERY = 2048 /* operations between two checks of a digest */
 };
 
 typedef struct cell {
@@ -48,11 +48,11 @@ typedef struct model {
     uint64_t seq;
     int64_t now_ms;
     chance_t random;
-    bool in_order;       /* what expires must come in the order of its time */
-    int64_t last_due_ms; /* of what expired last, in order */
-    uint64_t last_revision;
-    const change_t *expected; /* the change that the call under way may make besides expiries */
-    bool made;                /* it has */
+    bool in_order;            /* expiries must come in the order of their times, then of their revisions */
+    int64_t last_due_ms;      /* of the last expiry */
+    uint64_t last_revision;   /* of the last expiry */
+    const change_t *expected; /* the change, besides expiries, that the current call may make */
+    bool made;                /* the current call has made it */
 } model_t;
 
 /* ---- Chance ----------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static bool chance(model_t *model, unsigned percent)
     return below(model, 100) < percent;
 }
 
-/* A key of one of the kinds that could be trouble. */
+/* Makes a key of one of the kinds that could cause trouble. */
 static size_t make_key(model_t *model, uint8_t key[LIMIT_KEY_MAX])
 {
     size_t size;
@@ -86,7 +86,7 @@ static size_t make_key(model_t *model, uint8_t key[LIMIT_KEY_MAX])
         size = below(model, 1 << 20);
         memcpy(key + LIMIT_KEY_MAX - sizeof size, &size, sizeof size);
         return LIMIT_KEY_MAX;
-    case 4: /* few letters, many equal heads */
+    case 4: /* few different bytes, many common prefixes */
         size = 1 + below(model, 24);
         for (size_t i = 0; i < size; i++)
             key[i] = (uint8_t)(below(model, 2) * 0xff);
@@ -161,7 +161,8 @@ static void cell_set(const model_t *model, model_store_t *store, size_t key, con
                      .due_ms = put->ttl_ms == 0 ? INT64_MAX : model->now_ms + (int64_t)put->ttl_ms};
 }
 
-/* The engine's changes: an expiry must be due and is taken over; anything else must be the expected one. */
+/* Checks a change of the engine: an expiry must be due, and is applied to the model. Any other change must be
+ * the expected one. */
 static void on_change(void *context, change_t *change)
 {
     model_t *model = context;
@@ -216,7 +217,7 @@ static void assert_entry(const model_t *model, size_t key, const cell_t *cell, c
 
 /* ---- Operations ------------------------------------------------------------------------------- */
 
-/* Some keys collide: a few of them here and there, and many in one place. */
+/* Returns how a key is looked up. Some keys collide: small groups of keys, and one large group. */
 static lookup_t key_lookup(const model_t *model, size_t key)
 {
     if (key % 16 == 0)
@@ -226,7 +227,7 @@ static lookup_t key_lookup(const model_t *model, size_t key)
     return engine_lookup(model->engine, model->keys[key]);
 }
 
-/* That of STORE's KEY, fresh, or what it was when it was last prepared. */
+/* The same, or what the last prepare of KEY in STORE made of it, however long ago that was. */
 static lookup_t any_lookup(const model_t *model, const model_store_t *store, size_t key)
 {
     lookup_t kept = store->lookups[key];
@@ -263,7 +264,7 @@ static size_t pick_size(model_t *model)
 {
     switch (below(model, 16)) {
     case 0:
-        return 950 + below(model, 80); /* around the longest value that is kept in a record */
+        return 950 + below(model, 80); /* around the longest value that fits in a record */
     case 1:
         return below(model, LONGEST_VALUE);
     default:
@@ -271,7 +272,8 @@ static size_t pick_size(model_t *model)
     }
 }
 
-/* Checks a refusal: the limit that is named would have been passed, and nothing due is left to make room. */
+/* Checks a refusal: the limit that it names would have been exceeded, and no entry is due whose expiry would
+ * make room. */
 static void assert_refused(const model_t *model, const model_store_t *store, const cell_t *cell,
                            const put_t *put, const char *limit)
 {
@@ -411,7 +413,7 @@ static void check_digest(model_t *model, model_store_t *store)
     uint64_t digest = 0;
     bool ready = engine_digest_prepare(model->engine, store->store, (unsigned)below(model, 100));
     if (!ready && chance(model, 80))
-        return; /* so that changes come while it is made */
+        return; /* mostly, so that changes come before the digest is ready */
     (void)engine_expire(model->engine, &(place_t){.now_ms = model->now_ms}, UINT32_MAX);
     uint64_t got = engine_digest(model->engine, store->store);
     for (size_t i = 0; i < KEYS; i++) {
@@ -421,7 +423,7 @@ static void check_digest(model_t *model, model_store_t *store)
         uint8_t bytes[LIMIT_KEY_MAX + LONGEST_VALUE + 13];
         uint32_t key_size = (uint32_t)model->keys[i].size;
         assert_true(live(model, cell));
-        memcpy(bytes, &key_size, 4); /* this test runs on little-endian machines only */
+        memcpy(bytes, &key_size, 4); /* requires a little-endian machine */
         memcpy(bytes + 4, model->keys[i].data, key_size);
         bytes[4 + key_size] = cell->binary ? 1 : 0;
         memcpy(bytes + 5 + key_size, cell->value, cell->size);
@@ -432,6 +434,7 @@ static void check_digest(model_t *model, model_store_t *store)
     assert_within_limits(model, store);
 }
 
+/* Prepares some keys. A prepare is only a hint and must not change anything. */
 static void do_prepare(model_t *model, model_store_t *store)
 {
     size_t chosen[ENGINE_PREPARE_MAX];

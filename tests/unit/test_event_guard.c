@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the guard of the event socket takes for a flood. */
+/* What the guard of the event socket treats as a flood. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "broker/net/event_guard.h"
 #include "common/clock.h"
 
-/* A call of the guarded thread, and what another one does meanwhile. */
+/* A call of the guarded thread, and the memory that another thread fills meanwhile. */
 typedef struct call {
     char *taken; /* TAKEN_MAX bytes */
     atomic_bool whole;
@@ -27,16 +27,17 @@ typedef struct world {
 } world_t;
 
 enum {
-    TAKEN_MAX = 256 << 20, /* bytes of memory; a flood is to be seen before it fills so many */
-    STEP = 8 << 20,
-    PAGE = 4096, /* or a part of one */
+    TAKEN_MAX =
+        256 << 20,  /* bytes that the other thread fills; the guard must notice a flood before the end */
+    STEP = 8 << 20, /* bytes filled between two pauses */
+    PAGE = 4096,    /* bytes, at most a page of the system */
     STEP_MS = 20,
     SPIN_MS = 5,
-    LITTLE_MS = 150, /* of CPU time in one call: less than makes a flood by itself */
+    LITTLE_MS = 150, /* CPU time of a call that is too short to be a flood by itself */
     TRIES = 10
 };
 
-/* What libzmq's own thread does with a flood. */
+/* Fills memory, like libzmq's own thread during a flood. */
 static void *take_in(void *context)
 {
     call_t *call = context;
@@ -49,8 +50,8 @@ static void *take_in(void *context)
     return NULL;
 }
 
-/* A call of the guarded thread during which another one takes TAKEN_MAX bytes. The call takes CALL_MS of CPU
- * time at most, spread over that while. */
+/* Makes a call in the guarded thread while another thread fills TAKEN_MAX bytes. The call uses at most
+ * CALL_MS of CPU time, in short pieces. */
 static void call_made(event_guard_t *guard, call_t *call, int64_t call_ms)
 {
     pthread_t thread;
@@ -94,14 +95,14 @@ static void guard__call_in_which_memory_grows__is_ended_though_it_takes_little_c
 {
     world_t *world = *state;
     bool fired = false;
-    for (int i = 0; i < TRIES && !fired; i++) { /* one will do, if the guard's own thread gets any */
+    for (int i = 0; i < TRIES && !fired; i++) { /* one is enough if the guard's thread gets CPU time */
         call_made(world->guard, &world->call, LITTLE_MS);
         fired = event_guard_fired(world->guard);
     }
     assert_true(fired);
 }
 
-/* A password that is verified takes memory too. */
+/* Verifying a password, for example, takes memory too. */
 static void guard__memory_that_grows_while_the_call_waits__is_not_its_flood(void **state)
 {
     world_t *world = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the log of events, and a random comparison with a plain model: all events ever appended. */
+/* Claims about the log of events, and a random comparison with a simple model: all events ever appended. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum {
     EVENTS = 3000, /* appended in a round */
     ROUNDS = 60,
     TEXT_MAX = 1500,        /* bytes of a model's value */
-    OVERHEAD = 40 + 16 + 16 /* bytes that a record may take beside its texts */
+    OVERHEAD = 40 + 16 + 16 /* most bytes of a record beside its texts */
 };
 
 /* ---- Claims ----------------------------------------------------------------------------------- */
@@ -151,9 +151,9 @@ static void log__an_event_larger_than_the_log__empties_it_and_the_next_is_kept(v
     event_log_destroy(&log);
 }
 
-/* ---- Against a model -------------------------------------------------------------------------- */
+/* ---- Compared with a model -------------------------------------------------------------------- */
 
-/* What was appended under a seq: sizes of the texts; their bytes follow from the seq. */
+/* What was appended with a seq: the sizes of the texts. Their bytes follow from the seq. */
 typedef struct row {
     size_t sizes[5];
 } row_t;
@@ -204,8 +204,9 @@ static size_t row_size(const row_t *row)
     return size;
 }
 
-/* The log must have as much as its bounds allow: never more events than KEEP; and where it dropped some, less
- * than what two of the largest take may lie idle, at its end and before its oldest record. */
+/* Checks that the log keeps as much as its bounds allow. It never has more than KEEP events. If it dropped
+ * some for space, the unused space, at its end and before its oldest record, is less than the largest records
+ * take. */
 static void model_assert_bounds(const event_log_t *log, uint64_t newest, uint64_t keep, size_t keep_bytes,
                                 const row_t *rows, uint64_t dropped_before)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Tests of event_socket.h with a real subscriber. What is about connections and tickets is tested from
- * outside (tests/interop). */
+/* Tests of event_socket.h with a real subscriber. tests/interop has more tests of connections and tickets,
+ * with the whole broker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 
 enum {
     PATIENCE_MS = 20000,
-    BURST = 400, /* well below the 1,000 messages that a subscriber's queue takes */
+    BURST = 400, /* well below the 1,000 messages that fit in a subscriber's queue */
     BURSTS = 300,
     BURSTS_VALGRIND = 30
 };
@@ -82,7 +82,7 @@ static uint32_t receive(fixture_t *fixture)
     return number;
 }
 
-/* In one turn of the loop, which may be long: nothing but publishing takes note of what left the queue. */
+/* All within one turn of the loop, so only publishing itself can notice that the queue has room again. */
 static void publish__subscriber_a_few_hundred_events_behind__misses_nothing(void **state)
 {
     fixture_t *fixture = *state;
@@ -96,9 +96,9 @@ static void publish__subscriber_a_few_hundred_events_behind__misses_nothing(void
     }
 }
 
-/* ---- Who is cut ------------------------------------------------------------------------------- */
+/* ---- Which connections are cut ---------------------------------------------------------------- */
 
-/* A TCP connection without a ZMTP peer behind it: it has not got beyond the handshake. */
+/* Makes a TCP connection that has not sent anything, so its ZMTP handshake is not finished. */
 static int raw_connect(fixture_t *fixture)
 {
     const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
@@ -107,7 +107,7 @@ static int raw_connect(fixture_t *fixture)
     return fd;
 }
 
-/* Closes FD. Returns whether the broker's side still went on with the handshake. */
+/* Returns whether the broker's side still continues with the handshake. Closes FD. */
 static bool raw_goes_on(int fd)
 {
     static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'P', 'L', 'A', 'I', 'N'};
@@ -141,7 +141,7 @@ static void cut__connection_accepted_after_the_last_drain__goes_on(void **state)
     zmq_pollitem_t accepted = {.socket = event_socket_monitor(fixture->side.events), .events = ZMQ_POLLIN};
     assert_int_equal(zmq_poll(&accepted, 1, PATIENCE_MS), 1);
     event_socket_cut(fixture->side.events, fixture->side.tickets, true);
-    assert_int_equal(event_socket_peers(fixture->side.events), 2); /* it was seen */
+    assert_int_equal(event_socket_peers(fixture->side.events), 2); /* the cut drained its ACCEPTED event */
     assert_true(raw_goes_on(fd));
 }
 

@@ -46,7 +46,7 @@ static void add_all(fixture_t *fixture)
         assert_true(expiry_add(&fixture->expiry, &fixture->deadlines[i]));
 }
 
-/* Takes all out, earliest first; there are COUNT. */
+/* Removes all deadlines, and checks that they come earliest first and that there are COUNT. */
 static void assert_in_order(expiry_t *expiry, uint64_t count)
 {
     int64_t last = INT64_MIN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about who is told of changes, when, and at what cost to others: the hub without its sockets. The
- * clock is the tests'. */
+/* Claims about who is notified of changes, when, and what it costs others. The hub has no sockets, and tests
+ * set the clock. */
 #include "tests/support/hub_fixture.h"
 
 /* ---- Time ------------------------------------------------------------------------------------- */
@@ -32,7 +32,7 @@ static void event__of_a_clock_read_a_millisecond_apart__is_not_before_the_last(v
 
 /* ---- Sessions that watch ---------------------------------------------------------------------- */
 
-/* Peers 0 and on are sessions of the client lamp, the last peer is another client. */
+/* All peers but the last become sessions of the client lamp. The last one becomes another client. */
 static void name_peers(fixture_t *fixture)
 {
     for (unsigned i = 0; i + 1 < PEERS; i++)
@@ -40,7 +40,7 @@ static void name_peers(fixture_t *fixture)
     snprintf(fixture->peers[PEERS - 1].identity, sizeof fixture->peers[0].identity, "other");
 }
 
-/* Puts COUNT times in one payload, whose msgids are 0 and on. */
+/* Sends COUNT puts in one payload. Their msgids are 0, 1, ... */
 static void put_many(fixture_t *fixture, struct connection *peer, unsigned count)
 {
     buffer_t payload;
@@ -50,7 +50,7 @@ static void put_many(fixture_t *fixture, struct connection *peer, unsigned count
     payload_give(fixture, peer, &payload);
 }
 
-/* The ANSWERS_MAX replies that PEER got last are pushes, each of a later change than the one before, up to
+/* Checks the last ANSWERS_MAX replies that PEER got: they are pushes in the order of their changes, up to
  * SEQ. */
 static void assert_pushed_in_order_up_to(const struct connection *peer, uint64_t seq)
 {
@@ -111,7 +111,7 @@ static void watch_after__the_oldest_change_kept__log_goes_on_in_the_same_turn__i
     name_peers(fixture);
     ask(fixture, lamp, "put", "ss", "k", "v");
     uint64_t seq = lamp->got[0].number;
-    put_many(fixture, &fixture->peers[PEERS - 1], SHORT_LOG - 2); /* and its `connect`: the log is full */
+    put_many(fixture, &fixture->peers[PEERS - 1], SHORT_LOG - 2); /* with its `connect`, the log is full */
     ask(fixture, lamp, "watch", "ba", true, (unsigned)seq - 1);
     put_many(fixture, &fixture->peers[PEERS - 1], 1);
     hub_tick(fixture->hub, fixture->now_ms);
@@ -162,7 +162,7 @@ static void watcher__that_does_not_read__is_looked_at_every_20_ms_alone(void **s
     assert_pushed_in_order_up_to(lamp, writer->got[0].number);
 }
 
-/* ---- What telling costs others ---------------------------------------------------------------- */
+/* ---- What notifications cost others ----------------------------------------------------------- */
 
 static void batch__that_sessions_are_told_of__takes_turns(void **state)
 {
@@ -242,7 +242,7 @@ static void expiry__that_many_subscribers_hear__takes_turns(void **state)
 
 static void expiry__beside_who_writes_without_end__is_not_put_off(void **state)
 {
-    enum { TURNS = 20, BATCHES = 3, PUTS = 4096 }; /* of 40 each */
+    enum { TURNS = 20, BATCHES = 3, PUTS = 4096 }; /* a put costs 40 with this audience */
     fixture_t *fixture = *state;
     struct connection *writer = &fixture->peers[1];
     ask(fixture, &fixture->peers[0], "put", "sst", "mortal", "v", 10);
@@ -260,7 +260,7 @@ static void expiry__beside_who_writes_without_end__is_not_put_off(void **state)
 
 static void payloads_that_wait__each_just_below_a_turn_s_work__do_not_all_have_it(void **state)
 {
-    enum { PAYLOADS = 500, PUTS = 49 }; /* of 400 each */
+    enum { PAYLOADS = 500, PUTS = 49 }; /* a put costs 400 with this audience */
     fixture_t *fixture = *state;
     only_at_once(fixture);
     struct connection *writer = &fixture->peers[0];

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What is said if the system has no memory to look something up. The C library's allocations cannot be
- * refused one by one, so its answers are given here; the rest is tested from outside
- * (tests/interop/test_endpoints). */
+/* Problems if the system has no memory to look something up. A test cannot refuse the allocations of the C
+ * library, so its functions are replaced here. tests/interop/test_endpoints.py tests the rest. */
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the broker without its sockets: sessions, roles, and work that is too much for one turn. The
- * clock is the tests'. */
+/* Claims about the broker without its sockets: sessions, roles, and work that is too much for one turn. Tests
+ * set the clock. */
 #include <stdlib.h>
 
 #include "tests/support/hub_fixture.h"
@@ -85,7 +85,7 @@ static void get__of_a_key_that_is_due_behind_many__expires_just_that_one_at_once
     ask(fixture, lamp, "put", "sst", "last", "v", 11);
     fixture->now_ms += 11;
     uint64_t before = engine_seq(fixture->hub->engine);
-    ask(fixture, lamp, "get", "s", "k0"); /* what one turn may tell, of which this is */
+    ask(fixture, lamp, "get", "s", "k0"); /* expires as much as one turn may, k0 too */
     uint64_t turn = engine_seq(fixture->hub->engine) - before;
     assert_true(turn > 0 && turn < MANY / 2);
     ask(fixture, lamp, "get", "s", "last");
@@ -122,7 +122,7 @@ static void put__at_a_limit_with_many_expired_keys__takes_turns_and_succeeds(voi
     ask(fixture, other, "put", "sst", "a", "v", 1001);
     fixture->settings.limits.keys_per_client = 1;
     fixture->now_ms += 1001;
-    ask(fixture, other, "put", "ss", "b", "v"); /* what must go first is due last */
+    ask(fixture, other, "put", "ss", "b", "v"); /* the key that must expire before is due last */
     assert_int_equal(other->count, 0);
     ping_is_answered(fixture, &fixture->peers[2]);
     assert_true(turns_until(fixture, other, 1) > 1);

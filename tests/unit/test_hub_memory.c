@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about a hub that is refused memory: each allocation of a script in turn, that one alone or all from
- * there to the end of its step. A step is then carried out and answered as ever, or answered UNAVAILABLE with
- * nothing done, or its session is cut off. What was acknowledged is there at the end. */
+/* Claims about a hub that is refused memory. A script is played again and again. Each time another allocation
+ * is refused: only that one, or also all that follow it in the same step. Then the step is executed and
+ * answered as usual, or answered UNAVAILABLE with nothing done, or its session is cut off. All that was
+ * acknowledged is there at the end. */
 #include <stdlib.h>
 
 #include "tests/support/hub_fixture.h"
 #include "tests/support/refuse_memory.h"
 
 enum {
-    OWNER,   /* of the name lamp; it watches */
-    WRITER,  /* another session of it */
-    MANAGER, /* of the name desk */
-    GUEST,   /* a client with a number */
+    OWNER,   /* a session of lamp, which watches its store */
+    WRITER,  /* another session of lamp */
+    MANAGER, /* a session of desk */
+    GUEST,   /* a client without a name */
     VALUE_SIZE = 3000,
     GRANTED_MAX = 1000
 };
@@ -41,8 +42,8 @@ typedef enum step {
 typedef struct key {
     const char *client;
     const char *name;
-    step_t put; /* which step puts it */
-    step_t del; /* which one deletes it; STEP_COUNT = none */
+    step_t put; /* the step that puts it */
+    step_t del; /* the step that deletes it; STEP_COUNT = none */
 } store_key_t;
 
 static const store_key_t keys[] = {
@@ -61,8 +62,8 @@ static const unsigned step_peers[STEP_COUNT] = {
 
 typedef struct world {
     fixture_t *fixture;
-    int granted;           /* allocations until one is refused; REFUSE_NEVER = behind it */
-    bool done[STEP_COUNT]; /* acknowledged */
+    int granted;           /* allocations until one is refused; REFUSE_NEVER = one was refused */
+    bool done[STEP_COUNT]; /* steps that were acknowledged */
     char value[VALUE_SIZE + 1];
 } world_t;
 
@@ -112,7 +113,7 @@ static void step_write(const world_t *world, step_t step, buffer_t *payload)
     case STEP_ROLE:
         request_add(payload, 7, "role", "ss", "40000", "manager");
         return;
-    case STEP_BATCH: /* the second answer takes more memory than the first had left */
+    case STEP_BATCH: /* the second answer needs more memory than the first one left */
         request_add(payload, 7, "put", "ss", "f", "6");
         request_add(payload, 8, "get", "s", "c");
         request_add(payload, 9, "put", "ss", "f", "7");
@@ -129,14 +130,14 @@ static void step_write(const world_t *world, step_t step, buffer_t *payload)
     }
 }
 
-/* What a step changes, in a number that only grows. */
+/* Returns a number that grows with every change of the state. */
 static uint64_t changes(const fixture_t *fixture)
 {
     const stats_t *stats = &fixture->hub->stats;
     return stats->puts_total + stats->dels_total + stats->roles_total + stats->drops_total;
 }
 
-/* Carries out STEP while memory may be refused. */
+/* Executes STEP while memory may be refused. */
 static void step_play(world_t *world, step_t step)
 {
     fixture_t *fixture = world->fixture;
@@ -156,7 +157,8 @@ static void step_play(world_t *world, step_t step)
     refuse_after = REFUSE_NEVER;
 }
 
-/* STEP answers as ever, or UNAVAILABLE; or its session is cut off. */
+/* Executes STEP and checks that it is answered as usual or with UNAVAILABLE, or that its session is cut off.
+ */
 static void step_check(world_t *world, step_t step)
 {
     fixture_t *fixture = world->fixture;
@@ -173,7 +175,7 @@ static void step_check(world_t *world, step_t step)
         if (got->kind == RPC_NOTIFICATION)
             continue;
         answers++;
-        /* A client that a step before could not make is not there. */
+        /* NOT_FOUND is right if an earlier step could not make the client. */
         bool missed = was_refused && (step == STEP_MANAGE || step == STEP_ROLE || step == STEP_FORGET);
         bool unavailable = strcmp(got->code, "UNAVAILABLE") == 0;
         assert_true(!got->failed || unavailable || (missed && strcmp(got->code, "NOT_FOUND") == 0));
@@ -191,7 +193,7 @@ static void step_check(world_t *world, step_t step)
         assert_true(parked || world->done[step]);
 }
 
-/* The manager goes on as one, whatever it met. */
+/* Makes MANAGER a manager again, if it lost its session or its role. */
 static void manager_return(world_t *world)
 {
     fixture_t *fixture = world->fixture;
@@ -213,7 +215,7 @@ static bool key_there(world_t *world, const store_key_t *key)
                       world->fixture->now_ms, &entry) == STATUS_OK;
 }
 
-/* All that was acknowledged is there, and no more; each peer is served. */
+/* Checks that exactly what was acknowledged is there, and that each peer is still served. */
 static void end_check(world_t *world)
 {
     fixture_t *fixture = world->fixture;
@@ -226,8 +228,8 @@ static void end_check(world_t *world)
         ping_is_answered(fixture, &fixture->peers[i]);
 }
 
-/* The whole script with one allocation refused, or all from it to the end of its step. Returns whether there
- * were so many. */
+/* Plays the script, and refuses an allocation after GRANTED ones: only that one if ONCE, otherwise all until
+ * the end of its step. Returns whether there were so many allocations. */
 static bool script_play(int granted, bool once)
 {
     void *state = NULL;
@@ -269,9 +271,9 @@ static void script__each_allocation_refused_in_turn__is_right_or_unavailable_or_
     }
 }
 
-/* ---- What each kind of shortage is told as ------------------------------------------------------ */
+/* ---- The effects of each kind of shortage ------------------------------------------------------- */
 
-/* One request of PEER with no memory at all. */
+/* PEER sends one request while all memory is refused. */
 static void ask_without_memory(fixture_t *fixture, struct connection *peer, buffer_t *payload)
 {
     refuse_once = false;
@@ -302,7 +304,7 @@ static void answer__without_memory__ends_the_session_for_it_with_nothing_done(vo
     fixture_t *fixture = *state;
     struct connection *peer = &fixture->peers[0];
     ping_is_answered(fixture, peer);
-    buffer_release(&fixture->hub->spare); /* what the answer before it left */
+    buffer_release(&fixture->hub->spare); /* memory of the previous answer, which would be reused */
     buffer_t payload;
     buffer_init(&payload, VALUE_SIZE);
     request_add(&payload, 7, "put", "ss", "a", "1");
@@ -337,7 +339,7 @@ static void changes__without_memory__wait_in_the_log(void **state)
     ask(fixture, owner, "watch", "b", true);
     owner->count = 0;
     unsigned pushes = 0;
-    /* The allocation of the push is one of the first few: whichever is refused, the push comes. */
+    /* One of the first few allocations is for the push. Whichever is refused, the push comes in the end. */
     for (int granted = 0; granted < 8; granted++) {
         ping_is_answered(fixture, writer);
         buffer_t payload;

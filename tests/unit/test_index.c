@@ -15,7 +15,7 @@ enum { COLLIDING = 100000 };
 typedef struct fixture {
     slab_t slab;
     index_t index;
-    uint32_t *records; /* of the numbers below `count`; 0 = not there */
+    uint32_t *records; /* handle of the record of each number below `count`; 0 = not there */
     uint64_t count;
 } fixture_t;
 
@@ -29,7 +29,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* All memory has been given back once the index is empty: slab_release asserts it. */
+/* slab_release asserts that an empty index has given back all memory. */
 static int teardown(void **state)
 {
     fixture_t *fixture = *state;
@@ -58,13 +58,13 @@ static uint64_t one_hash(uint64_t n)
     return UINT64_C(0x1234567890abcdef);
 }
 
-/* Only the tags differ. */
+/* Hashes that differ only in their tags. */
 static uint64_t one_group(uint64_t n)
 {
     return scatter(n) << 32 | 77;
 }
 
-/* All go to one page of many. */
+/* Hashes that all belong to one page of many. */
 static uint64_t one_page(uint64_t n)
 {
     return scatter(n) & ~UINT64_C(0xffff);
@@ -97,7 +97,7 @@ static void remove_one(fixture_t *fixture, uint64_t n, hash_fn *hash)
     fixture->records[n] = 0;
 }
 
-/* Both ways to look up give the record, or say that it is not there. */
+/* Looks N up. Both functions must give the same result. */
 static index_found_t find(const fixture_t *fixture, uint64_t n, hash_fn *hash)
 {
     lookup_t lookup = {.hash = hash(n)};
@@ -203,7 +203,8 @@ static void replace__each__is_found_as_the_new_one(void **state)
     assert_all_found(fixture, scatter);
 }
 
-/* What cannot be kept apart is left to the tree, and costs neither memory nor a longer search here. */
+/* Keys that the index cannot tell apart are left to the tree. They cost neither memory nor time in the index.
+ */
 static void add__100000_that_collide__are_left_to_the_tree(void **state)
 {
     static hash_fn *const hashes[] = {one_hash, one_group};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about a hub whose commands are applied later: what waits and what does not, in which order answers
- * leave, and what becomes of a request if the world has changed when its command's turn comes. */
+/* Claims about a hub whose commands are applied later: which requests wait, in which order answers leave, and
+ * what happens to a request if the state has changed when its command is applied. */
 #include <stdlib.h>
 
 #include "tests/support/hub_fixture.h"
@@ -10,7 +10,7 @@ typedef struct later {
     fixture_t *fixture;
     later_log_t *log;
     struct connection *peers;
-    unsigned applied; /* commands */
+    unsigned applied; /* commands that were applied */
 } later_t;
 
 static void count_command(void *context, const command_t *command, const place_t *place)
@@ -46,7 +46,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What PEER sends next finds its session with a client: nothing but that is on its way. */
+/* Gives PEER a session with a client. No command is on its way afterwards. */
 static void begin(later_t *later, struct connection *peer)
 {
     ask(later->fixture, peer, "ping", "");
@@ -56,7 +56,7 @@ static void begin(later_t *later, struct connection *peer)
     later->applied = 0;
 }
 
-/* PEER is a manager. */
+/* Makes PEER a manager. */
 static void begin_manager(later_t *later, struct connection *peer)
 {
     begin(later, peer);
@@ -180,7 +180,7 @@ static void room__for_less_than_could_be_pending__waits(void **state)
     buffer_t payload;
     puts_add(&payload, PUTS);
     payload_give(later->fixture, peer, &payload);
-    assert_int_equal(pending(peer), 4); /* of 512 bytes */
+    assert_int_equal(pending(peer), 4); /* there is room for 4 answers of 512 bytes */
     later_log_settle(later->log);
     assert_int_equal(peer->count, PUTS);
     assert_int_equal(later->fixture->hub->stats.puts_total, PUTS);
@@ -234,9 +234,9 @@ static void bye__is_answered_when_the_session_has_left(void **state)
     assert_null(peer->session);
 }
 
-/* ---- The world has changed -------------------------------------------------------------------- */
+/* ---- The state has changed -------------------------------------------------------------------- */
 
-/* Applies COMMAND, of the broker itself, before all that is on its way. */
+/* Applies COMMAND, as one of the broker itself, before all commands that are on their way. */
 static void apply_now(later_t *later, const command_t *command)
 {
     place_t place = {.now_ms = later->fixture->now_ms, .time_ms = UNIX_MS};
@@ -353,7 +353,7 @@ static void auth__whose_account_goes_before_the_role_comes__fails(void **state)
     later_log_settle(later->log);
     assert_got(peer, "UNAUTHENTICATED");
     assert_int_equal(peer->session->role, ROLE_GUEST);
-    assert_int_equal(later->fixture->hub->stats.roles_total, 2); /* it was one, for a moment */
+    assert_int_equal(later->fixture->hub->stats.roles_total, 2); /* it was a manager for a moment */
     assert_true(hub_configure(later->fixture->hub, &later->fixture->settings, later->fixture->now_ms));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about listeners.h: which connections are a listener's, and what becomes of one that cannot be made.
- * Names of hosts and paths are tested from outside (tests/interop). */
+/* Claims about listeners.h: which connections belong to an endpoint, and what happens if one cannot be bound.
+ * tests/interop tests host names and paths with the whole broker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "broker/net/listeners.h"
 #include "tests/support/tcp.h"
 
-/* ---- Which are its own ------------------------------------------------------------------------ */
+/* ---- Which connections belong to it ----------------------------------------------------------- */
 
 static bool contains_port(char (*real)[ENDPOINT_SIZE], unsigned count, int family, uint16_t port)
 {
@@ -62,7 +62,7 @@ typedef struct served {
     char real[1][ENDPOINT_SIZE];
     int listener;
     int peer;
-    int fd; /* the listener's end of it */
+    int fd; /* the listener's end of the connection */
 } served_t;
 
 static served_t served_new(void)
@@ -142,7 +142,7 @@ static void bind__port_in_use__fails_and_says_where_and_what_to_do(void **state)
     assert_non_null(strstr(problem, "listen/requests: tcp://127.0.0.1:"));
     assert_non_null(strstr(problem, ": in use: stop the program"));
     assert_non_null(strstr(problem, used));
-    close(tcp_connect(listeners.real[0])); /* the one before it has its real port */
+    close(tcp_connect(listeners.real[0])); /* the first endpoint was bound and has its real port */
     zmq_close(socket);
     zmq_ctx_term(context);
     listeners_release(&listeners);

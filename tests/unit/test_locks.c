@@ -12,7 +12,7 @@
 
 enum {
     SHORT_MS = 20,
-    EARLY_MAX = 100 /* returns before the deadline: with another clock's deadline it would be many more */
+    EARLY_MAX = 100 /* early returns; if the deadline were for another clock, there would be many more */
 };
 
 static void wait__nobody_signals__returns_at_the_deadline_of_the_monotonic_clock(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The log's lines, read from a pipe in place of standard error. */
+/* Lines of the log. A pipe takes the place of standard error. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,18 +19,18 @@
 enum {
     LINE_MAX_BYTES = 2000, /* log.h */
     THREADS = 4,
-    LINES = 500, /* of each thread; less than a pipe holds in all */
+    LINES = 500, /* of each thread; all of them fit in the pipe */
     LINES_VALGRIND = 50,
     OUTPUT_SIZE = 1 << 20
 };
 
 typedef struct fixture {
-    int reader; /* the pipe's end that a test reads; does not block */
-    int before; /* standard error as it was */
+    int reader; /* the end of the pipe that a test reads, without blocking */
+    int before; /* the original standard error */
     char output[OUTPUT_SIZE];
 } fixture_t;
 
-/* All that was logged and not read yet, zero-terminated. */
+/* Returns all that was logged and not read yet, zero-terminated. */
 static const char *output_read(fixture_t *fixture)
 {
     size_t size = 0;
@@ -122,7 +122,7 @@ static void lines__of_several_threads__do_not_mix(void **state)
 static void reader__stuck__does_not_stop_the_writer_and_learns_what_was_lost(void **state)
 {
     fixture_t *fixture = *state;
-    unsigned written = (unsigned)volume(100000, 5000); /* more than any pipe of a test holds */
+    unsigned written = (unsigned)volume(100000, 5000); /* more than fits in the pipe */
     for (unsigned i = 0; i < written; i++)
         log_info("line");
     unsigned taken = 0;

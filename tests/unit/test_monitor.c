@@ -12,7 +12,7 @@
 #include "broker/net/monitor.h"
 #include "tests/support/tcp.h"
 
-enum { WAIT_MS = 60000 }; /* only a hang lasts so long */
+enum { WAIT_MS = 60000 }; /* only a hang takes so long */
 
 typedef struct fixture {
     void *context;
@@ -42,7 +42,7 @@ static int teardown(void **state)
     return zmq_ctx_term(fixture->context);
 }
 
-/* Waits for the next event, and returns its descriptor. */
+/* Waits for the next event, which must be of the wanted kind. Returns its descriptor. */
 static int event_wait(fixture_t *fixture, bool wanted_accepted)
 {
     bool accepted;
@@ -88,7 +88,7 @@ static void open__endpoint_in_use__fails_and_can_be_closed(void **state)
     assert_false(monitor_open(&other, fixture->context, socket, "inproc://test.monitor"));
     monitor_close(&other);
     zmq_close(socket);
-    int peer = tcp_connect(fixture->endpoint); /* the first one goes on */
+    int peer = tcp_connect(fixture->endpoint); /* the first monitor still works */
     (void)event_wait(fixture, true);
     close(peer);
 }

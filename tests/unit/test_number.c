@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Whole numbers as people write them. */
+/* The syntax of whole numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the ordered map. What its tree does with many keys is test_tree's. */
+/* Claims about the ordered map. test_tree.c tests its tree with many keys. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about params: bounds at the bound and one past it, options, and one line that says what is wrong. */
+/* Claims about params: values at each bound and one past it, options, and the line that says what is wrong.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 enum { ROOM = 4096 };
 
 static const limits_t limits = LIMITS_DEFAULT;
-static const uint8_t letters[LIMIT_KEY_MAX + 1] = {'a'}; /* zeros are valid UTF-8 too */
+static const uint8_t letters[LIMIT_KEY_MAX + 1] = {'a'}; /* the rest are zeros, which are valid UTF-8 */
 
-/* Params of a message: begun, written by a test, bound. */
+/* The params of a message. A test calls begin, writes the params, then calls bind_all. */
 typedef struct given {
     buffer_t payload;
     rpc_message_t message;
@@ -197,7 +198,7 @@ static void options__given_twice_or_with_a_key_that_is_no_string__are_refused(vo
     assert_non_null(strstr(given.problem, "twice"));
     begin(&given, 1);
     rpc_write_map(&given.payload, 1);
-    rpc_write_map(&given.payload, 1); /* a map as key, with a value that looks like an option inside */
+    rpc_write_map(&given.payload, 1); /* a map as a key; it contains what looks like an option */
     rpc_write_text(&given.payload, "ttl_ms");
     rpc_write_uint(&given.payload, 5);
     rpc_write_nil(&given.payload);
@@ -224,7 +225,7 @@ static void options__that_are_nil__are_not_given(void **state)
     assert_int_equal(given.args.given, 0);
     assert_true(given.args.if_revision == untouched.if_revision && given.args.limit == untouched.limit);
     assert_int_equal(given.args.ttl_ms, 0);
-    /* Beside one that is given; and twice is twice. */
+    /* A nil beside an option that is given; then a nil that is given twice. */
     begin(&given, 1);
     rpc_write_map(&given.payload, 2);
     rpc_write_text(&given.payload, "ttl_ms");

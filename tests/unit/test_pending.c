@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the ring of requests whose answers are still to come. */
+/* Claims about the ring of requests whose answers are pending. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

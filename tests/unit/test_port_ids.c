@@ -59,7 +59,7 @@ static void take__beyond_the_range__goes_on_above_every_port_and_uses_no_number_
     assert_taken(ids, 65536, 65537);
     port_ids_free(ids, 65536);
     assert_taken(ids, 65538, 65538);
-    port_ids_free(ids, 101); /* the range first, where it has room */
+    port_ids_free(ids, 101); /* a free number of the range comes first */
     assert_taken(ids, 101, 101);
     assert_taken(ids, 65539, 65539);
 }

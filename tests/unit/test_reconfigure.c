@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about a hub that is given other settings. What clients see of it is in tests/interop/test_reload.py.
- */
+/* Claims about a hub that gets new settings. tests/interop/test_reload.py tests what clients see of it. */
 #include "tests/support/hub_fixture.h"
 #include "tests/support/refuse_memory.h"
 
@@ -16,7 +15,7 @@ static char bell[] = "bell";
 static char lamp[] = "lamp";
 static char secret_hash_text[] = SECRET_HASH;
 
-/* Settings that come: like those of FIXTURE, but with these accounts and names. */
+/* Returns new settings: those of FIXTURE, but with these accounts and names. */
 static settings_t settings_with(const fixture_t *fixture, credential_t *managers, unsigned manager_count,
                                 credential_t *names, unsigned name_count)
 {
@@ -75,7 +74,7 @@ static void configure__an_account_gone_and_back__is_another_one(void **state)
     ask(fixture, peer, "auth", "ss", "adam", "eve");
     assert_true(hub_configure(fixture->hub, &without, fixture->now_ms));
     assert_true(hub_configure(fixture->hub, &fixture->settings, fixture->now_ms));
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms); /* of the account before */
+    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms); /* of the old account */
     assert_got(peer, "UNAUTHENTICATED");
     login(fixture, peer, true);
     assert_got(peer, "");

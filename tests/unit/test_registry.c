@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about clients: when they exist, what holds their records, which names are claimed. */
+/* Claims about clients: when they exist, what keeps their records, and which names are claimed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -185,7 +185,7 @@ static void next__with_prefix_and_after__gives_those_that_exist_in_byte_order(vo
         client = registry_next(fixture->registry, prefix, &after);
     }
     assert_null(client);
-    after = bytes_from_text("Z"); /* before the prefix: nothing is passed over */
+    after = bytes_from_text("Z"); /* sorts before the prefix, so nothing is skipped */
     assert_string_equal(registry_next(fixture->registry, prefix, &after)->id, "a");
 }
 

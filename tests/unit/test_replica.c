@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Two state machines that are given the same commands at the same places are alike. The commands are those of
- * a random life of a hub: its sessions come and go, write, expire, claim names, get roles, forget each other.
- */
+/* Two state machines that apply the same commands at the same places have the same state. The commands come
+ * from a hub with a random life: sessions come and go, write, claim names, get roles and forget clients, and
+ * keys expire. */
 #include <stdlib.h>
 
 #include "broker/core/feed.h"
@@ -14,8 +14,8 @@
 enum {
     STEPS = 6000,
     STEPS_VALGRIND = 300,
-    CHECK_STEPS = 50, /* steps between two looks at all of it */
-    EVENTS = 100000,  /* kept by the replica's log: as many as by the hub's */
+    CHECK_STEPS = 50, /* steps between two comparisons of everything */
+    EVENTS = 100000,  /* that the replica's log keeps, like the hub's */
     EVENT_BYTES = 1 << 24,
     PAYLOAD_BYTES = 65536
 };
@@ -26,8 +26,8 @@ typedef struct world {
     chance_t chance;
     state_machine_t *replica;
     event_log_t *events; /* of the replica */
-    uint64_t compared;   /* events up to this seq */
-    unsigned applied;    /* commands */
+    uint64_t compared;   /* events up to this seq were compared */
+    unsigned applied;    /* commands that were applied */
 } world_t;
 
 /* ---- The other state machine ------------------------------------------------------------------ */
@@ -46,7 +46,7 @@ static void on_role(void *context, client_t *client, const command_t *command)
     (void)command;
 }
 
-/* A command of the hub is applied: here too. */
+/* Called before the hub applies a command: applies it to the replica too. */
 static void on_command(void *context, const command_t *command, const place_t *place)
 {
     world_t *world = context;
@@ -56,7 +56,7 @@ static void on_command(void *context, const command_t *command, const place_t *p
     world->applied++;
 }
 
-/* ---- Alike ------------------------------------------------------------------------------------ */
+/* ---- Comparing -------------------------------------------------------------------------------- */
 
 static void assert_same_bytes(bytes_t one, bytes_t other)
 {
@@ -132,7 +132,7 @@ static void assert_alike(world_t *world)
     }
 }
 
-/* ---- A life ----------------------------------------------------------------------------------- */
+/* ---- A random life ---------------------------------------------------------------------------- */
 
 static const char *const names[] = {"lamp", "bell", "40001", "40002"};
 static const char *const identities[] = {"lamp/1", "lamp/2", "bell", "", "bell/1", "x y"};
@@ -272,7 +272,7 @@ static void replica__of_a_random_life__is_alike_at_any_time(void **state)
     assert_alike(world);
     assert_true(world->applied > 0);
     const stats_t *stats = &world->fixture->hub->stats;
-    if (volume(1, 0) == 1) /* it was a life */
+    if (volume(1, 0) == 1) /* not under valgrind: the steps were enough for every kind of change */
         assert_true(stats->puts_total > 0 && stats->expires_total > 0 && stats->drops_total > 0 &&
                     stats->roles_total > 0);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Hashes of the secrets of names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -100,7 +100,7 @@ static void give__nearly_all_blocks__trim_gives_segments_back(void **state)
     assert_true(segments >= BLOCKS / SEGMENT_BLOCKS);
     for (size_t i = 1; i < BLOCKS; i++)
         slab_give(&slab, handles[i]);
-    assert_int_equal(slab.segment_count, segments); /* that would be a pause */
+    assert_int_equal(slab.segment_count, segments); /* slab_give frees none, because that would take long */
     assert_true(slab_trims(&slab));
     unsigned steps = 0;
     for (bool more = true; more; steps++) {

@@ -121,7 +121,7 @@ static void tickets__of_many__no_id_and_no_credential_comes_twice(void **state)
         assert_non_null(tickets[i]);
         assert_true(tickets[i]->id > last);
         last = tickets[i]->id;
-        if (i % 3 == 1) /* those of the void are not given again either */
+        if (i % 3 == 1) /* the ids of void tickets must not be used again either */
             tickets_void(*state, &tickets[i - 1]);
     }
     for (size_t i = 0; i < MANY; i++) {

@@ -40,7 +40,7 @@ static void drop_all(fixture_t *fixture)
     assert_int_equal(fixture->tree.count, 0);
 }
 
-/* All memory has been given back once the tree is empty: slab_release asserts it. */
+/* slab_release asserts that an empty tree has given back all memory. */
 static int teardown(void **state)
 {
     fixture_t *fixture = *state;
@@ -49,7 +49,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A number that depends on N alone and looks random. */
+/* Returns a number that depends only on N and looks random. */
 static uint64_t scatter(uint64_t n)
 {
     n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
@@ -82,7 +82,7 @@ static void assert_there(const fixture_t *fixture, bytes_t key)
     assert_true(bytes_equal(key_of(fixture, record), key));
 }
 
-/* Walks the whole tree: keys ascend strictly and there are COUNT of them. */
+/* Walks the whole tree and checks that the keys ascend strictly and that there are COUNT of them. */
 static void assert_in_order(const fixture_t *fixture, uint64_t count)
 {
     tree_cursor_t cursor;
@@ -139,13 +139,13 @@ static bytes_t nested_key(uint64_t n, uint8_t *room)
     return bytes_of(room, (size_t)(n % RECORD_KEY_MAX));
 }
 
-/* The same, the longest first: each key makes the prefix that all have shorter. */
+/* The same, the longest first: each key shortens the prefix that all keys share. */
 static bytes_t nested_descending_key(uint64_t n, uint8_t *room)
 {
     return nested_key(RECORD_KEY_MAX - 1 - n % RECORD_KEY_MAX, room);
 }
 
-/* Each key three times as long as its number, of two letters: many equal heads. */
+/* The binary digits of N, each three times: two different bytes only, and many common prefixes. */
 static bytes_t binary_key(uint64_t n, uint8_t *room)
 {
     size_t size = 0;
@@ -222,7 +222,7 @@ static void remove__all_keys__leaves_no_node(void **state)
     }
 }
 
-/* Thousands of leaves, three levels of inner nodes. */
+/* The tree has thousands of leaves and three levels of inner nodes. */
 static void remove__a_deep_tree_in_another_order__stays_in_order_at_each_size(void **state)
 {
     enum { MANY = 400000, FACTOR = 7919, CHECKS = 10 };

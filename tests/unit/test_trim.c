@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about when free memory is given back. That it comes back is in tests/interop/test_memory_returns.py.
- * The linker leads malloc_trim here. */
+/* Claims about when trim gives memory back. The linker redirects malloc_trim to this file.
+ * tests/interop/test_memory_returns.py tests that the system really gets the memory. */
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,9 +12,9 @@
 #include "broker/net/trim.h"
 #include "common/clock.h"
 
-static unsigned trims;  /* made so far */
-static int64_t work_ms; /* of a processor that a trim takes */
-static int waiting_ms;  /* that it is kept waiting for one */
+static unsigned trims;  /* calls of malloc_trim */
+static int64_t work_ms; /* CPU time of a call */
+static int waiting_ms;  /* time that a call waits without using CPU time */
 
 int __wrap_malloc_trim(size_t pad);
 
@@ -39,7 +39,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* The time of the look that is due has come. */
+/* Makes the planned look due now. */
 static void let_time_pass(trim_t *trim)
 {
     assert_true(trim->due_ms < INT64_MAX);
@@ -63,12 +63,12 @@ static void turn__with_much_freed__trims_after_the_delay_when_idle(void **state)
     assert_true(due_ms >= before_ms + TRIM_DELAY_MS && due_ms <= clock_monotonic_ms() + TRIM_DELAY_MS);
     assert_int_equal(trims, 0);
     let_time_pass(trim);
-    trim_turn(trim, TRIM_BYTES + 1, 0, false); /* others wait for the loop */
+    trim_turn(trim, TRIM_BYTES + 1, 0, false); /* the loop is busy */
     assert_int_equal(trims, 0);
     trim_turn(trim, TRIM_BYTES + 1, 0, true);
     assert_int_equal(trims, 1);
     assert_true(trim->due_ms == INT64_MAX);
-    trim_turn(trim, 2 * (uint64_t)TRIM_BYTES, 0, true); /* one byte less than is looked at */
+    trim_turn(trim, 2 * (uint64_t)TRIM_BYTES, 0, true); /* one byte less than makes a look due */
     assert_true(trim->due_ms == INT64_MAX);
     trim_turn(trim, 2 * (uint64_t)TRIM_BYTES + 1, 0, true);
     assert_true(trim->due_ms < INT64_MAX);
@@ -78,12 +78,12 @@ static void turn__with_much_moved__trims_only_if_the_process_has_grown(void **st
 {
     trim_t *trim = *state;
     uint64_t moved = TRIM_BYTES;
-    trim->resident = UINT64_MAX / 2; /* after the last trim: it has not grown since */
+    trim->resident = UINT64_MAX / 2; /* so the process has not grown since the last trim */
     trim_turn(trim, 0, moved, true);
     let_time_pass(trim);
     trim_turn(trim, 0, moved, true);
     assert_int_equal(trims, 0);
-    assert_true(trim->due_ms == INT64_MAX); /* looked at, and done with */
+    assert_true(trim->due_ms == INT64_MAX); /* the look is done */
     char *grown = malloc(2 * (size_t)TRIM_BYTES);
     assert_non_null(grown);
     for (size_t at = 0; at < 2 * (size_t)TRIM_BYTES; at += 1024)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The usual way against the general way, at once against later: the same random payloads through four hubs,
- * of which some take the general way only, and some apply their commands later, must give the same answers,
- * byte for byte, and leave the same stores. */
+/* Compares the usual way with the general way, and applying commands at once with applying them later. Four
+ * hubs get the same random payloads. Some hubs take only the general way, and some apply their commands
+ * later. All must give the same answers, byte for byte, and have the same stores afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 enum {
     PAYLOADS = 3000,
     PAYLOADS_VALGRIND = 100,
-    MESSAGES = 150, /* of a payload, at most: more than two windows */
+    MESSAGES = 150, /* most messages of a payload: more than two windows of 64 */
     PAYLOAD_BYTES = 1 << 20,
     ANSWER_BYTES = 1 << 21
 };
@@ -29,17 +29,17 @@ struct connection {
     buffer_t sent; /* all that was sent on it */
 };
 
-/* One of them. */
+/* One of the four hubs. */
 typedef struct world {
     settings_t settings;
     hub_t *hub;
-    later_log_t *log; /* NULL: it applies commands at once */
+    later_log_t *log; /* NULL = it applies commands at once */
     struct connection connection;
 } world_t;
 
 typedef struct fixture {
     chance_t random;
-    world_t usual; /* the others are to be as this one is */
+    world_t usual; /* the others are compared with this one */
     world_t general;
     world_t later;
     world_t general_later;
@@ -55,7 +55,7 @@ static status_t op_send(void *context, struct connection *connection, bytes_t id
     (void)identity;
     (void)envelope;
     bytes_t bytes = buffer_bytes(answer);
-    buffer_append(&connection->sent, "[", 1); /* so that frames are told apart */
+    buffer_append(&connection->sent, "[", 1); /* marks the beginning of a frame */
     buffer_append(&connection->sent, bytes.data, bytes.size);
     assert_false(connection->sent.failed);
     return STATUS_OK;
@@ -147,7 +147,7 @@ static bool rarely(fixture_t *fixture)
     return below(fixture, 40) == 0;
 }
 
-/* A number in any of the encodings that hold it, the shortest most often. */
+/* Adds a number, mostly in its shortest encoding, sometimes in a longer one. */
 static void number_add(fixture_t *fixture, buffer_t *payload, uint32_t number)
 {
     uint8_t bytes[5] = {0xce, (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
@@ -158,7 +158,7 @@ static void number_add(fixture_t *fixture, buffer_t *payload, uint32_t number)
         rpc_write_uint(payload, number);
 }
 
-/* A text, or now and then something else: bytes, other encodings, no UTF-8, too long, empty. */
+/* Adds a text, or sometimes something else: binary, another encoding, not UTF-8, too long, empty. */
 static void text_add(fixture_t *fixture, buffer_t *payload, size_t longest)
 {
     uint8_t text[400];
@@ -186,7 +186,7 @@ static void text_add(fixture_t *fixture, buffer_t *payload, size_t longest)
     }
 }
 
-/* One request or notification of any method that is usual, or nearly. */
+/* Adds one request or notification that is usual, or almost. */
 static void message_add(fixture_t *fixture, buffer_t *payload)
 {
     static const char *const methods[] = {"get", "put", "ping", "get",   "put",  "ping",
@@ -228,7 +228,7 @@ static void payload_make(fixture_t *fixture, buffer_t *payload)
         buffer_truncate(payload, below(fixture, payload->size + 1));
 }
 
-/* WORLD is where USUAL is. */
+/* Asserts that WORLD has sent the same and is in the same state as USUAL. */
 static void assert_same(const world_t *world, const world_t *usual)
 {
     bytes_t expected = buffer_bytes(&usual->connection.sent);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about UTF-8: what is well-formed, and how hostile text is shown. */
+/* Claims about UTF-8: what is well-formed, and how untrusted text is shown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "common/utf8.h"
 #include "tests/support/chance.h"
 
-/* Encodes CODE without any check; returns its size. The simplest statement of the format, to compare with. */
+/* Encodes CODE without any check and returns its size. A simple implementation to compare with. */
 static size_t encode(uint32_t code, uint8_t out[4])
 {
     if (code < 0x80) {
@@ -71,7 +71,8 @@ static void a_bad_byte__is_found_wherever_it_stands(void **state)
     (void)state;
     for (size_t size = 1; size < 40; size++) {
         for (size_t place = 0; place < size; place++) {
-            uint8_t *text = malloc(size); /* exactly: a sanitizer sees a read beyond */
+            uint8_t *text =
+                malloc(size); /* of exactly this size, so that a sanitizer finds a read beyond it */
             assert_non_null(text);
             memset(text, 'a', size);
             assert_true(utf8_valid(bytes_of(text, size)));

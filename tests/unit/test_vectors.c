@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about the golden wire vectors (tests/vectors): their bytes are read as what they mean, and what they
- * mean is written as their bytes. */
+/* Claims about the golden vectors of the wire (tests/vectors): their bytes are decoded to their meaning, and
+ * their meaning is encoded to their bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 enum { PAYLOAD_MAX = 65536 };
 
-/* The bytes that TEXT, two digits a byte and spaces, stands for, appended to BUFFER. */
+/* Appends to BUFFER the bytes that TEXT gives in hex, with optional spaces between bytes. */
 static void append_hex(buffer_t *buffer, const char *text)
 {
     for (const char *at = text; *at != '\0';) {
@@ -26,7 +26,7 @@ static void append_hex(buffer_t *buffer, const char *text)
     }
 }
 
-/* The string of VALUE's one member KEY where it is such an object, else NULL. */
+/* Returns the string in VALUE's member KEY; NULL if VALUE is not an object with such a member. */
 static const char *tagged(const json_t *value, const char *key)
 {
     return json_string_value(json_object_get(value, key));
@@ -43,7 +43,7 @@ static bytes_t text_of(const json_t *value)
     return bytes_of(json_string_value(value), json_string_length(value));
 }
 
-/* ---- Meaning to bytes ------------------------------------------------------------------------- */
+/* ---- Encoding --------------------------------------------------------------------------------- */
 
 static void write_value(buffer_t *buffer, const json_t *value)
 {
@@ -110,11 +110,11 @@ static void write_message(buffer_t *buffer, const json_t *message)
     }
 }
 
-/* ---- Bytes to meaning ------------------------------------------------------------------------- */
+/* ---- Decoding --------------------------------------------------------------------------------- */
 
-/* Where values come from, one head after the other: those kept of a message, or the bytes of a body. */
+/* Where values are read from: the values that were kept of a message, or the bytes of a body. */
 typedef struct source {
-    const rpc_value_t *values; /* NULL: `bytes` */
+    const rpc_value_t *values; /* NULL = use `bytes` */
     uint32_t count;
     bytes_t bytes;
     size_t at;
@@ -195,7 +195,8 @@ static void assert_params(const rpc_message_t *message, const json_t *expected)
     assert_int_equal(source.at, message->value_count);
 }
 
-/* Whether the message at which a reader has come to byte AT is EXPECTED to be broken: it ends the reading. */
+/* Checks STEP, the result of reading a message, after which the reader is at byte AT. Returns whether the
+ * message is EXPECTED to be broken; then nothing more can be read. */
 static bool assert_step(rpc_step_t step, size_t at, const json_t *expected)
 {
     const json_t *broken = json_object_get(expected, "broken");
@@ -205,7 +206,7 @@ static bool assert_step(rpc_step_t step, size_t at, const json_t *expected)
     return broken != NULL;
 }
 
-/* Reads the next message as the broker does. */
+/* Reads the next message like the broker, and compares it. */
 static void assert_to_broker(bytes_t payload, size_t *at, const json_t *expected)
 {
     rpc_message_t message;
@@ -238,7 +239,7 @@ static void assert_body(bytes_t body, const json_t *expected)
     assert_int_equal(source.at, body.size);
 }
 
-/* Reads the next message as a client does. */
+/* Reads the next message like a client, and compares it. */
 static void assert_to_client(bytes_t payload, size_t *at, const json_t *expected)
 {
     rpc_reply_t reply;
@@ -278,7 +279,7 @@ typedef void read_fn(bytes_t payload, size_t *at, const json_t *expected);
 
 static void check_vector(const json_t *vector, read_fn *read)
 {
-    print_message("%s\n", tagged(vector, "name")); /* tells which one a failure is about */
+    print_message("%s\n", tagged(vector, "name")); /* shows which vector a failure is about */
     const json_t *means = json_object_get(vector, "means");
     buffer_t payload;
     buffer_init(&payload, PAYLOAD_MAX);

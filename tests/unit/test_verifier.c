@@ -11,9 +11,9 @@
 #include "tests/support/volume.h"
 
 enum {
-    WAIT_MS = 60000, /* that anything may take before a test gives up */
-    MEMORY_CHEAP = 8192,
-    MEMORY_DEAR = 64 << 20, /* bytes: tens of milliseconds */
+    WAIT_MS = 60000,        /* only a hang takes so long */
+    MEMORY_CHEAP = 8192,    /* bytes */
+    MEMORY_DEAR = 64 << 20, /* bytes; takes tens of milliseconds */
     MEMORY_DEAR_VALGRIND = 8 << 20
 };
 
@@ -26,7 +26,8 @@ static bytes_t text(const char *value)
     return bytes_from_text(value);
 }
 
-static char cheap[ACCOUNTS_HASH_SIZE]; /* of the password eve, as is the next; made once for all tests */
+/* Hashes of the password eve, made once for all tests. */
+static char cheap[ACCOUNTS_HASH_SIZE];
 static char dear[ACCOUNTS_HASH_SIZE];
 
 /* Waits for the next finished job. Returns its ticket. */
@@ -110,7 +111,7 @@ static void submit__slow_job__does_not_wait_for_it(void **state)
     uint64_t ticket = 0;
     verdict_t verdict = VERDICT_NONE;
     assert_true(verifier_submit(fixture->verifier, 1, dear, text("eve")));
-    /* argon2id over so much memory cannot be done before this line. */
+    /* argon2id with so much memory cannot be finished by now. */
     assert_false(verifier_collect(fixture->verifier, &ticket, &verdict));
     assert_int_equal(collect(fixture, &verdict), 1);
     assert_int_equal(verdict, VERDICT_RIGHT);
@@ -119,7 +120,7 @@ static void submit__slow_job__does_not_wait_for_it(void **state)
 static void destroy__jobs_waiting__ends_after_the_one_under_way(void **state)
 {
     fixture_t *fixture = *state;
-    for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++) /* a minute of work, were it all done */
+    for (unsigned i = 0; i < VERIFIER_JOBS_MAX; i++) /* all of them would take a minute */
         assert_true(verifier_submit(fixture->verifier, i, dear, text("eve")));
     int64_t begin_ms = zclock_mono();
     verifier_destroy(&fixture->verifier);

@@ -12,7 +12,7 @@
 #include "broker/net/serial.h"
 #include "broker/net/zap.h"
 
-enum { WAIT_MS = 60000 }; /* only a hang lasts so long */
+enum { WAIT_MS = 60000 }; /* only a hang takes so long */
 
 typedef struct fixture {
     void *context;
@@ -21,7 +21,7 @@ typedef struct fixture {
     void *server;
     char endpoint[64];
     void *peers[3];
-    unsigned count; /* of them */
+    unsigned count; /* number of peers */
 } fixture_t;
 
 static int setup(void **state)
@@ -58,7 +58,7 @@ static void serve(fixture_t *fixture, int type, const char *domain, int plain)
     assert_int_equal(zmq_getsockopt(fixture->server, ZMQ_LAST_ENDPOINT, fixture->endpoint, &size), 0);
 }
 
-/* USER may be NULL. */
+/* Makes a peer that connects, with PLAIN credentials unless USER is NULL. */
 static void *peer_new(fixture_t *fixture, int type, const char *user, const char *password)
 {
     int zero = 0;
@@ -85,7 +85,7 @@ static unsigned answer(fixture_t *fixture)
     return zap_answer(fixture->zap);
 }
 
-/* Has PEER send a message, whose User-Id must be ID. */
+/* PEER sends a message. Asserts that its User-Id is ID. */
 static void assert_user_id(fixture_t *fixture, void *peer, const char *id)
 {
     zmq_msg_t frame;
@@ -98,7 +98,7 @@ static void assert_user_id(fixture_t *fixture, void *peer, const char *id)
     zmq_msg_close(&frame);
 }
 
-/* The same, where the User-Id is the text of SERIAL. */
+/* The same if the User-Id is the text of SERIAL. */
 static void assert_serial(fixture_t *fixture, void *peer, uint64_t serial)
 {
     char text[SERIAL_SIZE];
@@ -129,7 +129,7 @@ static void answer__connections_for_events__need_a_ticket_that_is_valid(void **s
     assert_non_null(ticket);
     const ticket_t given = *ticket;
     (void)peer_new(fixture, ZMQ_SUB, given.username, given.password);
-    assert_int_equal(answer(fixture), 1); /* nobody has said yet which tickets there are */
+    assert_int_equal(answer(fixture), 1); /* zap_use was not called yet */
     zmq_close(fixture->peers[--fixture->count]);
     zap_use(fixture->zap, fixture->tickets);
     (void)peer_new(fixture, ZMQ_SUB, given.username, given.password);
