@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's batches: many requests a message, many messages in flight. */
+/* libkvzmq's batches: many requests in a message, and many messages in flight. */
 #include "tests/support/client_fixture.h"
 
 #include <poll.h>
@@ -10,14 +10,14 @@
 
 enum { BATCH = 64, IN_FLIGHT = 16, KEYS = 100000 };
 
-/* A run of KEYS requests, each tagged with its number. */
+/* A run of KEYS requests. The tag of each request is its number. */
 typedef struct run {
     kvzmq_t *conn;
-    bool puts;   /* else gets */
-    size_t sent; /* requests */
-    size_t answered;
-    size_t wrong;      /* answers that are not what was expected */
-    uint64_t revision; /* of the newest put */
+    bool puts;         /* puts; otherwise gets */
+    size_t sent;       /* requests */
+    size_t answered;   /* requests */
+    size_t wrong;      /* answers that were not as expected */
+    uint64_t revision; /* of the latest put */
 } run_t;
 
 static size_t smaller(size_t a, size_t b)
@@ -62,7 +62,7 @@ static void check_answer(run_t *run, const kvzmq_answer_t *answer)
         run->wrong++;
 }
 
-/* Does a whole run, with as many batches in flight as the options allow. */
+/* Does a complete run with as many batches in flight as the options allow. */
 static void run_all(run_t *run)
 {
     kvzmq_batch_t *batch = NULL;
@@ -277,7 +277,7 @@ static void call__while_batches_are_in_flight__leaves_their_answers_to_poll(void
     assert_ok(conn, kvzmq_batch_put(batch, NULL, kvzmq_text("k"), kvzmq_text("from a batch"), NULL, NULL));
     assert_ok(conn, kvzmq_batch_get(batch, NULL, kvzmq_text("k"), NULL));
     assert_ok(conn, kvzmq_batch_send(&batch));
-    assert_value(conn, NULL, "k", "from a batch"); /* in order behind it */
+    assert_value(conn, NULL, "k", "from a batch"); /* requests are executed in order */
     assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text("k"), kvzmq_text("from a call"), NULL, NULL));
     assert_int_equal(kvzmq_in_flight(conn), 2);
     assert_ok(conn, kvzmq_poll(conn, 0, &answer));
@@ -333,7 +333,7 @@ static void batch__after_the_broker_was_restarted__goes_to_the_new_one(void **st
     kvzmq_answer_t answer;
     broker_process_kill(broker);
     broker_process_restart(broker);
-    do { /* one may still go into the old connection: it is told so, and not repeated */
+    do { /* a batch may still go to the old connection: it fails and is not repeated */
         assert_ok(conn, send_get(conn));
         assert_ok(conn, kvzmq_poll(conn, -1, &answer));
     } while (answer.status == KVZMQ_UNREACHABLE && kvzmq_reconnects(conn) == 0);
@@ -348,7 +348,7 @@ static void destroy__with_batches_in_flight__leaks_nothing(void **state)
     kvzmq_answer_t answer;
     for (int i = 0; i < 4; i++)
         assert_ok(conn, send_get(conn));
-    assert_ok(conn, kvzmq_poll(conn, -1, &answer)); /* the sanitizer sees to the rest */
+    assert_ok(conn, kvzmq_poll(conn, -1, &answer)); /* a sanitizer checks that the others are freed */
     kvzmq_destroy(&conn);
     assert_null(conn);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Hearing of changes of one's own store, with libkvzmq against a real broker. */
+/* Notifications about changes of the client's own store, with libkvzmq and a real broker. */
 #include <poll.h>
 #include <signal.h>
 
@@ -8,7 +8,7 @@
 
 enum { NOTES = 64 };
 
-/* What was told. */
+/* The events that were reported. */
 typedef struct heard {
     unsigned count;
     kvzmq_event_kind_t kind[NOTES];
@@ -30,10 +30,10 @@ static void hear(void *context, const kvzmq_event_t *event)
                    event->value.data != NULL ? event->value.data : "");
 }
 
-/* How many puts were told, each the one after that before. */
+/* How many puts were reported. Each `prev` must be the `seq` of the one before. */
 typedef struct in_order {
     unsigned count;
-    uint64_t seq; /* of the newest */
+    uint64_t seq; /* of the latest put */
 } in_order_t;
 
 static void hear_in_order(void *context, const kvzmq_event_t *event)
@@ -45,7 +45,7 @@ static void hear_in_order(void *context, const kvzmq_event_t *event)
     heard->seq = event->seq;
 }
 
-/* Listens until COUNT have been told in all. */
+/* Listens until COUNT events have been reported in all. */
 static void listen_for(kvzmq_t *conn, const heard_t *heard, unsigned count)
 {
     while (heard->count < count)
@@ -105,7 +105,7 @@ static void on_change__during_any_call__tells_what_has_arrived(void **state)
     kvzmq_t *manager = connect_manager(*state);
     assert_ok(device, kvzmq_on_change(device, hear, &heard, NULL));
     put_to(manager, "device", "k", "1");
-    assert_ok(device, kvzmq_ping(device)); /* its answer comes behind the push */
+    assert_ok(device, kvzmq_ping(device)); /* its answer comes after the push */
     assert_int_equal(heard.count, 1);
     kvzmq_destroy(&device);
     kvzmq_destroy(&manager);
@@ -144,7 +144,7 @@ static void on_change__session_was_ended_meanwhile__tells_what_was_missed(void *
     heard_t heard = {0};
     kvzmq_t *device = connect_named(broker, "device");
     kvzmq_t *manager = connect_manager(broker);
-    put(device, "own", "1"); /* the store stays while the device is away */
+    put(device, "own", "1"); /* so that the store stays while the device is away */
     assert_ok(device, kvzmq_on_change(device, hear, &heard, NULL));
     put_to(manager, "device", "k", "1");
     listen_for(device, &heard, 1);
@@ -222,7 +222,7 @@ static void on_change__more_missed_than_the_broker_keeps__says_reset(void **stat
     kvzmq_destroy(&manager);
 }
 
-/* What it has by then was never deleted for it to hear. */
+/* No events report that the keys of a forgotten store are gone, so a RESET must. */
 static void on_change__store_was_forgotten_meanwhile__says_reset(void **state)
 {
     heard_t heard = {0};

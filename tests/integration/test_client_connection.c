@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's connections: nobody there, no answer, and what happens when a broker or a session goes. */
+/* libkvzmq's connections: nobody listens, nobody answers, and what happens if a broker or a session ends. */
 #include "tests/support/client_fixture.h"
 
 #include <poll.h>
@@ -73,7 +73,7 @@ static void connect__listener_that_says_nothing__is_timeout(void **state)
     (void)close(fd);
 }
 
-/* Accepts one connection and answers as a web server does. */
+/* Accepts one connection and answers like a web server. */
 static void *serve_http(void *context)
 {
     static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
@@ -120,7 +120,7 @@ static void connect__what_is_no_endpoint__is_invalid(void **state)
     }
 }
 
-/* Asserts that TEXT is what every error text is promised to be. */
+/* Asserts what is promised for every error text: one line of UTF-8 without control characters. */
 static void assert_plain_line(const char *text)
 {
     assert_true(strlen(text) > 0);
@@ -133,7 +133,7 @@ static void error__endpoint_of_any_bytes__is_one_line_of_utf8(void **state)
 {
     (void)state;
     char long_one[700] = "ipc:///";
-    memset(long_one + 7, 0xc3, sizeof long_one - 8); /* half a character, again and again */
+    memset(long_one + 7, 0xc3, sizeof long_one - 8); /* many first halves of a character */
     const char *const endpoints[] = {
         "a\nb",  "tcp://\x1b[31m:1", "ipc:///nowhere/\n\x1b]0;\xff\x07", "ipc:///\xe2\x80", "udp://\x7f\t",
         long_one};
@@ -162,7 +162,7 @@ static void options__not_valid__is_told_by_every_call(void **state)
     (void)state;
     kvzmq_options_t options;
     kvzmq_options_init(&options);
-    options.name = "4711"; /* digits alone are a number, not a name */
+    options.name = "4711"; /* only digits: a number, not a name */
     kvzmq_t *conn = kvzmq_new(&options);
     assert_non_null(conn);
     assert_status(conn, KVZMQ_INVALID_ARGUMENT, kvzmq_connect(conn));
@@ -211,7 +211,7 @@ static void connect__broker_that_starts_meanwhile__is_found(void **state)
     void *status = NULL;
     broker_process_kill(broker);
     assert_int_equal(pthread_create(&thread, NULL, connect_thread, conn), 0);
-    (void)poll(NULL, 0, 50); /* some attempts fail meanwhile; no outcome depends on it */
+    (void)poll(NULL, 0, 50); /* so that some attempts fail; the result does not depend on it */
     broker_process_restart(broker);
     assert_int_equal(pthread_join(thread, &status), 0);
     assert_ok(conn, (kvzmq_status_t)(intptr_t)status);
@@ -248,7 +248,7 @@ static void call__client_by_number_reconnected__is_told_to_be_another(void **sta
     kvzmq_options_t options = options_for(broker, &notices);
     kvzmq_t *conn = connect_to(broker, &options);
     broker_process_kill(broker);
-    broker_process_restart(broker); /* and gives the same number again */
+    broker_process_restart(broker); /* the new broker gives the same number again */
     assert_ok(conn, kvzmq_ping(conn));
     assert_int_equal(notices.count[KVZMQ_NOTICE_NEW_CLIENT], 1);
     assert_string_equal(notices.text[KVZMQ_NOTICE_NEW_CLIENT], kvzmq_session(conn)->client);
@@ -262,8 +262,8 @@ static void put__broker_gone_since__is_unreachable_and_was_not_sent(void **state
     options.call_ms = 300;
     kvzmq_t *conn = connect_to(broker, &options);
     broker_process_kill(broker);
-    /* Now the library knows, which it may not at once: a put into a dying connection is of unknown outcome.
-     */
+    /* After this ping the library knows that the broker is gone. Before, a put could go into the dying
+     * connection, and its outcome would be unknown. */
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_ping(conn));
     assert_status(conn, KVZMQ_UNREACHABLE,
                   kvzmq_put(conn, NULL, kvzmq_text("k"), kvzmq_text("v"), NULL, NULL));
@@ -287,7 +287,7 @@ static uint64_t stat_of(kvzmq_t *conn, const char *wanted)
     return found;
 }
 
-/* Calls until the broker answers in time again, which a busy one may not at once. */
+/* Calls until the broker answers in time again. On a busy machine that can take several calls. */
 static void wait_answers(kvzmq_t *conn)
 {
     int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
@@ -337,7 +337,7 @@ static void get__broker_stopped__is_timeout_and_the_next_call_reconnects(void **
     broker_process_signal(broker, SIGCONT);
     wait_answers(conn);
     assert_true(kvzmq_reconnects(conn) >= 1);
-    /* The put got no further than the greeting of the new connection: it was not sent. */
+    /* The put timed out while the new connection was being made, so it was not sent. */
     assert_status(conn, KVZMQ_ABSENT, kvzmq_get(conn, NULL, kvzmq_text("k"), &value));
     kvzmq_destroy(&conn);
 }
@@ -397,7 +397,7 @@ static void call__named_session_timed_out__finds_its_store_again(void **state)
     kvzmq_t *conn = connect_to(broker, &options);
     assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text("colour"), kvzmq_text("red"), NULL, NULL));
     broker_process_wait_log(broker, "disconnected (timeout)", 1);
-    assert_value(conn, NULL, "colour", "red"); /* the secret was given again */
+    assert_value(conn, NULL, "colour", "red"); /* the library sent the secret again */
     assert_int_equal(notices.count[KVZMQ_NOTICE_RECONNECTED], 1);
     assert_int_equal(notices.count[KVZMQ_NOTICE_NEW_CLIENT], 0);
     assert_string_equal(kvzmq_session(conn)->role, "manager"); /* and the account */
@@ -410,14 +410,14 @@ static void bye__then_another_call__begins_a_new_session(void **state)
     kvzmq_t *conn = connect_to(broker, NULL);
     assert_ok(conn, kvzmq_bye(conn));
     broker_process_wait_log(broker, "disconnected (bye)", 1);
-    assert_ok(conn, kvzmq_bye(conn)); /* nothing to end: nothing to do */
+    assert_ok(conn, kvzmq_bye(conn)); /* without a session it does nothing */
     assert_ok(conn, kvzmq_ping(conn));
     assert_int_equal(kvzmq_reconnects(conn), 1);
     kvzmq_destroy(&conn);
     broker_process_wait_log(broker, "disconnected (lost)", 1);
 }
 
-static atomic_uint alarms; /* how often the handler ran: a handler has no other way to tell */
+static atomic_uint alarms; /* how often the handler ran */
 
 static void on_alarm(int number)
 {
@@ -425,14 +425,14 @@ static void on_alarm(int number)
     atomic_fetch_add(&alarms, 1);
 }
 
-/* The third signal is the one to stop for. */
+/* Asks to stop at the third signal. */
 static bool stop_at_third(void *context)
 {
     unsigned *asked = context;
     return ++*asked >= 3;
 }
 
-/* SIGALRM every 20 ms until alarms_end. */
+/* Sends SIGALRM every 20 ms until alarms_end. */
 static void alarms_begin(struct sigaction *before)
 {
     struct sigaction action = {.sa_handler = on_alarm};
@@ -495,7 +495,7 @@ static void get__interrupted__returns_when_told_to_and_the_connection_stays(void
     broker_process_signal(broker, SIGCONT);
     assert_true(atomic_load(&alarms) >= 3);
 
-    /* The late answer to the interrupted call is not taken for another's. */
+    /* The late answer to the interrupted call must not be taken for the answer to another call. */
     assert_status(conn, KVZMQ_ABSENT, kvzmq_get(conn, NULL, kvzmq_text("shape"), &value));
     assert_value(conn, NULL, "colour", "red");
     assert_int_equal(kvzmq_reconnects(conn), 0);
@@ -521,7 +521,7 @@ static void connections__many_in_one_context__are_clients_of_their_own(void **st
         assert_value(conns[i], NULL, "mine", text);
         kvzmq_destroy(&conns[i]);
     }
-    assert_int_equal(zmq_ctx_term(options.zmq_context), 0); /* would wait for a socket left open */
+    assert_int_equal(zmq_ctx_term(options.zmq_context), 0); /* would hang if a socket were still open */
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq in a process that has few descriptors left: it says so, within its time limits, and goes on when
- * there are more. libzmq would abort the process, or wait for ever. */
+/* libkvzmq in a process with few descriptors left. It must report that, within its time limits, and continue
+ * when there are more. libzmq alone would abort the process, or wait for ever. */
 #include "tests/support/client_fixture.h"
 
 #include <fcntl.h>
@@ -9,19 +9,19 @@
 #include "tests/support/own_process.h"
 
 enum {
-    FREE_MAX = 12, /* descriptors that are left: each number up to this one is tried */
-    NEEDED = 10,   /* that a connection takes, by kvzmq.h */
+    FREE_MAX = 12, /* descriptors left; each number up to this is tried */
+    NEEDED = 10,   /* descriptors that a connection takes, according to kvzmq.h */
     CALL_MS = 3000,
     SLACK_MS = 20000, /* only a call that hangs takes longer */
     READY_MS = 30000
 };
 
-/* Leaves COUNT descriptors free. Returns the limit of before, for restore. */
+/* Lowers the limit so that COUNT descriptors are free. Returns the old limit, for restore. */
 static struct rlimit leave_free(unsigned count)
 {
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    /* A limit is on numbers: the lowest COUNT free ones are those below it. */
+    /* The limit applies to descriptor numbers, so set it just above the lowest COUNT free ones. */
     int highest = -1;
     int free_fds[FREE_MAX + 1];
     for (unsigned i = 0; i <= count; i++) {
@@ -41,7 +41,8 @@ static void restore(struct rlimit before)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
-/* The connection is made while descriptors are few, or before, and used with few and then with enough. */
+/* Makes a connection while descriptors are few (or MADE_BEFORE), and uses it with few and then with enough.
+ */
 static void try_connection(const broker_process_t *broker, unsigned count, bool made_before)
 {
     kvzmq_options_t options = options_for(broker, NULL);
@@ -55,7 +56,7 @@ static void try_connection(const broker_process_t *broker, unsigned count, bool 
     kvzmq_status_t status = conn != NULL ? kvzmq_ping(conn) : KVZMQ_NO_MEMORY;
     int64_t took_ms = clock_monotonic_ms() - start_ms;
     restore(before);
-    /* One that was made before has its context's already. */
+    /* A connection that was made before already has the descriptor of its context. */
     kvzmq_status_t wanted = count + made_before >= NEEDED ? KVZMQ_OK : KVZMQ_NO_MEMORY;
     if (status != wanted || took_ms > SLACK_MS)
         fail_msg("with %u descriptors: %s after %lld ms", count, kvzmq_status_text(status),
@@ -81,10 +82,10 @@ static void reconnect__few_descriptors__is_no_memory_and_ok_when_there_are_more(
     kvzmq_t *conn = connect_to(broker, &options);
     int held[64];
     unsigned count = 0;
-    assert_ok(conn, kvzmq_bye(conn)); /* libzmq's threads stay, the connection goes */
+    assert_ok(conn, kvzmq_bye(conn)); /* ends the connection, but not libzmq's threads */
     struct rlimit before = leave_free(3);
     while (count < sizeof held / sizeof *held && (held[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-        count++; /* and those of the connection */
+        count++; /* takes all that are free, also those that the connection had */
     assert_status(conn, KVZMQ_NO_MEMORY, kvzmq_ping(conn));
     assert_non_null(strstr(kvzmq_error(conn), "descriptors"));
     for (unsigned i = 0; i < count; i++)
@@ -105,7 +106,7 @@ static void watch__each_number_of_free_descriptors__is_refused_or_ready_later(vo
         kvzmq_mirror_t *mirror = kvzmq_mirror_new(&options, NULL, (kvzmq_slice_t){0});
         restore(before);
         made += watch != NULL;
-        /* What was begun with few goes on once there are enough. */
+        /* One that was begun with few descriptors continues when there are enough. */
         kvzmq_event_t event = {0};
         while (watch != NULL && event.kind != KVZMQ_EVENT_READY)
             assert_int_equal(kvzmq_watch_next(watch, READY_MS, &event), KVZMQ_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq in the child of a fork: a connection goes on there as another session, and does the parent's no
- * harm; a watch and a mirror say that they are the parent's. */
+/* libkvzmq in the child of a fork. A connection continues there as another session and does not disturb the
+ * parent's. A watch and a mirror fail with an error that says so. */
 #include "tests/support/client_fixture.h"
 
 #include <poll.h>
@@ -10,11 +10,11 @@
 #include "tests/support/own_process.h"
 
 enum {
-    CHILD_LIMIT_S = 60,     /* a child that hangs is ended by the system */
-    CHILD_CPU_MAX_MS = 2000 /* that one may take: libzmq would use all there is */
+    CHILD_LIMIT_S = 60,     /* the system ends a child that hangs */
+    CHILD_CPU_MAX_MS = 2000 /* most CPU time of a child; libzmq alone would use all it gets */
 };
 
-/* What a child does with what its parent made. Returns 0, or the line of what is not as it should be. */
+/* What a child does with an object that its parent made. Returns 0, or the line of the check that failed. */
 typedef int child_fn(void *context);
 
 #define CHECK(condition)                                                                                     \
@@ -23,7 +23,7 @@ typedef int child_fn(void *context);
             return __LINE__;                                                                                 \
     } while (0)
 
-/* Runs DO_IT in a child process, which must end well. */
+/* Runs DO_IT in a child process, which must succeed. */
 static void run_child(child_fn *do_it, void *context)
 {
     int status;
@@ -84,7 +84,7 @@ static void connection__used_in_a_child__is_another_session_there(void **state)
 static int end_connection(void *context)
 {
     kvzmq_t *conn = context;
-    CHECK(kvzmq_bye(conn) == KVZMQ_OK); /* it has no session here that could end */
+    CHECK(kvzmq_bye(conn) == KVZMQ_OK); /* it has no session in this process, so this does nothing */
     kvzmq_destroy(&conn);
     return 0;
 }
@@ -111,7 +111,7 @@ static int use_grandchild(void *context)
 {
     kvzmq_t *conn = context;
     CHECK(kvzmq_ping(conn) == KVZMQ_OK);
-    pid_t pid = fork(); /* as daemon() does, which forks once, and those who fork twice */
+    pid_t pid = fork(); /* like programs that fork twice to become a daemon */
     CHECK(pid >= 0);
     if (pid == 0) {
         (void)alarm(CHILD_LIMIT_S);
@@ -200,7 +200,7 @@ static void connection__in_the_applications_context__says_that_it_does_not_work_
     assert_int_equal(zmq_ctx_term(options.zmq_context), 0);
 }
 
-/* As a daemon: connects, forks, and ends, while the child goes on until HOLD ends. */
+/* Like a daemon: connects, forks and ends, while the child continues until HOLD is closed. */
 static void become_daemon(kvzmq_t *conn, int hold)
 {
     char byte;
@@ -232,7 +232,7 @@ static void parent__ends_while_the_child_goes_on__has_its_session_ended_at_once(
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    broker_process_wait_log(broker, "disconnected (lost)", 1); /* 60 s later it would be a timeout */
+    broker_process_wait_log(broker, "disconnected (lost)", 1); /* "lost", not "timeout" after 60 s */
     (void)close(hold[0]);
     (void)close(hold[1]);
     broker_process_wait_log(broker, "disconnected (lost)", 2);
@@ -279,7 +279,7 @@ static void watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent(void **
     assert_non_null(followers.watch);
     assert_non_null(followers.mirror);
     assert_int_equal(kvzmq_mirror_wait(followers.mirror, 0, BROKER_WAIT_MS), KVZMQ_OK);
-    for (unsigned i = 0; i < 10; i++) /* the threads are in another place each time */
+    for (unsigned i = 0; i < 10; i++) /* the threads are at different places each time */
         run_child(use_followers, &followers);
 
     uint64_t revision = 0;
@@ -297,7 +297,7 @@ static void watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent(void **
     kvzmq_destroy(&lamp);
 }
 
-/* Watches, forks, and ends, while the child, which has destroyed its copies, goes on until HOLD ends. */
+/* Watches, forks and ends, while the child destroys its copies and continues until HOLD is closed. */
 static void become_daemon_with_followers(const kvzmq_options_t *options, int hold)
 {
     char byte;
@@ -333,7 +333,7 @@ static void parent__ends_while_the_child_has_destroyed_watch_and_mirror__has_bot
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    broker_process_wait_log(broker, "disconnected (lost)", 2); /* 60 s later it would be a timeout */
+    broker_process_wait_log(broker, "disconnected (lost)", 2); /* "lost", not "timeout" after 60 s */
     (void)close(hold[0]);
     (void)close(hold[1]);
 }

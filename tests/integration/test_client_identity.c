@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Who a libkvzmq connection is: names, secrets, accounts, and what a reconnect makes of them. */
+/* The identity of a libkvzmq connection: names, secrets, accounts, and what is left of them after a
+ * reconnect. */
 #include "tests/support/client_fixture.h"
 
 #include <signal.h>
@@ -102,7 +103,8 @@ static void auth__right_and_wrong__changes_the_role_or_nothing(void **state)
     kvzmq_destroy(&conn);
 }
 
-/* Whether CONN, connected before with OPTIONS, may manage after the broker was restarted. */
+/* CONN is a manager's connection. Restarts the broker, and returns the status of a manager's call after that.
+ */
 static kvzmq_status_t manages_after_restart(broker_process_t *broker, kvzmq_t *conn)
 {
     kvzmq_page_t *page = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The option keep_alive: a client by number keeps its store while its program does something else for longer
- * than a session lasts. Sessions last 3 seconds here; that so much time has passed is seen by the broker
- * ending those of clients without the option. */
+/* The option keep_alive: a client without a name keeps its store while its program does something else for
+ * longer than the session timeout, which is 3 seconds here. A test knows that this time has passed when the
+ * broker has ended the session of a client without the option. */
 #include "tests/support/client_fixture.h"
 
 #include <poll.h>
@@ -18,8 +18,8 @@ static int setup_impatient(void **state)
     return setup_with(state, false, options);
 }
 
-/* Waits while the broker ends COUNT sessions that nobody keeps, one after the other. *ENDED is how many it
- * has ended before. */
+/* Makes COUNT idle sessions without keep_alive, one after the other, and waits until the broker has ended
+ * each. *ENDED counts the sessions that it has ended so far. */
 static void let_sessions_end(const broker_process_t *broker, unsigned count, unsigned *ended)
 {
     while (count-- > 0) {
@@ -40,7 +40,7 @@ static void keep_alive__program_is_silent_for_longer_than_a_session__keeps_its_s
 {
     unsigned ended = 0;
     notices_t notices;
-    kvzmq_t *conn = connect_kept(*state, NULL); /* a sanitizer may begin a thread with the first one */
+    kvzmq_t *conn = connect_kept(*state, NULL); /* a sanitizer may start a thread of its own with the first */
     kvzmq_destroy(&conn);
     unsigned threads = own_threads();
     conn = connect_kept(*state, &notices);
@@ -59,7 +59,7 @@ static void keep_alive__after_a_bye_and_a_new_session__keeps_that(void **state)
     unsigned ended = 0;
     kvzmq_t *conn = connect_kept(broker, NULL);
     assert_ok(conn, kvzmq_bye(conn));
-    let_sessions_end(broker, 1, &ended); /* there is nothing to keep */
+    let_sessions_end(broker, 1, &ended); /* meanwhile there is no session to keep */
     assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text("city"), kvzmq_text("Mumbai"), NULL, NULL));
     let_sessions_end(broker, 1, &ended);
     assert_value(conn, NULL, "city", "Mumbai");
@@ -92,7 +92,7 @@ static void keep_alive__broker_is_gone__leaves_connecting_to_the_next_call(void 
     kvzmq_destroy(&conn);
 }
 
-/* The keeper's notifications come between the calls. */
+/* The keeper sends its notifications between the calls. */
 static void keep_alive__busy_program__each_call_gets_its_own_answer(void **state)
 {
     broker_process_t *broker = *state;
@@ -118,7 +118,7 @@ static void count_change(void *context, const kvzmq_event_t *event)
     *changes += event->kind == KVZMQ_EVENT_PUT;
 }
 
-/* The thread uses the socket too, which must not take from an event loop what wakes it. */
+/* The keeper's thread uses the socket too. It must not swallow the signal that wakes an event loop. */
 static void keep_alive__event_loop__is_woken_by_each_change(void **state)
 {
     broker_process_t *broker = *state;
@@ -129,7 +129,7 @@ static void keep_alive__event_loop__is_woken_by_each_change(void **state)
     kvzmq_t *lamp = connect_to(broker, &options);
     kvzmq_t *manager = connect_manager(broker);
     assert_ok(lamp, kvzmq_on_change(lamp, count_change, &changes, NULL));
-    int64_t until_ms = clock_monotonic_ms() + 2200; /* two turns of the keeper's */
+    int64_t until_ms = clock_monotonic_ms() + 2200; /* the keeper sends twice in this time */
     unsigned puts = 0;
     do {
         assert_status(lamp, KVZMQ_TIMEOUT, kvzmq_listen(lamp, 0));
@@ -148,7 +148,7 @@ static void keep_alive__event_loop__is_woken_by_each_change(void **state)
     kvzmq_destroy(&lamp);
 }
 
-/* Puts, says so to READY, waits for GO, and reads what it has put. */
+/* Puts a value, writes to READY, waits for GO, and reads the value again. Returns the exit status. */
 static int keep_in_child(kvzmq_t *conn, int ready, int go)
 {
     kvzmq_value_t value = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a broker sends right before it closes the connection arrives, also where nobody has read it by then;
- * and what kvzmq_poll and kvzmq_fd tell of pushes and of a connection that broke while nothing is in flight.
- */
+/* The last messages that a broker sends before it closes the connection arrive, even if nobody reads before
+ * that. Also: what kvzmq_poll and kvzmq_fd report of pushes and of a broken connection while nothing is in
+ * flight. */
 #include "tests/support/client_fixture.h"
 
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 enum { LOOK_MS = 5, REQUESTS = 40, KEYS = 80000 };
 
-/* A connection that does not read, and how many descriptors this process has while that is open. */
+/* A connection that does not read, and the number of descriptors of this process while it is open. */
 typedef struct reader {
     kvzmq_t *conn;
     notices_t notices;
@@ -25,13 +25,13 @@ static void reader_open(reader_t *reader, const broker_process_t *broker)
     options.name = "reader";
     kvzmq_answer_t answer;
     reader->conn = connect_to(broker, &options);
-    /* So that libzmq knows of no message that is still to be read: it looks for what has come. */
+    /* After this call libzmq knows of no unread message, so it must look for those that come. */
     assert_status(reader->conn, KVZMQ_ABSENT, kvzmq_poll(reader->conn, 0, &answer));
     reader->descriptors = own_descriptors();
 }
 
-/* Ends the broker and waits until the library's own side of the connection is closed too, though
- * nobody has called it. */
+/* Ends the broker, and waits until libzmq has closed this side of the connection too, without a call of the
+ * library. */
 static void end_unread(const reader_t *reader, broker_process_t *broker)
 {
     int64_t until_ms = clock_monotonic_ms() + BROKER_WAIT_MS;
@@ -42,7 +42,7 @@ static void end_unread(const reader_t *reader, broker_process_t *broker)
     }
 }
 
-/* Waits at kvzmq_fd, as an event loop does. */
+/* Waits for kvzmq_fd to become readable, like an event loop. */
 static void wait_readable(const reader_t *reader)
 {
     struct pollfd ready = {.fd = kvzmq_fd(reader->conn), .events = POLLIN};
@@ -64,7 +64,7 @@ static void bye__broker_stops_while_nobody_reads__is_told(void **state)
     kvzmq_destroy(&reader.conn);
 }
 
-/* The bye comes behind the answers, so that it must not keep them from whoever reads late. */
+/* The bye comes after the answers. A program that reads late must still get the answers. */
 static void answers__connection_closed_before_anybody_reads__are_all_there(void **state)
 {
     broker_process_t *broker = *state;
@@ -73,13 +73,13 @@ static void answers__connection_closed_before_anybody_reads__are_all_there(void 
     reader_open(&reader, broker);
     kvzmq_t *other = connect_named(broker, "reader");
     kvzmq_batch_t *batch = kvzmq_batch_new(reader.conn);
-    reader.descriptors = own_descriptors() - 1; /* the other one's goes too */
+    reader.descriptors = own_descriptors() - 1; /* that of the other connection is closed too */
     for (unsigned i = 0; i < REQUESTS; i++)
         assert_ok(reader.conn, kvzmq_batch_put(batch, NULL, kvzmq_text("k"), kvzmq_text("v"), NULL, &reader));
     assert_ok(reader.conn, kvzmq_batch_send(&batch));
     kvzmq_value_t value = {0};
     while (kvzmq_get(other, NULL, kvzmq_text("k"), &value) == KVZMQ_ABSENT) {
-    } /* until the batch was carried out, and so answered */
+    } /* the batch was executed, and so its answers were sent */
     kvzmq_value_release(&value);
     end_unread(&reader, broker);
     for (unsigned i = 0; i < REQUESTS; i++) {
@@ -121,14 +121,14 @@ static void batch__broker_is_told_to_stop_in_the_middle_of_it__is_answered_to_it
     reader_open(&reader, broker);
     kvzmq_t *other = connect_named(broker, "reader");
     fill(other);
-    reader.descriptors = own_descriptors() - 1; /* the other one's goes too */
+    reader.descriptors = own_descriptors() - 1; /* that of the other connection is closed too */
     kvzmq_batch_t *batch = kvzmq_batch_new(reader.conn);
     assert_ok(reader.conn, kvzmq_batch_put(batch, NULL, kvzmq_text("last"), kvzmq_text("v"), NULL, NULL));
     assert_ok(reader.conn, kvzmq_batch_call(batch, "digest", kvzmq_text(""), KVZMQ_READ, NULL));
     assert_ok(reader.conn, kvzmq_batch_get(batch, NULL, kvzmq_text("last"), NULL));
     assert_ok(reader.conn, kvzmq_batch_send(&batch));
     while (kvzmq_get(other, NULL, kvzmq_text("last"), &value) == KVZMQ_ABSENT) {
-    } /* until the first request was carried out: the second is under way */
+    } /* the first request was executed, and the second is under way */
     kvzmq_value_release(&value);
     end_unread(&reader, broker);
     for (unsigned i = 0; i < REQUESTS_SENT; i++) {
@@ -142,10 +142,10 @@ static void batch__broker_is_told_to_stop_in_the_middle_of_it__is_answered_to_it
     kvzmq_destroy(&reader.conn);
 }
 
-/* A manager that forgets its own client is answered, told bye, and then the broker ends. */
+/* A manager that forgets its own client gets an answer and a bye. Then the broker ends. */
 static void forget__of_oneself_and_the_broker_ends_while_nobody_reads__is_answered(void **state)
 {
-    static const char reader_name[] = "\x91\xa6reader"; /* MessagePack: forget's params */
+    static const char reader_name[] = "\x91\xa6reader"; /* the params of forget, in MessagePack */
     broker_process_t *broker = *state;
     reader_t reader;
     kvzmq_answer_t answer;
@@ -164,7 +164,7 @@ static void forget__of_oneself_and_the_broker_ends_while_nobody_reads__is_answer
     kvzmq_destroy(&reader.conn);
 }
 
-/* Not before it can be known: libzmq's own descriptor would not tell of it. */
+/* libzmq's own descriptor would not become readable when the connection breaks. */
 static void poll__broker_is_killed_with_nothing_in_flight__descriptor_wakes_and_is_gone(void **state)
 {
     broker_process_t *broker = *state;

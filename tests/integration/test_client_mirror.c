@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Mirrors with libkvzmq against a real broker. */
+/* Mirrors with libkvzmq and a real broker. */
 #include <signal.h>
 
 #include "common/clock.h"
@@ -182,7 +182,8 @@ static void verify__while_the_store_changes_and_holds_large_values__is_equal(voi
             (void)snprintf(key, sizeof key, "%d", j);
             assert_ok(robot, kvzmq_batch_put(batch, NULL, kvzmq_text(key), kvzmq_text(key), NULL, NULL));
         }
-        (void)snprintf(key, sizeof key, "large-%d", i); /* written once: its event finds it */
+        (void)snprintf(key, sizeof key, "large-%d",
+                       i); /* written once, so its value can be read by its event */
         assert_ok(robot,
                   kvzmq_batch_put(batch, NULL, kvzmq_text(key), kvzmq_binary(large, LARGE), NULL, NULL));
         assert_ok(robot, kvzmq_batch_send(&batch));

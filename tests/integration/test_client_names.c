@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Hosts' names in endpoints: a name server that is silent, slow, or knows no such name; hosts with an IPv6
- * address only, and with several addresses. In a network of the test's own. */
+/* Host names in endpoints, in a network of the test's own: a name server that is silent, slow, or does not
+ * know the name; hosts with only an IPv6 address, and with several addresses. */
 #include "tests/support/client_fixture.h"
 
 #include <arpa/inet.h>
@@ -15,8 +15,8 @@
 enum {
     CALL_MS = 200,
     SLACK_MS = 20000, /* less than the system waits for a silent name server, see RESOLV_CONF */
-    LOOKUPS_MAX = 16, /* threads that wait for name servers at most */
-    HOSTS = 40        /* names that are asked for at once */
+    LOOKUPS_MAX = 16, /* most threads that wait for name servers */
+    HOSTS = 40        /* names that are looked up at the same time */
 };
 
 static const char RESOLV_CONF[] = "nameserver 127.0.0.53\noptions timeout:30 attempts:2\n";
@@ -29,12 +29,12 @@ static const char HOSTS_FILE[] = "127.0.0.1 localhost\n"
 
 enum { DNS_MESSAGE_MAX = 512, DNS_HEADER = 12, DNS_LATE_MAX = 16 };
 
-/* Answers that there is no such name; to names that begin with `silent` nothing, to those with `late` when it
- * is told to. */
+/* A name server that knows no names. It never answers questions for names that begin with `silent`, and
+ * answers those for names that begin with `late` only when a test says so. */
 typedef struct name_server {
     int fd;
     pthread_t thread;
-    int late[2]; /* a pipe: a byte in it lets the late answers go */
+    int late[2]; /* a pipe; a byte in it makes the server send the late answers */
 } name_server_t;
 
 typedef struct question {
@@ -153,7 +153,7 @@ static void every_call__name_server_is_silent__keeps_its_time_limit(void **state
     kvzmq_batch_destroy(&batch);
     kvzmq_destroy(&conn);
     assert_true(clock_monotonic_ms() - start_ms < SLACK_MS);
-    assert_in_range(own_threads(), before, before + 1); /* all asked for the same: one thread waits for it */
+    assert_in_range(own_threads(), before, before + 1); /* one thread waits for the one name of all calls */
     assert_non_null(strstr(said, "name server"));
     assert_non_null(strstr(said, "silent.test"));
 }
@@ -184,12 +184,12 @@ static void lookup__answered_after_the_connection_is_gone__ends(void **state)
     int64_t start_ms = clock_monotonic_ms();
     while (own_threads() > before) {
         assert_true(clock_monotonic_ms() - start_ms < SLACK_MS);
-        assert_int_equal(write(server->late[1], "", 1), 1); /* A and AAAA are asked for one after the other */
+        assert_int_equal(write(server->late[1], "", 1), 1); /* repeat: A and AAAA may be asked for in turn */
         (void)poll(NULL, 0, 5);
     }
 }
 
-/* The third signal is the one to stop for. */
+/* Asks to stop at the third signal. */
 static bool stop_at_third(void *context)
 {
     unsigned *asked = context;
@@ -270,7 +270,7 @@ static void connect__no_such_host__is_told_at_once(void **state)
     kvzmq_destroy(&conn);
 }
 
-/* A ping to the broker, which listens at some address, by the name HOST. */
+/* Asserts that the broker can be reached by the name HOST. */
 static void assert_reached(const broker_process_t *broker, const char *host)
 {
     char endpoint[128];
@@ -305,7 +305,7 @@ static void connect__several_addresses__each_is_tried(void **state)
     assert_reached(*state, "localhost");
 }
 
-/* A listener at 127.0.0.2 and the broker's port whose queue is full: connecting to it hangs. */
+/* Makes a listener at 127.0.0.2 with the broker's port and a full queue, so that connecting to it hangs. */
 static int stuck_listener(const broker_process_t *broker, int queued[4])
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -330,7 +330,7 @@ static void connect__first_address_hangs__the_next_is_tried_in_time(void **state
     (void)snprintf(endpoint, sizeof endpoint, "tcp://stuck%s", strrchr(broker->endpoint, ':'));
     kvzmq_options_t options = options_for(broker, NULL);
     options.endpoint = endpoint;
-    options.connect_ms = 8000; /* the half of it for each address */
+    options.connect_ms = 8000; /* each address gets half of it */
     kvzmq_t *conn = kvzmq_new(&options);
     assert_ok(conn, kvzmq_connect(conn));
     kvzmq_destroy(&conn);

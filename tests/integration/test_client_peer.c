@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What libkvzmq makes of a peer that goes in the middle of a request, or does not keep to the protocol. */
+/* What libkvzmq does if its peer disconnects in the middle of a request, or breaks the protocol. */
 #include "common/rpc.h"
 #include "tests/support/client_fixture.h"
 #include "tests/support/fake_broker.h"
@@ -67,7 +67,8 @@ static void writes__connection_breaks_before_the_answer__outcome_is_unknown_and_
     assert_status(conn, KVZMQ_OUTCOME_UNKNOWN, kvzmq_put(conn, "lamp", key, key, NULL, NULL));
     assert_status(conn, KVZMQ_OUTCOME_UNKNOWN, kvzmq_forget(conn, "lamp"));
     assert_status(conn, KVZMQ_OUTCOME_UNKNOWN, kvzmq_call(conn, "other", kvzmq_text(""), 0, NULL));
-    assert_ok(conn, kvzmq_ping(conn)); /* a second put or the like would have stood in its way */
+    assert_ok(conn,
+              kvzmq_ping(conn)); /* fails if a write was repeated, because the fake broker expects ping */
     assert_int_equal(kvzmq_reconnects(conn), 7);
     end(conn, &fake);
 }
@@ -124,11 +125,11 @@ static void answer__not_of_the_protocol__is_told_and_the_next_call_reconnects(vo
 {
     (void)state;
     static const fake_step_t steps[] = {
-        {"ping", FAKE_RAW, BYTES("\xc1")},                               /* no MessagePack */
+        {"ping", FAKE_RAW, BYTES("\xc1")},                               /* not MessagePack */
         {"ping", FAKE_RAW, BYTES("\x94\x01")},                           /* truncated */
-        {"ping", FAKE_RAW, BYTES("\x93\x01\x01\x01")},                   /* no message */
+        {"ping", FAKE_RAW, BYTES("\x93\x01\x01\x01")},                   /* not a message */
         {"ping", FAKE_RAW, BYTES("\x94\x00" FAKE_MSGID "\xa4ping\x90")}, /* a request */
-        {"ping", FAKE_RESULT, BYTES("\xdd\xff\xff\xff\xff")},            /* a length that lies */
+        {"ping", FAKE_RESULT, BYTES("\xdd\xff\xff\xff\xff")},            /* a wrong length */
         {"ping", FAKE_RESULT, BYTES("\xa4pong")},
     };
     fake_broker_t fake;
@@ -320,7 +321,7 @@ static void batch__connection_breaks__each_request_is_answered_by_what_it_was(vo
     end(conn, &fake);
 }
 
-/* A push of a put of `k`. */
+/* Writes a push about a put of `k`. */
 static void write_changed(buffer_t *out, uint64_t seq)
 {
     static const char *const nils[] = {"prev",     "time_ms", "size", "ttl_ms",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq in a program with an interval timer: a signal every millisecond, whose handler makes every system
- * call that waits return EINTR. */
+/* libkvzmq in a program with an interval timer. A signal comes every millisecond, and its handler makes every
+ * waiting system call return EINTR. */
 #include "tests/support/client_fixture.h"
 
 #include <pthread.h>
@@ -12,12 +12,12 @@
 
 enum {
     INTERVAL_US = 1000,
-    ROUNDS = 150,      /* connections made and ended */
-    WATCH_ROUNDS = 15, /* watches and mirrors: each has a thread to end */
+    ROUNDS = 150,      /* connections that are made and ended */
+    WATCH_ROUNDS = 15, /* watches and mirrors; each has a thread that must end */
     NEXT_MS = 20000
 };
 
-/* What a round must not leave behind. */
+/* Resources that must not grow. */
 typedef struct usage {
     unsigned threads;
     unsigned descriptors;
@@ -79,12 +79,13 @@ static void watch__a_thousand_signals_a_second__is_ready_and_leaves_nothing(void
     assert_nothing_left(before);
 }
 
-/* Accepts connections and closes them, and counts them, until the socket is shut down. */
+/* A listener, and how many connections it accepted. */
 typedef struct closer {
     int fd;
     unsigned count;
 } closer_t;
 
+/* Accepts and closes connections until the socket is shut down. */
 static void *accept_and_close(void *context)
 {
     closer_t *closer = context;
@@ -98,14 +99,14 @@ static void *accept_and_close(void *context)
 static void connect__a_thousand_signals_a_second__pauses_between_attempts(void **state)
 {
     (void)state;
-    enum { LIMIT_MS = 400, ATTEMPTS_MAX = 10 }; /* pauses of 20, 40, 80 and 160 ms leave room for 5 */
+    enum { LIMIT_MS = 400, ATTEMPTS_MAX = 10 }; /* with pauses of 20, 40, 80 and 160 ms there are 5 */
     char endpoint[64];
     pthread_t thread;
     sigset_t alarm;
     closer_t closer = {.fd = tcp_bind(true, endpoint)};
     (void)sigemptyset(&alarm);
     (void)sigaddset(&alarm, SIGALRM);
-    assert_int_equal(pthread_sigmask(SIG_BLOCK, &alarm, NULL), 0); /* the signals are for the caller */
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &alarm, NULL), 0); /* only this thread gets the signals */
     assert_int_equal(pthread_create(&thread, NULL, accept_and_close, &closer), 0);
     assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &alarm, NULL), 0);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* libkvzmq's calls on stores, one's own and others', against a real broker. */
+/* libkvzmq's calls on stores, the client's own and others, with a real broker. */
 #include "tests/support/client_fixture.h"
 
 #include "common/clock.h"
@@ -73,7 +73,7 @@ static void put__larger_than_a_message__is_refused_without_losing_the_session(vo
     assert_status(conn, KVZMQ_INVALID_ARGUMENT,
                   kvzmq_put(conn, NULL, kvzmq_text("k"), kvzmq_binary(large, size), NULL, NULL));
     assert_non_null(strstr(kvzmq_error(conn), "limits/message"));
-    assert_status(conn, KVZMQ_INVALID_ARGUMENT, /* the broker's bound of a value */
+    assert_status(conn, KVZMQ_INVALID_ARGUMENT, /* above the broker's limit for values */
                   kvzmq_put(conn, NULL, kvzmq_text("k"), kvzmq_binary(large, 1048577), NULL, NULL));
     free(large);
     assert_ok(conn, kvzmq_ping(conn));
@@ -155,7 +155,7 @@ static void list__page_after_page__gives_each_entry_once_in_order(void **state)
             assert_string_equal(row.key.data, key);
             assert_string_equal(row.value.data, key + 4);
             assert_int_equal(row.ttl_ms, -1);
-            assert_ok(conn, kvzmq_get(conn, NULL, row.key, NULL)); /* a page does not mind other calls */
+            assert_ok(conn, kvzmq_get(conn, NULL, row.key, NULL)); /* other calls do not affect a page */
         }
         pages++;
         (void)snprintf(last, sizeof last, "%s", row.key.data);
@@ -179,7 +179,7 @@ static void list__of_an_empty_store__is_an_empty_page(void **state)
     assert_int_equal(kvzmq_page_count(page), 0);
     assert_false(kvzmq_page_more(page));
     assert_false(kvzmq_page_next(page, &row));
-    assert_false(kvzmq_page_next_client(page, &client)); /* it has no rows of another kind */
+    assert_false(kvzmq_page_next_client(page, &client)); /* a page has no rows of another kind */
     kvzmq_page_destroy(&page);
     kvzmq_destroy(&conn);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Watching with libkvzmq against a real broker. */
+/* Watching with libkvzmq and a real broker. */
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,17 +8,17 @@
 #include "common/limits.h"
 #include "tests/support/client_fixture.h"
 
-/* A watch that its thread, which is a manager, keeps. OPTIONS may be NULL. */
+/* Makes a watch with a manager's session. OPTIONS may be NULL. */
 static kvzmq_watch_t *watch_new(const broker_process_t *broker, const kvzmq_watch_options_t *options)
 {
     kvzmq_options_t connection = manager_options(broker);
-    connection.call_ms = 2000; /* a broker that is stopped is noticed in time */
+    connection.call_ms = 2000; /* so that the watch soon notices that the broker is stopped */
     kvzmq_watch_t *watch = kvzmq_watch_new(&connection, options);
     assert_non_null(watch);
     return watch;
 }
 
-/* The next event that is not POSITION. */
+/* Returns the next event that is not POSITION. */
 static kvzmq_event_t next(kvzmq_watch_t *watch)
 {
     kvzmq_event_t event = {0};
@@ -31,7 +31,7 @@ static kvzmq_event_t next(kvzmq_watch_t *watch)
     return event;
 }
 
-/* Asserts that the next event is of KIND. */
+/* Asserts that the next event is of KIND, and returns it. */
 static kvzmq_event_t expect(kvzmq_watch_t *watch, kvzmq_event_kind_t kind)
 {
     kvzmq_event_t event = next(watch);
@@ -41,7 +41,7 @@ static kvzmq_event_t expect(kvzmq_watch_t *watch, kvzmq_event_kind_t kind)
     return event;
 }
 
-/* Takes events up to the next of KIND. */
+/* Skips events until one of KIND, and returns that. */
 static kvzmq_event_t skip_to(kvzmq_watch_t *watch, kvzmq_event_kind_t kind)
 {
     for (;;) {
@@ -60,7 +60,7 @@ static void assert_slice(kvzmq_slice_t slice, const char *text)
 {
     assert_non_null(slice.data);
     assert_int_equal(slice.size, strlen(text));
-    assert_string_equal(slice.data, text); /* the zero behind it is promised */
+    assert_string_equal(slice.data, text); /* kvzmq.h promises a terminating zero */
 }
 
 static kvzmq_watch_options_t watch_options(const char *client, bool initial)
@@ -151,7 +151,7 @@ static void watch__with_a_prefix__tells_only_what_begins_with_it(void **state)
     kvzmq_destroy(&robot);
 }
 
-/* A zero byte is a character like others. */
+/* Zero bytes in a key or a prefix are ordinary characters. */
 static void watch__with_a_prefix_that_has_a_zero_byte__begins_with_the_state_behind_it(void **state)
 {
     kvzmq_watch_options_t options = watch_options("robot", true);
@@ -278,14 +278,14 @@ static void watch__application_that_does_not_read__is_whole_when_it_does(void **
     kvzmq_watch_counts_t counts;
     kvzmq_watch_counts(watch, &counts);
     assert_int_equal(counts.resets, 0);
-    assert_true(counts.repairs > 0); /* or the test shows nothing */
+    assert_true(counts.repairs > 0); /* otherwise no event was missed, and the test shows nothing */
     kvzmq_watch_destroy(&watch);
     kvzmq_destroy(&robot);
 }
 
 static void watch__log_too_short_for_what_was_missed__resets_and_has_the_state(void **state)
 {
-    enum { PUTS = 4000, SIZE = 16000 }; /* more than queues and sockets on the way hold */
+    enum { PUTS = 4000, SIZE = 16000 }; /* more than fits in all queues and sockets on the way */
     kvzmq_watch_options_t options = watch_options("robot", true);
     options.queue = 1;
     options.receive_hwm = 10;
@@ -331,7 +331,7 @@ static void watch__value_too_large_for_an_event__is_left_out_or_read(void **stat
     kvzmq_destroy(&robot);
 }
 
-/* Puts a large value of LETTERs. Returns its revision. */
+/* Puts a large value that consists of LETTER. Returns its revision. */
 static uint64_t put_large(kvzmq_t *conn, const char *key, int letter)
 {
     static char large[100000];
@@ -342,7 +342,8 @@ static uint64_t put_large(kvzmq_t *conn, const char *key, int letter)
     return revision;
 }
 
-/* The thread of a watch whose queue is full is at another broker by the time it completes an event. */
+/* The queue of the watch is full. When its thread reads the value of an event at last, it is connected to
+ * another broker. */
 static void watch__value_of_another_broker_with_the_same_revision__is_not_taken(void **state)
 {
     enum { FILLERS = 60 };
@@ -358,7 +359,7 @@ static void watch__value_of_another_broker_with_the_same_revision__is_not_taken(
     kvzmq_watch_t *watch = watch_new(broker, &options);
     struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
     assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
-    put(robot, "small", "1"); /* the queue has room for READY only */
+    put(robot, "small", "1"); /* the queue holds READY and is full */
     uint64_t revision = put_large(robot, "k", 'a');
     while (strcmp(expect(seen, KVZMQ_EVENT_PUT).key.data, "k") != 0)
         continue;
@@ -366,7 +367,8 @@ static void watch__value_of_another_broker_with_the_same_revision__is_not_taken(
     kvzmq_destroy(&robot);
     broker_process_kill(broker);
     broker_process_restart(broker);
-    broker_process_wait_log(broker, "authenticated as", 3); /* both watches, and the one that came back */
+    broker_process_wait_log(broker, "authenticated as",
+                            3); /* both watches, then one again after the restart */
     robot = connect_named(broker, "robot");
     uint64_t other;
     do
@@ -407,7 +409,7 @@ static void watch__of_a_guest__ends_with_permission_denied(void **state)
     assert_non_null(watch);
     assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED);
     assert_non_null(strstr(kvzmq_watch_error(watch), "give it an account"));
-    assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED); /* and stays so */
+    assert_int_equal(kvzmq_watch_next(watch, -1, &event), KVZMQ_PERMISSION_DENIED); /* the watch has ended */
     kvzmq_watch_destroy(&watch);
 }
 
@@ -443,7 +445,7 @@ static bool is_interrupted(void *context)
     return true;
 }
 
-/* A signal handler that has run just before must not be waited for again. */
+/* If the signal came just before the call, the call must not wait for another one. */
 static void watch__interrupted_before_it_waits__does_not_wait(void **state)
 {
     kvzmq_options_t connection = manager_options(*state);
@@ -540,7 +542,8 @@ static void watch__signal_that_the_application_blocks__stays_pending(void **stat
     const struct timespec at_once = {0};
     (void)expect(watch, KVZMQ_EVENT_READY);
     (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGURG); /* which would go unnoticed in any thread that lets it through */
+    (void)sigaddset(&signals,
+                    SIGURG); /* ignored by default, so a thread that does not block it swallows it */
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &signals, &before), 0);
     assert_int_equal(kill(getpid(), SIGURG), 0);
     assert_int_equal(sigpending(&pending), 0);
@@ -550,7 +553,7 @@ static void watch__signal_that_the_application_blocks__stays_pending(void **stat
     kvzmq_watch_destroy(&watch);
 }
 
-/* Sessions end soon. */
+/* Sessions time out after 0.4 seconds. */
 static int setup_impatient(void **state)
 {
     static const char *const options[] = {"session/timeout=3", NULL};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Watches and mirrors under load and trouble, against a real broker: starved queues, a log that is too short,
- * a broker that stops for moments. Every stream must be the broker's order without hole or duplicate, or say
- * RESET; at the end every mirror has the broker's digest. KV_SEED repeats a run, as far as threads can. */
+/* Watches and mirrors under load and trouble, with a real broker: small queues, a log that is too short, a
+ * broker that is stopped for short times. Every stream must have all events in order and once, or a RESET. At
+ * the end every mirror must have the broker's digest. KV_SEED repeats the data of a run, but not the timing
+ * of threads. */
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,11 +15,11 @@
 
 enum {
     WRITERS = 3,
-    BATCHES = 150,   /* of each */
-    A_BATCH = 50,    /* requests */
+    BATCHES = 150,   /* of each writer */
+    A_BATCH = 50,    /* requests of a batch */
     KEYS = 200,      /* of each store */
-    STOPS = 10,      /* of the broker */
-    STOPPED_MS = 30, /* each */
+    STOPS = 10,      /* how often the broker is stopped */
+    STOPPED_MS = 30, /* length of each stop, and of the time before it */
     LOOK_EVERY_MS = 100
 };
 
@@ -29,12 +30,12 @@ typedef struct writer {
     pthread_t thread;
 } writer_t;
 
-/* One that watches, and what it has seen. */
+/* A thread that watches, and what it has seen. */
 typedef struct reader {
     const broker_process_t *broker;
     const char *client; /* NULL = all */
     bool initial;
-    atomic_uint_fast64_t until; /* goes on until it has been told all up to here */
+    atomic_uint_fast64_t until; /* stops when it has seen everything up to this seq */
     uint64_t events;
     uint64_t resets;
     const char *problem; /* NULL = none */
@@ -67,7 +68,8 @@ static void *write_all(void *argument)
     return NULL;
 }
 
-/* Checks EVENT against what was told BEFORE: *SEQ all, *PREV of the one client. */
+/* Checks EVENT. *READY, *SEQ (of all clients) and *PREV (of the one client) are the state after the events
+ * before, and are updated. Returns NULL, or the problem. */
 static const char *check(const reader_t *reader, const kvzmq_event_t *event, bool *ready, uint64_t *seq,
                          uint64_t *prev)
 {
@@ -76,7 +78,7 @@ static const char *check(const reader_t *reader, const kvzmq_event_t *event, boo
         return NULL;
     }
     if (event->kind == KVZMQ_EVENT_READY) {
-        *prev = UINT64_MAX; /* not known */
+        *prev = UINT64_MAX; /* unknown */
         *seq = event->seq;
         *ready = true;
         return NULL;
@@ -117,7 +119,7 @@ static void *read_all(void *argument)
     while (reader->problem == NULL && (!ready || seq < atomic_load(&reader->until))) {
         kvzmq_status_t status = kvzmq_watch_next(watch, LOOK_EVERY_MS, &event);
         if (status == KVZMQ_TIMEOUT && clock_monotonic_ms() < deadline)
-            continue; /* it may have been told all in the meantime */
+            continue; /* `until` may have been set meanwhile */
         if (status != KVZMQ_OK) {
             reader->problem = "nothing came";
             break;
@@ -131,7 +133,7 @@ static void *read_all(void *argument)
     return NULL;
 }
 
-/* Stops the broker for moments, again and again. */
+/* Stops the broker STOPS times, for a short time each. */
 static void stop_and_go(const broker_process_t *broker)
 {
     for (int i = 0; i < STOPS; i++) {
@@ -146,7 +148,7 @@ static void assert_mirror(kvzmq_mirror_t *mirror, kvzmq_t *manager, const char *
 {
     bool equal = false;
     kvzmq_status_t status;
-    do /* a reset may come in between */
+    do /* again if a reset came meanwhile */
         status = kvzmq_mirror_verify(mirror, manager, store, BROKER_WAIT_MS, &equal, NULL);
     while (status == KVZMQ_UNAVAILABLE);
     assert_int_equal(status, KVZMQ_OK);
@@ -202,13 +204,14 @@ static void streams_and_mirrors__starved_and_stopped__are_whole_or_say_reset(voi
     kvzmq_destroy(&manager);
 }
 
-/* The log keeps everything, or so little that replay must say OUT_OF_RANGE. */
+/* The log keeps everything. */
 static int setup_long(void **state)
 {
     static const char *const options[] = {"events/keep=100000", NULL};
     return setup_with(state, false, options);
 }
 
+/* The log keeps so little that `replay` fails with OUT_OF_RANGE. */
 static int setup_short(void **state)
 {
     static const char *const options[] = {"events/keep=500", NULL};
