@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the process that publishes what it was taught. Any failure of libzmq ends it. */
+/* The process that publishes a recording. Any error of libzmq ends it. */
 #include "tests/bench/bare_publisher.h"
 
 #include <assert.h>
@@ -16,7 +16,7 @@ typedef struct server {
     void *router;
     void *xpub;
     recording_t *recording;
-    uint32_t next; /* event of the recording */
+    uint32_t next; /* index of the next event to publish */
 } server_t;
 
 static void check(bool done)
@@ -40,7 +40,8 @@ static void frame_send(void *socket, zmq_msg_t *frame, bool more)
     check(zmq_send(socket, zmq_msg_data(frame), zmq_msg_size(frame), more ? ZMQ_SNDMORE : 0) >= 0);
 }
 
-/* Reads the rest of a message that teaches: the number of events for a request was its first frame. */
+/* Reads the rest of a message that carries a recording. FIRST is its first frame: the number of events for
+ * each request. */
 static void recording_read(server_t *server, zmq_msg_t *first)
 {
     recording_t *recording = server->recording;
@@ -68,7 +69,8 @@ static void request_serve(server_t *server, zmq_msg_t *identity)
         frame_send(server->xpub, &frames[1], false);
         server->next = (server->next + 1) % recording->count;
     }
-    /* What left subscribers' queues is noted as often as the broker does it (event_socket.c). */
+    /* Reading ZMQ_EVENTS makes libzmq update the subscribers' queues; the broker does so as often
+     * (event_socket.c). */
     int state;
     size_t size = sizeof state;
     check(zmq_getsockopt(server->xpub, ZMQ_EVENTS, &state, &size) == 0);
@@ -93,7 +95,7 @@ static void requests_drain(server_t *server)
     zmq_msg_close(&identity);
 }
 
-/* Reads subscriptions; a sync tells a new subscriber that it is heard. */
+/* Reads subscriptions. A sync tells a new subscriber that its subscription has taken effect. */
 static void subscriptions_drain(server_t *server)
 {
     uint8_t frame[1];
@@ -113,7 +115,7 @@ static void *socket_bind(void *context, int type, int option, int value, char en
     return socket;
 }
 
-/* In the child: writes where it listens to REPORT, then serves until it is killed. */
+/* Runs in the child: writes the endpoints to REPORT, then serves until it is killed. */
 static void serve(int report)
 {
     bare_publisher_t told = {.pid = getpid()};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Measures the storage engine: memory of an entry, throughput by the number of entries (in one interleaved
- * run: only ratios mean anything on a shared machine), the longest single operation.
+/* Measures the storage engine: memory of an entry, throughput by the number of entries, the longest single
+ * operation. The throughputs come from one interleaved run, because on a shared machine only their ratios
+ * mean anything.
  *
- *   bench_engine                   all of it, 10 thousand to 10 million entries
+ *   bench_engine                   everything, with 10 thousand to 10 million entries
  *   bench_engine smoke             the same with few entries, in a second
  *   bench_engine memory N          memory of N entries
- *   bench_engine throughput        by the number of entries
- *   bench_engine get|put|del N COUNT   N entries are put, then COUNT operations on them and no more, for
- * callgrind:
+ *   bench_engine throughput        throughput by the number of entries
+ *   bench_engine get|put|del N COUNT
+ *                                  puts N entries, then does COUNT operations on them, for callgrind:
  *       valgrind --tool=callgrind --toggle-collect=engine_get --toggle-collect=engine_lookup \
  *           bench_engine get 100000 100000 */
 #include <inttypes.h>
@@ -30,7 +31,7 @@ static uint64_t scatter(uint64_t n)
     return n ^ (n >> 31);
 }
 
-/* The N-th key: 16 bytes. */
+/* Writes the N-th key, of 16 bytes, to ROOM and returns it. */
 static bytes_t make_key(key_order_t order, uint64_t n, uint8_t room[KEY_SIZE + 1])
 {
     if (order == KEYS_SEQUENTIAL) {
@@ -58,7 +59,7 @@ static uint64_t resident_bytes(void)
         text[0] = '\0';
     if (file != NULL)
         (void)fclose(file);
-    (void)strtoull(at, &at, 10); /* the whole size; resident pages follow */
+    (void)strtoull(at, &at, 10); /* skip the total size; the resident pages follow */
     return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -93,7 +94,8 @@ static void del_one(engine_t *engine, store_t *store, bytes_t key)
     }
 }
 
-/* Fills STORE up to COUNT entries; returns the longest put in ns of the thread's own time, where TIMED. */
+/* Puts COUNT entries into STORE. Returns the longest put in ns of the thread's processor time, or 0 unless
+ * TIMED. */
 static int64_t fill(engine_t *engine, store_t *store, key_order_t order, uint64_t count, bool timed)
 {
     static const uint8_t value[VALUE_SIZE] = "a value of thirty-two bytes.....";
@@ -109,7 +111,7 @@ static int64_t fill(engine_t *engine, store_t *store, key_order_t order, uint64_
     return longest;
 }
 
-/* Closes STORE and gives its memory back; returns the longest tick in ns. */
+/* Closes STORE and frees its memory in ticks, as the broker does. Returns the longest tick in ns. */
 static int64_t drain(engine_t *engine, store_t **store)
 {
     int64_t longest = 0;
@@ -138,12 +140,13 @@ static void report_memory(engine_t *engine, key_order_t order, uint64_t count)
            order == KEYS_RANDOM ? "random" : "sequential", count, each, left, longest / 1000, tick / 1000);
 }
 
-/* How operations are measured. */
+/* The operations that are measured; the last two after engine_prepare. */
 typedef enum way { GET, PUT, GET_PREPARED, PUT_PREPARED, WAYS } way_t;
 
 static const char *const way_names[WAYS] = {"get", "put over", "get in batches", "put over in batches"};
 
-/* Nanoseconds of the thread's own time an operation, about COUNT of them on random ones of SIZE keys. */
+/* Does about COUNT operations on random keys out of SIZE. Returns the thread's processor time for one
+ * operation, in ns. */
 static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t count, way_t way,
                       uint64_t seed)
 {
@@ -204,7 +207,7 @@ static void report_memory_of(engine_t *engine, uint64_t count)
     report_memory(engine, KEYS_SEQUENTIAL, count);
 }
 
-/* For callgrind: puts SIZE entries, then does COUNT operations NAME on them. */
+/* For callgrind: puts SIZE entries, then does COUNT operations NAME ("get", "put" or "del") on them. */
 static void count_operations(engine_t *engine, const char *name, uint64_t size, uint64_t count)
 {
     uint8_t room[KEY_SIZE + 1];

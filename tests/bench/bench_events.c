@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Events to many subscribers over tcp on the loopback interface, beside a bare XPUB in a process of its own
- * (no admission, no store, no log) that gets the same requests and sends the same answers and the same event
- * frames, recorded from the broker. Starts the broker itself (KVBROKER, else ../bin/kvbroker beside this
- * program).
+/* Measures the delivery of events to many subscribers, over TCP on the loopback interface. Compares the
+ * broker with a bare XPUB in a process of its own, without admission, store or log. The bare XPUB gets the
+ * same requests and sends the same answers and event frames, which are recorded from the broker. The program
+ * starts the broker itself: the one that KVBROKER names, else ../bin/kvbroker relative to this program.
  *
- *   bench_events [ROUNDS | smoke [rates]]      (31 rounds take some two minutes; `rates`: report 1 only)
+ *   bench_events [ROUNDS | smoke [rates]]      (31 rounds take about two minutes; `rates`: report 1 only)
  *
- * Prints the median over the rounds with the quartiles. What is compared alternates within each round, in
- * pieces of some tenths of a second, and a ratio is of two neighbours: so other load falls on both.
- *  1. events a second to 1, 10 and 100 subscribers, and the publisher's time on a processor for an event;
+ * Prints the median of the rounds with the quartiles. Within each round the contenders alternate every few
+ * tenths of a second, and a ratio compares two neighbours, so other load on the machine affects both.
+ *  1. events per second to 1, 10 and 100 subscribers, and the publisher's processor time for an event;
  *  2. the time from the answer to a put, and from its sending, to the event's arrival, one put at a time;
- *  3. 50 subscribers of which one reads nothing, its queue full, against 50 that read and against 49.
+ *  3. 50 subscribers of which one reads nothing and has a full queue, compared with 50 and with 49 that read.
  *
- * Nothing is dropped for subscribers that read: the writer (64 puts a payload) is never more than 384 events
- * ahead of the slowest, and a run in which one misses an event fails. All subscribers are in this process and
- * read by one thread. */
+ * No event is dropped for a subscriber that reads: the writer (64 puts in a payload) is never more than 384
+ * events ahead of the slowest, and a run in which a subscriber misses an event fails. One thread of this
+ * process reads for all subscribers. */
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
@@ -34,13 +34,13 @@ enum {
     ROUNDS = 31,
     ROUNDS_MAX = 1000,
     SMOKE_DIVISOR = 20,
-    CROWD = 50,            /* of reports 2 and 3 */
-    FILL_EVENTS = 25600,   /* before, of report 3 */
-    STOPPED_EVENTS = 4800, /* measured */
-    SECONDS_MAX = 900      /* then it gives up */
+    CROWD = 50,            /* subscribers in reports 2 and 3 */
+    FILL_EVENTS = 25600,   /* report 3: events that fill the stopped subscriber's queue */
+    STOPPED_EVENTS = 4800, /* report 3: events that are measured */
+    SECONDS_MAX = 900      /* then the program gives up */
 };
 
-/* A figure of each round. */
+/* One measurement of every round. */
 typedef struct series {
     double values[ROUNDS_MAX];
     size_t count;
@@ -48,7 +48,7 @@ typedef struct series {
 
 typedef struct bench {
     unsigned rounds;
-    uint32_t divisor; /* of the numbers of events */
+    uint32_t divisor; /* divides the numbers of events */
     bare_publisher_t bare_process;
     broker_process_t broker_process;
     fanout_t *broker;
@@ -78,7 +78,7 @@ static void series_add(series_t *series, double value)
     series->values[series->count++] = value;
 }
 
-/* Prints the median and the quartiles; the series is empty then. */
+/* Prints the median and the quartiles, and empties the series. */
 static void series_print(series_t *series, const char *format)
 {
     static const double parts[] = {0.5, 0.25, 0.75};
@@ -91,8 +91,8 @@ static void series_print(series_t *series, const char *format)
     series->count = 0;
 }
 
-/* Adds the median and the 99th percentile, in microseconds, of COUNT times in ENDED since those in BEGUN,
- * which stand there again and again in the same order. */
+/* Adds the median and the 99th percentile, in microseconds, of COUNT delays. Delay I runs from
+ * BEGUN[I modulo BEGUN_COUNT] to ENDED[I]. */
 static void delay_add(const double *begun, size_t begun_count, const double *ended, size_t count,
                       series_t *median, series_t *high)
 {
@@ -106,7 +106,7 @@ static void delay_add(const double *begun, size_t begun_count, const double *end
     free(delays);
 }
 
-/* The broker's events and answers become the bare publisher's. */
+/* Records the broker's events and answer under LOAD and gives them to the bare publisher. */
 static void bare_teach(const load_t *load)
 {
     fanout_record(bench.broker, load, &bench.recording);
@@ -223,7 +223,7 @@ static void delays_report(void)
     fanout_resize(bench.bare, 0);
 }
 
-/* ---- 3. One that is stopped ------------------------------------------------------------------- */
+/* ---- 3. A stopped subscriber ------------------------------------------------------------------ */
 
 enum { ALL_READ, ONE_STOPPED, ONE_LESS, CASES };
 
@@ -234,8 +234,8 @@ static const char *const figure_names[FIGURES] = {
     "broker's us of processor a put:"};
 static const char *const figure_formats[FIGURES] = {"%.2f", "%.0f", "%.1f"};
 
-/* Carries out LOAD in case WHICH, and FILL and WARM before it: FILL is more than what a stopped subscriber's
- * buffers and queue take. Counts in GOT what that one got. */
+/* Runs FILL, a short warm-up and LOAD in case WHICH, and measures LOAD. FILL is more than the stopped
+ * subscriber's buffers and queue can hold. Adds to GOT how many events the stopped subscriber received. */
 static void case_run(unsigned which, const load_t *fill, const load_t *load, double figures[FIGURES],
                      series_t *got)
 {
@@ -282,7 +282,7 @@ static void stopped_report(void)
     for (unsigned round = 0; round < bench.rounds; round++) {
         double figures[CASES][FIGURES];
         for (unsigned turn = 0; turn < CASES; turn++) {
-            unsigned which = (round + (round % 2 ? turn : CASES - turn)) % CASES; /* each order in turn */
+            unsigned which = (round + (round % 2 ? turn : CASES - turn)) % CASES; /* every order in turn */
             case_run(which, &fill, &load, figures[which], &got);
         }
         for (unsigned i = 0; i < CASES * FIGURES; i++) {
@@ -309,9 +309,9 @@ static void stopped_report(void)
     printf("\n");
 }
 
-/* ---- The whole -------------------------------------------------------------------------------- */
+/* ---- The program ------------------------------------------------------------------------------ */
 
-/* Where the broker is that was built with this program. */
+/* Sets KVBROKER, unless it is set, to the broker of the same build. */
 static void program_find(void)
 {
     char own[PATH_MAX] = "";

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Loads a request socket: batches of requests on a raw DEALER, several in flight. Prints a line of JSON with
- * requests per second and the latency of a message. With the broker under valgrind --tool=callgrind it counts
- * the broker's instructions for a number of requests (tests/bench/instructions does that).
+/* Measures a request socket: sends batches of requests on a raw DEALER, with several in flight. Prints a line
+ * of JSON with requests per second and the latency of a message. tests/bench/instructions runs it with the
+ * broker under callgrind, to count the broker's instructions for a request.
  *
  *   bench_requests ENDPOINT get|put|ping REQUESTS [BATCH [IN_FLIGHT [KEYS [CONNECTIONS [CLIENT]]]]]
  *   bench_requests ENDPOINT hold KEYS CLIENT
  *   bench_requests ENDPOINT serve
  *   bench_requests ENDPOINT bare-get|bare-put REQUESTS [BATCH [IN_FLIGHT [KEYS [CONNECTIONS]]]]
  *
- * The payloads are made before the clock runs, so the client does nothing but send them and check the
- * answers. Every answer is checked to the byte (of a put: all but its revision). IN_FLIGHT counts the
- * messages of all connections. libzmq deals them out to the connections in turn.
+ * The payloads are made before the clock starts, so the client only sends them and checks the answers. Every
+ * byte of an answer is checked, except the revision of a put. IN_FLIGHT counts the messages of all
+ * connections; libzmq distributes them to the connections in turn.
  *
- * KV_SERVER_PID in the environment adds the time that this server used a processor for a request.
+ * If KV_SERVER_PID in the environment gives the server's process id, the server's processor time for a
+ * request is printed too.
  *
- * Without CLIENT the keys are put first, into the store of the one connection. With it all connections are
- * sessions of that client, whose keys `hold` has put: it says so, and keeps them until its input ends.
+ * Without CLIENT, the keys are first put into the store of the only connection. With CLIENT, all connections
+ * are sessions of that client, whose keys a running `bench_requests … hold` has put. `hold` prints a line
+ * when the keys are there and keeps its session, and so the keys, until its standard input ends.
  *
- * `serve` is the floor: a bare ROUTER that stores and decodes nothing. `bare-get` and `bare-put` first send
- * it an answer of the size that the broker's would have; it gives this answer to everything. What is above
- * this floor is the broker's work, what is below it is libzmq's. */
+ * `serve` is the lower bound: a bare ROUTER that stores and decodes nothing. `bare-get` and `bare-put` first
+ * send it an answer of the size of the broker's, which it then sends for every request. The cost of this
+ * server is libzmq's; what the broker costs beyond it is the broker's own work. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,10 +37,10 @@
 enum {
     SLOTS_MAX = 50000, /* messages in flight */
     CONNECTIONS_MAX = 10000,
-    FILL = 1000,                     /* keys in a message that fills */
-    PATIENCE_MS = 60000,             /* for an answer: only a hang takes so long */
+    FILL = 1000,                     /* puts in a message that fills the store */
+    PATIENCE_MS = 60000,             /* longest wait for an answer: only a hang takes so long */
     ENDPOINT_SIZE = 256,             /* bytes of an endpoint with a source address */
-    TAG_END = WORKLOAD_TAG_PLACE + 5 /* behind the msgid of the first request */
+    TAG_END = WORKLOAD_TAG_PLACE + 5 /* the byte after the msgid of the first request */
 };
 
 typedef struct load {
@@ -49,21 +51,21 @@ typedef struct load {
     uint64_t in_flight;
     uint64_t keys;
     uint64_t connections;
-    const char *client; /* NULL: one session, with the store of its own */
+    const char *client; /* NULL: one session with a store of its own */
     bool bare;
 } load_t;
 
-/* A message in flight. Its number is the tag of its first request. */
+/* A message in flight. The slot's number, added to WORKLOAD_TAG, is the msgid of its first request. */
 typedef struct slot {
-    double sent;
-    uint64_t payload; /* which one of the workload */
+    double sent;      /* 0 if the slot is idle */
+    uint64_t payload; /* index in the workload */
 } slot_t;
 
 typedef struct client {
     void *socket;
     const load_t *load;
     workload_t workload;
-    bytes_t canned; /* the answer of a bare server, a part of the workload */
+    bytes_t canned; /* the answer of a bare server; borrowed from the workload */
     slot_t *slots;  /* [in_flight] */
     uint32_t *idle; /* [in_flight]: slots that are not in flight, as a stack */
     uint64_t idle_count;
@@ -85,7 +87,7 @@ _Noreturn static void wrong(const client_t *client, const char *what)
 
 /* ---- Answers ---------------------------------------------------------------------------------- */
 
-/* Sets the msgid of the first request, which has 5 bytes. */
+/* Sets the msgid of the first request, which is encoded in 5 bytes. */
 static void tag_write(uint8_t *message, uint32_t tag)
 {
     for (unsigned i = 0; i < 4; i++)
@@ -109,7 +111,7 @@ static rpc_value_t answer_value(const client_t *client, bytes_t answer, size_t *
     return value;
 }
 
-/* Every put of the batch was done and got a revision, which grows. */
+/* Checks that every put of the batch succeeded and that the revisions grow. */
 static void revisions_check(const client_t *client, bytes_t answer)
 {
     size_t at = 0;
@@ -129,7 +131,7 @@ static void revisions_check(const client_t *client, bytes_t answer)
         wrong(client, "there are more than were asked for");
 }
 
-/* Returns the slot that ANSWER ends. */
+/* Checks ANSWER. Returns the slot of its message. */
 static uint32_t answer_check(const client_t *client, bytes_t answer)
 {
     static const uint8_t head[] = {0x94, RPC_RESPONSE, 0xce};
@@ -151,7 +153,7 @@ static uint32_t answer_check(const client_t *client, bytes_t answer)
 
 /* ---- The client ------------------------------------------------------------------------------- */
 
-/* Sends message number I with a slot that is idle. */
+/* Sends message number I in an idle slot. */
 static void message_send(client_t *client, uint64_t i)
 {
     uint32_t slot = client->idle[--client->idle_count];
@@ -162,7 +164,7 @@ static void message_send(client_t *client, uint64_t i)
     check(zmq_send(client->socket, payload->data, payload->size, 0) >= 0, "sending");
 }
 
-/* Waits for an answer. Returns when its message was sent. */
+/* Waits for an answer. Returns the time when its message was sent. */
 static double answer_receive(client_t *client)
 {
     zmq_msg_t answer;
@@ -176,7 +178,7 @@ static double answer_receive(client_t *client)
     return sent;
 }
 
-/* Sends MESSAGES and waits for all answers; counts them in RESULT, unless it is NULL. */
+/* Sends MESSAGES messages and waits for all answers. Records them in RESULT, unless it is NULL. */
 static void messages_run(client_t *client, uint64_t messages, result_t *result)
 {
     uint64_t sent = 0;
@@ -206,7 +208,7 @@ static void keys_fill(void *socket, uint64_t keys)
     }
 }
 
-/* A bare server learns the first answer of the workload. */
+/* Gives a bare server the first answer of the workload, to send for every request. */
 static void bare_teach(client_t *client)
 {
     uint8_t done[1];
@@ -234,7 +236,7 @@ static void client_run(void *socket, const load_t *load)
     else if (!load->client && strcmp(load->method, "ping") != 0)
         keys_fill(socket, load->keys);
     if (load->connections > 1)
-        messages_run(&client, load->connections, NULL); /* one each: all are connected then */
+        messages_run(&client, load->connections, NULL); /* one for each, so that all are connected */
     result_t result;
     result_begin(&result, (load->requests + load->batch - 1) / load->batch);
     messages_run(&client, result.messages, &result);
@@ -246,7 +248,8 @@ static void client_run(void *socket, const load_t *load)
 
 /* ---- The bare server -------------------------------------------------------------------------- */
 
-/* A message of one frame is a request; of two, an answer for all that come later. */
+/* Serves until the context is terminated. A message of one frame is a request; one of two frames sets the
+ * answer for all later requests. */
 static void bare_serve(void *socket)
 {
     zmq_msg_t identity;
@@ -269,7 +272,7 @@ static void bare_serve(void *socket)
         check(zmq_msg_send(&identity, socket, ZMQ_SNDMORE) >= 0 && zmq_msg_send(&answer, socket, 0) >= 0,
               "answering");
     }
-    zmq_msg_close(&canned); /* the context ends */
+    zmq_msg_close(&canned);
     zmq_msg_close(&request);
     zmq_msg_close(&identity);
 }
@@ -279,7 +282,7 @@ static void bare_serve(void *socket)
 static void *socket_new(void *context, int type)
 {
     void *socket = zmq_socket(context, type);
-    int unlimited = 0; /* a ROUTER drops what is above its high-water mark */
+    int unlimited = 0; /* because a ROUTER drops messages above its high-water mark */
     int patience = type == ZMQ_DEALER ? PATIENCE_MS : -1;
     int linger = 0;
     check(socket && zmq_setsockopt(socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited) == 0 &&
@@ -290,8 +293,8 @@ static void *socket_new(void *context, int type)
     return socket;
 }
 
-/* A DEALER connects once to an endpoint; only the first time counts. The source address makes the endpoint of
- * each further connection another one. */
+/* Connects SOCKET as often as LOAD says. A DEALER ignores a second connection to the same endpoint, so each
+ * further one has a different source address in its endpoint. */
 static void connections_open(void *socket, const char *endpoint, const load_t *load)
 {
     const char tcp[] = "tcp://";
@@ -312,7 +315,7 @@ static void connections_open(void *socket, const char *endpoint, const load_t *l
     }
 }
 
-/* Puts the keys of CLIENT and keeps its session until the input ends. */
+/* Puts the keys of CLIENT and keeps its session until standard input ends. */
 static void keys_hold(void *socket, const char *endpoint, const char *keys, const char *client)
 {
     load_t load = {.connections = 1, .client = client};
@@ -349,7 +352,7 @@ static load_t load_of(int argc, char **argv)
     return load;
 }
 
-/* A round against a bare server of its own: that the program works at all. */
+/* A short run against a bare server in a thread, to check that the program works. */
 static int smoke_run(void *context)
 {
     void *server = socket_new(context, ZMQ_ROUTER);

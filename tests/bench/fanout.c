@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the sockets of the writer and of the subscribers, all read by one thread. Each has a descriptor that
- * becomes readable when there may be something (ZMQ_FD); what epoll names is read until it is empty, so a
- * turn costs no more with a hundred idle sockets than with one. */
+/* The sockets of the writer and of the subscribers, all read by one thread. The descriptor of each socket
+ * (ZMQ_FD) becomes readable when there may be messages. Only the sockets that epoll reports are read, each
+ * until it is empty, so idle sockets cost nothing. */
 #include "tests/bench/fanout.h"
 
 #include <assert.h>
@@ -17,37 +17,37 @@
 #include "tests/bench/workload.h"
 
 enum {
-    PATIENCE_MS = 10000, /* without progress */
-    TEXT_SIZE = 128,     /* of an endpoint or credential, with its zero */
-    KEYS = 10000,        /* that are put */
-    WRITER = FANOUT_MEMBERS_MAX,
+    PATIENCE_MS = 10000,         /* longest time without progress */
+    TEXT_SIZE = 128,             /* bytes of an endpoint or credential, with its zero */
+    KEYS = 10000,                /* different keys that are put */
+    WRITER = FANOUT_MEMBERS_MAX, /* the writer's number in epoll; members have smaller ones */
     LAGGARD_RCVBUF = 4096
 };
 
 typedef struct member {
     void *socket;
-    uint64_t events; /* that it got in this run */
-    bool live;       /* it heard a sync */
+    uint64_t events; /* received in this run */
+    bool live;       /* has received a sync */
 } member_t;
 
 struct fanout {
     void *context;
     pid_t pid;
     char endpoint[TEXT_SIZE]; /* of the event socket */
-    char username[TEXT_SIZE]; /* of the ticket; empty = none is needed */
+    char username[TEXT_SIZE]; /* of the ticket; empty if none is needed */
     char password[TEXT_SIZE];
-    void *manager; /* whose ticket it is; NULL */
+    void *manager; /* the socket whose session owns the ticket; NULL with a bare publisher */
     void *writer;
     int epoll;
     member_t members[FANOUT_MEMBERS_MAX];
     unsigned count;
-    void *laggard;        /* NULL */
-    const load_t *load;   /* the run that goes on; NULL */
-    timing_t *timing;     /* its results */
-    uint64_t answers;     /* in it */
-    recording_t *records; /* where it is kept; NULL */
-    uint64_t last_seq;    /* of the last run's last event; of a broker's */
-    double progress;      /* when something came last */
+    void *laggard;        /* the stopped subscriber, or NULL */
+    const load_t *load;   /* of the current run; NULL between runs */
+    timing_t *timing;     /* of the current run */
+    uint64_t answers;     /* received in the current run */
+    recording_t *records; /* where frames are stored, or NULL */
+    uint64_t last_seq;    /* seq of the last run's last event; only with a broker */
+    double progress;      /* time of the last progress, from seconds_now */
 };
 
 volatile sig_atomic_t fanout_interrupted;
@@ -109,7 +109,7 @@ static void unwatch(fanout_t *fanout, void *socket)
 
 /* ---- A session -------------------------------------------------------------------------------- */
 
-/* Sends PAYLOAD, one request, and receives the answer to it. REPLY borrows from ANSWER. */
+/* Sends PAYLOAD, one request, releases it and receives the answer. REPLY borrows from ANSWER. */
 static void call(void *socket, buffer_t *payload, zmq_msg_t *answer, rpc_reply_t *reply)
 {
     check(zmq_send(socket, payload->data, payload->size, 0) >= 0, "a request");
@@ -122,7 +122,7 @@ static void call(void *socket, buffer_t *payload, zmq_msg_t *answer, rpc_reply_t
         fanout_fail("the broker refused: %.*s", (int)reply->text.size, (const char *)reply->text.data);
 }
 
-/* Finds the value under NAME in the map that begins BODY. */
+/* Returns the value under NAME in the map at the start of BODY. */
 static rpc_value_t field_of(bytes_t body, const char *name)
 {
     size_t at = 0;
@@ -147,7 +147,7 @@ static void text_read(bytes_t body, const char *name, char text[TEXT_SIZE])
     text[value.as.bytes.size] = '\0';
 }
 
-/* The seq in an event or a sync. */
+/* Returns the seq of an event or a sync. */
 static uint64_t seq_of(zmq_msg_t *payload)
 {
     size_t at = 0;
@@ -155,7 +155,7 @@ static uint64_t seq_of(zmq_msg_t *payload)
     bytes_t bytes = bytes_of(zmq_msg_data(payload), zmq_msg_size(payload));
     if (rpc_read_reply(bytes, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
         fanout_fail("what was published is not a notification");
-    /* The params are an array of one: its head is one byte. */
+    /* The params are an array of one map; skip the array's head, which is one byte. */
     return field_of(bytes_of(reply.body.data + 1, reply.body.size - 1), "seq").as.number;
 }
 
@@ -199,7 +199,7 @@ fanout_t *fanout_to_broker(void *context, pid_t pid, const char *endpoint, const
     fanout->manager = socket_new(context, ZMQ_DEALER);
     check(zmq_connect(fanout->manager, endpoint) == 0, endpoint);
     ticket_get(fanout, user, password);
-    /* The writer's session begins before anybody counts events. */
+    /* Begin the writer's session now: its `connect` event must not be counted in a run. */
     buffer_t payload;
     zmq_msg_t answer;
     rpc_reply_t reply;
@@ -240,7 +240,7 @@ static bool is_sync(zmq_msg_t *topic)
     return zmq_msg_size(topic) == 1;
 }
 
-/* Moves an event's frames into the recording. */
+/* Moves the frames of an event into the recording. */
 static void record_keep(recording_t *recording, zmq_msg_t *topic, zmq_msg_t *payload)
 {
     zmq_msg_t *frames = &recording->frames[2 * (size_t)recording->count++];
@@ -300,7 +300,7 @@ static void writer_read(fanout_t *fanout)
     zmq_msg_close(&answer);
 }
 
-/* The fewest events that a member got. */
+/* Returns how many events the slowest member has received. */
 static uint64_t slowest(const fanout_t *fanout)
 {
     uint64_t fewest = UINT64_MAX;
@@ -309,7 +309,7 @@ static uint64_t slowest(const fanout_t *fanout)
     return fewest;
 }
 
-/* Waits until something may be there, and reads it. */
+/* Waits until there may be messages, and reads them. */
 static void pump(fanout_t *fanout)
 {
     struct epoll_event ready[FANOUT_MEMBERS_MAX + 1];
@@ -372,7 +372,7 @@ void fanout_resize(fanout_t *fanout, unsigned members)
         pump(fanout);
 }
 
-/* Reads from the laggard's socket up to a sync that tells of SEQ or later; returns the events before it. */
+/* Reads from the laggard's socket up to a sync with SEQ or later. Returns the number of events before it. */
 static uint64_t laggard_read(fanout_t *fanout, uint64_t seq)
 {
     uint64_t events = 0;
@@ -439,7 +439,7 @@ void fanout_run(fanout_t *fanout, const load_t *load, timing_t *timing)
             bytes_t payload = workload_payload(&workload, sent);
             timing->sent[sent++] = seconds_now();
             check(zmq_send(fanout->writer, payload.data, payload.size, 0) >= 0, "a put");
-            writer_read(fanout); /* zmq_send(3) may have taken the sign that there is an answer */
+            writer_read(fanout); /* zmq_send(3) may have consumed the notification of an answer */
         }
         pump(fanout);
     }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Loads Redis, memcached or nats-server as bench_requests loads the broker: payloads made before the clock
- * runs, several in flight, every answer checked. tests/bench/compare starts the servers.
+/* Measures Redis, memcached or nats-server in the same way as bench_requests measures the broker: payloads
+ * are made before the clock starts, several are in flight, every answer is checked. tests/bench/compare
+ * starts the servers.
  *
  *   peer_client redis|memcached|nats PORT load KEYS
  *   peer_client redis|memcached|nats PORT get|put REQUESTS BATCH IN_FLIGHT KEYS CONNECTIONS
  *
- * It speaks each protocol itself, over TCP on the loopback interface: a client library would only add to what
- * the client does for a request. IN_FLIGHT counts the batches of all connections. All requests that a
- * connection may send are written with one send(2). A batch is
+ * It implements each protocol itself, over TCP on the loopback interface, because a client library would only
+ * add work for each request. IN_FLIGHT counts the batches of all connections. All requests that a connection
+ * may send at a time are written with one send(2). A batch is
  *  - for Redis, a pipeline of GET or SET;
- *  - for memcached, one `get` of several keys; or `ms` (set) that answer only if they fail, ended by `mn`;
- *  - for NATS, whose protocol has none, so many messages at once: the JetStream key-value bucket of ADR-8
- * that `nats kv` and the libraries use. A get is a direct get of the last message of the key's subject. A put
- *    publishes to that subject, and is done when the stream acknowledges it. */
+ *  - for memcached, one `get` of several keys, or several quiet `ms` (set), which answer only if they fail,
+ *    followed by `mn`;
+ *  - for NATS, whose protocol has no batches, that many messages at once. It uses a JetStream key-value
+ * bucket (ADR-8), as `nats kv` and the libraries do. A get is a direct get of the last message of the key's
+ *    subject. A put publishes to that subject and is done when the stream acknowledges it. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -32,14 +34,14 @@
 enum {
     CONNECTIONS_MAX = 10000,
     BATCH_MAX = 1024,
-    READY_MAX = 256,         /* events that epoll gives at once */
-    INPUT_SIZE = 128 * 1024, /* bytes that are read at once */
-    LINE_SIZE = 512,         /* bytes of a line, or of a request, at most */
-    LOAD_BATCH = 64,         /* of `load` */
-    LOAD_FLIGHT = 16,
-    PATIENCE_MS = 60000, /* for an answer: only a hang takes so long */
+    READY_MAX = 256,         /* most events of one epoll_wait */
+    INPUT_SIZE = 128 * 1024, /* most bytes of one recv */
+    LINE_SIZE = 512,         /* most bytes of a line or a request */
+    LOAD_BATCH = 64,         /* batch size of `load` */
+    LOAD_FLIGHT = 16,        /* batches of `load` in flight */
+    PATIENCE_MS = 60000,     /* longest wait for an answer: only a hang takes so long */
     SEED = 1,
-    INBOX_SIZE = 12 /* bytes of the part that differs */
+    INBOX_SIZE = 12 /* bytes of an inbox's name after INBOX */
 };
 
 typedef enum op { OP_GET, OP_PUT } op_t;
@@ -48,12 +50,12 @@ typedef struct connection connection_t;
 
 typedef struct protocol {
     const char *name;
-    /* Appends a batch, and what `take` compares with its answer. */
+    /* Appends a batch to REQUEST, and to ANSWER what `take` compares the answer with. */
     void (*write)(buffer_t *request, buffer_t *answer, op_t op, const uint64_t *keys, uint64_t batch);
-    /* Reads whole answers in DATA and returns how many bytes they have. */
+    /* Checks the complete answers in DATA. Returns how many bytes it consumed. */
     size_t (*take)(connection_t *connection, bytes_t data);
-    void (*greet)(connection_t *connection);  /* NULL: nothing is said first */
-    void (*create)(connection_t *connection); /* NULL: nothing is needed before the first put */
+    void (*greet)(connection_t *connection);  /* begins a connection; NULL if not needed */
+    void (*create)(connection_t *connection); /* prepares the server for the first put; NULL if not needed */
 } protocol_t;
 
 typedef struct load {
@@ -63,7 +65,7 @@ typedef struct load {
     bool sequential; /* put each key in turn */
     uint64_t messages;
     uint64_t batch;
-    uint64_t in_flight; /* of a connection */
+    uint64_t in_flight; /* batches of one connection */
     uint64_t keys;
     uint64_t connections;
 } load_t;
@@ -71,33 +73,33 @@ typedef struct load {
 /* A batch in flight. */
 typedef struct pending {
     double sent;
-    size_t payload; /* which one of the prepared */
+    size_t payload; /* index of the prepared payload */
 } pending_t;
 
 struct connection {
     const load_t *load;
     int fd;
-    char inbox[INBOX_SIZE + 1]; /* of NATS */
-    uint8_t *input;             /* [INPUT_SIZE]; `kept` bytes of it are a part of an answer */
+    char inbox[INBOX_SIZE + 1]; /* NATS only: where answers are sent */
+    uint8_t *input;             /* [INPUT_SIZE]; the first `kept` bytes are an incomplete answer */
     size_t kept;
     uint8_t *output; /* [output_room]; the bytes from `written` to `filled` are still to be sent */
     size_t output_room;
     size_t written;
     size_t filled;
     pending_t *pending; /* [in_flight], a ring */
-    uint64_t oldest;    /* of the ring; counts all answers */
-    uint64_t sent;      /* counts all batches */
-    size_t answered;    /* of the oldest batch: bytes, or for NATS messages */
-    uint64_t sequence;  /* of the last acknowledgement of NATS */
+    uint64_t oldest;    /* batches answered so far; also the position of the oldest in the ring */
+    uint64_t sent;      /* batches sent so far */
+    size_t answered;    /* how much of the oldest batch is answered: bytes, or messages for NATS */
+    uint64_t sequence;  /* NATS only: sequence of the last acknowledgement */
 };
 
 static struct {
-    size_t payloads;    /* that are prepared */
+    size_t payloads;    /* prepared payloads */
     buffer_t *requests; /* [payloads] */
     buffer_t *answers;  /* [payloads] */
-    uint64_t sent;      /* batches, of all connections */
-    uint64_t answered;
-    result_t *result; /* NULL: not measured */
+    uint64_t sent;      /* batches of all connections */
+    uint64_t answered;  /* batches of all connections */
+    result_t *result;   /* NULL while warming up */
 } run;
 
 _Noreturn static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -132,7 +134,7 @@ static void append(buffer_t *buffer, const char *format, ...)
     buffer_append(buffer, text, (size_t)size);
 }
 
-/* The payload that must be answered next. */
+/* Returns the batch that must be answered next. */
 static const pending_t *oldest(const connection_t *connection)
 {
     if (connection->oldest == connection->sent)
@@ -140,7 +142,7 @@ static const pending_t *oldest(const connection_t *connection)
     return &connection->pending[connection->oldest % connection->load->in_flight];
 }
 
-/* The oldest batch is answered. */
+/* Call when the oldest batch is answered. */
 static void oldest_end(connection_t *connection)
 {
     double sent = oldest(connection)->sent;
@@ -153,7 +155,7 @@ static void oldest_end(connection_t *connection)
 
 /* ---- Redis and memcached ---------------------------------------------------------------------- */
 
-/* For protocols whose answer is known to the byte. */
+/* The `take` of protocols whose answers are known to the byte. */
 static size_t exact_take(connection_t *connection, bytes_t data)
 {
     size_t at = 0;
@@ -226,7 +228,8 @@ static void memcached_write(buffer_t *request, buffer_t *answer, op_t op, const 
 #define STREAM  "KV_" BUCKET
 #define SUBJECT "$KV." BUCKET "."
 #define INBOX   "_INBOX."
-#define ANYBODY "@@@@@@@@@@@@" /* where each connection writes its inbox, INBOX_SIZE bytes */
+#define ANYBODY "@@@@@@@@@@@@" /* placeholder of INBOX_SIZE bytes; each connection writes its inbox over it  \
+                                */
 
 static void nats_write(buffer_t *request, buffer_t *answer, op_t op, const uint64_t *keys, uint64_t batch)
 {
@@ -235,7 +238,7 @@ static void nats_write(buffer_t *request, buffer_t *answer, op_t op, const uint6
     for (uint64_t i = 0; i < batch; i++) {
         workload_key_write(keys[i], key);
         workload_value_write(keys[i], value);
-        *strchr(key, ':') = '-'; /* no colon may be in a key of a bucket */
+        *strchr(key, ':') = '-'; /* a bucket's keys may not contain a colon */
         if (op == OP_GET)
             append(request, "PUB $JS.API.DIRECT.GET." STREAM "." SUBJECT "%s " INBOX ANYBODY " 0\r\n\r\n",
                    key);
@@ -246,7 +249,7 @@ static void nats_write(buffer_t *request, buffer_t *answer, op_t op, const uint6
     }
 }
 
-/* Writes the connection's inbox into a payload: all its requests have the same size. */
+/* Writes the connection's inbox into a payload, whose requests all have the same size. */
 static void nats_address(const connection_t *connection, uint8_t *payload, size_t size)
 {
     size_t request = size / connection->load->batch;
@@ -257,7 +260,7 @@ static void nats_address(const connection_t *connection, uint8_t *payload, size_
         memcpy(payload + at, connection->inbox, INBOX_SIZE);
 }
 
-/* The number that ends at END, a byte behind its last digit. */
+/* Returns the decimal number that ends before *END, and moves *END to its first digit. */
 static size_t number_before(const uint8_t *begin, const uint8_t **end)
 {
     size_t number = 0;
@@ -269,7 +272,7 @@ static size_t number_before(const uint8_t *begin, const uint8_t **end)
     return number;
 }
 
-/* Checks a message: the value of a key, or the acknowledgement of a put. They come in the order of the
+/* Checks a message: the value of a key, or the acknowledgement of a put. Messages come in the order of the
  * requests. */
 static void nats_check(connection_t *connection, bytes_t body)
 {
@@ -302,7 +305,8 @@ static void output_append(connection_t *connection, bytes_t bytes)
     connection->filled += bytes.size;
 }
 
-/* MSG SUBJECT SID SIZE, or HMSG SUBJECT SID SIZE_OF_HEADERS SIZE, then the headers and the body. */
+/* A message is "MSG SUBJECT SID SIZE" or "HMSG SUBJECT SID SIZE_OF_HEADERS SIZE", followed by the headers and
+ * the body. */
 static size_t nats_take(connection_t *connection, bytes_t data)
 {
     size_t at = 0;
@@ -330,7 +334,7 @@ static size_t nats_take(connection_t *connection, bytes_t data)
     return at;
 }
 
-/* Sends TEXT and reads until ANSWER is in what came. The connection still blocks. */
+/* Sends TEXT and reads until ANSWER or an error arrives; an error ends the process. Blocks. */
 static void dialogue(connection_t *connection, const char *text, const char *answer)
 {
     char input[INPUT_SIZE];
@@ -356,7 +360,7 @@ static void nats_greet(connection_t *connection)
     dialogue(connection, text, "PONG\r\n");
 }
 
-/* The bucket, as ADR-8 says: a stream that keeps one message of each subject. */
+/* Creates the bucket as ADR-8 specifies it: a stream that keeps one message of each subject. */
 static void nats_create(connection_t *connection)
 {
     static const char stream[] =
@@ -417,7 +421,7 @@ static void payload_write(const load_t *load, size_t payload, const uint64_t *ke
     assert(!run.requests[payload].failed && !run.answers[payload].failed);
 }
 
-/* The next LOAD->batch keys from FIRST on; at the end the first ones again. */
+/* Writes a payload with the next LOAD->batch keys from FIRST on, wrapping around after the last key. */
 static void payload_write_next(const load_t *load, size_t payload, uint64_t first)
 {
     uint64_t keys[BATCH_MAX];
@@ -426,14 +430,14 @@ static void payload_write_next(const load_t *load, size_t payload, uint64_t firs
     payload_write(load, payload, keys);
 }
 
-/* Sends what it can. */
+/* Sends as much of the output as the socket accepts. */
 static void connection_flush(connection_t *connection)
 {
     while (connection->written < connection->filled) {
         ssize_t sent = send(connection->fd, connection->output + connection->written,
                             connection->filled - connection->written, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN)
-            return; /* epoll says when there is room */
+            return; /* epoll reports when there is room */
         check(sent > 0, "sending");
         connection->written += (size_t)sent;
     }
@@ -441,7 +445,8 @@ static void connection_flush(connection_t *connection)
     connection->filled = 0;
 }
 
-/* Fills the connection up to its number of batches in flight, as far as LIMIT batches of all are not sent. */
+/* Sends batches until the connection has all its batches in flight, or all connections together have sent
+ * LIMIT. */
 static void connection_fill(connection_t *connection, uint64_t limit)
 {
     const load_t *load = connection->load;
@@ -463,7 +468,7 @@ static void connection_fill(connection_t *connection, uint64_t limit)
     connection_flush(connection);
 }
 
-/* Reads all that came: epoll tells of it once. */
+/* Reads until the socket is empty, because epoll is edge-triggered. */
 static void connection_read(connection_t *connection)
 {
     size_t room;
@@ -485,7 +490,8 @@ static void connection_read(connection_t *connection)
 
 /* ---- Runs ------------------------------------------------------------------------------------- */
 
-/* Sends MESSAGES batches, EACH at most before the first answers, and waits for all answers. */
+/* Sends MESSAGES batches and waits for all answers. Each connection sends at most EACH batches before the
+ * first answers are read. */
 static void messages_run(connection_t *connections, int epoll, uint64_t messages, uint64_t each)
 {
     const load_t *load = connections[0].load;
@@ -540,7 +546,7 @@ static void load_run(const load_t *load, uint16_t port)
         check(epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event) == 0, "epoll_ctl");
     }
     if (!load->sequential)
-        messages_run(connections, epoll, load->connections, 1); /* the server has accepted all then */
+        messages_run(connections, epoll, load->connections, 1); /* so that the server has accepted all */
     result_t result;
     result_begin(&result, load->messages);
     run.result = &result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the form of a client's report. */
+/* The format of a benchmark client's report. */
 #include "tests/bench/result.h"
 
 #include <inttypes.h>

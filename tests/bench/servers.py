@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The servers that tests/bench/compare measures: how each is started, gets its keys, and is asked what it did.
+"""The servers that tests/bench/compare measures: how each one is started, filled with keys, and asked for its statistics.
 
-A server's settings are those that make it fast at this work: nothing is written to disk, memory is not limited, and it may use
-all processors that it gets. Its client's program says what a request is (bench_requests.c, peer_client.c)."""
+Each server has the settings that make it fast at this work: it writes nothing to disk, its memory is not limited, and it may use
+all processors that are assigned to it. The clients define what a request is (bench_requests.c, peer_client.c)."""
 
 import contextlib
 import os
@@ -12,12 +12,12 @@ import socket
 import subprocess
 import time
 
-READY_S, STOP_S = 60, 30  # only what hangs takes so long
-STORE = "bench"  # kvbroker's client whose keys are read
+READY_S, STOP_S = 60, 30  # only a hang takes so long
+STORE = "bench"  # name of the kvbroker client whose keys are used
 
 
 class Failure(Exception):
-    """The run cannot go on."""
+    """An error that ends the run."""
 
 
 def free_port():
@@ -40,7 +40,7 @@ class Server:
             self.process = subprocess.Popen(pinned(bench.server_cpus, self.command()), stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=bench.environment)
         self.holder = None
-        self.loaded_bytes = None  # resident, with all keys
+        self.loaded_bytes = None  # resident memory with all keys
 
     def command(self):
         return {"kvbroker": self.kvbroker, "libzmq": self.libzmq, "redis": self.redis, "memcached": self.memcached,
@@ -58,7 +58,7 @@ class Server:
                 "10000", "--dir", self.folder]
 
     def memcached(self):
-        """With a thread for each processor that it may use, memory for all keys, and no limit to a pipeline."""
+        """One thread for each processor, memory for all keys, and a high limit of requests in a pipeline (-R)."""
         user = ["-u", "root"] if os.getuid() == 0 else []
         return ["memcached", "-l", "127.0.0.1", "-p", self.port, "-t", len(self.bench.server_cpus), "-m", 4096, "-M", "-c", 4096,
                 "-R", 1024, *user]
@@ -79,7 +79,7 @@ class Server:
             time.sleep(0.02)
 
     def load(self, keys):
-        """Puts the keys."""
+        """Put KEYS keys into the server."""
         if self.name == "kvbroker":
             command = [self.bench.test_program("bench_requests"), self.endpoint, "hold", keys, STORE]
             self.holder = subprocess.Popen(pinned(self.bench.client_cpus, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -91,7 +91,7 @@ class Server:
         self.loaded_bytes = self.resident_bytes()
 
     def processor_s(self):
-        """The time on a processor that its threads used so far: of the clock that clock_getcpuclockid(3) gives."""
+        """Return the processor time of all its threads so far. The clock's id is the one that clock_getcpuclockid(3) returns."""
         return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def resident_bytes(self):
@@ -115,5 +115,5 @@ class Server:
 
 
 def pinned(cpus, command):
-    """COMMAND on these processors; it ends with this process."""
+    """Return a command that runs COMMAND on these processors and is killed when this process ends."""
     return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", ",".join(map(str, cpus)), *map(str, command)]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the form of the benchmarks' requests. */
+/* The format of the benchmarks' requests. */
 #include "tests/bench/workload.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 #include "common/rpc.h"
 #include "tests/support/chance.h"
 
-enum { SEED = 1 }; /* the same keys in every run: the counts are compared */
+enum { SEED = 1 }; /* the same keys in every run, because instruction counts are compared */
 
 double seconds_now(void)
 {
@@ -56,7 +56,8 @@ double quantile(double *values, size_t count, double part)
     return values[(size_t)(part * (double)(count - 1) + 0.5)];
 }
 
-/* Writes FORM with the digits of KEY in place of its zeros. (Half a million are made before each run.) */
+/* Writes FORM with the digits of KEY in place of its zeros. Not snprintf: half a million are made before each
+ * run. */
 static void key_write(const char *form, uint64_t key, char *text)
 {
     size_t size = strlen(form);
@@ -108,7 +109,7 @@ static void answer_write(buffer_t *answer, const char *method, uint32_t msgid, u
     workload_value_write(key, value);
     rpc_write_result(answer, msgid);
     if (strcmp(method, "put") == 0)
-        rpc_write_uint(answer, UINT32_MAX); /* a revision, of usual size */
+        rpc_write_uint(answer, UINT32_MAX); /* a placeholder for the revision, encoded in 5 bytes */
     else
         rpc_write_text(answer, strcmp(method, "ping") == 0 ? "pong" : value);
 }
