@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How a fuzz target says what must hold. */
+/* CHECK is an assertion that is never compiled out. */
 #ifndef KV_TESTS_FUZZ_CHECK_H
 #define KV_TESTS_FUZZ_CHECK_H
 

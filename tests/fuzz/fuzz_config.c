@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Any bytes as a configuration file, and their first line as what stands behind --set: good settings, or one
- * line that says what is wrong. */
+/* Reads the input as a configuration file, and its first line as the argument of --set. Either must give
+ * valid settings or a problem of one line. */
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A problem is one line of text, of no more than its room. */
+/* Checks that a problem is one line of valid UTF-8 that fits its buffer. */
 static void problem_check(const char problem[CONFIG_PROBLEM_SIZE])
 {
     size_t length = strnlen(problem, CONFIG_PROBLEM_SIZE);
@@ -20,7 +20,7 @@ static void problem_check(const char problem[CONFIG_PROBLEM_SIZE])
     CHECK(utf8_valid(bytes_of(problem, length)));
 }
 
-/* What a broker relies on in settings that were not refused. */
+/* Checks what the broker relies on in settings that were accepted. */
 static void settings_check(const settings_t *settings)
 {
     CHECK(settings->request_count >= 1 && settings->request_count <= CONFIG_ENDPOINTS_MAX);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Any sequence of payloads, time, lost connections, verified passwords, full outboxes and other settings,
- * played to a hub. Claims, after each step: every request was answered once and in order, unless its session
- * ended; nothing is sent to a session that ended; lists, counts and sums agree with each other; the sequence
- * only grows.
+/* Feeds a hub any sequence of payloads, time steps, lost connections, password verdicts, full outboxes and
+ * changed settings. Checks after each step: every request was answered once and in order, unless its session
+ * ended; nothing is sent to a session that has ended; lists, counts and sums agree with each other; the
+ * sequence never goes back.
  *
- * The input is read as steps. Most payloads are composed of requests that are right or nearly so; some are
- * the input's own bytes. */
+ * The input is decoded into steps. Most payloads are composed of valid or almost valid requests; some are raw
+ * bytes of the input. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static uint8_t take(world_t *world)
     return world->at < world->size ? world->data[world->at++] : 0;
 }
 
-/* ---- What the hub needs ----------------------------------------------------------------------- */
+/* ---- The hub's outlets ------------------------------------------------------------------------ */
 
 static bool is_empty(const owed_t *owed)
 {
@@ -63,7 +63,7 @@ static status_t op_send(void *context, struct connection *connection, bytes_t id
     const session_t *session = connection->session;
     if (pushed && connection->begins)
         CHECK(at == answer->size && envelope.size == 0);
-    else if (pushed && session == NULL) /* it has forgotten its own client */
+    else if (pushed && session == NULL) /* the session ended by `forget` of its own client */
         CHECK(at == answer->size && envelope.size == 0 && bytes_equal(reply.method, bytes_from_text("bye")));
     else if (pushed)
         CHECK(at == answer->size && envelope.size == 0 && !session->enveloped && !session_runs(session) &&
@@ -103,7 +103,7 @@ static size_t op_audience(void *context)
     return 1;
 }
 
-/* Events take the numbers of the sequence without holes, however many were unheard before. */
+/* Checks that events are published without a gap in the sequence. */
 static void op_publish(void *context, bytes_t topic, buffer_t *payload)
 {
     world_t *world = context;
@@ -138,9 +138,10 @@ static outlets_t outlets_of(world_t *world)
     return outlets;
 }
 
-/* ---- What must hold --------------------------------------------------------------------------- */
+/* ---- Checks after a step ---------------------------------------------------------------------- */
 
-/* After a step: what each connection was owed has come, and the hub agrees with itself. */
+/* Checks that each connection got all its answers, unless its session waits, and that the hub is consistent.
+ */
 static void check_all(world_t *world)
 {
     for (int i = 0; i < CONNECTIONS; i++) {
@@ -307,7 +308,7 @@ static void write_message(world_t *world, buffer_t *to, uint32_t msgid)
 static void write_payload(world_t *world, buffer_t *to)
 {
     uint8_t kind = take(world);
-    if (kind >= 224) { /* the input's own bytes */
+    if (kind >= 224) { /* raw bytes of the input */
         size_t left = world->size - world->at;
         size_t size = take(world) < left ? (size_t)take(world) % (left + 1) : left;
         if (size > world->size - world->at)
@@ -321,7 +322,7 @@ static void write_payload(world_t *world, buffer_t *to)
         write_message(world, to, 1000U * kind + i);
 }
 
-/* What PAYLOAD is to be answered with. */
+/* Fills OWED with the msgids of the answers that PAYLOAD must get. */
 static void owe(owed_t *owed, bytes_t payload, const char *fault)
 {
     owed->count = 0;
@@ -493,7 +494,8 @@ static void settings_make(settings_t *settings, credential_t *manager, credentia
     };
 }
 
-/* Settings that a broker could go over to from SETTINGS: other accounts, claims, times and sizes. */
+/* Makes settings that a reload could bring: SETTINGS, and three with other accounts, claims, times and sizes.
+ */
 static void variants_make(settings_t variants[VARIANTS], const settings_t *settings)
 {
     static char other_secret[SECRET_HASH_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads any bytes as the broker and as a client do. Claims: nothing outside the payload is read or handed
- * out; reading, skipping and counting agree on where messages end and where the bytes break off; what was
- * read as a request or a notification is written no longer than it came, and reads equal. */
+/* Reads the input as the broker does and as a client does. Checks: nothing outside the payload is read or
+ * returned; reading, skipping and counting agree on where messages end and where the input is broken; a
+ * request or notification that is written again is not longer than it was, and reads the same. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,7 +26,7 @@ static void check_value(bytes_t payload, const rpc_value_t *value)
         return;
     check_inside(payload, value->as.bytes);
     if (value->type == RPC_STR)
-        CHECK(utf8_valid_mixed(value->as.bytes)); /* the way without the shortcut for ASCII */
+        CHECK(utf8_valid_mixed(value->as.bytes)); /* without the fast path for ASCII */
 }
 
 static void write_value(buffer_t *buffer, const rpc_value_t *value)
@@ -58,7 +58,7 @@ static void write_value(buffer_t *buffer, const rpc_value_t *value)
         rpc_write_map(buffer, value->as.count);
         break;
     case RPC_OTHER:
-        CHECK(value->type != RPC_OTHER); /* no message holds it */
+        CHECK(value->type != RPC_OTHER); /* never part of a message */
     }
 }
 
@@ -99,7 +99,7 @@ static uint32_t check_span(const rpc_message_t *message, uint32_t first, unsigne
     return span;
 }
 
-/* MESSAGE came in SIZE bytes. */
+/* Checks that MESSAGE, which had SIZE bytes, can be written in SIZE bytes and reads the same again. */
 static void check_written(const rpc_message_t *message, size_t size)
 {
     buffer_t buffer;
@@ -114,8 +114,8 @@ static void check_written(const rpc_message_t *message, size_t size)
 
     rpc_message_t again;
     size_t at = 0;
-    /* A method that came as bin is written as str: it may be no UTF-8, and the shortest str is shorter than a
-     * bin. */
+    /* A method that came as bin is written as str. It may not be valid UTF-8, and may be shorter than it was,
+     * because the shortest str is shorter than a bin. */
     CHECK(!buffer.failed);
     CHECK(rpc_read(buffer_bytes(&buffer), &at, &again) == RPC_STEP_MESSAGE);
     CHECK(at == buffer.size);
@@ -139,7 +139,7 @@ static void check_message(bytes_t payload, const rpc_message_t *message, size_t 
     for (uint32_t i = 0; i < message->value_count; i++)
         check_value(payload, &message->values[i]);
     if (message->kind != RPC_ILL_FORMED || !message->answered || message->msgid != 0)
-        CHECK(rpc_foreign(payload) == NULL); /* what is plainly text holds no message, not even a near one */
+        CHECK(rpc_foreign(payload) == NULL); /* text of another protocol holds no message */
     if (message->kind == RPC_ILL_FORMED) {
         CHECK(message->problem != NULL && message->value_count == 0);
         return;
@@ -160,7 +160,7 @@ static void check_message(bytes_t payload, const rpc_message_t *message, size_t 
     check_written(message, size);
 }
 
-/* Reads the payload as the broker does. Returns how many messages it has. */
+/* Reads the payload as the broker does. Returns the number of messages in it. */
 static size_t read_as_broker(bytes_t payload)
 {
     size_t count = 0;
@@ -184,7 +184,7 @@ static size_t read_as_broker(bytes_t payload)
     }
 }
 
-/* Reads the payload as a client does, and the bodies value by value. Returns how many messages it has. */
+/* Reads the payload as a client does, and the bodies value by value. Returns the number of messages in it. */
 static size_t read_as_client(bytes_t payload)
 {
     size_t count = 0;

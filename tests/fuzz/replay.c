@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The main of a fuzz target where libFuzzer is not: runs it once over each file of the folders given, so that
+/* main of a fuzz target without libFuzzer. Runs the target once with each file of the given folders, so that
  * a corpus, with every input that once failed, is an ordinary test. */
 #include <dirent.h>
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { INPUT_MAX = 1 << 20 }; /* bytes of an input */
+enum { INPUT_MAX = 1 << 20 }; /* most bytes of an input; the rest of a file is ignored */
 
 static int replay_file(const char *folder, const char *name, uint8_t *space)
 {
@@ -22,12 +22,13 @@ static int replay_file(const char *folder, const char *name, uint8_t *space)
     }
     size_t size = fread(space, 1, INPUT_MAX, file);
     (void)fclose(file);
-    uint8_t *data = malloc(size == 0 ? 1 : size); /* exactly: a sanitizer sees a read beyond */
+    uint8_t *data =
+        malloc(size == 0 ? 1 : size); /* exact size, so that a sanitizer finds a read past the end */
     if (data == NULL)
         return -1;
     for (size_t i = 0; i < size; i++)
         data[i] = space[i];
-    (void)fprintf(stderr, "%s\n", path); /* tells which one a failure is about */
+    (void)fprintf(stderr, "%s\n", path); /* shows which input a failure is about */
     (void)LLVMFuzzerTestOneInput(data, size);
     free(data);
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A hub and what is around it, in the hands of a fuzzer. */
+/* A hub and its surroundings, controlled by a fuzzer. */
 #ifndef KV_TESTS_FUZZ_WORLD_H
 #define KV_TESTS_FUZZ_WORLD_H
 
@@ -8,14 +8,14 @@
 
 enum {
     CONNECTIONS = 8,
-    PAYLOADS_MAX = 1100, /* of one connection that are not answered; above LIMIT_WAITING_PAYLOADS */
-    MESSAGES_MAX = 24,   /* of one payload; above limits/batch */
+    PAYLOADS_MAX = 1100, /* unanswered payloads of a connection; more than LIMIT_WAITING_PAYLOADS */
+    MESSAGES_MAX = 24,   /* messages in a payload; more than limits/batch */
     TICKETS_MAX = 16,
     CLIENTS = 5,
-    VARIANTS = 4 /* settings that a hub may be given */
+    VARIANTS = 4 /* different settings for the hub */
 };
 
-/* A payload that was handed to the hub: the msgids that its answers must have. */
+/* The answers that a payload must get. */
 typedef struct owed {
     uint32_t msgids[MESSAGES_MAX];
     unsigned count;
@@ -27,12 +27,12 @@ struct connection {
     bool lost;
     bool cut;
     bool full;   /* sends fail */
-    bool ended;  /* had no session when the present step began */
-    bool begins; /* its session, which begins, is not yet known here */
-    bool broke;  /* an answer was cut short: its session must have ended after this step */
+    bool ended;  /* had no session when the current step began */
+    bool begins; /* hub_receive is starting its session, which is not stored here yet */
+    bool broke;  /* an answer was cut short, so its session must end in this step */
     char identity[24];
     char peer[24];
-    owed_t *owed; /* PAYLOADS_MAX: those not answered, oldest first */
+    owed_t *owed; /* [PAYLOADS_MAX]; those from first up to last are not answered, oldest first */
     unsigned first;
     unsigned last;
 };
@@ -40,19 +40,19 @@ struct connection {
 typedef struct world {
     const uint8_t *data; /* the input */
     size_t size;
-    size_t at; /* what is read next of it */
+    size_t at; /* offset of the next byte to read */
     hub_t *hub;
     int64_t now_ms;
-    uint64_t seq;       /* of the newest change, as of the step before */
-    uint64_t published; /* events */
-    bool verify_fails;
-    uint64_t tickets[TICKETS_MAX]; /* passwords that are to be verified */
+    uint64_t seq;                  /* the engine's sequence after the last step */
+    uint64_t published;            /* events */
+    bool verify_fails;             /* passwords cannot be submitted */
+    uint64_t tickets[TICKETS_MAX]; /* passwords submitted and not verified yet */
     unsigned ticket_count;
-    settings_t variants[VARIANTS]; /* the first are those it began with */
+    settings_t variants[VARIANTS]; /* the first equals the initial settings */
     struct connection connections[CONNECTIONS];
 } world_t;
 
-/* The hub agrees with itself and with its connections: lists, counts and sums. */
+/* Checks that the hub's lists, counts and sums agree with each other and with the connections. */
 void world_check(const world_t *world);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Claims about a hub between two steps. */
+/* Invariants of a hub between two steps. */
 #include "tests/fuzz/world.h"
 
 #include "broker/core/sessions.h"
@@ -14,11 +14,13 @@ static void check_sessions(const world_t *world)
         count += connection->session != NULL;
     }
     for (const session_t *session = sessions_oldest(world->hub->sessions); session; session = session->newer)
-        count += world->hub->log && !session->connection; /* which is gone, but not what came on it */
+        count += world->hub->log &&
+                 !session->connection; /* its connection is lost, but commands from it are not applied yet */
     CHECK(count == sessions_count(world->hub->sessions));
 }
 
-/* LATER: what becomes of its sessions may still be on its way. */
+/* Checks CLIENT. Returns 1 if it has sessions, else 0. LATER: commands about its sessions may not have been
+ * applied yet. */
 static uint64_t check_client(const client_t *client, bool later)
 {
     uint32_t count = 0;
@@ -61,7 +63,7 @@ static void check_clients(const hub_t *hub)
     CHECK(keys == engine_keys(hub->engine) && bytes == engine_bytes(hub->engine));
 }
 
-/* What the settings claim is claimed, with their secret. */
+/* Checks that every name in the settings is claimed with its hash. */
 static void check_claims(const hub_t *hub)
 {
     const settings_t *settings = hub->settings;
