@@ -6,7 +6,7 @@
 #include "broker/config/config_table.h"
 
 enum {
-    MESSAGE_OVERHEAD = 1024, /* most bytes of a request beside its key and value */
+    MESSAGE_OVERHEAD = 1024, /* most bytes of a request without its key and value */
 };
 
 /* Returns the Ith of all endpoints. Those for requests come first. */

@@ -21,7 +21,7 @@ enum {
     ENVELOPE_BYTES = 4096,  /* of an envelope, lengths included */
     TRIM_BYTES = 65536,     /* an answer with more unused memory is trimmed before it is sent */
     PUSH_BYTES = 1 << 20,   /* if a peer has more bytes outstanding, pushes to it wait in the event log */
-    MESSAGE_COST = 128,     /* about what libzmq allocates for a message beside its content, bytes */
+    MESSAGE_COST = 128,     /* about what libzmq allocates for a message without its content, bytes */
     COPY_BYTES = 512,       /* an answer up to this size is copied into its message, which is cheaper */
     UNCHARGED_BYTES = 16384 /* bytes of copied answers on their way to a peer that are not counted yet */
 };

@@ -228,8 +228,7 @@ static void memcached_write(buffer_t *request, buffer_t *answer, op_t op, const 
 #define STREAM  "KV_" BUCKET
 #define SUBJECT "$KV." BUCKET "."
 #define INBOX   "_INBOX."
-#define ANYBODY "@@@@@@@@@@@@" /* placeholder of INBOX_SIZE bytes; each connection writes its inbox over it  \
-                                */
+#define ANYBODY "@@@@@@@@@@@@" /* INBOX_SIZE bytes, replaced by each connection's inbox */
 
 static void nats_write(buffer_t *request, buffer_t *answer, op_t op, const uint64_t *keys, uint64_t batch)
 {

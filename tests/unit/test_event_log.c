@@ -15,7 +15,7 @@ enum {
     EVENTS = 3000, /* appended in a round */
     ROUNDS = 60,
     TEXT_MAX = 1500,        /* bytes of a model's value */
-    OVERHEAD = 40 + 16 + 16 /* most bytes of a record beside its texts */
+    OVERHEAD = 40 + 16 + 16 /* most bytes of a record without its texts */
 };
 
 /* ---- Claims ----------------------------------------------------------------------------------- */
