@@ -204,6 +204,11 @@ static void keys_fill(void *socket, uint64_t keys)
         zmq_msg_t answer;
         zmq_msg_init(&answer);
         check(zmq_msg_recv(&answer, socket, 0) >= 0, "waiting for an answer");
+        bytes_t bytes = bytes_of(zmq_msg_data(&answer), zmq_msg_size(&answer));
+        rpc_reply_t reply;
+        for (size_t at = 0; at < bytes.size;)
+            check(rpc_read_reply(bytes, &at, &reply) == RPC_STEP_MESSAGE && !reply.failed,
+                  "filling the store");
         zmq_msg_close(&answer);
     }
 }

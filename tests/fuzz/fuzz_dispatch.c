@@ -310,9 +310,10 @@ static void write_payload(world_t *world, buffer_t *to)
     uint8_t kind = take(world);
     if (kind >= 224) { /* raw bytes of the input */
         size_t left = world->size - world->at;
-        size_t size = take(world) < left ? (size_t)take(world) % (left + 1) : left;
-        if (size > world->size - world->at)
-            size = world->size - world->at;
+        size_t size = take(world);
+        left = world->size - world->at;
+        if (size >= left)
+            size = left;
         buffer_append(to, world->data + world->at, size);
         world->at += size;
         return;

@@ -5,17 +5,19 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "common/clock.h"
 #include "common/utf8.h"
+#include "tests/support/own_process.h"
 #include "tests/support/tcp.h"
 
-enum { SLACK_MS = 5000 }; /* how much later than its limit a call may return on a busy machine */
+enum {
+    SLACK_MS = 5000, /* how much later than its limit a call may return on a busy machine */
+    ALARM_US = 20000
+};
 
 static kvzmq_t *conn_to(const char *endpoint, int limit_ms, bool once)
 {
@@ -417,37 +419,6 @@ static void bye__then_another_call__begins_a_new_session(void **state)
     broker_process_wait_log(broker, "disconnected (lost)", 1);
 }
 
-static atomic_uint alarms; /* how often the handler ran */
-
-static void on_alarm(int number)
-{
-    (void)number;
-    atomic_fetch_add(&alarms, 1);
-}
-
-/* Asks to stop at the third signal. */
-static bool stop_at_third(void *context)
-{
-    unsigned *asked = context;
-    return ++*asked >= 3;
-}
-
-/* Sends SIGALRM every 20 ms until alarms_end. */
-static void alarms_begin(struct sigaction *before)
-{
-    struct sigaction action = {.sa_handler = on_alarm};
-    struct itimerval each = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
-    assert_int_equal(sigaction(SIGALRM, &action, before), 0);
-    assert_int_equal(setitimer(ITIMER_REAL, &each, NULL), 0);
-}
-
-static void alarms_end(const struct sigaction *before)
-{
-    struct itimerval none = {0};
-    assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
-    assert_int_equal(sigaction(SIGALRM, before, NULL), 0);
-}
-
 static void connect__interrupted__returns_when_told_to(void **state)
 {
     (void)state;
@@ -456,14 +427,14 @@ static void connect__interrupted__returns_when_told_to(void **state)
     int fds[] = {tcp_bind(false, refusing), tcp_bind(true, silent)};
     const char *endpoints[] = {refusing, silent};
     struct sigaction before;
-    alarms_begin(&before);
+    own_alarms_begin(ALARM_US, &before);
     for (size_t i = 0; i < 2; i++) {
         unsigned asked = 0;
         kvzmq_options_t options;
         kvzmq_options_init(&options);
         options.endpoint = endpoints[i];
         options.connect_ms = 60000;
-        options.interrupted = stop_at_third;
+        options.interrupted = own_stop_at_third;
         options.context = &asked;
         kvzmq_t *conn = kvzmq_new(&options);
         assert_status(conn, KVZMQ_INTERRUPTED, kvzmq_connect(conn));
@@ -471,7 +442,7 @@ static void connect__interrupted__returns_when_told_to(void **state)
         kvzmq_destroy(&conn);
         (void)close(fds[i]);
     }
-    alarms_end(&before);
+    own_alarms_end(&before);
 }
 
 static void get__interrupted__returns_when_told_to_and_the_connection_stays(void **state)
@@ -480,7 +451,7 @@ static void get__interrupted__returns_when_told_to_and_the_connection_stays(void
     unsigned asked = 0;
     kvzmq_options_t options = options_for(broker, NULL);
     options.name = "lamp";
-    options.interrupted = stop_at_third;
+    options.interrupted = own_stop_at_third;
     options.context = &asked;
     kvzmq_t *conn = connect_to(broker, &options);
     assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text("colour"), kvzmq_text("red"), NULL, NULL));
@@ -489,11 +460,11 @@ static void get__interrupted__returns_when_told_to_and_the_connection_stays(void
     kvzmq_value_t value = {0};
     asked = 0;
     broker_process_signal(broker, SIGSTOP);
-    alarms_begin(&before);
+    own_alarms_begin(ALARM_US, &before);
     assert_status(conn, KVZMQ_INTERRUPTED, kvzmq_get(conn, NULL, kvzmq_text("colour"), &value));
-    alarms_end(&before);
+    own_alarms_end(&before);
     broker_process_signal(broker, SIGCONT);
-    assert_true(atomic_load(&alarms) >= 3);
+    assert_true(atomic_load(&own_alarm_count) >= 3);
 
     /* The late answer to the interrupted call must not be taken for the answer to another call. */
     assert_status(conn, KVZMQ_ABSENT, kvzmq_get(conn, NULL, kvzmq_text("shape"), &value));

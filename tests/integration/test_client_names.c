@@ -189,13 +189,6 @@ static void lookup__answered_after_the_connection_is_gone__ends(void **state)
     }
 }
 
-/* Asks to stop at the third signal. */
-static bool stop_at_third(void *context)
-{
-    unsigned *asked = context;
-    return ++*asked >= 3;
-}
-
 static void connect__interrupted_while_the_name_server_is_silent__returns(void **state)
 {
     (void)state;
@@ -204,7 +197,7 @@ static void connect__interrupted_while_the_name_server_is_silent__returns(void *
     kvzmq_options_init(&options);
     options.endpoint = "tcp://silent.test:5000";
     options.connect_ms = 60000;
-    options.interrupted = stop_at_third;
+    options.interrupted = own_stop_at_third;
     options.context = &asked;
     kvzmq_t *conn = kvzmq_new(&options);
     struct sigaction handler;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,10 +23,7 @@
 
 #include "common/clock.h"
 
-enum {
-    LOG_MAX = 1024 * 1024, /* bytes of a log that are read */
-    LOOK_EVERY_MS = 5      /* between two checks of a condition of another process */
-};
+enum { LOOK_EVERY_MS = 5 }; /* between two checks of a condition of another process */
 
 /* The end of the line with which the broker says that it is ready. */
 static const char READY[] = " ready\n";
@@ -51,10 +49,12 @@ static FILE *open_file(const broker_process_t *broker, const char *name, const c
 /* Returns the log so far, zero-terminated. Free with free(3). */
 static char *read_log(const broker_process_t *broker)
 {
-    char *text = malloc(LOG_MAX + 1);
-    assert_non_null(text);
+    struct stat status;
     FILE *file = open_file(broker, "log", "r");
-    text[fread(text, 1, LOG_MAX, file)] = '\0';
+    assert_int_equal(fstat(fileno(file), &status), 0);
+    char *text = malloc((size_t)status.st_size + 1);
+    assert_non_null(text);
+    text[fread(text, 1, (size_t)status.st_size, file)] = '\0';
     (void)fclose(file);
     return text;
 }

@@ -53,8 +53,10 @@ def in_c(path):
 
 
 def findings(folder):
-    for path in sorted(pathlib.Path(folder).rglob("*.*")):
+    for path in sorted(pathlib.Path(folder).rglob("*")):
         look = {".py": in_python, ".c": in_c, ".h": in_c}.get(path.suffix)
+        if path.suffix == "" and path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/python3"):
+            look = in_python
         if look and path.name not in SOURCES:
             yield from (f"{path}:{line}: {text}" for line, text in look(path))
 

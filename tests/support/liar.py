@@ -2,6 +2,7 @@
 """A proxy between clients and a broker that falsifies some of the broker's answers when a test wants it."""
 
 import threading
+import time
 
 import msgpack
 import zmq
@@ -67,12 +68,13 @@ class Liar(Closing):
             self.front.close(0)
         self.front = context().socket(zmq.ROUTER)
         self.front.setsockopt(zmq.LINGER, 0)
+        deadline = time.monotonic() + 10
         while True:
             try:
                 self.front.bind(self.endpoint)
                 break
             except zmq.ZMQError as error:  # ZeroMQ closes the previous socket later
-                assert error.errno == zmq.EADDRINUSE
+                assert error.errno == zmq.EADDRINUSE and time.monotonic() < deadline
         self.endpoint = self.front.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
 
     def aim(self, endpoint):

@@ -49,8 +49,11 @@ static void run_again(char **arguments)
     enum { ARGUMENTS_MAX = 16 };
     const char *command[ARGUMENTS_MAX + 4] = {"unshare", geteuid() == 0 ? "-mn" : "-Urmn", "--"};
     size_t count = 3;
-    for (size_t i = 0; arguments[i] != NULL && i < ARGUMENTS_MAX; i++)
+    for (size_t i = 0; arguments[i] != NULL; i++) {
+        if (i == ARGUMENTS_MAX)
+            give_up("too many arguments");
         command[count++] = arguments[i];
+    }
     if (setenv(INSIDE, "1", 1) != 0)
         give_up("setenv");
     (void)execvp("unshare", (char **)command);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,13 @@ static inline void own_alarms_begin(long interval_us, struct sigaction *before)
     atomic_store(&own_alarm_count, 0);
     if (sigaction(SIGALRM, &action, before) != 0 || setitimer(ITIMER_REAL, &each, NULL) != 0)
         abort();
+}
+
+/* An `interrupted` callback, whose context counts its calls: stops at the third. */
+static inline bool own_stop_at_third(void *context)
+{
+    unsigned *asked = context;
+    return ++*asked >= 3;
 }
 
 static inline void own_alarms_end(const struct sigaction *before)

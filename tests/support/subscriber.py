@@ -57,6 +57,10 @@ def digest_of(entries):
     return digest
 
 
+class NothingPublished(TimeoutError):
+    pass
+
+
 class Subscriber(Closing):
     """A SUB socket with the credentials in TICKET, which is the answer to `events`."""
 
@@ -78,7 +82,7 @@ class Subscriber(Closing):
     def recv(self, timeout=TIMEOUT):
         """Returns the next ("event" or "sync", map) and checks its form exactly. Raises TimeoutError if none comes."""
         if not self.socket.poll(int(timeout * 1000)):
-            raise TimeoutError(f"nothing was published within {timeout:g} s")
+            raise NothingPublished(f"nothing was published within {timeout:g} s")
         topic, payload = self.socket.recv_multipart()
         ((number, method, params),) = unpack_all(payload)
         assert number == 2 and len(params) == 1, (number, method, params)
@@ -224,9 +228,10 @@ class Watcher:
             if self.subscriber.socket.poll(int(wait * 1000)):
                 for _ in range(500):
                     self.take(*self.subscriber.recv(0))
-        except TimeoutError as nothing:
-            if "published" not in str(nothing):
-                self.close()
+        except NothingPublished:
+            pass
+        except TimeoutError:
+            self.close()
         except RpcError as error:
             if error.code not in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
                 raise

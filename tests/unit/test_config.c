@@ -80,6 +80,13 @@ static void file__every_key__lands_in_its_setting(void **state)
                        "    requests = \"tcp://127.0.0.1:*, ipc:///tmp/r\" # two\n"
                        "    events = tcp://[::1]:7000\n"
                        "\n"
+                       "    advertise = tcp://broker.example:7000\n"
+                       "    ipc_mode = 660\n"
+                       "    ipc_group = 100\n"
+                       "events\n"
+                       "    keep = 5\n"
+                       "    keep_bytes = 6MiB\n"
+                       "    inline = 7\n"
                        "session\n"
                        "    timeout = 0.5\n"
                        "managers\n"
@@ -105,6 +112,13 @@ static void file__every_key__lands_in_its_setting(void **state)
     assert_string_equal(settings->requests[1], "ipc:///tmp/r");
     assert_int_equal(settings->event_count, 1);
     assert_string_equal(settings->events[0], "tcp://[::1]:7000");
+    assert_int_equal(settings->advertised_count, 1);
+    assert_string_equal(settings->advertised[0], "tcp://broker.example:7000");
+    assert_int_equal(settings->ipc.mode, 0660);
+    assert_int_equal(settings->ipc.group, 100);
+    assert_int_equal(settings->events_keep, 5);
+    assert_int_equal(settings->events_keep_bytes, 6 << 20);
+    assert_int_equal(settings->events_inline, 7);
     assert_int_equal(settings->timeout_ms, 500);
     assert_int_equal(settings->manager_count, 2);
     assert_string_equal(settings->managers[1].name, "eve");

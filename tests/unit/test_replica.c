@@ -103,8 +103,11 @@ static void assert_same_client(const client_t *client, const client_t *twin)
     assert_true(client->numbered == twin->numbered && client->claimed == twin->claimed);
     assert_true(!client->claimed || strcmp(client->claim, twin->claim) == 0);
     const member_t *other = twin->members;
-    for (const member_t *member = client->members; member; member = member->next, other = other->next)
+    for (const member_t *member = client->members; member; member = member->next, other = other->next) {
+        assert_non_null(other);
         assert_true(member->session == other->session && member->manager == other->manager);
+    }
+    assert_null(other);
 }
 
 static void assert_alike(world_t *world)
