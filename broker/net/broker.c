@@ -16,6 +16,7 @@
 #include "broker/core/hub.h"
 #include "broker/net/event_socket.h"
 #include "broker/net/hosts.h"
+#include "broker/net/poller.h"
 #include "broker/net/request_socket.h"
 #include "broker/net/trim.h"
 #include "broker/net/verifier.h"
@@ -31,6 +32,18 @@ enum {
     STOP_LINGER_MS = 2000   /* at shutdown: for answers to leave; both together stay below 5 s */
 };
 
+/* What the poller waits for, in the order in which it is added. */
+enum {
+    NEWS_REQUESTS = 1 << 0,
+    NEWS_REQUEST_MONITOR = 1 << 1,
+    NEWS_ZAP = 1 << 2,
+    NEWS_EVENTS = 1 << 3,
+    NEWS_EVENT_MONITOR = 1 << 4,
+    NEWS_VERIFIER = 1 << 5,
+    NEWS_SIGNALS = 1 << 6,
+    NEWS_CONNECTIONS = NEWS_REQUEST_MONITOR | NEWS_ZAP | NEWS_EVENTS | NEWS_EVENT_MONITOR
+};
+
 struct broker {
     settings_t settings[2]; /* the live settings, and room for the next ones */
     settings_t *live;       /* the ones in force */
@@ -42,6 +55,8 @@ struct broker {
     verifier_t *verifier;
     hub_t *hub;
     int signals; /* signalfd(2) of SIGINT, SIGTERM and SIGHUP; -1 = none */
+    poller_t poller;
+    bool connections_read; /* the sockets of NEWS_CONNECTIONS were read in the last turn */
     trim_t trim;
     uint64_t held;  /* bytes of stores and of waiting payloads, at the end of the last turn */
     uint64_t freed; /* bytes of these that were freed since the start */
@@ -120,6 +135,20 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     return broker->events != NULL;
 }
 
+static bool poller_open(broker_t *broker)
+{
+    poller_t *poller = &broker->poller;
+    bool open = poller_add(poller, request_socket_socket(broker->requests)) &&
+                poller_add(poller, connections_socket(request_socket_connections(broker->requests))) &&
+                poller_add(poller, zap_socket(broker->zap)) &&
+                poller_add(poller, event_socket_socket(broker->events)) &&
+                poller_add(poller, event_socket_monitor(broker->events)) &&
+                poller_add(poller, verifier_socket(broker->verifier));
+    poller_add_fd(poller, broker->signals);
+    broker->connections_read = true; /* calls before the loop may have taken their news away */
+    return open;
+}
+
 /* Call before the first socket is made. libzmq numbers peers without a socket identity, beginning with a
  * number from rand(3), which it never seeds. So the numbers would be the same in every process, and a peer
  * that claims the next one as its identity would end the broker. */
@@ -147,7 +176,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     if (broker->signals < 0 || broker->zmq_context == NULL ||
         (broker->zap = zap_new(broker->zmq_context)) == NULL ||
         !sockets_open(broker, problem, problem_size) || (broker->verifier = verifier_new()) == NULL ||
-        !hub_open(broker))
+        !hub_open(broker) || !poller_open(broker))
         broker_destroy(&broker);
     else
         zap_use(broker->zap, hub_tickets(broker->hub));
@@ -183,13 +212,9 @@ static void connection_lost(void *context, connection_t *connection)
     connection->session = NULL;
 }
 
-/* Counts COUNT more refused connections to the event socket. Logs at most one line in REFUSED_LOG_MS. */
-static void subscribers_refused(broker_t *broker, unsigned count)
+/* Logs how many connections to the event socket were refused, at most one line in REFUSED_LOG_MS. */
+static void refused_log(broker_t *broker)
 {
-    hub_count_refused(broker->hub, count);
-    broker->refused += count;
-    if (broker->refused == 0)
-        return;
     int64_t now_ms = clock_monotonic_ms();
     if (now_ms < broker->refused_until_ms)
         return;
@@ -217,7 +242,9 @@ static void turn_connections(broker_t *broker)
     broker->zap_more = zap_take(broker->zap);
     request_socket_drain(broker->requests);
     bool subscribed = event_socket_drain(broker->events, hub_tickets(broker->hub));
-    subscribers_refused(broker, zap_answer(broker->zap));
+    unsigned refused = zap_answer(broker->zap);
+    hub_count_refused(broker->hub, refused);
+    broker->refused += refused;
     if (event_socket_flooded(broker->events))
         subscribers_flooded(broker);
     if (subscribed)
@@ -276,26 +303,21 @@ static long sleep_ms(const broker_t *broker)
     return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
 }
 
-/* Sleeps until something happens, LIMIT_MS at most. Returns whether a signal came. */
-static bool loop_wait(broker_t *broker, long limit_ms)
+/* Sleeps until something happens, LIMIT_MS at most. Returns what: bits of NEWS_. */
+static unsigned loop_wait(broker_t *broker, long limit_ms)
 {
-    zmq_pollitem_t items[] = {
-        {.socket = request_socket_socket(broker->requests), .events = ZMQ_POLLIN},
-        {.socket = connections_socket(request_socket_connections(broker->requests)), .events = ZMQ_POLLIN},
-        {.socket = zap_socket(broker->zap), .events = ZMQ_POLLIN},
-        {.socket = event_socket_socket(broker->events), .events = ZMQ_POLLIN},
-        {.socket = event_socket_monitor(broker->events), .events = ZMQ_POLLIN},
-        {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN},
-        {.fd = broker->signals, .events = ZMQ_POLLIN},
-    };
-    enum { ITEMS = sizeof items / sizeof items[0], SIGNALS = ITEMS - 1 };
     long wait_ms = sleep_ms(broker);
+    unsigned ask = broker->connections_read ? NEWS_CONNECTIONS : 0;
+    if (event_socket_peers(broker->events) > 0) /* something may have been published */
+        ask |= NEWS_EVENTS;
+    if (verifier_busy(broker->verifier))
+        ask |= NEWS_VERIFIER;
+    if (wait_ms > 0) /* else it is read anyway */
+        ask |= NEWS_REQUESTS;
     event_socket_enter(broker->events);
-    int ready = zmq_poll(items, ITEMS, wait_ms < limit_ms ? wait_ms : limit_ms);
+    unsigned news = poller_wait(&broker->poller, ask, wait_ms < limit_ms ? wait_ms : limit_ms);
     event_socket_leave(broker->events);
-    assert(ready >= 0 || errno == EINTR);
-    (void)ready;
-    return items[SIGNALS].revents != 0;
+    return news;
 }
 
 /* ---- Signals ---------------------------------------------------------------------------------- */
@@ -428,13 +450,18 @@ void broker_run(broker_t *broker)
     log_info("ready");
     int stop = 0;
     for (;;) {
-        bool signalled = loop_wait(broker, POLL_MAX_MS);
+        unsigned news = loop_wait(broker, POLL_MAX_MS);
         hub_set_clock(broker->hub, clock_monotonic_ms(), clock_unix_ms());
-        turn_connections(broker);
-        if (signalled && (stop = signals_take(broker)) != 0)
+        broker->connections_read = broker->zap_more || (news & NEWS_CONNECTIONS) != 0;
+        if (broker->connections_read)
+            turn_connections(broker);
+        if (broker->refused > 0)
+            refused_log(broker);
+        if ((news & NEWS_SIGNALS) != 0 && (stop = signals_take(broker)) != 0)
             break;
         turn_requests(broker);
-        turn_verified(broker);
+        if (verifier_busy(broker->verifier))
+            turn_verified(broker);
         broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
         turn_memory(broker);
     }

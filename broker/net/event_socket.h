@@ -32,7 +32,7 @@ void event_socket_destroy(event_socket_t **events, int linger_ms);
 void *event_socket_socket(event_socket_t *events);
 void *event_socket_monitor(event_socket_t *events);
 
-/* Call these before and after a call of libzmq on that socket outside this module: zmq_poll(3) reads
+/* Call these before and after a call of libzmq on that socket outside this module: libzmq reads
  * subscriptions too (event_guard.h). */
 void event_socket_enter(event_socket_t *events);
 void event_socket_leave(event_socket_t *events);

@@ -141,6 +141,11 @@ void *verifier_socket(verifier_t *verifier)
     return zsock_resolve(verifier->actor);
 }
 
+bool verifier_busy(const verifier_t *verifier)
+{
+    return verifier->count > 0;
+}
+
 bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict)
 {
     job_t *job = NULL;

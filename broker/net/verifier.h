@@ -32,6 +32,8 @@ void verifier_cancel(void *context, uint64_t ticket);
 
 /* The libzmq socket to poll: it is readable when a job is done. */
 void *verifier_socket(verifier_t *verifier);
+/* Whether jobs were handed over and not collected. */
+bool verifier_busy(const verifier_t *verifier);
 /* Takes one finished job without waiting. Returns false if there is none. */
 KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict);
 
