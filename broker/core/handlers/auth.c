@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* auth: waits while a worker verifies the password. */
+/* auth: waits while the verifier checks the password. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@ enum { QUOTE_SIZE = 96 }; /* bytes of a quoted account's name in the log */
 static const char unverified_text[] =
     "the password cannot be verified now: the broker is short of memory; try again later";
 
-/* Keeps the name of the account that the session asks to be a manager by. False if memory is refused. */
+/* Keeps the name of the account that the session authenticates with. False if memory is refused. */
 static bool asked_keep(session_t *session, bytes_t user)
 {
     uint8_t *copy = malloc(user.size + 1);
@@ -59,14 +59,14 @@ handling_t handle_auth(request_t *request)
     return request_wait(request, WAIT_VERIFY, 0);
 }
 
-/* The password is not that of an account, or no longer. */
+/* The user or the password is wrong, or the account has changed meanwhile. */
 static handling_t auth_refuse(request_t *request, status_t status)
 {
     asked_release(request->session);
     return request_fail(request, status, "wrong user or password");
 }
 
-/* Whether the account that the session asked for is still the one whose password it gave. */
+/* Whether the account is the same as when the `auth` arrived. */
 static bool asked_valid(const session_t *session)
 {
     return session->auth.asked_version == accounts_version(session->hub->accounts, session->auth.asked);
@@ -82,7 +82,7 @@ static command_t role_command(const session_t *session, role_t role)
                        .manager = role == ROLE_MANAGER};
 }
 
-/* The session has its place, or none: asks for the role. */
+/* Admission is decided: asks for the role, if the session was admitted. */
 static handling_t role_ask(request_t *request)
 {
     session_t *session = request->session;
@@ -90,14 +90,14 @@ static handling_t role_ask(request_t *request)
         asked_release(session);
         if (session->refusal == STATUS_UNAVAILABLE)
             return request_fail_memory(request);
-        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "the session cannot be let in: try again");
+        return request_fail(request, STATUS_RESOURCE_EXHAUSTED, "the session cannot be admitted: try again");
     }
     command_t command = role_command(session, ROLE_MANAGER);
     command.by.user = session->auth.asked;
     return request_propose(request, &command, finish_auth);
 }
 
-/* What came of the role: the session is a manager by the account that it asked for. */
+/* Handles the outcome of the ROLE: the session becomes a manager by the account that it asked for. */
 static handling_t role_finish(request_t *request, outcome_kind_t outcome)
 {
     session_t *session = request->session;
@@ -107,7 +107,7 @@ static handling_t role_finish(request_t *request, outcome_kind_t outcome)
         asked_release(session);
         return request_fail_memory(request);
     }
-    if (!asked_valid(session)) { /* it went while the role was on its way */
+    if (!asked_valid(session)) { /* the account changed before the command was applied */
         command_t command = role_command(session, session->role);
         command.by = (actor_t){0};
         propose_unheard(hub, session, &command);
@@ -127,7 +127,7 @@ static handling_t role_finish(request_t *request, outcome_kind_t outcome)
     return HANDLED;
 }
 
-/* The verifier has looked at the password. */
+/* Handles the verifier's verdict. */
 static handling_t password_finish(request_t *request, verdict_t verdict)
 {
     session_t *session = request->session;
@@ -150,8 +150,8 @@ static handling_t password_finish(request_t *request, verdict_t verdict)
                     utf8_quote(session->auth.asked, quoted, sizeof quoted), session->peer);
         return auth_refuse(request, status);
     }
-    /* One that was refused for limits/clients is let in now: else clients who are too many could not be dealt
-     * with. */
+    /* A session that was refused because of limits/clients is admitted now: otherwise nobody could remove
+     * clients if there are too many. */
     if (!session->client && !sessions_admit(session, true, request->now_ms))
         return request_wait(request, WAIT_LOG, 0);
     return role_ask(request);

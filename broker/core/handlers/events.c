@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* events, replay, watch: how one follows changes. */
+/* events, replay, watch: following changes. */
 #include <inttypes.h>
 
 #include "broker/core/event_wire.h"
@@ -8,7 +8,7 @@
 #include "broker/core/handlers/page.h"
 #include "broker/core/hub_state.h"
 
-enum { LOG_SCAN = 20000 }; /* events of the log that one `replay` or `watch` looks at: some milliseconds */
+enum { LOG_SCAN = 20000 }; /* events of the log that one `replay` or `watch` reads: some milliseconds */
 
 handling_t handle_events(request_t *request)
 {
@@ -40,22 +40,23 @@ handling_t handle_events(request_t *request)
     return HANDLED;
 }
 
-/* Refuses a position for PROBLEM; LOWEST is one that would be taken. */
+/* Refuses a position because of PROBLEM; LOWEST is one that would be accepted. */
 static handling_t position_refuse(request_t *request, uint64_t lowest, const char *problem)
 {
     request->has_detail = true;
     request->detail = lowest;
-    return request_fail(request, STATUS_OUT_OF_RANGE, "%s; read the stores anew", problem);
+    return request_fail(request, STATUS_OUT_OF_RANGE, "%s; read the stores again", problem);
 }
 
-/* Whether the log can go on after request->args.after_seq, in the epoch named: HANDLED if so. */
+/* Whether the log has everything after request->args.after_seq, in the epoch named. HANDLED if so, else
+ * FAILED. */
 static handling_t position_check(request_t *request)
 {
     const hub_t *hub = request->hub;
     const args_t *args = &request->args;
     uint64_t oldest = event_log_oldest(feed_log(hub->feed));
     if ((args->given & OPTION_EPOCH) && !bytes_equal(args->epoch, bytes_from_text(engine_epoch(hub->engine))))
-        return position_refuse(request, oldest, "another epoch: the broker was started anew");
+        return position_refuse(request, oldest, "another epoch: the broker was restarted");
     if (args->after_seq < oldest)
         return position_refuse(request, oldest, "the events after that are no longer kept");
     if (args->after_seq > engine_seq(hub->engine))
@@ -92,17 +93,17 @@ handling_t handle_replay(request_t *request)
     return HANDLED;
 }
 
-/* Whether EVENT, about an earlier store of CLIENT's id, says that something may have been in it. (A name that
- * nobody drops had no keys by then.) */
+/* Whether EVENT, about an earlier store of CLIENT's id, shows that there may have been entries in it. (A
+ * named client that the broker itself dropped had no keys by then.) */
 static bool event_of_loss(const event_t *event, const client_t *client)
 {
     bool dropped = event->kind == CHANGE_DROP && (event->by.size > 0 || client->numbered);
     return dropped || event->kind == CHANGE_PUT || event->kind == CHANGE_DEL || event->kind == CHANGE_EXPIRE;
 }
 
-/* Whether an earlier store of the client's id was changed or lost since request->args.after_seq: of that its
- * new sessions do not hear, as it may have been somebody else's. Where there is too much to look at, it is
- * taken for lost. */
+/* Whether an earlier store of the client's id was changed or lost since request->args.after_seq. The client's
+ * sessions do not get those changes, because that store may have belonged to somebody else. If there are too
+ * many events to read, it counts as lost. */
 static bool lost_since(request_t *request)
 {
     const client_t *client = request->client;
@@ -127,14 +128,14 @@ handling_t handle_watch(request_t *request)
         feed_unwatch(session);
     } else {
         bool placed = request->args.given & OPTION_AFTER_SEQ;
-        uint64_t begin = request->client->first_seq - 1; /* nothing before that is told */
+        uint64_t begin = request->client->first_seq - 1; /* nothing before that is pushed */
         if (!placed)
             request->args.after_seq = now;
         if (position_check(request) != HANDLED)
             return FAILED;
         if (lost_since(request))
-            return position_refuse(request, begin, "the store of that time is lost");
-        if (placed || !session->feed.watching) /* asked again, what it is owed stays owed */
+            return position_refuse(request, begin, "the client's store was lost since then");
+        if (placed || !session->feed.watching) /* if it watches already, outstanding pushes stay */
             feed_watch(session, begin > request->args.after_seq ? begin : request->args.after_seq);
     }
     rpc_write_uint(request->answer, now);

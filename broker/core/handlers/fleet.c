@@ -72,7 +72,7 @@ handling_t handle_role(request_t *request)
                          .by = session_actor(session),
                          .text = bytes_from_text(role_text(manager ? ROLE_MANAGER : ROLE_GUEST)),
                          .manager = manager};
-    if (request->client == session->client && !manager) /* it gives up its own */
+    if (request->client == session->client && !manager) /* it gives up its own role */
         command.by.user = (bytes_t){0};
     return request_propose(request, &command, finish_role);
 }

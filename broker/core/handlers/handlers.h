@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The handlers that methods.def names: one a method. Each finds its params bound and checked in
+/* The handlers that methods.def names, one for each method. Each gets its params bound and checked in
  * request->args. */
 #ifndef KV_BROKER_CORE_HANDLERS_HANDLERS_H
 #define KV_BROKER_CORE_HANDLERS_HANDLERS_H
@@ -13,8 +13,7 @@ handler_fn handle_clients, handle_role, handle_forget, handle_stats;            
 
 handler_fn handle_events, handle_replay, handle_watch; /* events.c */
 
-/* What each does after its command was applied, or, of auth and hello, after they waited for something else.
- */
+/* These complete a request after its command was applied; those of auth and hello, also after other waits. */
 finish_fn finish_hello, finish_bye, finish_put, finish_del, finish_auth, finish_role, finish_forget;
 
 #endif

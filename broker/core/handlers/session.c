@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* hello, ping, bye: a session and who it is. */
+/* hello, ping, bye: a session and its identity. */
 #include <stdio.h>
 
 #include "broker/core/handlers/handlers.h"
@@ -87,7 +87,7 @@ static handling_t name_claim(request_t *request)
     return request_propose(request, &command, finish_hello);
 }
 
-/* What came of the proposal to claim the name. */
+/* Handles the outcome of a CLAIM. */
 static handling_t claim_finish(request_t *request, outcome_kind_t outcome)
 {
     switch (outcome) {
@@ -104,17 +104,17 @@ static handling_t claim_finish(request_t *request, outcome_kind_t outcome)
         return AGAIN;
     default:
         return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "the name has other sessions: it can be claimed only by its one session");
+                            "the name has other sessions: only a name with one session can be claimed");
     }
 }
 
-/* What came of the proposal to let in the session, which gave its name's secret. */
+/* Handles the outcome of the JOIN of a session that gave its name's secret. */
 static handling_t proof_finish(request_t *request, outcome_kind_t outcome)
 {
     switch (outcome) {
     case OUTCOME_DONE:
         return hello_answer(request);
-    case OUTCOME_CLAIMED: /* with another secret, meanwhile */
+    case OUTCOME_CLAIMED: /* meanwhile claimed with another secret */
         return secret_refuse(request);
     case OUTCOME_MEMORY:
         return request_fail_memory(request);
@@ -138,14 +138,14 @@ handling_t handle_hello(request_t *request)
 {
     const client_t *client = request->client;
     if (!buffer_reserve(request->answer, ANSWER_ROOM))
-        return HANDLED; /* it cannot be told, so nothing is done */
+        return HANDLED; /* there is no memory for the answer, so nothing is done */
     if (!(request->args.given & OPTION_SECRET))
         return request->session->unproven ? request_fail_unproven(request) : hello_answer(request);
     if (!client->claimed)
         return name_claim(request);
     if (secret_matches(client->claim, request->args.secret))
         return secret_accept(request);
-    return secret_refuse(request); /* it is answered late */
+    return secret_refuse(request); /* answered after a delay */
 }
 
 handling_t finish_hello(request_t *request, const wait_result_t *result)
@@ -173,7 +173,7 @@ handling_t handle_bye(request_t *request)
                          .session = session->id,
                          .by = session_actor(session),
                          .text = bytes_from_text(session_end_text(SESSION_END_BYE))};
-    return request_propose(request, &command, finish_bye); /* of one that was refused: OUTCOME_GONE */
+    return request_propose(request, &command, finish_bye); /* for a session that was refused: OUTCOME_GONE */
 }
 
 handling_t finish_bye(request_t *request, const wait_result_t *result)

@@ -8,7 +8,7 @@
 #include "broker/core/propose.h"
 #include "broker/core/session.h"
 
-enum { DIGEST_TURN = 4000 }; /* entries of a digest that is made, in one turn: below a millisecond */
+enum { DIGEST_TURN = 4000 }; /* entries added to a digest in one turn: below a millisecond */
 
 static void value_write(buffer_t *answer, const entry_t *entry)
 {
@@ -26,7 +26,7 @@ static void ttl_write(buffer_t *answer, const entry_t *entry)
         rpc_write_uint(answer, (uint64_t)entry->ttl_ms);
 }
 
-/* Reads the entry that is asked for. False: it is absent. */
+/* Reads the entry of the request. False if it is absent. */
 static bool entry_get(const request_t *request, entry_t *entry)
 {
     const engine_t *engine = request->hub->engine;
@@ -35,8 +35,8 @@ static bool entry_get(const request_t *request, entry_t *entry)
                       entry) == STATUS_OK;
 }
 
-/* Answers that the key is absent. One that is due, and not expired yet as more is due than one turn may tell,
- * expires first: who hears that it is gone has heard why. */
+/* Answers that the key is absent. A key that is due but has not expired yet expires first: its `expire` event
+ * must come before the answer. */
 static handling_t absent_write(request_t *request)
 {
     hub_t *hub = request->hub;
@@ -48,7 +48,7 @@ static handling_t absent_write(request_t *request)
                              .lookup = engine_lookup(hub->engine, key)};
         outcome_t outcome;
         if (hub->log || !propose(hub, NULL, &command, &outcome))
-            return AGAIN; /* with a log what is due is on its way */
+            return AGAIN; /* with a log, its expiry is already proposed */
     }
     rpc_write_nil(request->answer);
     return HANDLED;
@@ -85,9 +85,9 @@ static handling_t condition_fail(request_t *request, uint64_t revision)
     request->detail = revision;
     if (revision == 0)
         return request_fail(request, STATUS_FAILED_PRECONDITION,
-                            "the key is absent: read it anew before writing");
+                            "the key is absent: read it again before writing");
     return request_fail(request, STATUS_FAILED_PRECONDITION,
-                        "the key has revision %" PRIu64 ": read it anew before writing", revision);
+                        "the key has revision %" PRIu64 ": read it again before writing", revision);
 }
 
 handling_t finish_put(request_t *request, const wait_result_t *result)
@@ -115,7 +115,7 @@ handling_t finish_put(request_t *request, const wait_result_t *result)
         return request_fail_absent(request, command_client_id(result->command));
     case OUTCOME_SIZE:
         return request_fail(request, STATUS_INVALID_ARGUMENT,
-                            "the key or the value is longer than `hello` says that it may be");
+                            "the key or the value is longer than the limits that `hello` answers");
     case OUTCOME_MORE:
         return AGAIN;
     default:
@@ -137,7 +137,7 @@ handling_t handle_put(request_t *request)
                           .ttl_ms = args->ttl_ms,
                           .if_revision = args->if_revision};
     command.lookup = engine_lookup(request->hub->engine, args->key);
-    if (args->given & (OPTION_CREATE | OPTION_SECRET)) { /* whichever client has the name by then */
+    if (args->given & (OPTION_CREATE | OPTION_SECRET)) { /* for whoever has the name then */
         command.client = NULL;
         command.name = args->client;
         command.claim = args->given & OPTION_SECRET ? claim : NULL;
@@ -191,7 +191,7 @@ handling_t handle_list(request_t *request)
     const engine_t *engine = request->hub->engine;
     engine_walk_t walk;
     entry_t entry;
-    if (due_is(request->hub)) /* the page is to be what events made up to its seq */
+    if (due_is(request->hub)) /* the page must match the events up to its seq */
         return AGAIN;
     engine_walk_begin(&walk, engine, request->client->store, args->prefix,
                       (args->given & OPTION_AFTER) ? &args->after : NULL, request->now_ms);
@@ -217,7 +217,7 @@ handling_t handle_digest(request_t *request)
 {
     engine_t *engine = request->hub->engine;
     store_t *store = request->client->store;
-    /* The first digest of a large store goes through all of it: others are served in between. */
+    /* The first digest of a large store visits all its entries, with other requests in between. */
     if (due_is(request->hub) || !engine_digest_prepare(engine, store, DIGEST_TURN))
         return AGAIN;
     uint64_t digest = engine_digest(engine, store);
