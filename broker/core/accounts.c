@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the accounts and the tables of who failed lately. Knows nothing of sessions, and never computes
+/* Owns the accounts and the tables of recent failures. Knows nothing about sessions, and never computes
  * argon2id for an attempt.
  *
- * Both tables are sets of SET_WAYS records: a keyed hash (siphash under a random key) chooses the set, so
- * that no peer can choose whose record makes room for it, and the place of every table is a constant. */
+ * Both tables are divided into sets of SET_WAYS records. A keyed hash (siphash with a random key) chooses the
+ * set, so that no peer can choose whose record its own one replaces. The size of the tables never changes. */
 #include "broker/core/accounts.h"
 
 #include <assert.h>
@@ -16,26 +16,26 @@ enum {
     SUM_SIZE = 32, /* bytes of argon2id's result in what crypto_pwhash_str writes */
     KEY_SIZE = crypto_shorthash_siphashx24_BYTES, /* 16: two different pairs never share a record */
 
-    DELAY_FIRST_MS = 250,     /* after the failure behind the free ones; each further one doubles it */
-    DELAY_LAST_MS = 300000,   /* up to this */
-    BUSY_MS = 250,            /* wait that is told where only attempts under way are too many */
-    FORGET_MS = 24 * 3600000, /* a record that was quiet for so long is forgotten */
+    DELAY_FIRST_MS = 250,     /* after the last free failure; each further one doubles it */
+    DELAY_LAST_MS = 300000,   /* at most this */
+    BUSY_MS = 250,            /* wait that is reported if only the attempts in progress are too many */
+    FORGET_MS = 24 * 3600000, /* a record that was quiet for this long is forgotten */
 
-    PAIR_UNDER_WAY_MAX = 20, /* failures and attempts under way of a pair that are taken side by side */
+    PAIR_UNDER_WAY_MAX = 20, /* of a pair: failures, plus attempts in progress */
     ADDRESS_UNDER_WAY_MAX = 64,
-    ADDRESS_FAILURE_MS = 250, /* an address may fail once in so long, over all accounts, ... */
-    ADDRESS_BURST = 256       /* ... and so often at once */
+    ADDRESS_FAILURE_MS = 250, /* an address may fail once in this time, over all accounts, ... */
+    ADDRESS_BURST = 256       /* ... and this often at once */
 };
 
 /* What is remembered of a pair (address, account), or of an address. */
 typedef struct record {
     uint8_t key[KEY_SIZE];
     int64_t touched_ms; /* when its last attempt began or ended */
-    int64_t until_ms;   /* pair: before it, no attempt. Address: when its failures will have leaked away */
+    int64_t until_ms;   /* pair: no attempt before it. Address: when its bucket of failures is empty */
     uint32_t failures;  /* pair: in a row */
-    uint16_t under_way; /* attempts that began and have not ended */
+    uint16_t under_way; /* attempts in progress */
     bool used;
-    bool trusted; /* pair: it logged in, and has not failed since: the address's cap does not hold it up */
+    bool trusted; /* pair: it logged in and has not failed since: the address's limit does not apply */
 } record_t;
 
 typedef struct table {
@@ -59,8 +59,8 @@ struct accounts {
     uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
 };
 
-/* Verified where there is no account at all: well-formed, with the costs of password_hash, and the hash of
- * nothing known. */
+/* For unknown users if there is no account at all: well-formed, with the costs of password_hash, and of no
+ * known password. */
 static const char decoy_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
                                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -78,7 +78,8 @@ static bool forgotten(const record_t *record, int64_t now_ms)
     return !record->used || (record->under_way == 0 && now_ms - record->touched_ms >= FORGET_MS);
 }
 
-/* Whether A makes room rather than B: first one without an attempt under way, then the longer quiet. */
+/* Whether A is replaced before B: first one without an attempt in progress, then the one that was quiet for
+ * longer. */
 static bool yields_before(const record_t *a, const record_t *b)
 {
     if ((a->under_way == 0) != (b->under_way == 0))
@@ -86,7 +87,7 @@ static bool yields_before(const record_t *a, const record_t *b)
     return a->touched_ms < b->touched_ms;
 }
 
-/* The record of KEY; made, in the place of the one that is longest quiet, where there is none. */
+/* The record of KEY. If there is none, makes it in place of the one that was quiet for longest. */
 static record_t *table_at(table_t *table, const uint8_t key[KEY_SIZE], int64_t now_ms)
 {
     uint64_t hash;
@@ -107,7 +108,7 @@ static record_t *table_at(table_t *table, const uint8_t key[KEY_SIZE], int64_t n
     return place;
 }
 
-/* A keyed hash of FIRST and SECOND: equal only where both are. */
+/* A keyed hash of FIRST and SECOND: equal only if both are. */
 static void key_make(const accounts_t *accounts, bytes_t first, bytes_t second, uint8_t key[KEY_SIZE])
 {
     uint8_t text[sizeof(uint64_t) + ACCOUNTS_PEER + LIMIT_USER];
@@ -238,9 +239,9 @@ static void text_write(const char *source, char hash[ACCOUNTS_HASH_SIZE])
     memcpy(hash, source, size);
 }
 
-/* Writes what to verify against for a user that does not exist: the hash of an account, always of the same
- * one for the same user, with its sum blanked. So unknown users cost what known ones do, even where accounts
- * differ in their costs, and no password matches. */
+/* Writes the hash to verify against for a user that does not exist: the hash of an account, always the same
+ * account for the same user, with its sum overwritten. So unknown users take as long as known ones, even if
+ * accounts differ in their costs, and no password matches. */
 static void decoy_write(const accounts_t *accounts, bytes_t user, char hash[ACCOUNTS_HASH_SIZE])
 {
     const char *source = decoy_hash;
@@ -316,7 +317,7 @@ status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_
     return STATUS_OK;
 }
 
-/* Removes the failure that an attempt has counted as since it began. */
+/* Takes back the failure that accounts_begin has counted in advance. */
 static void address_refund(record_t *address, int64_t now_ms)
 {
     if (address->until_ms > now_ms)
@@ -326,7 +327,7 @@ static void address_refund(record_t *address, int64_t now_ms)
 static void record_end(record_t *record, int64_t now_ms)
 {
     record->touched_ms = now_ms;
-    if (record->under_way > 0) /* 0 if the record made room for another and is made anew */
+    if (record->under_way > 0) /* 0 if the record was replaced meanwhile, and is made again */
         record->under_way--;
 }
 
@@ -371,7 +372,7 @@ void accounts_abandon(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t 
 
 /* ---- Passwords -------------------------------------------------------------------------------- */
 
-/* libsodium wants a pointer where there is no byte, too. */
+/* libsodium needs a pointer even if there is no byte. */
 static const char *characters(bytes_t password)
 {
     return password.size > 0 ? (const char *)password.data : "";
@@ -387,7 +388,7 @@ typedef struct hash_parts {
     uint8_t sum[SUM_SIZE];
 } hash_parts_t;
 
-/* Takes PREFIX and the number after it off *TEXT. False if *TEXT begins otherwise. */
+/* Reads PREFIX and the number after it, and moves *TEXT past them. False if *TEXT begins otherwise. */
 static bool figure_take(const char **text, const char *prefix, unsigned long *number)
 {
     size_t length = strlen(prefix);
@@ -400,7 +401,7 @@ static bool figure_take(const char **text, const char *prefix, unsigned long *nu
     return some;
 }
 
-/* Takes a hash apart. False if it has another form than crypto_pwhash_str writes. */
+/* Splits a hash into its parts. False if it has another form than crypto_pwhash_str writes. */
 static bool hash_parts_read(const char *hash, hash_parts_t *parts)
 {
     static const int variant = sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
@@ -421,7 +422,7 @@ static bool hash_parts_read(const char *hash, hash_parts_t *parts)
            sum_size == sizeof parts->sum;
 }
 
-/* Whether the system would give SIZE bytes now. */
+/* Whether the system can give SIZE bytes now. */
 static bool memory_there(size_t size)
 {
     void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -429,8 +430,8 @@ static bool memory_there(size_t size)
 }
 
 /* password_verify for a hash of a form that other programs write: several lanes, another size of salt or sum.
- * Where the system refuses as much memory as it takes, right before or right behind, "wrong" may mean that it
- * was refused. */
+ * libsodium reports refused memory as a wrong password. So if the system cannot give that much memory, right
+ * before or right after, the result is unknown. */
 static verdict_t foreign_verify(const char *hash, bytes_t password)
 {
     size_t size = strtoul(hash + strlen(HASH_PREFIX), NULL, 10) << 10;
@@ -443,8 +444,8 @@ static verdict_t foreign_verify(const char *hash, bytes_t password)
 
 verdict_t password_verify(const char *hash, bytes_t password)
 {
-    /* crypto_pwhash_str_verify answers refused memory like a wrong password. So the hash is computed and
-     * compared here, except in forms that only that call understands, which other programs write. */
+    /* crypto_pwhash_str_verify reports refused memory as a wrong password. So the hash is computed and
+     * compared here, except in forms that only that call understands. */
     hash_parts_t parts;
     if (!hash_parts_read(hash, &parts))
         return foreign_verify(hash, password);
@@ -475,8 +476,8 @@ bool password_hash_valid(const char *text)
     if (memory_kib > PASSWORD_MEMORY_KIB_MAX || passes > PASSWORD_PASSES_MAX ||
         memory_kib * passes > PASSWORD_WORK_KIB_MAX)
         return false;
-    /* libsodium reads the whole of it, and so says whether it is well-formed; the costs asked for do not
-     * matter. */
+    /* libsodium parses the whole text for this, so it also tells whether it is well-formed; the costs passed
+     * do not matter. */
     return crypto_pwhash_argon2id_str_needs_rehash(text, crypto_pwhash_OPSLIMIT_INTERACTIVE,
                                                    crypto_pwhash_MEMLIMIT_INTERACTIVE) != -1;
 }

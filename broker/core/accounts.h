@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The managers' accounts: who there is, and how fast an address may guess. Decides, but does not compute:
- * argon2id takes tens of milliseconds and is done by a verifier in a thread of its own.
+/* The managers' accounts, and how fast an address may guess passwords. This module decides, but does not
+ * compute: argon2id takes tens of milliseconds, so a verifier does it in a thread of its own.
  *
- * An attempt goes: accounts_begin (may refuse it for its rate) → password_verify, elsewhere → accounts_end.
- * An unknown user goes the same way, against a decoy hash, so that it is as slow as a wrong password.
- * Failures are counted for each (peer address, account), the first ACCOUNTS_FREE_FAILURES free, then a delay
- * that doubles up to a cap; and, with a generous cap, for each address: a pair that has logged in and not
- * failed since is not held up by its address. Bounded in memory: the entry longest quiet makes room. */
+ * An attempt is accounts_begin (which may refuse it for its rate), password_verify in the verifier, then
+ * accounts_end. An unknown user is verified too, against a decoy hash, so that this takes as long as a wrong
+ * password. Failures are counted for each pair (peer address, account): the first ACCOUNTS_FREE_FAILURES cost
+ * nothing, then there is a delay that doubles up to a limit. They are also counted for each address, with a
+ * generous limit, which does not apply to a pair that has logged in and not failed since. Memory is bounded:
+ * a new record replaces the one that was quiet for longest. */
 #ifndef KV_BROKER_CORE_ACCOUNTS_H
 #define KV_BROKER_CORE_ACCOUNTS_H
 
@@ -24,8 +25,8 @@ enum {
     ACCOUNTS_ADDRESSES = 8192,    /* addresses that are remembered */
     ACCOUNTS_UNDER_WAY_MAX = 512, /* attempts under way in all */
 
-    /* Costs of a hash that a broker can bear: what a verification may take of memory, passes over it, and
-       both. */
+    /* Limits of the costs of a hash: the memory that a verification takes, the passes over it, and their
+     * product. */
     PASSWORD_MEMORY_KIB_MAX = 1048576,
     PASSWORD_PASSES_MAX = 1024,
     PASSWORD_WORK_KIB_MAX = 4 * 1048576
@@ -44,15 +45,16 @@ KV_MUST_USE bool accounts_configure(accounts_t *accounts, const credential_t *ma
 uint64_t accounts_version(const accounts_t *accounts, bytes_t user);
 
 /* Begins an attempt of USER from PEER (an address, or "ipc user UID"). STATUS_OK: *HASH is what to verify the
- * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures, *WAIT_MS
- * until the next attempt is taken. Attempts under way are bounded for each pair, for each address and in all,
- * so that guesses side by side gain nothing beyond 20. Each OK must be followed by one accounts_end,
- * accounts_abandon or accounts_withdraw. */
+ * password against (a decoy for an unknown user). STATUS_RESOURCE_EXHAUSTED: too many failures; the next
+ * attempt is accepted in *WAIT_MS. The attempts in progress are limited for each pair, for each address and
+ * in all, so that an attacker gains at most 20 guesses by guessing in parallel. Each OK must be followed by
+ * one accounts_end, accounts_abandon or accounts_withdraw. */
 KV_MUST_USE status_t accounts_begin(accounts_t *accounts, bytes_t peer, bytes_t user, int64_t now_ms,
                                     char hash[ACCOUNTS_HASH_SIZE], uint64_t *wait_ms);
 
-/* Ends the attempt: STATUS_OK where MATCHED and the account exists, and the pair's failures are forgotten;
- * else STATUS_UNAUTHENTICATED, which a caller need not look at where nothing can have matched. */
+/* Ends the attempt. If MATCHED and the account exists, forgets the pair's failures and returns STATUS_OK;
+ * else counts a failure and returns STATUS_UNAUTHENTICATED. A caller whose attempt cannot have matched may
+ * ignore the result. */
 status_t accounts_end(accounts_t *accounts, bytes_t peer, bytes_t user, bool matched, int64_t now_ms);
 
 /* Ends an attempt whose session ended before its verification: it counts as a failure. */
@@ -73,7 +75,7 @@ typedef enum verdict {
 KV_MUST_USE verdict_t password_verify(const char *hash, bytes_t password);
 /* Writes the argon2id hash of PASSWORD (crypto_pwhash_*_INTERACTIVE costs). False if memory is refused. */
 KV_MUST_USE bool password_hash(bytes_t password, char hash[ACCOUNTS_HASH_SIZE]);
-/* Whether TEXT is an argon2id hash that libsodium can verify, with costs that a broker can bear (at most 1
+/* Whether TEXT is an argon2id hash that libsodium can verify, within the limits of its costs (at most 1
  * GiB). */
 bool password_hash_valid(const char *text);
 

@@ -4,17 +4,17 @@
 
 #include "common/bytes.h"
 
-struct connection; /* the transport's: where answers go */
+struct connection; /* belongs to the transport; answers are sent on it */
 
-/* What came in on a connection. All borrowed until hub_receive returns. */
+/* What arrived on a connection. All of it is borrowed until hub_receive returns. */
 typedef struct arrival {
     struct connection *connection;
     bytes_t identity; /* the peer's routing id */
-    bytes_t peer; /* its address, without a port; for logs and throttling. Looked at for a new session only */
+    bytes_t peer;     /* its address without a port, for logs and throttling; used only for a new session */
     bytes_t envelope; /* frames before the payload, in the form that transport_t.send takes */
     bytes_t payload;
-    const char
-        *fault; /* the frames were not as section 1 wants them: what is wrong, for the one error; else NULL */
+    const char *fault; /* what is wrong with the frames (PROTOCOL.md section 1), the text of the one error;
+                          else NULL */
 } arrival_t;
 
 #endif

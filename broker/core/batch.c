@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a payload becomes one answer within its bound. Knows no method by name: dispatch does. */
+/* Owns how a payload becomes one answer of bounded size. Knows no method by name: dispatch does. */
 #include "broker/core/batch.h"
 
 #include <assert.h>
@@ -16,9 +16,9 @@
 #include "broker/core/waits.h"
 
 enum {
-    SPARE_BYTES = 16384, /* of an answer's memory that is kept for the next */
-    QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, about */
-    BROKEN_SIZE = 96     /* bytes of the text that a payload's fault or break is told with */
+    SPARE_BYTES = 16384, /* the largest memory of an answer that is kept for the next one */
+    QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, roughly */
+    BROKEN_SIZE = 96     /* bytes of the error text for a payload that is wrong or breaks off */
 };
 
 static const char overflow_text[] = "answer exceeds limits/message: ask for less";
@@ -30,7 +30,7 @@ static void error_write(batch_t *batch, uint32_t msgid, status_t status, const c
     batch->refused |= batch->answer.refused;
 }
 
-/* Nothing fits any more: the request MSGID and all behind it are told that. */
+/* Nothing fits any more: the request MSGID gets this error, and so do all requests after it. */
 static void overflow_write(session_t *session, uint32_t msgid)
 {
     batch_t *batch = &session->batch;
@@ -47,7 +47,8 @@ static void count_message(hub_t *hub, bool owed)
     hub->stats.notifications_total += !owed;
 }
 
-/* Ends the part of the answer that belongs to a request (HANDLED or FAILED), and began at byte BEFORE. */
+/* Completes the answer to a request (HANDLED or FAILED), which began at byte BEFORE: an error replaces a
+ * result that failed or does not fit; a notification gets nothing. */
 static void request_finish(request_t *request, handling_t handling, uint32_t msgid, bool owed, size_t before)
 {
     session_t *session = request->session;
@@ -57,7 +58,7 @@ static void request_finish(request_t *request, handling_t handling, uint32_t msg
     if (owed && handling == HANDLED && !answer->failed)
         return;
     if (owed && answer->refused)
-        handling = request_fail_memory(request); /* of a request that only reads: room_prepare */
+        handling = request_fail_memory(request); /* only of a request that reads: see room_prepare */
     bool fits = handling == FAILED;
     buffer_truncate(answer, before);
     if (handling == FAILED)
@@ -76,9 +77,9 @@ static void request_finish(request_t *request, handling_t handling, uint32_t msg
     overflow_write(session, msgid);
 }
 
-/* Carries out one request or notification. Returns as its handler does; HANDLED also where nothing of it can
- * be carried out or told any more. Of AGAIN nothing is left but what the method keeps; it is returned, too,
- * if the answers that are pending must come first. */
+/* Executes one request or notification. Returns as its handler does; also HANDLED if there is no room or
+ * memory to execute or answer it. After AGAIN, nothing of it is in the answer; AGAIN also means that pending
+ * answers must come first. */
 static handling_t request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
@@ -94,7 +95,7 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
     if (!room_prepare(batch, limits))
         return HANDLED;
     size_t limit = room_limit(batch, limits);
-    /* What a notification would answer is written and thrown away: that needs no room in the answer. */
+    /* The result of a notification is discarded: it needs no room in the answer. */
     if (!owed && limit < before + ROOM_CHANGE)
         limit = before + ROOM_CHANGE;
     buffer_bound(&batch->answer, limit);
@@ -115,13 +116,14 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
     rpc_write_result(&batch->answer, message->msgid);
     handling_t handling = dispatch(&request, method, message);
     batch->cost += request.cost;
-    if (behind && handling != WAITS) { /* answered at once, but others are to be answered before */
+    if (behind && handling != WAITS) { /* answered at once, but pending answers must come before */
         buffer_truncate(&batch->answer, before);
         return AGAIN;
     }
     bool finished = handling == HANDLED || handling == FAILED;
     if (owed && batch->answer.failed && !batch->answer.refused && finished && room_count(batch)) {
-        /* Nothing was changed (that was looked at above): there may be more room than was thought. */
+        /* Nothing was changed (its answer would have fit: see above). The exact count may leave more room:
+         * execute it again. */
         buffer_truncate(&batch->answer, before);
         buffer_bound(&batch->answer, room_limit(batch, limits));
         rpc_write_result(&batch->answer, message->msgid);
@@ -144,7 +146,7 @@ static handling_t request_run(session_t *session, const rpc_message_t *message, 
     return handling;
 }
 
-/* Answers a message that is no request as PROTOCOL.md wants them. */
+/* Answers a message that is not a valid request. */
 static void ill_formed_answer(session_t *session, const rpc_message_t *message)
 {
     batch_t *batch = &session->batch;
@@ -163,7 +165,8 @@ static void ill_formed_answer(session_t *session, const rpc_message_t *message)
 
 /* ---- Stages ----------------------------------------------------------------------------------- */
 
-/* Stops for WAIT; if answers are pending, or a barrier is, until they are there. NEXT is to come then. */
+/* Makes the session wait for WAIT; if answers or a barrier are pending, for those instead. NEXT is the stage
+ * after that. */
 static stage_t stage_pause(session_t *session, wait_t wait, stage_t next)
 {
     batch_t *batch = &session->batch;
@@ -206,7 +209,7 @@ static stage_t stage_read(session_t *session, rpc_message_t *message)
     return STAGE_RUN;
 }
 
-/* Carries out MESSAGE, which began at byte BEGIN. */
+/* Executes MESSAGE, which began at byte BEGIN. */
 static stage_t stage_run(session_t *session, const rpc_message_t *message, size_t begin, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
@@ -234,7 +237,7 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
     return STAGE_READ;
 }
 
-/* Asks for a place with its client for the session, which has none. */
+/* Asks for the admission of the session, which has no client. */
 static stage_t stage_admit(session_t *session, int64_t now_ms)
 {
     if (!sessions_admit(session, false, now_ms))
@@ -243,12 +246,12 @@ static stage_t stage_admit(session_t *session, int64_t now_ms)
     return STAGE_BEGIN;
 }
 
-/* Looks at the payload as a whole. */
+/* Checks the payload as a whole. */
 static stage_t stage_begin(session_t *session)
 {
     hub_t *hub = session->hub;
     batch_t *batch = &session->batch;
-    if (hub->expiring && hub->expiries == batch->expiries) /* what is due, expires first */
+    if (hub->expiring && hub->expiries == batch->expiries) /* due entries expire first */
         return stage_pause(session, WAIT_TURN, STAGE_BEGIN);
     const char *fault = batch->fault ? batch->fault : rpc_foreign(batch->payload);
     char text[BROKEN_SIZE];
@@ -261,11 +264,12 @@ static stage_t stage_begin(session_t *session)
         hub->stats.malformed_total++;
         error_write(batch, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
     }
-    batch->refused |= batch->envelope.failed; /* the answer would go astray */
+    batch->refused |= batch->envelope.failed; /* the answer could not reach its peer */
     return fault || batch->refused ? STAGE_SEND : STAGE_READ;
 }
 
-/* Keeps what is left of the payload while its request waits: what it was borrowed from goes away. */
+/* Copies the unread part of the payload before its session waits, because the memory that it borrows goes
+ * away. False if memory is refused. */
 static bool rest_keep(batch_t *batch)
 {
     if (batch->rest)
@@ -283,7 +287,7 @@ static bool rest_keep(batch_t *batch)
     return true;
 }
 
-/* An answer that was copied leaves its memory behind: the next one, of any session, begins with it. */
+/* If the transport copied an answer, its memory is kept for the next answer of any session. */
 static void answer_open(hub_t *hub, buffer_t *answer, size_t limit)
 {
     *answer = hub->spare;
@@ -311,14 +315,14 @@ static status_t answer_send(session_t *session)
     return session_send(session, buffer_bytes(&batch->envelope), &batch->answer);
 }
 
-/* The payload is through. Returns the session, NULL if it ended. */
+/* The payload is done. Returns the session, NULL if it ended. */
 static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
 {
     bool bye = session->batch.bye;
     session->spent += session->batch.cost;
     answer_close(session->hub, &session->batch.answer);
     batch_release(&session->batch);
-    if (session->ended) { /* it has forgotten its own client */
+    if (session->ended) { /* it forgot its own client */
         sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         session_destroy(&session);
         return NULL;
@@ -332,7 +336,7 @@ static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
     return NULL;
 }
 
-/* Memory is refused for what the payload holds: the session ends. */
+/* Memory for the payload is refused: ends the session. */
 static session_t *batch_abandon(session_t *session, int64_t now_ms)
 {
     session->batch.stage = STAGE_IDLE;
@@ -343,15 +347,14 @@ static session_t *batch_abandon(session_t *session, int64_t now_ms)
     return NULL;
 }
 
-/* Takes the payload from stage to stage: to its end, or until a request waits. Returns the session, NULL if
- * it ended. */
+/* Takes the payload from stage to stage, until it is done or waits. Returns the session, NULL if it ended. */
 static session_t *batch_go(session_t *session, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
     rpc_message_t message;
     size_t begin = 0;
     status_t sent = STATUS_OK;
-    assert(batch->stage != STAGE_RUN); /* with what message? */
+    assert(batch->stage != STAGE_RUN); /* there is no message to execute */
     for (;;) {
         switch (batch->stage) {
         case STAGE_ADMIT:
@@ -385,7 +388,8 @@ static session_t *batch_go(session_t *session, int64_t now_ms)
     }
 }
 
-/* Tells SESSION what it is owed before its next payload begins. False: it was too slow, and ended. */
+/* Sends SESSION its outstanding pushes before its next payload begins. False if the session ended, because it
+ * was too slow or memory was refused. */
 static bool session_told(session_t *session, int64_t now_ms)
 {
     status_t told = feed_catch_up(session);
@@ -415,13 +419,13 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
     if (arrival->envelope.size > 0)
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);
     session->hub->stats.payloads_total++;
-    /* With a log it will wait, and what is proposed cannot be taken back for want of memory. */
+    /* With a log it will wait, and memory must not be refused after something was proposed. */
     if (session->hub->log && !rest_keep(batch))
         return batch_abandon(session, now_ms);
     return batch_go(session, now_ms);
 }
 
-/* Ends the oldest request that waited, or lets it wait for something else. */
+/* Finishes the oldest pending request, unless it waits for something else now. Returns the next stage. */
 static stage_t stage_finish(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
@@ -430,7 +434,7 @@ static stage_t stage_finish(session_t *session, const wait_result_t *result, int
     pending_t pending = pending_take(&batch->pending);
     size_t before = batch->answer.size;
     batch->stage = STAGE_RUN;
-    room_prepare(batch, limits); /* without it too: accounts count who is being verified */
+    room_prepare(batch, limits); /* `finish` must run even without it: accounts count each verification */
     buffer_bound(&batch->answer, room_limit(batch, limits));
     rpc_write_result(&batch->answer, pending.msgid);
     request_t request = {.hub = hub, .session = session, .answer = &batch->answer, .now_ms = now_ms};
@@ -449,7 +453,7 @@ static stage_t stage_finish(session_t *session, const wait_result_t *result, int
     return batch->pending.count > 0 ? STAGE_WAIT : STAGE_READ;
 }
 
-/* Carries out payloads of the queue, in their order, as many as one turn may take. Returns as batch_start. */
+/* Executes queued payloads in order, as many as one turn may take. Returns as batch_start. */
 static session_t *queue_run(session_t *session, int64_t now_ms)
 {
     uint64_t moved_end = session->moved + QUEUE_TURN;
@@ -472,13 +476,13 @@ static session_t *queue_run(session_t *session, int64_t now_ms)
     return session;
 }
 
-/* batch_resume, whether the connection is there or not. */
+/* The part of batch_resume that does not care whether the connection is still there. */
 static session_t *resume(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
     stage_t next = batch->next;
     if (result->what == WAIT_LOG)
-        batch->barrier = BARRIER_PASSED; /* this was proposed after its payload came */
+        batch->barrier = BARRIER_PASSED; /* the log is past the payload's arrival */
     due_expire(session->hub);
     if (batch->pending.count > 0)
         next = stage_finish(session, result, now_ms);
@@ -492,7 +496,7 @@ static session_t *resume(session_t *session, const wait_result_t *result, int64_
     session->spent += batch->cost;
     batch->cost = 0;
     if (batch->stage == STAGE_WAIT) { /* else it yielded between two payloads */
-        assert(next != STAGE_RUN);    /* nothing was read */
+        assert(next != STAGE_RUN);    /* no message was read */
         batch->stage = next;
         session = batch_go(session, now_ms);
     }

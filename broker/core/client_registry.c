@@ -16,8 +16,8 @@ struct registry {
     port_ids_t *numbers;
     omap_t clients;  /* id → client_t * */
     uint64_t count;  /* clients that exist */
-    uint64_t lives;  /* of clients, in all */
-    client_t *noted; /* to be reviewed */
+    uint64_t lives;  /* lives begun so far, of all clients */
+    client_t *noted; /* list of clients to review */
 };
 
 static client_t *client_new(registry_t *registry, bytes_t id)

@@ -1,52 +1,53 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Changes as they are asked for, and what came of them. A command holds all that decides it, and borrows its
- * texts. It can be applied by another process than the one that asked: clients and sessions have names. */
+/* Commands, which ask for a change, and their outcomes. A command holds everything that decides its
+ * outcome, and borrows its texts. It can name its client and its session by id, so that another process
+ * can apply it. */
 #ifndef KV_BROKER_CORE_COMMAND_H
 #define KV_BROKER_CORE_COMMAND_H
 
 #include "broker/core/client_registry.h"
 
 typedef enum command_kind {
-    COMMAND_TIME,   /* what is due expires, `budget` entries at most */
-    COMMAND_EXPIRE, /* the key of `put` expires, if it is due */
-    COMMAND_PUT,    /* `put` into the client's store; with `name` into that name's, which is made */
-    COMMAND_DEL,    /* the key of `put`, with its condition */
-    COMMAND_JOIN,   /* `session` comes to belong to the client of the name `name`, or, if that is empty, to a
-                       new one with a number */
-    COMMAND_LEAVE,  /* `session` ended, for the reason `text` */
-    COMMAND_CLAIM,  /* the one session of the client claims its name, with `claim` */
-    COMMAND_ROLE,   /* `session`, a member of the client, has the role `text` now; 0: all its sessions have */
-    COMMAND_FORGET  /* the client is to be as if it had never been; its sessions end for the reason `text` */
+    COMMAND_TIME,   /* expire due entries, at most `budget` */
+    COMMAND_EXPIRE, /* expire the key of `put`, if it is due */
+    COMMAND_PUT,    /* write `put` to the client's store; with `name`, to the client of that name, created if
+                       absent */
+    COMMAND_DEL,    /* delete the key of `put`, under its condition */
+    COMMAND_JOIN,   /* `session` joins the client called `name`; if that is empty, a new one with a number */
+    COMMAND_LEAVE,  /* `session` has ended, for the reason `text` */
+    COMMAND_CLAIM,  /* the client's only session claims its name, with `claim` */
+    COMMAND_ROLE,   /* set the role of `session`, a member of the client, to `text`; 0: of all its sessions */
+    COMMAND_FORGET  /* remove the client with all that it has; its sessions end for the reason `text` */
 } command_kind_t;
 
 typedef struct command {
     command_kind_t kind;
     unsigned budget;
-    /* Which client it is about: its id, and which life of that id. Before the command leaves the process, and
-     * always where it is applied at once, `client` stands for both. */
+    /* The client that it is about: `client` while the command is in the process that made it; once it went
+     * through a log, the id and which life of that id. */
     client_t *client;
     bytes_t client_id;
-    uint64_t client_life; /* FORGET: 0 = whichever */
+    uint64_t client_life; /* FORGET: 0 = any life */
     uint64_t session;     /* JOIN, LEAVE, ROLE: its id */
     actor_t by;           /* who asked */
-    put_t put;            /* PUT; of DEL the key and the condition; of EXPIRE the key */
-    lookup_t lookup;      /* of the key, if `client` is set */
+    put_t put;            /* PUT; DEL: key and condition; EXPIRE: key */
+    lookup_t lookup;      /* of the key, only if `client` is set */
     bytes_t name;         /* JOIN; PUT without a client */
-    bytes_t text;         /* LEAVE, ROLE, FORGET: static */
-    const char *claim; /* CLAIM, and PUT with `name`: the hash of a secret, or NULL; of JOIN the claim whose
-                          secret the session gave */
-    bool above_limit;  /* JOIN: limits/clients does not hold */
-    bool manager;      /* ROLE: what `text` says */
-    bool quiet;        /* ROLE: another one of the client follows, whose event will do */
+    bytes_t text;         /* LEAVE, ROLE, FORGET: static storage */
+    const char *claim;    /* hash of a secret, or NULL. CLAIM, PUT with `name`: the claim to make; JOIN: the
+                             claim whose secret the session gave */
+    bool above_limit;     /* JOIN: limits/clients does not apply */
+    bool manager;         /* ROLE: `text` is "manager" */
+    bool quiet;           /* ROLE: no event, because another ROLE for this client follows and has one */
 } command_t;
 
-/* The id of the client that COMMAND is about. Not after the client is gone, unless the command had left. */
+/* The id of the client that COMMAND is about. If command->client is set, it must still exist. */
 static inline bytes_t command_client_id(const command_t *command)
 {
     return command->client ? client_id(command->client) : command->client_id;
 }
 
-/* What came of a command. Only DONE has changed anything. */
+/* The outcome of a command. Only DONE makes the change; due entries may have expired in any case. */
 typedef enum outcome_kind {
     OUTCOME_DONE,
     OUTCOME_ABSENT,    /* DEL: there is no such key */
@@ -56,21 +57,21 @@ typedef enum outcome_kind {
     OUTCOME_KEYS,    /* CLAIM: the store is not empty */
     OUTCOME_SHARED,  /* CLAIM: the name has other sessions */
     OUTCOME_NUMBERED,  /* CLAIM, FORGET: the client has no name */
-    OUTCOME_GONE,      /* the client's life is over, or the session belongs to it no more */
-    OUTCOME_AWAY,      /* ROLE of all sessions: there is none */
+    OUTCOME_GONE,      /* the client, or that life of it, is gone, or the session is no longer its member */
+    OUTCOME_AWAY,      /* ROLE of all sessions: the client has none */
     OUTCOME_UNCLAIMED, /* ROLE of all sessions, manager: the name is not claimed */
-    OUTCOME_SIZE,      /* PUT: the key or the value is longer than the limits are by now */
+    OUTCOME_SIZE,      /* PUT: the key or the value exceeds the limits of now */
     OUTCOME_LIMIT,     /* `limit` is reached */
     OUTCOME_CLIENTS,   /* limits/clients is reached */
     OUTCOME_MEMORY,    /* memory is refused */
-    OUTCOME_MORE /* PUT, CLAIM: first more must expire than one turn may: apply it again, before any other
-                    that was proposed for later */
+    OUTCOME_MORE       /* PUT, CLAIM: more entries must expire first than one turn may expire: apply it again,
+                          before any later command of the log */
 } outcome_kind_t;
 
 typedef struct outcome {
     outcome_kind_t kind;
-    uint64_t revision; /* PUT, DEL: that of the change; CONDITION: see there */
-    client_t *client;  /* JOIN; PUT: whose store it is */
+    uint64_t revision; /* PUT, DEL: of the change; CONDITION: see there */
+    client_t *client;  /* JOIN: DONE, CLAIMED */
     const char *limit; /* LIMIT: the configuration's key, static */
 } outcome_t;
 

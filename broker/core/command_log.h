@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Who brings commands into one order, and has each applied when its turn has come: with several brokers, in
- * each of them. A broker on its own has none. */
+/* A log: brings commands into one order, and has each applied in that order; with several brokers, on each of
+ * them. A single broker has none. */
 #ifndef KV_BROKER_CORE_COMMAND_LOG_H
 #define KV_BROKER_CORE_COMMAND_LOG_H
 
@@ -8,22 +8,22 @@
 
 struct session;
 
-/* Every function is set, and gets the context. Commands of one session are applied in the order in which they
- * were appended, those of different sessions in any order. None is applied within append. */
+/* Every function must be set, and gets the context. Commands of one session are applied in the order in which
+ * they were appended, those of different sessions in any order. append never applies one itself. */
 typedef struct command_log {
     void *context;
-    /* Takes a copy of COMMAND, whose client is named (client_id and client_life; `client` is not to be used),
-     * of SESSION, or of the broker itself if that is NULL. If HEARD, SESSION waits for what comes of it.
-     * False: it cannot be taken now, for want of memory; not of a LEAVE. */
+    /* Appends a copy of COMMAND, proposed by SESSION, or by the broker itself if that is NULL. The client is
+     * named by client_id and client_life; `client` must not be used. If HEARD, SESSION waits for the outcome.
+     * False if memory is refused, which must not happen for a LEAVE. */
     bool (*append)(void *context, struct session *session, const command_t *command, bool heard);
-    /* True: all that anybody was told before is applied here, so SESSION may read. False: hub_pass is called
-     * when it is. */
+    /* True: this broker has applied every change that anybody was told of so far, so SESSION may read. False:
+     * hub_pass is called when that is so. */
     bool (*barrier)(void *context, struct session *session);
-    /* SESSION ended, and waits for nothing any more. What it appended is applied nevertheless. */
+    /* SESSION has ended, and waits for nothing any more. What it appended is still applied. */
     void (*abandon)(void *context, const struct session *session);
-    /* Calls hub_apply for some commands whose turn has come. */
+    /* Calls hub_apply for some commands that can be applied now. */
     void (*turn)(void *context);
-    /* Whether commands were appended that have not been applied. */
+    /* Whether appended commands have not been applied yet. */
     bool (*waits)(void *context);
 } command_log_t;
 

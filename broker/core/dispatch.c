@@ -42,7 +42,7 @@ const method_t *method_find(bytes_t name)
 }
 
 /* `manage client method arg…`: binds the client and the method's own params, and sets request->method to that
- * method. False: request_fail said why. */
+ * method. False: request->status and request->problem say why. */
 static bool manage_bind(request_t *request, const rpc_message_t *message)
 {
     const limits_t *limits = &request->hub->settings->limits;
@@ -78,7 +78,7 @@ static bool manage_bind(request_t *request, const rpc_message_t *message)
     return request->status == STATUS_OK;
 }
 
-/* Binds the params, and sets request->method to the method that they are for. False: they are not right. */
+/* Binds the params, and sets request->method to the method that they are for. False: they are invalid. */
 static bool params_bind(request_t *request, const method_t *method, const rpc_message_t *message)
 {
     request->method = method;
@@ -89,8 +89,8 @@ static bool params_bind(request_t *request, const method_t *method, const rpc_me
     return request->status == STATUS_OK;
 }
 
-/* The client that a request names. A managed put may create it, `forget` may be about a mere claim: there the
- * handler looks again. False: there is none. */
+/* Finds the client that a request names. If it does not exist, a `put` may create it and a `forget` may be
+ * about a claim: the handler looks again. False if it must exist and does not. */
 static bool client_bind(request_t *request)
 {
     bytes_t id = request->args.client;
@@ -132,7 +132,7 @@ handling_t dispatch(request_t *request, const method_t *method, const rpc_messag
                             method->name);
     if (!params_bind(request, method, message))
         return session->unproven ? request_fail_unproven(request) : FAILED;
-    /* Managers are let in above the limit: else nobody could deal with clients that are too many. */
+    /* Managers are admitted above the limit: otherwise nobody could remove clients if there are too many. */
     bool refused = !session->client && !(method->flags & METHOD_ADMITS);
     if (refused && session->refusal == STATUS_UNAVAILABLE)
         return request_fail_memory(request);

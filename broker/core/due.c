@@ -6,12 +6,12 @@
 #include "broker/core/propose.h"
 
 enum {
-    TURN_ENTRIES = 2000, /* that expire in one turn: well below a millisecond */
-    STEP_ENTRIES = 20    /* of them before it is looked how long they took to tell */
+    TURN_ENTRIES = 2000, /* entries that expire in one turn: well below a millisecond */
+    STEP_ENTRIES = 20    /* entries between two checks of what the notifications cost */
 };
 
-/* Entries that expire by one command. With a log there is one command at a time: as many as one turn may
- * tell. */
+/* How many entries one command expires. With a log only one such command is on its way, so it expires as many
+ * as one turn may report. */
 static unsigned step_entries(const hub_t *hub)
 {
     uint64_t fit = HUB_COST_TURN / (feed_change_cost(hub->feed) + 1);
@@ -25,8 +25,7 @@ bool due_expire_some(hub_t *hub)
     uint64_t end = hub->told_cost + HUB_COST_TURN;
     command_t command = {.kind = COMMAND_TIME, .budget = step_entries(hub)};
     outcome_t outcome;
-    for (unsigned done = 0;
-         !hub->expiring && due_is(hub) && done < TURN_ENTRIES && hub->told_cost < end;
+    for (unsigned done = 0; !hub->expiring && due_is(hub) && done < TURN_ENTRIES && hub->told_cost < end;
          done += STEP_ENTRIES)
         hub->expiring = !propose(hub, NULL, &command, &outcome);
     return due_is(hub);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What is due expires. */
+/* Expiry of due entries. */
 #ifndef KV_BROKER_CORE_DUE_H
 #define KV_BROKER_CORE_DUE_H
 
 #include "broker/core/hub_state.h"
 
-/* Whether entries are due that have not expired: what reads does not see them, but sums, digests and the log
- * still have them. */
+/* Whether due entries have not expired yet: reads do not see them, but sums, digests and the event log still
+ * have them. */
 static inline bool due_is(const hub_t *hub)
 {
     return engine_due(hub->engine) <= hub->now_ms;
 }
 
-bool due_expire_some(hub_t *hub); /* the part of the next that is rare */
+bool due_expire_some(hub_t *hub); /* the rare part of due_expire */
 
-/* Expires what is due, as much as may be told in one turn. Returns whether more is due. */
+/* Expires due entries, as many as one turn may report. Returns whether more are due. */
 static inline bool due_expire(hub_t *hub)
 {
     return due_is(hub) && due_expire_some(hub);

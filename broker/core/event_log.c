@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the ring: records one behind the other in one block, and where each begins, by seq. */
+/* Owns the ring: records one after another in one block, and the place of each, by seq. */
 #include "broker/core/event_log.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A record's head. Behind it stand a record_rest_t, if there is one, and the texts, in this order. */
+/* The head of a record. A record_rest_t follows, if there is one, then the texts: client, key, value, by,
+ * user. */
 typedef struct record {
     uint64_t prev;
     int64_t time_ms;
@@ -20,7 +21,7 @@ typedef struct record {
     uint8_t flags;
 } record_t;
 
-/* Of a change that has a time to live, or a value that is left out. */
+/* For a change that has a ttl, or whose value is left out. */
 typedef struct record_rest {
     uint64_t size;
     uint64_t ttl_ms;
@@ -30,7 +31,7 @@ enum {
     RECORD_VALUE = 1,     /* has_value */
     RECORD_BINARY = 2,    /* binary */
     RECORD_REST = 4,      /* there is a record_rest_t */
-    RECORD_BY_CLIENT = 8, /* whose own session did it */
+    RECORD_BY_CLIENT = 8, /* `by` is the client itself */
     RECORD_ALIGN = 16     /* bytes: a record begins at a multiple of them */
 };
 
@@ -41,7 +42,7 @@ struct event_log {
     uint64_t oldest;  /* events after this seq are kept */
     uint64_t newest;  /* seq of the newest one */
     size_t tail;      /* where the next record goes */
-    size_t room_end;  /* up to here there is no record behind `tail` */
+    size_t room_end;  /* end of the free space that begins at `tail` */
     uint32_t *places; /* of records in `block`, in units of RECORD_ALIGN, by seq & mask */
     uint8_t *block;
 };
@@ -57,7 +58,7 @@ event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes)
     log->room_end = keep_bytes;
     while (log->mask < keep - 1)
         log->mask = log->mask * 2 + 1;
-    /* Untouched memory of a large allocation costs nothing: the log grows into its bounds. */
+    /* A large allocation takes memory only where it is written: the log grows into its bounds. */
     log->places = malloc((log->mask + 1) * sizeof *log->places);
     log->block = malloc(keep_bytes);
     if (!log->places || !log->block)
@@ -90,8 +91,8 @@ static const record_t *record_at(const event_log_t *log, uint64_t seq)
     return (const record_t *)(const void *)(log->block + place_of(log, seq));
 }
 
-/* Finds room for SIZE bytes, which fit: behind the newest record, else from the start; the oldest records
- * make room. */
+/* Finds room for SIZE bytes, at most the capacity: after the newest record, else at the start. The oldest
+ * records make room. */
 static __attribute__((noinline)) size_t room_find(event_log_t *log, size_t size)
 {
     size_t place = log->tail;
@@ -106,7 +107,7 @@ static __attribute__((noinline)) size_t room_find(event_log_t *log, size_t size)
             log->room_end = first;
             return place; /* up to the oldest record */
         } else {
-            log->oldest++; /* which stands in the way */
+            log->oldest++; /* it is in the way */
         }
     }
     return 0;
@@ -124,7 +125,7 @@ static inline uint8_t *text_put(uint8_t *to, bytes_t text)
     return bytes_put(to, text.data, text.size);
 }
 
-/* The log is emptied by a record that is larger than all of it. */
+/* Empties the log, because the record of SEQ is larger than all of it. */
 static void clear(event_log_t *log, uint64_t seq)
 {
     log->oldest = seq;
@@ -138,7 +139,7 @@ void event_log_append(event_log_t *log, const change_t *change, bytes_t client, 
     const actor_t *by = change->by;
     uint64_t seq = change->seq;
     assert(seq == log->newest + 1);
-    /* Of a session's own change both are its client's, at one place. */
+    /* If a session changes its own store, both slices are the same id at the same place. */
     bool by_client = by->client.data == client.data || bytes_equal(by->client, client);
     bool rest = change->ttl_ms > 0 || !has_value;
     size_t value_size = has_value ? change->value.size : 0;

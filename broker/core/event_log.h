@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The latest events, PROTOCOL.md 6.1: a ring bounded in events and in bytes, from which `replay` and pushes
- * read. An event is kept compact, as one record; event_wire.h makes its map when somebody wants it. Knows
- * nothing of who reads. */
+ * read. Each event is one compact record; event_wire.h makes its map when it is needed. Knows nothing about
+ * its readers. */
 #ifndef KV_BROKER_CORE_EVENT_LOG_H
 #define KV_BROKER_CORE_EVENT_LOG_H
 
@@ -17,12 +17,12 @@ typedef struct event {
     bytes_t client;   /* its id */
     bytes_t key;      /* of put, del, expire; else empty */
     bytes_t value;    /* of put, disconnect, role; else empty */
-    bool has_value;   /* false: a value above the bound for events, or none */
+    bool has_value;   /* false: no value, or one longer than events/inline */
     bool binary;      /* the value is bin */
     uint64_t size;    /* bytes of the value of a put */
     uint64_t ttl_ms;  /* of a put; 0 = none */
     bytes_t by;       /* id of the client whose session did it; empty = the broker */
-    bytes_t user;     /* the account it is a manager by; empty = none */
+    bytes_t user;     /* the account that made that session a manager; empty = none */
     uint64_t session; /* id of the session that did it, 0 = none; not for the wire */
 } event_t;
 
@@ -33,16 +33,16 @@ typedef struct event {
 KV_MUST_USE event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes);
 void event_log_destroy(event_log_t **log);
 
-/* Keeps a copy of CHANGE, whose seq follows that of the one before, about the client with the id CLIENT; its
- * value only if HAS_VALUE. The oldest make room. One that does not fit at all empties the log: its seq is
- * then the oldest. */
+/* Appends a copy of CHANGE, about the client with the id CLIENT, with its value only if HAS_VALUE. Its seq
+ * must follow that of the change before. The oldest events make room. A change that does not fit at all
+ * empties the log: its seq becomes the oldest. */
 void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value);
 
 /* The lowest seq after which every event is kept. */
 uint64_t event_log_oldest(const event_log_t *log);
 
-/* The event with this seq, above event_log_oldest and at most that of the newest. Slices are borrowed until
- * the next append. */
+/* Reads the event with this seq, which must be above event_log_oldest and at most that of the newest. Slices
+ * are borrowed until the next append. */
 void event_log_read(const event_log_t *log, uint64_t seq, event_t *event);
 
 #endif

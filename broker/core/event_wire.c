@@ -6,7 +6,7 @@
 
 enum {
     HEAD_BYTES = 64,  /* of a notification around its map */
-    EVENT_BYTES = 256 /* of an event's map at most, its texts apart */
+    EVENT_BYTES = 256 /* of an event's map at most, without its texts */
 };
 
 static const char *const kind_texts[CHANGE_KIND_COUNT] = {
@@ -74,7 +74,7 @@ void event_wire_notification(buffer_t *payload, const char *method, const event_
     size_t room = HEAD_BYTES + EVENT_BYTES + event->client.size + event->key.size + event->value.size +
                   event->by.size + event->user.size;
     buffer_init(payload, room);
-    if (!buffer_reserve(payload, room)) /* at once: what is too small is not copied */
+    if (!buffer_reserve(payload, room)) /* at once, so that it need not grow and be copied */
         return;
     rpc_write_notification(payload, bytes_from_text(method));
     rpc_write_array(payload, 1);

@@ -9,8 +9,8 @@
 /* Appends the event's map. */
 void event_wire_write(buffer_t *buffer, const event_t *event);
 
-/* Makes PAYLOAD, which need not be initialized: `[2, METHOD, [map of the event]]`. It has failed if memory is
- * refused. */
+/* Makes PAYLOAD, which need not be initialized: `[2, METHOD, [map of the event]]`. payload->failed is set if
+ * memory is refused. */
 void event_wire_notification(buffer_t *payload, const char *method, const event_t *event);
 
 #endif

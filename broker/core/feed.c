@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns who is told of a change, and in what order. A push never overtakes an answer: while a session's
- * payload runs, or while it is behind, its pushes are read from the log when their turn comes. */
+/* Owns who is notified of a change, and in what order. A push never overtakes an answer: while a session's
+ * payload runs, or while it is behind, its pushes are read from the log in its turn. */
 #include "broker/core/feed.h"
 
 #include <assert.h>
@@ -11,17 +11,17 @@
 
 enum {
     SYNC_MS = 1000,     /* PROTOCOL.md 6.2 */
-    TICK_EVENTS = 2000, /* events of the log that are looked at in one turn for sessions behind */
-    TICK_SLICE = 500,   /* of them for one session */
-    HELD_MS = 20,       /* a session behind that does not read is looked at again */
-    JUMP_EVENTS = 64,   /* of a client: so many are gone back over, to find the first that is owed */
-    PUSH_COST = 10,     /* of a push, in the unit of HUB_COST_TURN */
-    HEAR_COST = 4,      /* the same of what is published, for each connection */
+    TICK_EVENTS = 2000, /* events of the log that are read in one turn, for sessions that are behind */
+    TICK_SLICE = 500,   /* of these for one session */
+    HELD_MS = 20,       /* until a session whose peer did not read is tried again */
+    JUMP_EVENTS = 64,   /* events of a client that are followed back to find the first one to push */
+    PUSH_COST = 10,     /* of a push, in units of HUB_COST_TURN */
+    HEAR_COST = 4,      /* of a published event, for each connection, in the same units */
     SWEEP_MS = 500,     /* after a ticket went void, for connections that have not subscribed */
     SYNC_BYTES = 128    /* of a sync at most */
 };
 
-/* Sessions to which pushes are owed, in the order in which they have their turn. */
+/* Sessions with outstanding pushes, in the order of their turns. */
 typedef struct backlog_list {
     session_t *first;
     session_t *last;
@@ -33,9 +33,9 @@ struct feed {
     tickets_t *tickets;
     backlog_list_t backlog[BACKLOG_COUNT];
     int64_t sync_ms;  /* monotonic: when the next sync is due */
-    int64_t held_ms;  /* monotonic: when those of BACKLOG_HELD are looked at again */
+    int64_t held_ms;  /* monotonic: when BACKLOG_HELD is tried again */
     int64_t sweep_ms; /* monotonic: when connections that have not subscribed are closed */
-    bool cut_due;     /* tickets went void with their sessions: their connections are to be closed */
+    bool cut_due;     /* tickets of ended sessions are void: close their connections */
 };
 
 feed_t *feed_new(hub_t *hub)
@@ -76,7 +76,7 @@ const tickets_t *feed_tickets(const feed_t *feed)
 
 /* ---- Sessions that watch ---------------------------------------------------------------------- */
 
-/* Puts SESSION at the end of those of BACKLOG; of BACKLOG_NONE there is no list. */
+/* Moves SESSION to the end of the list BACKLOG. BACKLOG_NONE has no list. */
 static void backlog_set(session_t *session, backlog_t backlog)
 {
     feed_t *feed = session->hub->feed;
@@ -96,7 +96,7 @@ static void backlog_set(session_t *session, backlog_t backlog)
     to->last = session;
 }
 
-/* Those whose peers did not read have their turn again. */
+/* Gives the sessions whose peers did not read another turn. */
 static void held_release(feed_t *feed)
 {
     while (feed->backlog[BACKLOG_HELD].first)
@@ -104,7 +104,7 @@ static void held_release(feed_t *feed)
     feed->held_ms = INT64_MAX;
 }
 
-/* Whether SESSION is told of EVENT, which is about its client. */
+/* Whether EVENT, which is about SESSION's client, is pushed to SESSION. */
 static bool push_wanted(const session_t *session, const event_t *event)
 {
     if (session->enveloped ||
@@ -113,7 +113,7 @@ static bool push_wanted(const session_t *session, const event_t *event)
     return event->session != session->id || event->seq <= session->feed.echo_own_until_seq;
 }
 
-/* Whether so much waits for the session's peer that pushes had better wait too: in the log. */
+/* Whether so much waits for the session's peer that pushes should stay in the log. */
 static bool push_held(const session_t *session)
 {
     const transport_t *transport = &session->hub->outlets.transport;
@@ -135,15 +135,16 @@ static status_t push_send(session_t *session, const event_t *event)
     return status;
 }
 
-/* A change of CLIENT's store, for its sessions that are up to date: the others find it in the log, in their
- * turn. (One that is too slow is ended then, not here, in the middle of somebody's request.) */
+/* Pushes EVENT, a change of CLIENT's store, to its sessions that are up to date. The others read it from
+ * the log in their turn. (A session that is too slow is ended then, not here in the middle of another's
+ * request.) */
 static void push_change(feed_t *feed, const client_t *client, const event_t *event)
 {
     feed->hub->told_cost += client->session_count;
     for (session_t *session = client->local.sessions; session; session = session->next) {
         if (!session->feed.watching || session->feed.backlog != BACKLOG_NONE)
             continue;
-        session->feed.pushed = event->seq; /* nothing before this was for it */
+        session->feed.pushed = event->seq; /* no event between was for it */
         if (!push_wanted(session, event))
             continue;
         if (session_engaged(session) || push_held(session) || push_send(session, event) != STATUS_OK) {
@@ -157,7 +158,7 @@ void feed_watch(session_t *session, uint64_t after)
 {
     session_feed_t *own = &session->feed;
     uint64_t now = engine_seq(session->hub->engine);
-    assert(after + 1 >= session->client->first_seq); /* before that, its id may have been somebody else's */
+    assert(after + 1 >= session->client->first_seq); /* before that, another client may have had its id */
     session->client->local.watcher_count += !own->watching;
     own->watching = true;
     own->pushed = after;
@@ -174,8 +175,8 @@ void feed_unwatch(session_t *session)
     backlog_set(session, BACKLOG_NONE);
 }
 
-/* Passes over what is about others, before the first event that SESSION has not been told about its client:
- * gone back to from the client's newest, along `prev`. False if there are too many of its own for that. */
+/* Skips events about other clients: follows `prev` back from the client's newest event to the first one that
+ * is not pushed yet, and sets `pushed` right before it. False if the client has too many of them for that. */
 static bool others_skip(session_t *session)
 {
     const hub_t *hub = session->hub;
@@ -193,7 +194,7 @@ static bool others_skip(session_t *session)
     return true;
 }
 
-/* SESSION is looked at again after a while. */
+/* SESSION is tried again after HELD_MS. */
 static void hold(session_t *session)
 {
     feed_t *feed = session->hub->feed;
@@ -202,15 +203,15 @@ static void hold(session_t *session)
         feed->held_ms = session->hub->now_ms + HELD_MS;
 }
 
-/* Tells SESSION what it has not been told, looking at *BUDGET events at most, as far as its peer reads.
- * RESOURCE_EXHAUSTED if it is too slow, or too far behind for the log; UNAVAILABLE if memory is
- * refused: the rest waits in the log. */
+/* Sends SESSION its outstanding pushes as long as its peer reads; reads at most *BUDGET events, which is
+ * counted down. RESOURCE_EXHAUSTED if it is too slow, or so far behind that the log no longer has its events;
+ * UNAVAILABLE if memory is refused: the rest waits in the log. */
 static status_t catch_up(session_t *session, unsigned *budget)
 {
     session_feed_t *own = &session->feed;
     const event_log_t *log = session->hub->feed->log;
     uint64_t now = engine_seq(session->hub->engine);
-    bool near = true; /* others_skip finds what is owed */
+    bool near = true; /* others_skip can find the next one */
     if (own->pushed < event_log_oldest(log))
         return STATUS_RESOURCE_EXHAUSTED;
     for (; *budget > 0 && own->pushed < now; --*budget) {
@@ -254,13 +255,13 @@ bool feed_push(feed_t *feed, session_t **slow)
     if (feed->held_ms <= feed->hub->now_ms)
         held_release(feed);
     const backlog_list_t *due = &feed->backlog[BACKLOG_DUE];
-    const session_t *last = due->last; /* who comes behind it had a turn already */
+    const session_t *last = due->last; /* those after it have had their turn */
     unsigned budget = TICK_EVENTS;
     bool more = false;
     for (bool through = !last; !through && budget > 0;) {
         session_t *session = due->first;
         through = session == last;
-        if (session_engaged(session)) { /* what it is told comes behind the answer */
+        if (session_engaged(session)) { /* its pushes must follow the answer */
             backlog_set(session, BACKLOG_DUE);
             continue;
         }
@@ -345,7 +346,7 @@ void feed_dismiss(session_t *session, bool strict)
         publisher->cut(publisher->context, feed->tickets, true);
         return;
     }
-    feed->cut_due = true; /* once for all that end in a turn: it looks at every connection */
+    feed->cut_due = true; /* once for all that end in a turn, because it visits every connection */
     if (feed->sweep_ms == INT64_MAX)
         feed->sweep_ms = session->hub->now_ms + SWEEP_MS;
 }
@@ -397,7 +398,7 @@ static event_t event_of(const change_t *change, bytes_t client, bool has_value)
     };
 }
 
-/* Logs CHANGE and tells HEARERS subscribers, and sessions that watch. */
+/* Logs CHANGE, publishes it to HEARERS subscribers, and pushes it to sessions that watch. */
 static __attribute__((noinline)) void change_tell(feed_t *feed, const change_t *change, bytes_t id,
                                                   bool has_value, size_t hearers)
 {

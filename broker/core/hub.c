@@ -13,10 +13,10 @@
 #include "common/log.h"
 
 enum {
-    TICK_DELAYED = 256, /* answers that were delayed, in one turn */
-    TICK_TURNS = 4,     /* sessions that go on with what was too much for one turn */
-    TICK_DRAIN = 2000,  /* pieces of closed stores' memory in one turn: well below a millisecond */
-    CLOCK_GRAIN_MS = 1  /* how finely clocks are read */
+    TICK_DELAYED = 256, /* delayed answers in one turn */
+    TICK_TURNS = 4,     /* sessions that continue a long request in one turn */
+    TICK_DRAIN = 2000,  /* pieces of closed stores' memory freed in one turn: well below a millisecond */
+    CLOCK_GRAIN_MS = 1  /* resolution of the clocks */
 };
 
 static const wait_result_t nothing = {.what = WAIT_NONE};
@@ -76,7 +76,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     if (!session) {
         session = sessions_begin(hub, arrival, now_ms);
         if (!session) {
-            log_memory("a connection is closed, as its session cannot begin");
+            log_memory("a connection is closed because its session cannot begin");
             hub->outlets.transport.release(hub->outlets.transport.context, arrival->connection, true);
             return NULL;
         }
@@ -136,7 +136,8 @@ void hub_pass(hub_t *hub, session_t *session)
     batch_resume(session, &(wait_result_t){.what = WAIT_LOG}, hub->now_ms);
 }
 
-/* Answers that were delayed, until telling has cost END. */
+/* Resumes sessions whose delay is over, as long as hub->told_cost is below END. Returns whether more are
+ * due. */
 static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 {
     for (unsigned i = 0; i < TICK_DELAYED && hub->told_cost < end; i++) {
@@ -148,7 +149,7 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
     return true;
 }
 
-/* Sessions that had more to do than one turn may take, in turn. */
+/* Resumes sessions that wait for their turn. Returns whether more wait. */
 static bool tick_turns(hub_t *hub, int64_t now_ms)
 {
     session_t *session;
@@ -157,7 +158,7 @@ static bool tick_turns(hub_t *hub, int64_t now_ms)
     return waits_first(hub->waits, WAIT_TURN);
 }
 
-/* Pushes that are owed. */
+/* Sends outstanding pushes, and ends a session that is too slow for them. Returns whether more are due. */
 static bool tick_pushes(hub_t *hub, int64_t now_ms)
 {
     session_t *slow;
@@ -167,7 +168,7 @@ static bool tick_pushes(hub_t *hub, int64_t now_ms)
     return more;
 }
 
-/* Whether the log has commands that are to be applied. */
+/* Whether the log has commands to apply. */
 static bool log_waits(const hub_t *hub)
 {
     return hub->log && hub->log->waits(hub->log->context);
@@ -183,7 +184,7 @@ bool hub_tick(hub_t *hub, int64_t now_ms)
     more |= tick_turns(hub, now_ms);
     more |= due_expire(hub);
     more |= engine_drain(hub->engine, TICK_DRAIN);
-    more |= tick_pushes(hub, now_ms); /* behind all that changes stores: it ends who could not be told */
+    more |= tick_pushes(hub, now_ms); /* after all that changes stores: it ends a session that is too slow */
     feed_tick(hub->feed);
     return more || log_waits(hub);
 }
@@ -236,7 +237,7 @@ void hub_count_refused(hub_t *hub, uint64_t count)
 
 /* ---- For tests -------------------------------------------------------------------------------- */
 
-/* Whether SESSION agrees with itself. */
+/* Whether the fields of SESSION are consistent. */
 static bool session_sound(const hub_t *hub, const session_t *session)
 {
     const session_auth_t *auth = &session->auth;

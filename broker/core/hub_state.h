@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The parts of the core, which one thread owns. hub.c makes them; each module uses those that stand below it.
- */
+/* The parts of the core. One thread owns them, and hub.c makes them. Each module uses only the parts below
+ * it. */
 #ifndef KV_BROKER_CORE_HUB_STATE_H
 #define KV_BROKER_CORE_HUB_STATE_H
 
@@ -10,26 +10,26 @@
 #include "broker/core/state_machine.h"
 #include "broker/core/stats.h"
 
-enum { HUB_COST_TURN = 20000 }; /* cost of one turn, in things looked at: some milliseconds */
+enum { HUB_COST_TURN = 20000 }; /* budget of one turn, in items visited: some milliseconds */
 
 typedef struct hub {
     const settings_t *settings; /* borrowed; see hub_configure */
     outlets_t outlets;
-    int64_t unix_offset_ms;   /* Unix time less monotonic time: see hub_set_clock */
-    int64_t now_ms;           /* monotonic: of the entry point under way */
-    state_machine_t *machine; /* by which alone clients and stores change: propose.h */
+    int64_t unix_offset_ms;   /* Unix time minus monotonic time: see hub_set_clock */
+    int64_t now_ms;           /* monotonic: set by each entry point */
+    state_machine_t *machine; /* the only way to change clients and stores: propose.h */
     const command_log_t *log; /* borrowed; NULL: commands are applied at once */
-    engine_t *engine;         /* its own, to read */
+    engine_t *engine;         /* the machine's, only to read */
     registry_t *registry;     /* the same */
     accounts_t *accounts;
     struct waits *waits;       /* waits.h */
     struct feed *feed;         /* feed.h */
     struct sessions *sessions; /* sessions.h */
-    uint64_t told_cost;        /* of telling changes so far, in the unit of HUB_COST_TURN: feed.c */
-    uint64_t queued_bytes;     /* of payloads behind requests that wait, of all sessions */
-    uint64_t expiries;         /* commands of the log for what is due that were applied */
-    bool expiring;             /* what is due is to expire: a command for that is in the log */
-    bool general_only;         /* for tests: no request goes the usual way */
+    uint64_t told_cost;        /* of all notifications so far, in units of HUB_COST_TURN: feed.c */
+    uint64_t queued_bytes;     /* of queued payloads, of all sessions */
+    uint64_t expiries;         /* each COMMAND_TIME of the log that was applied */
+    bool expiring;             /* the log has a COMMAND_TIME that is not applied yet */
+    bool general_only;         /* for tests: usual.c is not used */
     buffer_t spare;            /* memory for the next answer */
     stats_t stats;
 } hub_t;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the members: a map by session id, and a list of each client's. */
+/* Owns the members: a map by session id, and a list for each client. */
 #include "broker/core/members.h"
 
 #include <endian.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Which sessions belong to which client: a part of the state, so it knows a session by its id alone. */
+/* Which sessions belong to which client. This is part of the state, so a session is known only by its id. */
 #ifndef KV_BROKER_CORE_MEMBERS_H
 #define KV_BROKER_CORE_MEMBERS_H
 

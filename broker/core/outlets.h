@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the core needs from the outside. The loop gives it; tests give their own. Every function is set, and
- * gets the context of its group. */
+/* What the core needs from the outside. The loop supplies it; tests supply their own. Every function must be
+ * set, and gets the context of its group. */
 #ifndef KV_BROKER_CORE_OUTLETS_H
 #define KV_BROKER_CORE_OUTLETS_H
 
@@ -8,49 +8,50 @@
 #include "common/buffer.h"
 #include "common/limits.h"
 
-struct connection; /* the transport's: where answers go */
+struct connection; /* belongs to the transport; answers are sent on it */
 
-enum { OUTLETS_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint's text with its zero */
+enum { OUTLETS_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint with its terminating zero */
 
 /* Connections of clients. */
 typedef struct transport {
     void *context;
-    /* Sends ANSWER (taken; may be empty: an empty payload) on CONNECTION, behind ENVELOPE: a sequence of
-     * frames, each its length (4 bytes, this machine's order) and its bytes; empty for a DEALER.
-     * RESOURCE_EXHAUSTED if more than limits/outstanding bytes wait there, UNAVAILABLE if memory is
-     * refused: nothing was sent, see session_end_for. A connection that is gone is no failure. */
+    /* Sends ENVELOPE and then ANSWER (taken; if empty, the payload is empty) on CONNECTION. IDENTITY is the
+     * peer's routing id. ENVELOPE is a sequence of frames, each with its length (4 bytes, native byte order)
+     * before its bytes; empty for a DEALER. RESOURCE_EXHAUSTED if more than limits/outstanding bytes wait to
+     * be sent there, UNAVAILABLE if memory is refused: nothing was sent, see session_end_for. OK if the
+     * connection is gone. */
     status_t (*send)(void *context, struct connection *connection, bytes_t identity, bytes_t envelope,
                      buffer_t *answer);
-    /* Whether so much waits on CONNECTION that pushes had better wait too. */
+    /* Whether so much waits to be sent on CONNECTION that pushes should wait. */
     bool (*congested)(void *context, struct connection *connection);
-    /* The session on CONNECTION ended by the broker's will, or cannot begin. Forget that it had one; with CUT
-     * close it too. */
+    /* The broker ended the session on CONNECTION, or could not begin one. Forgets the session; if CUT, closes
+     * the connection too. */
     void (*release)(void *context, struct connection *connection, bool cut);
 } transport_t;
 
 /* The socket that publishes events. */
 typedef struct publisher {
     void *context;
-    /* How many connections there are that may read events. */
+    /* How many connections may read events. */
     size_t (*audience)(void *context);
     /* Publishes PAYLOAD (taken) under TOPIC. */
     void (*publish)(void *context, bytes_t topic, buffer_t *payload);
-    /* A ticket went void: closes the connections under those that are not in TICKETS, and where STRICT all
-     * that may be under one. */
+    /* A ticket became void: closes the connections whose tickets are not in TICKETS; if STRICT, also all
+     * connections that may belong to such a ticket. */
     void (*cut)(void *context, const tickets_t *tickets, bool strict);
-    /* Closes those that were there at the last `cut` and have not subscribed since. */
+    /* Closes the connections that existed at the last `cut` and have not subscribed since. */
     void (*sweep)(void *context, const tickets_t *tickets);
-    /* Writes the endpoint that suits the peer of CONNECTION. */
+    /* Writes the event endpoint that the peer of CONNECTION should connect to. */
     void (*endpoint)(void *context, struct connection *connection, char *text, size_t text_size);
 } publisher_t;
 
-/* Who verifies passwords, which takes long. */
+/* Verifies passwords, which takes long. */
 typedef struct verification {
     void *context;
-    /* Has PASSWORD verified against HASH (both copied); hub_verified is called with TICKET later, never from
-     * within. False if too many wait for that, or memory is refused. */
+    /* Starts to verify PASSWORD against HASH (both copied). hub_verified is called with TICKET later, never
+     * from within this call. False if too many verifications wait, or memory is refused. */
     bool (*submit)(void *context, uint64_t ticket, const char *hash, bytes_t password);
-    /* Nobody waits for TICKET any more. */
+    /* The result for TICKET is not needed any more. */
     void (*cancel)(void *context, uint64_t ticket);
 } verification_t;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the tables of param kinds and options: how each is called, checked and stored. */
+/* Owns the tables of param kinds and options: how each is named, checked and stored. */
 #include "broker/core/params.h"
 
 #include <assert.h>
@@ -40,7 +40,7 @@ static status_t bytes_bind(const rpc_value_t *value, const char *what, uint64_t 
     return STATUS_OK;
 }
 
-/* A text of LOW to HIGH bytes. Bin is taken too, where it is valid UTF-8 (a str always is). */
+/* A text of LOW to HIGH bytes. A bin is allowed too if it is valid UTF-8 (a str always is). */
 static status_t text_bind(const rpc_value_t *value, const char *what, uint64_t low, uint64_t high,
                           bytes_t *text, char problem[PARAM_PROBLEM_SIZE])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns which numbers are free: a ring with room for the whole range, filled in order at first; numbers leave
- * at its head and come back at its tail. */
+/* Owns which numbers are free: a ring with room for the whole range, in ascending order at first. Numbers are
+ * taken at its head and come back at its tail. */
 #include "broker/core/port_ids.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@ enum { PORT_HIGHEST = 65535 };
 struct port_ids {
     uint64_t first;
     uint64_t last;
-    uint64_t above;  /* the next number above the range's reach */
+    uint64_t above;  /* the next number above 65535 */
     uint32_t size;   /* numbers in the range */
     uint32_t head;   /* index of the number that was freed longest ago */
     uint32_t free;   /* free numbers */

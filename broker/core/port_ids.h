@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Port-mimicking ids, PROTOCOL.md section 3: numbers from a range, each given to one client at a time, so
- * that a number just freed is the last to be used again. When all are in use, numbers go on above 65535 and
- * are then never used twice. */
+/* Port-mimicking ids, PROTOCOL.md section 3: numbers from a range. Each number has one client at a time, and
+ * the number freed last is used again last. If all are in use, numbers above 65535 are given; these are never
+ * used twice. */
 #ifndef KV_BROKER_CORE_PORT_IDS_H
 #define KV_BROKER_CORE_PORT_IDS_H
 
@@ -15,7 +15,7 @@ void port_ids_destroy(port_ids_t **ids);
 
 /* Gives a number that nobody has. */
 uint64_t port_ids_take(port_ids_t *ids);
-/* Takes a number back that port_ids_take gave. */
+/* Takes back a number that port_ids_take gave. */
 void port_ids_free(port_ids_t *ids, uint64_t number);
 
 #endif

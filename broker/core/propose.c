@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a command leaves for the log, and how a request goes on with what came of it. */
+/* Owns how a command goes to the log, and how a request continues with its outcome. */
 #include "broker/core/propose.h"
 
 #include "broker/core/session.h"
 
-/* Appends COMMAND to the log. */
+/* Appends COMMAND to the log, with its client named by id and life. */
 static bool leave_for_log(hub_t *hub, struct session *session, const command_t *command, bool heard)
 {
     command_t named = *command;

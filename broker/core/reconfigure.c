@@ -23,8 +23,8 @@ static void role_propose(session_t *session, bool quiet)
     propose_unheard(session->hub, NULL, &command);
 }
 
-/* Demotes the sessions of CLIENT whose accounts are void: as `role` would, but by the broker. One event tells
- * of them all. */
+/* Demotes the sessions of CLIENT whose accounts are void, as `role` would, but by the broker. One event
+ * reports all of them. */
 static void client_demote(const client_t *client)
 {
     session_t *last = NULL;
@@ -38,12 +38,12 @@ static void client_demote(const client_t *client)
     }
     if (!last)
         return;
-    log_info("client %s is %s now: its account was removed or has another password", client->id,
+    log_info("client %s is now %s: its account was removed or has another password", client->id,
              role_text(ROLE_GUEST));
     role_propose(last, false);
 }
 
-/* CLIENT's name has a new claim: none of its sessions has given that secret. */
+/* CLIENT's name has a new claim, whose secret none of its sessions has given: ends them. */
 static void client_revoke(void *context, client_t *client)
 {
     hub_t *hub = context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how room is reckoned and reserved. */
+/* Owns how room is computed and reserved. */
 #include "broker/core/room.h"
 
 bool room_prepare(batch_t *batch, const limits_t *limits)

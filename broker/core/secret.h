@@ -16,7 +16,7 @@ void secret_hash(bytes_t secret, char hash[SECRET_HASH_SIZE]);
 /* Whether TEXT has the form that secret_hash writes. */
 bool secret_hash_valid(const char *text);
 
-/* Whether SECRET is the one that HASH was made of; compared in constant time. */
+/* Whether HASH was made from SECRET; compared in constant time. */
 KV_MUST_USE bool secret_matches(const char *hash, bytes_t secret);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the life of a session: begin, admission to its client, proof of a claimed name, end; and in which
- * order sessions last spoke. */
+/* Owns the life of a session: begin, admission to its client, proof of a claimed name, end; and the order of
+ * sessions by their latest message. */
 #include "broker/core/sessions.h"
 
 #include <stdlib.h>
@@ -110,7 +110,7 @@ bool session_misnamed(const session_t *session)
     return identity.size > 0 && identity.data[0] != 0 && !name_from_identity(identity, &name);
 }
 
-/* An identity that is not a valid name does not stop a client, and is easily overlooked. */
+/* A client whose identity is not a valid name works all the same, so the mistake is easily overlooked. */
 static void misnamed_log(const session_t *session)
 {
     char quoted[QUOTE_SIZE];
@@ -118,7 +118,7 @@ static void misnamed_log(const session_t *session)
                 session->client->id, session->peer, utf8_quote(session->identity, quoted, sizeof quoted));
 }
 
-/* Takes the session, which is unproven, from its client. */
+/* Removes the session, which is unproven, from its client. */
 static void unproven_leave(session_t *session)
 {
     client_t *client = session->client;
@@ -127,7 +127,7 @@ static void unproven_leave(session_t *session)
     session->client = NULL;
 }
 
-/* The session belongs to CLIENT from here on. */
+/* Makes the session belong to CLIENT. */
 static void client_enter(session_t *session, client_t *client, int64_t now_ms)
 {
     if (session->unproven)
@@ -158,14 +158,14 @@ void sessions_joined(session_t *session, const outcome_t *outcome, int64_t now_m
         break;
     case OUTCOME_MEMORY:
         session->refusal = STATUS_UNAVAILABLE;
-        log_memory("a session is not let in");
+        log_memory("a session is not admitted");
         break;
     default:
         session->refusal = STATUS_RESOURCE_EXHAUSTED;
     }
 }
 
-/* Proposes COMMAND, a JOIN of the session. */
+/* Proposes COMMAND, a JOIN of the session. Returns as sessions_admit. */
 static bool join(session_t *session, command_t *command, int64_t now_ms, outcome_t *outcome)
 {
     command->kind = COMMAND_JOIN;
@@ -188,7 +188,7 @@ bool sessions_admit(session_t *session, bool above_limit, int64_t now_ms)
         registry_release(session->hub->registry, client);
     }
     command_t command = {.above_limit = above_limit};
-    (void)name_from_identity(session->identity, &command.name); /* else it gets a number */
+    (void)name_from_identity(session->identity, &command.name); /* if not, it gets a number */
     outcome_t outcome;
     return join(session, &command, now_ms, &outcome);
 }
@@ -215,7 +215,8 @@ session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
 
 /* ---- End -------------------------------------------------------------------------------------- */
 
-/* Takes the session from its client, if it has one. */
+/* Removes the session from its client, if it has one. Proposes its LEAVE if it is a member there, or may
+ * become one by its JOIN. */
 static void session_leave(session_t *session, session_end_t end, actor_t by)
 {
     hub_t *hub = session->hub;
@@ -249,7 +250,7 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
     session_leave(session, end, by);
     if (hub->log)
         hub->log->abandon(hub->log->context, session);
-    if (end != SESSION_END_SHUTDOWN) /* then subscribers are to hear of everybody's end, before their own */
+    if (end != SESSION_END_SHUTDOWN) /* at shutdown, subscribers still get every event */
         feed_dismiss(session, false);
     order_remove(hub->sessions, session);
     hub->sessions->count--;
@@ -266,7 +267,7 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
         log_warning("a session from %s is cut off (slow): too many of its requests or answers wait",
                     session->peer);
     if (end == SESSION_END_MEMORY)
-        log_memory("a session is cut off, as its requests or answers cannot be kept");
+        log_memory("a session is cut off because its requests or answers cannot be kept");
     if (session->connection && end != SESSION_END_LOST)
         hub->outlets.transport.release(hub->outlets.transport.context, session->connection,
                                        end == SESSION_END_SLOW || end == SESSION_END_MEMORY);
@@ -276,19 +277,19 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
         session_destroy(&session);
 }
 
-/* ---- What the state machine tells ------------------------------------------------------------- */
+/* ---- Listeners of the state machine ----------------------------------------------------------- */
 
 void sessions_role(void *context, client_t *client, const command_t *command)
 {
     (void)context;
     role_t role = command->manager ? ROLE_MANAGER : ROLE_GUEST;
     if (command->session == 0) {
-        log_info("client %s is %s now, by client %.*s", client->id, role_text(role),
+        log_info("client %s is now %s, set by client %.*s", client->id, role_text(role),
                  (int)command->by.client.size, (const char *)command->by.client.data);
         for (session_t *session = client->local.sessions; session; session = session->next)
             session_set_role(session, role);
     }
-    /* Behind the event, so that the demoted hear of it and of nothing after it. */
+    /* After the event, so that demoted sessions receive it, but nothing after it. */
     for (session_t *session = client->local.sessions; session && !command->manager; session = session->next) {
         if (session->role == ROLE_GUEST)
             feed_dismiss(session, true);
@@ -300,10 +301,10 @@ void sessions_forgotten(void *context, client_t *client, const command_t *comman
     (void)context;
     client_local_t *local = &client->local;
     session_t *session;
-    log_info("client %s is forgotten, by client %.*s", client->id, (int)command->by.client.size,
+    log_info("client %s was forgotten by client %.*s", client->id, (int)command->by.client.size,
              (const char *)command->by.client.data);
     while ((session = local->sessions ? local->sessions : local->unproven)) {
-        if (session->id != command->by.session) /* that one is told behind its answer */
+        if (session->id != command->by.session) /* that one gets its `bye` after its answer */
             sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         sessions_end(session, SESSION_END_FORGOTTEN, command->by, session->hub->now_ms);
     }
@@ -323,7 +324,7 @@ void sessions_push_bye(session_t *session, const char *reason)
     rpc_write_text(&push, "reason");
     rpc_write_text(&push, reason);
     status_t sent = push.failed ? STATUS_UNAVAILABLE : session_send(session, (bytes_t){0}, &push);
-    (void)sent; /* it misses what it may miss */
+    (void)sent; /* a `bye` that cannot be sent is lost */
     buffer_release(&push);
 }
 

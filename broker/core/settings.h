@@ -16,7 +16,7 @@ typedef struct credential {
     char *hash;
 } credential_t;
 
-#define IPC_GROUP_OWN UINT64_MAX /* ipc_access_t.group: that of the process */
+#define IPC_GROUP_OWN UINT64_MAX /* ipc_access_t.group: the group of the process */
 
 /* Who may connect to an ipc path: every user who may write to its socket file. */
 typedef struct ipc_access {
@@ -29,10 +29,10 @@ typedef struct settings {
     unsigned request_count;
     char **events; /* endpoints of the event socket, at least one */
     unsigned event_count;
-    char **advertised; /* listen/advertise: endpoints that managers are told instead of events; often none */
+    char **advertised; /* listen/advertise: endpoints that managers get instead of `events`; often none */
     unsigned advertised_count;
     ipc_access_t ipc;   /* listen/ipc_mode, listen/ipc_group */
-    int64_t timeout_ms; /* session/timeout: without a message for so long, a session ends */
+    int64_t timeout_ms; /* session/timeout: a session without a message for so long ends */
     uint64_t first_id;  /* ids/first, ids/last: the port-mimicking range, both included */
     uint64_t last_id;
     credential_t *managers; /* managers/NAME, sorted by name */

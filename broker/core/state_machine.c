@@ -13,11 +13,11 @@ struct state_machine {
     members_t *members;
     const settings_t *settings; /* borrowed */
     listener_t listener;
-    bool noted; /* clients are noted in the registry, to be reviewed */
+    bool noted; /* the registry has noted clients, to be reviewed */
 };
 
-/* Every change passes here: it is chained to the one before it about the same client, and a client that may
- * have lost its last key is noted. */
+/* Called for every change: links it to the change before it about the same client, and notes a client that
+ * may have lost its last key. */
 static void on_change(void *context, change_t *change)
 {
     state_machine_t *machine = context;
@@ -101,7 +101,7 @@ static inline client_t *client_of(const state_machine_t *machine, const command_
     return client && client->life == command->client_life ? client : NULL;
 }
 
-/* Makes the client that COMMAND, a put whose condition holds, names. */
+/* Creates the client that COMMAND names: a put whose condition holds. */
 static outcome_kind_t client_create(state_machine_t *machine, const command_t *command, const place_t *place,
                                     client_t **created)
 {
@@ -124,8 +124,8 @@ static outcome_kind_t client_create(state_machine_t *machine, const command_t *c
     return kind;
 }
 
-/* The client whose store a put without a hint is for, *CREATED if it is made for it. NULL: OUTCOME says why
- * there is none. */
+/* The client for a put without command->client; *CREATED tells whether it was created for it. NULL: OUTCOME
+ * says why there is none. */
 static client_t *client_for_put(state_machine_t *machine, const command_t *command, const place_t *place,
                                 bool *created, outcome_t *outcome)
 {
@@ -143,7 +143,7 @@ static client_t *client_for_put(state_machine_t *machine, const command_t *comma
         return outcome->kind == OUTCOME_DONE ? client : NULL;
     }
     outcome->kind = OUTCOME_GONE;
-    if (!named || !name_valid(command->name)) /* of a client with a number */
+    if (!named || !name_valid(command->name)) /* a client with a number is not created */
         return NULL;
     if (put->if_revision != REVISION_ANY && put->if_revision != 0) {
         outcome->kind = OUTCOME_CONDITION;
@@ -157,7 +157,7 @@ static client_t *client_for_put(state_machine_t *machine, const command_t *comma
 
 /* ---- Stores ----------------------------------------------------------------------------------- */
 
-/* How COMMAND's key is looked up in this process, which a command from the log does not say. */
+/* The lookup of COMMAND's key. A command from a log has none: each process hashes with its own seed. */
 static inline lookup_t lookup_of(const state_machine_t *machine, const command_t *command)
 {
     return command->client ? command->lookup : engine_lookup(machine->engine, command->put.key);
@@ -184,7 +184,7 @@ static inline bool put_into(state_machine_t *machine, const place_t *place, cons
     return status == STATUS_OK;
 }
 
-/* A put to a client that is looked for, and made perhaps. */
+/* A put to a client that must be found first, and may have to be created. */
 static void apply_put(state_machine_t *machine, const place_t *place, const command_t *command,
                       outcome_t *outcome)
 {
@@ -226,7 +226,7 @@ static void apply_expire(state_machine_t *machine, const place_t *place, const c
 
 /* ---- Clients and their sessions --------------------------------------------------------------- */
 
-/* Makes COMMAND's session a member of CLIENT, which may have to be made too. */
+/* Makes COMMAND's session a member of CLIENT, which is opened if it does not exist. */
 static outcome_kind_t client_join(state_machine_t *machine, const place_t *place, const command_t *command,
                                   client_t *client)
 {
@@ -304,14 +304,14 @@ static outcome_kind_t apply_claim(state_machine_t *machine, const place_t *place
     if (client->session_count > 1)
         return OUTCOME_SHARED;
     if (store_keys(client->store) > 0 && engine_expire(machine->engine, place, ENGINE_EXPIRE_MAX))
-        return OUTCOME_MORE; /* its keys, perhaps */
+        return OUTCOME_MORE; /* perhaps all its keys are due */
     if (store_keys(client->store) > 0)
         return OUTCOME_KEYS;
     registry_claim(client, command->claim);
     return OUTCOME_DONE;
 }
 
-/* Gives MEMBER the role that COMMAND says. Returns whether that is another one. */
+/* Sets MEMBER's role as COMMAND says. Returns whether it has changed. */
 static bool role_set(member_t *member, const command_t *command)
 {
     bool changed = member->manager != command->manager;
@@ -367,7 +367,7 @@ static outcome_kind_t apply_forget(state_machine_t *machine, const place_t *plac
 
 /* ---- Commands --------------------------------------------------------------------------------- */
 
-/* Applies a command other than a put to a client that is known. */
+/* Applies any command except a put with command->client. */
 static __attribute__((noinline)) void apply_any(state_machine_t *machine, const place_t *place,
                                                 const command_t *command, outcome_t *outcome)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Counters of a broker. One list, stats.def, makes the struct and what `stats` answers. */
+/* Counters of a broker. One list, stats.def, makes the struct and the answer of `stats`. */
 #ifndef KV_BROKER_CORE_STATS_H
 #define KV_BROKER_CORE_STATS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Tickets: who may subscribe to events. One for each manager session that asked: a user name and a password,
- * for ZeroMQ's PLAIN mechanism. What is void is not in the table any more. Knows no sockets. */
+/* Tickets: who may subscribe to events. Each manager session that asks gets one: a user name and a password
+ * for ZeroMQ's PLAIN mechanism. A void ticket is not in the table any more. Knows no sockets. */
 #ifndef KV_BROKER_CORE_TICKETS_H
 #define KV_BROKER_CORE_TICKETS_H
 
@@ -26,7 +26,7 @@ void tickets_destroy(tickets_t **tickets);
 
 /* Makes a ticket, owned by the table until tickets_void. NULL if memory is refused. */
 KV_MUST_USE const ticket_t *tickets_issue(tickets_t *tickets);
-/* Takes *TICKET out of the table, frees it and nulls the pointer. */
+/* Removes *TICKET from the table, frees it and sets *TICKET to NULL. */
 void tickets_void(tickets_t *tickets, const ticket_t **ticket);
 
 /* The id of the ticket with this user name and password, 0 if there is none. Constant time in the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the short way from a payload to stores and answers. */
+/* Owns the fast path from a payload to stores and answers. */
 #include "broker/core/usual.h"
 
 #include "broker/core/dispatch.h"
@@ -45,7 +45,7 @@ static void window_read(const session_t *session, window_t *window)
             window->lookups[count] = (lookup_t){0};
             continue;
         }
-        if (operation->kind == RPC_USUAL_NONE || message->key.size - 1 >= limits->key) /* an empty one too */
+        if (operation->kind == RPC_USUAL_NONE || message->key.size - 1 >= limits->key) /* or empty */
             break;
         if (operation->kind == RPC_USUAL_PUT && message->value.size > limits->value)
             break;
@@ -54,8 +54,8 @@ static void window_read(const session_t *session, window_t *window)
     window->count = count;
 }
 
-/* With a log: ends WINDOW before the first message that reads behind a put, or that reads at all if the
- * session may not. */
+/* With a log: cuts WINDOW before the first message that reads after a put, or before the first that reads if
+ * the session may not read yet. */
 static void window_cut(const session_t *session, window_t *window)
 {
     bool pending = session->batch.pending.count > 0;
@@ -68,7 +68,8 @@ static void window_cut(const session_t *session, window_t *window)
     }
 }
 
-/* Has the engine look for all keys at once, if their store is so large that each would be waited for. */
+/* Makes the engine look for all keys at once, if their store is so large that each look-up would wait for
+ * memory. */
 static void window_prepare(const session_t *session, window_t *window)
 {
     const engine_t *engine = session->hub->engine;
@@ -89,7 +90,7 @@ static void window_prepare(const session_t *session, window_t *window)
 
 /* ---- Executing -------------------------------------------------------------------------------- */
 
-/* Where an answer of SIZE bytes beside ROOM_CHANGE may be written. NULL if it may not fit, or memory is
+/* Where an answer of SIZE bytes more than ROOM_CHANGE may be written. NULL if it may not fit, or memory is
  * refused. */
 static inline uint8_t *room_for(session_t *session, size_t size)
 {
@@ -100,15 +101,15 @@ static inline uint8_t *room_for(session_t *session, size_t size)
     if (answer->size + wanted > answer->limit)
         return NULL;
     if (answer->size == 0 && wanted + session->answered <= answer->limit)
-        wanted += session->answered; /* at once what will be needed, probably */
+        wanted += session->answered; /* probably needed soon: reserved at once */
     uint8_t *to = buffer_reserve(answer, wanted);
-    if (!to) /* the general way meets that too, and tells */
+    if (!to) /* dispatch will fail in the same way and report it */
         buffer_truncate(answer, answer->size);
     return to;
 }
 
-/* Each of these executes one message and returns where its answer ends, or NULL if the general way must
- * execute it. */
+/* Each of these executes one message. Returns where its answer ends, or NULL if dispatch must execute the
+ * message. */
 
 static inline uint8_t *ping(session_t *session, const rpc_usual_t *message)
 {
@@ -128,7 +129,7 @@ static inline uint8_t *get(session_t *session, const rpc_usual_t *message, looku
     status_t status =
         engine_get(hub->engine, session->client->store, message->key, lookup, hub->now_ms, &entry);
     if (status != STATUS_OK) {
-        uint8_t *to = due_is(hub) ? NULL : room_for(session, 0); /* it must expire first, perhaps */
+        uint8_t *to = due_is(hub) ? NULL : room_for(session, 0); /* the key may have to expire first */
         if (!to)
             return NULL;
         to = rpc_put_result(to, message->msgid);
@@ -141,7 +142,7 @@ static inline uint8_t *get(session_t *session, const rpc_usual_t *message, looku
     return rpc_put_string(rpc_put_result(to, message->msgid), entry.value, entry.binary);
 }
 
-/* With a log: proposes COMMAND, the put of MESSAGE, whose answer is pending then. */
+/* With a log: proposes COMMAND, the put of MESSAGE. Its answer is pending then. */
 static uint8_t *put_later(session_t *session, const rpc_usual_t *message, const command_t *command)
 {
     batch_t *batch = &session->batch;
@@ -173,8 +174,8 @@ static inline uint8_t *put(session_t *session, const rpc_usual_t *message, looku
     return rpc_put_uint(rpc_put_result(to, message->msgid), outcome.revision);
 }
 
-/* Executes the messages of WINDOW, until one is left to the general way or the turn's work is done: only what
- * changes something adds to that. Returns how many were executed. */
+/* Executes the messages of WINDOW, until one must go to dispatch or the turn's budget is used up; only puts
+ * use it. Returns how many were executed. */
 static unsigned window_run(session_t *session, const window_t *window)
 {
     hub_t *hub = session->hub;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The usual requests, `ping`, `get` and `put` of the session's own store without options, read and carried
- * out some dozens at a time and with few instructions. The general way (dispatch.h) takes them too and gives
- * the same answers, byte for byte: whatever is in any way unusual is left to it. */
+/* The fast path for usual requests: `ping`, `get` and `put` without options, to the session's own store. It
+ * reads and executes some dozens at a time, with few instructions. dispatch.h executes the same requests with
+ * the same answers, byte for byte, so everything unusual is left to it. */
 #ifndef KV_BROKER_CORE_USUAL_H
 #define KV_BROKER_CORE_USUAL_H
 
 #include "broker/core/session.h"
 
-/* Carries out the messages that come next in SESSION's payload, as long as they are usual, their answers fit,
- * and the turn's work is not done. */
+/* Executes the next messages of SESSION's payload, as long as they are usual, their answers fit, and the turn
+ * has budget left. */
 void usual_run(session_t *session);
 
 #endif

@@ -8,15 +8,15 @@
 
 typedef enum wait {
     WAIT_NONE,
-    WAIT_VERIFY, /* until the verifier has looked at a password */
+    WAIT_VERIFY, /* until a password is verified */
     WAIT_DELAY,  /* until a time */
-    WAIT_LOG,    /* until what it proposed has been applied */
-    WAIT_TURN,   /* until its next turn: its request has more to do than one may take */
-    WAIT_YIELD,  /* the same, but it could go on at once, and lets others have their turn */
+    WAIT_LOG,    /* until what it proposed is applied, or it may read */
+    WAIT_TURN,   /* until its next turn: its request has more to do than one turn may take */
+    WAIT_YIELD,  /* the same, but it could continue at once, and lets others have their turn */
     WAIT_COUNT
 } wait_t;
 
-/* What came of it, for a method's `finish`. */
+/* How a wait ended, for a method's `finish`. */
 typedef struct wait_result {
     wait_t what;              /* it waited for this */
     verdict_t verdict;        /* WAIT_VERIFY */

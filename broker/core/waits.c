@@ -7,14 +7,14 @@
 
 typedef struct wait_list {
     session_t *first;
-    session_t **tail; /* where the next one is hung */
+    session_t **tail; /* where the next one is linked */
 } wait_list_t;
 
 struct waits {
     wait_list_t lists[WAIT_COUNT];
 };
 
-/* Those who yield stand among those who wait for their turn. */
+/* Sessions that yield are among those that wait for their turn. */
 static wait_t list_of(wait_t wait)
 {
     return wait == WAIT_YIELD ? WAIT_TURN : wait;
