@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The storage engine in memory: the sequence of changes, limits, conditions, and time's work on all stores.
- * How a store keeps its entries is store.c's. */
+/* The storage engine in memory: the sequence of changes, limits, conditions, and expiry in all stores. How a
+ * store keeps its entries is in store.c. */
 #include "broker/engine/engine.h"
 
 #include <assert.h>
@@ -13,8 +13,8 @@
 #include "broker/engine/store.h"
 
 enum {
-    HASH_SHORT = 16,     /* bytes of a key */
-    CLOSE_PIECES = 8,    /* of a store's memory that are given back at once */
+    HASH_SHORT = 16,     /* bytes of a short key */
+    CLOSE_PIECES = 8,    /* pieces of a store's memory that are freed when it is closed */
     PREPARE_FROM = 16384 /* entries of a store; those of a smaller one are in the caches anyway */
 };
 
@@ -23,11 +23,11 @@ struct engine {
     uint64_t seq;    /* of the newest change */
     uint64_t keys;   /* in all open stores */
     uint64_t bytes;  /* of keys and values in all open stores */
-    uint64_t seed;   /* of the hash: random, so that nobody can choose keys that look alike */
+    uint64_t seed;   /* of the hash: random, so that nobody can choose keys that collide */
     expiry_t expiry; /* deadlines of all stores, closed ones included */
     slab_t slab;     /* memory of all stores' entries */
-    store_t *open;   /* list of the stores that are in use */
-    store_t *closed; /* list of those whose memory is to be given back */
+    store_t *open;   /* list of the open stores */
+    store_t *closed; /* list of the closed stores whose memory is not freed yet */
     char epoch[ENGINE_EPOCH_SIZE];
 };
 
@@ -78,7 +78,7 @@ static void list_remove(store_t **list, store_t *store)
         store->next->previous = store->previous;
 }
 
-/* Does up to *BUDGET pieces of the work of giving back closed stores' memory. */
+/* Frees up to *BUDGET pieces of closed stores' memory; counts *BUDGET down. */
 static void drain_closed(engine_t *engine, unsigned *budget)
 {
     while (engine->closed != NULL && *budget > 0) {
@@ -152,7 +152,7 @@ void engine_close(engine_t *engine, store_t **store)
     closed->closed = true;
     closed->owner = NULL;
     list_add(&engine->closed, closed);
-    unsigned little = CLOSE_PIECES; /* most stores are small: they are gone now */
+    unsigned little = CLOSE_PIECES; /* most stores are small: all of it is freed now */
     drain_closed(engine, &little);
 }
 
@@ -168,7 +168,7 @@ uint64_t store_bytes(const store_t *store)
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
-/* Gives CHANGE the next number and hands it on. */
+/* Gives CHANGE the next number and calls on_change. Returns the number. */
 static uint64_t announce(engine_t *engine, change_t *change)
 {
     change->seq = ++engine->seq;
@@ -211,13 +211,14 @@ static inline bool is_due(record_t *record, int64_t now_ms)
 
 static const actor_t nobody = {.session = 0};
 
-/* Expires ENTRY, whose time has come. */
+/* Expires ENTRY, which is due. */
 static void expire(engine_t *engine, store_t *store, found_t entry, const place_t *place)
 {
     remove_entry(engine, store, entry, CHANGE_EXPIRE, &nobody, place);
 }
 
-/* Expires what is due first, if its time has come; tells whether it had. */
+/* Expires the entry with the earliest deadline, if it is due; a deadline of a closed store is only removed.
+ * Returns whether there was one. */
 static bool expire_first(engine_t *engine, const place_t *place)
 {
     deadline_t *deadline = expiry_first(&engine->expiry);
@@ -231,7 +232,7 @@ static bool expire_first(engine_t *engine, const place_t *place)
     return true;
 }
 
-/* ENTRY, which was looked up, or none if its time has come: it is expired then. */
+/* Returns ENTRY, which was looked up; if it is due, expires it and returns none. */
 static found_t live(engine_t *engine, store_t *store, found_t entry, const place_t *place)
 {
     if (entry.record == NULL || !is_due(entry.record, place->now_ms))
@@ -260,7 +261,7 @@ static void entry_read(record_t *record, int64_t now_ms, entry_t *entry)
         entry->ttl_ms = record_time(record)->deadline.due_ms - now_ms;
 }
 
-/* Apart, so that the hash of a short key has no registers to save. */
+/* A separate function, so that hashing a short key saves no registers. */
 static __attribute__((noinline)) uint64_t hash_long(bytes_t key, uint64_t seed)
 {
     return XXH3_64bits_withSeed(key.data, key.size, seed);
@@ -312,7 +313,7 @@ static __attribute__((noinline)) status_t get_in_tree(const store_t *store, byte
     return get_found(store_find_in_tree(store, key).record, now_ms, entry);
 }
 
-/* What is not usual is in functions of their own: this one calls none, and has few registers to save. */
+/* Rare cases are in separate functions, so that this one makes no calls and saves few registers. */
 status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, lookup_t lookup,
                     int64_t now_ms, entry_t *entry)
 {
@@ -328,7 +329,7 @@ status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, l
     return STATUS_OK;
 }
 
-/* The limit that PUT would pass, or NULL. An entry that does not grow passes none. */
+/* The limit that PUT would exceed, or NULL. An entry that does not grow exceeds none. */
 static inline const char *limit_passed(const engine_t *engine, const store_t *store, const put_t *put,
                                        record_t *old)
 {
@@ -352,14 +353,14 @@ static inline uint64_t revision_of(const record_t *record)
     return record != NULL ? record_revision(record) : 0;
 }
 
-/* Writes PUT in place of OLD, as engine_put does, but announces nothing. */
+/* Writes PUT in place of OLD, as engine_put does, but without announcing it. */
 static status_t put_within_limits(engine_t *engine, store_t *store, const put_t *put, uint64_t hash,
                                   const place_t *place, found_t old, const char **limit)
 {
     const char *passed;
     unsigned budget = ENGINE_EXPIRE_MAX + 1;
     while ((passed = limit_passed(engine, store, put, old.record)) != NULL)
-        if (--budget == 0 || !expire_first(engine, place)) { /* it is never OLD, which is not due */
+        if (--budget == 0 || !expire_first(engine, place)) { /* never OLD, which is not due */
             *limit = budget == 0 ? NULL : passed;
             return STATUS_RESOURCE_EXHAUSTED;
         }
@@ -373,7 +374,8 @@ static status_t put_within_limits(engine_t *engine, store_t *store, const put_t 
     return STATUS_OK;
 }
 
-/* The same, if OLD's time has not come and PUT's condition holds. Apart, as most puts need none of this. */
+/* The same, but expires OLD first if it is due, and checks PUT's condition. A separate function, as most puts
+ * need none of this. */
 static __attribute__((noinline)) status_t put_any(engine_t *engine, store_t *store, const put_t *put,
                                                   uint64_t hash, const place_t *place, found_t old,
                                                   uint64_t *revision, const char **limit)
@@ -444,7 +446,7 @@ bool engine_walk_next(engine_walk_t *walk, entry_t *entry)
     while ((met = tree_next(&walk->cursor)) != 0) {
         record_t *record = record_at(walk->store->slab, met);
         if (!bytes_starts_with(record_key(record), walk->prefix)) {
-            walk->cursor.leaf = NULL; /* the end, also when asked again */
+            walk->cursor.leaf = NULL; /* further calls return false too */
             return false;
         }
         if (!is_due(record, walk->now_ms)) {

@@ -16,11 +16,11 @@ typedef struct entry {
     int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
 } entry_t;
 
-/* How a key is looked up, made by engine_lookup: by its hash, or where engine_prepare saw its record. */
+/* What engine_lookup makes of a key: its hash, and, after engine_prepare, where its record is. */
 typedef struct lookup {
     uint64_t hash;
-    uint32_t seen;  /* a record's handle, 0 = none. Private to the engine, as the next */
-    uint32_t frees; /* slab_t.frees at that time: what was seen is still there until that changes */
+    uint32_t seen;  /* a record's handle, 0 = none. Private to the engine, like `frees` */
+    uint32_t frees; /* slab_t.frees at that time: `seen` is valid as long as that has not changed */
 } lookup_t;
 
 #define REVISION_ANY UINT64_MAX /* no condition */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The heap of deadlines: 4 children a node, so that it is half as deep as one of 2, and a slot keeps the time
- * itself: finding a place touches no deadline but those that move, or are due at the same time. */
+/* The heap of deadlines. A node has 4 children, so it is half as deep as a binary heap. Each slot has a copy
+ * of the time, so finding a place reads only those deadlines that move or are due at the same time. */
 #include "broker/engine/expiry.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 enum {
     ARITY = 4,
     CHUNK_ROOM_MIN = 16, /* chunks */
-    SPARE_CHUNKS = 1     /* empty chunks that are kept: no malloc and free in turn at a chunk's edge */
+    SPARE_CHUNKS = 1     /* empty chunks kept, so that one is not freed and allocated in turn */
 };
 
 typedef struct expiry_slot {

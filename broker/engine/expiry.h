@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Which entry's time comes first, over all stores: a heap of deadlines that knows nothing of what they are
- * the deadlines of. Grows and shrinks by chunks: no copy of the whole at any size. Time is monotonic
+/* Which entry expires next, over all stores: a heap of deadlines. Knows nothing about what has these
+ * deadlines. Grows and shrinks by chunks, so it is never copied as a whole. Time is monotonic
  * milliseconds. */
 #ifndef KV_BROKER_ENGINE_EXPIRY_H
 #define KV_BROKER_ENGINE_EXPIRY_H
@@ -11,13 +11,13 @@
 /* One deadline, embedded in what it belongs to, which must not move while it is in a heap. */
 typedef struct deadline {
     int64_t due_ms;
-    uint64_t order; /* of those with one due_ms the lowest comes first */
-    uint32_t owner; /* what it is the deadline of: its caller's */
+    uint64_t order; /* of those with the same due_ms, the lowest comes first */
+    uint32_t owner; /* for the caller: what has this deadline */
     uint32_t place; /* in the heap. Private */
 } deadline_t;
 
 enum { EXPIRY_CHUNK = 4096 };     /* deadlines a chunk */
-#define EXPIRY_NOWHERE UINT32_MAX /* the place of a deadline that has been taken out */
+#define EXPIRY_NOWHERE UINT32_MAX /* the place of a deadline that was removed */
 
 typedef struct expiry {
     struct expiry_slot **chunks; /* of EXPIRY_CHUNK slots each. Private, as all here */
@@ -34,9 +34,9 @@ void expiry_release(expiry_t *expiry);
 /* Puts DEADLINE (borrowed until it is removed), whose due_ms and order are set, into the heap. False if
  * memory is refused. */
 KV_MUST_USE bool expiry_add(expiry_t *expiry, deadline_t *deadline);
-/* Gives DEADLINE, which is in the heap, another time. Never fails. */
+/* Changes the time of DEADLINE, which is in the heap. Never fails. */
 void expiry_change(expiry_t *expiry, deadline_t *deadline, int64_t due_ms, uint64_t order);
-/* Takes DEADLINE, which has been added, out of the heap; does nothing where it has been taken out before. */
+/* Removes DEADLINE, which was added, from the heap. Does nothing if it was removed before. */
 void expiry_remove(expiry_t *expiry, deadline_t *deadline);
 /* The deadline that is due first, or NULL if there is none. */
 deadline_t *expiry_first(const expiry_t *expiry);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 enum {
-    HASH_BITS = 32,                          /* of a hash that choose a group */
-    PAGES_MAX = 1 << 24,                     /* leaves each page its INDEX_PAGE_BITS */
-    MERGE_BELOW = 4,                         /* records of a group, at which it looks for its other half */
-    MERGED_MAX = 8,                          /* records of both together */
+    HASH_BITS = 32,      /* of a hash that choose a group */
+    PAGES_MAX = 1 << 24, /* leaves each page its INDEX_PAGE_BITS */
+    MERGE_BELOW = 4,     /* records of a group, up to which it may merge with its other half */
+    MERGED_MAX = 8,      /* records of both halves together */
     SPARSE_RECORDS = INDEX_PAGE_RECORDS / 4, /* records for each page, below which pages merge */
-    SPARSE_EVERY = 16,                       /* removals between two tries */
+    SPARSE_EVERY = 16, /* pages try to merge when the number of records is a multiple of this */
     TABLES_MIN = 4,
     DRAIN_SLOTS = 16, /* slots of a page whose groups are one piece of work */
     PREFETCH_MAX = 64
@@ -132,7 +132,7 @@ static bool group_split(index_t *index, index_page_t *page, uint32_t hash)
         }
     }
     old->depth++;
-    if (old->beyond != 0) /* nobody knows which of the two those belong to that are in the tree only */
+    if (old->beyond != 0) /* it is unknown which half the records in the tree belong to */
         old->beyond = fresh->beyond = INDEX_MANY;
     page_name(page, slot | 1U << bits, bits + 1, handle);
     return true;
@@ -202,7 +202,7 @@ static bool tables_reserve(index_t *index, uint32_t count)
     return true;
 }
 
-/* Forgets the last page of several, whose groups have gone. */
+/* Removes the last page, which is not the only one, and whose groups are freed. */
 static void pages_drop(index_t *index)
 {
     uint32_t count = --index->page_count;
@@ -217,7 +217,7 @@ static void pages_drop(index_t *index)
         half_set(index, index->half / 2);
 }
 
-/* Gives back what an index of one group needs no more. */
+/* Frees what an index of one group, or of none, does not need. */
 static void pages_end(index_t *index, uint32_t group)
 {
     slab_give(index->slab, index->first_page.block);
@@ -229,7 +229,7 @@ static void pages_end(index_t *index, uint32_t group)
     index->group = group;
 }
 
-/* Splits the page whose turn it is. Memory that is refused for it loses nothing: it is tried again. */
+/* Splits the next page. If memory is refused, nothing is lost: it is tried again later. */
 static void pages_grow(index_t *index)
 {
     uint32_t count = index->page_count;
@@ -260,7 +260,7 @@ static void pages_grow(index_t *index)
         half_set(index, index->half * 2);
 }
 
-/* Bits that choose a group of PAGE: fewer than its slots have if groups have merged. */
+/* Number of bits that choose a group of PAGE: fewer than the number of slots needs, if groups have merged. */
 static unsigned page_bits(const index_t *index, const index_page_t *page)
 {
     const uint32_t *slots = page->slots;
@@ -271,7 +271,8 @@ static unsigned page_bits(const index_t *index, const index_page_t *page)
     return depth - page->shift;
 }
 
-/* Merges the last page with the one it was split from. */
+/* Merges the last page with the one that it was split from, unless that would be too large or memory is
+ * refused. */
 static void pages_shrink(index_t *index)
 {
     uint32_t last = index->page_count - 1;
@@ -297,8 +298,8 @@ static void pages_shrink(index_t *index)
 
 /* ---- Changing --------------------------------------------------------------------------------- */
 
-/* Whether GROUP can split by one more bit of the hash. One that has left records to the tree does not: that
- * is the mark of keys that collide. */
+/* Whether GROUP can split by one more bit of the hash. A group that has left records to the tree does not
+ * split: its keys collide. */
 static bool group_splits(const index_group_t *group, const index_page_t *page)
 {
     return group->beyond == 0 && group->depth < HASH_BITS && group->depth - page->shift < INDEX_PAGE_BITS;
@@ -367,14 +368,14 @@ void index_remove(index_t *index, uint32_t hash, uint32_t record)
         pages_end(index, empty ? 0 : handle);
 }
 
-/* Frees the last page's groups and slots; returns how many pieces of work that was. */
+/* Frees the last page's groups and slots. Returns the number of pieces of work. */
 static unsigned drain_page(index_t *index)
 {
     const index_page_t *page = index_page(index, index->page_count - 1);
     const uint32_t *slots = page->slots;
     for (unsigned i = 0; i <= page->mask; i++)
         __builtin_prefetch(group_at(index, slots[i]));
-    for (unsigned i = page->mask + 1U; i-- > 0;) /* the lowest slot of those that name a group is met last */
+    for (unsigned i = page->mask + 1U; i-- > 0;) /* free a group at its lowest slot, which comes last */
         if (i >> (group_at(index, slots[i])->depth - page->shift) == 0)
             slab_give(index->slab, slots[i]);
     slab_give(index->slab, page->block);

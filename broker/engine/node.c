@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The nodes of a tree of records. Knows nothing of the tree above and below. */
+/* The nodes of a tree of records. Knows nothing about the tree around them. */
 #include "broker/engine/node.h"
 
 #include <assert.h>
 
 enum {
     SMALL_STEP = 64,  /* bytes by which small nodes grow */
-    LARGE_STEP = 128, /* and those above LARGE_FROM */
+    LARGE_STEP = 128, /* bytes by which those above LARGE_FROM grow */
     LARGE_FROM = 512, /* bytes */
-    SHRINK_FROM = 2,  /* steps to be gained before a node shrinks: no back and forth */
-    FETCH_AHEAD = 8,  /* records that are fetched before they are read */
-    REFRESH_BELOW = 8 /* keys; a smaller node looks for a longer prefix at each insert */
+    SHRINK_FROM = 2,  /* steps to be saved before a node shrinks, so that it does not grow again at once */
+    FETCH_AHEAD = 8,  /* records that are fetched in advance */
+    REFRESH_BELOW = 8 /* keys; up to this, each insert looks for a longer prefix */
 };
 
 static size_t node_size(bool inner, size_t room)
@@ -74,7 +74,7 @@ unsigned node_resolve(const slab_t *slab, node_t *node, bytes_t key, unsigned fr
     return low;
 }
 
-/* Finds the prefix anew, from the first and the last key, and all heads if it changed. */
+/* Computes the prefix again, from the first and the last key, and all heads if it has changed. */
 static void node_refresh(const slab_t *slab, node_t *node)
 {
     size_t prefix = 0;
@@ -136,7 +136,7 @@ void node_destroy(slab_t *slab, bool inner, uint32_t handle)
 }
 
 /* Copies keys FROM to TO (excluded) of SOURCE, and the children on both sides of them, to slot AT of NODE.
- * The heads fit only if both have one prefix. */
+ * The heads are right only if both nodes have the same prefix. */
 static void node_copy(bool inner, node_t *node, unsigned at, node_t *source, unsigned from, unsigned to)
 {
     size_t bytes = (size_t)(to - from) * sizeof *node->heads;
@@ -147,7 +147,8 @@ static void node_copy(bool inner, node_t *node, unsigned at, node_t *source, uns
     node->count = (uint16_t)(at + to - from);
 }
 
-/* Moves the node *HANDLE to a block with room for COUNT keys, no less than it has. */
+/* Moves the node *HANDLE to a block with room for COUNT keys, at least as many as it has. False if memory is
+ * refused. */
 static bool node_resize(slab_t *slab, bool inner, uint32_t *handle, size_t count)
 {
     uint32_t moved = node_new(slab, inner, count);
@@ -182,13 +183,13 @@ void node_shrink(slab_t *slab, bool inner, uint32_t *handle)
 
 /* ---- Changing --------------------------------------------------------------------------------- */
 
-/* Makes a hole of one element at INDEX of an array of COUNT. */
+/* Makes a gap of one element at INDEX of an array of COUNT. */
 static void array_open(uint32_t *array, unsigned count, unsigned index)
 {
     memmove(array + index + 1, array + index, (size_t)(count - index) * sizeof *array);
 }
 
-/* Takes the element at INDEX out of an array of COUNT. */
+/* Removes the element at INDEX from an array of COUNT. */
 static void array_close(uint32_t *array, unsigned count, unsigned index)
 {
     memmove(array + index, array + index + 1, (size_t)(count - index - 1) * sizeof *array);
@@ -197,7 +198,7 @@ static void array_close(uint32_t *array, unsigned count, unsigned index)
 void node_insert(const slab_t *slab, node_t *node, unsigned slot, uint32_t record)
 {
     bytes_t key = record_key(record_at(slab, record));
-    bool at_end = slot == 0 || slot == node->count; /* else it stands between keys with the prefix */
+    bool at_end = slot == 0 || slot == node->count; /* else its neighbours have the prefix, and so does it */
     assert(slot <= node->count && node->count < node->room);
     bool fits = !at_end || node->prefix == 0 || node_prefix_order(slab, node, key) == 0;
     array_open(node->heads, node->count, slot);
@@ -259,6 +260,6 @@ void node_append(const slab_t *slab, bool inner, node_t *node, uint32_t separato
     assert(at + right->count <= node->room);
     node_copy(inner, node, at, right, 0, right->count);
     node->hint = NODE_NO_SLOT;
-    node->prefix = NODE_NO_PREFIX; /* the heads are those of two prefixes: all are made anew */
+    node->prefix = NODE_NO_PREFIX; /* the heads are of two prefixes: compute all again */
     node_refresh(slab, node);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How an entry is kept: one block of a slab, named by its handle. A permanent entry of 16 bytes of key and 32
- * of value takes 64 bytes. */
+/* The layout of an entry in memory: one block of a slab, named by its handle. A permanent entry of 16 bytes
+ * of key and 32 of value takes 64 bytes. */
 #ifndef KV_BROKER_ENGINE_RECORD_H
 #define KV_BROKER_ENGINE_RECORD_H
 
@@ -10,8 +10,9 @@
 #include "broker/engine/expiry.h"
 #include "broker/engine/slab.h"
 
-/* The key comes first. Behind it, at the next multiple of 8, the record of a mortal entry has a
- * record_time_t, and that of a long value a record_long_t. Any other value is the rest of the record. */
+/* `data` begins with the key. From the next multiple of 8 on, a record with a deadline has a record_time_t,
+ * and then a record with a long value has a record_long_t. A value that is not long is the rest of the
+ * record. */
 typedef struct record {
     uint64_t head; /* flags in the low byte, the revision above */
     uint32_t hash; /* the low half of the key's hash */
@@ -59,7 +60,7 @@ static inline uint64_t record_revision(const record_t *record)
     return record->head >> RECORD_REVISION_SHIFT;
 }
 
-/* Where a record begins that which is aligned, behind a key of KEY_SIZE bytes. */
+/* Offset of the aligned parts of a record, after a key of KEY_SIZE bytes. */
 static inline size_t record_tail(size_t key_size)
 {
     return (sizeof(record_t) + key_size + 7) & ~(size_t)7;
@@ -78,7 +79,7 @@ static inline record_long_t *record_long(record_t *record)
     return (record_long_t *)(void *)((uint8_t *)record + offset);
 }
 
-/* Where the value of a record with FLAGS begins that has it in it. */
+/* Offset of the value in a record with FLAGS, if it is not a long value. */
 static inline size_t record_value_offset(size_t key_size, unsigned flags)
 {
     if ((flags & RECORD_MORTAL) != 0)
@@ -96,7 +97,7 @@ static inline bytes_t record_value(record_t *record)
                     record->value_size);
 }
 
-/* Most keys and values are short: those need no call to be compared or copied. */
+/* Most keys and values are short. They are compared and copied without a call. */
 
 enum { RECORD_SHORT_MIN = 8, RECORD_SHORT_MAX = 16 }; /* bytes of a short key */
 
@@ -105,7 +106,7 @@ static inline bool record_key_short(bytes_t key)
     return key.size >= RECORD_SHORT_MIN && key.size <= RECORD_SHORT_MAX;
 }
 
-/* Whether A and B, both of SIZE bytes, which is short, are equal. */
+/* Whether A and B are equal: short keys, both of SIZE bytes. */
 static inline bool record_same_short(const uint8_t *a, const uint8_t *b, size_t size)
 {
     uint64_t words[4];

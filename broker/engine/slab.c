@@ -14,28 +14,28 @@ enum {
     SPANS = SEGMENT_SIZE / SPAN_SIZE,
     ALL_SPANS = (1 << SPANS) - 1,
     SPAN_FIRST = 64,   /* offset of a span's first block: no handle is 0 */
-    TRIM_PIECES = 256, /* of work: a span */
+    TRIM_PIECES = 256, /* pieces of work that giving back a span is */
     PLACES_MIN = 16,
     PLACES_MAX = 1 << (32 - SLAB_SEGMENT_BITS)
 };
 #define NO_PLACE UINT32_MAX
 
-/* Blocks of one size. Its description is outside of its memory: those of all spans stand close together, and
- * not where all would be in the same cache lines. */
+/* Blocks of one size. This descriptor is not in the span's memory: so the descriptors are close together, and
+ * do not all fall into the same cache lines. */
 typedef struct slab_span {
     uint8_t *memory;            /* SPAN_SIZE bytes */
     struct slab_span *previous; /* in the list of spans of its class with a free block */
     struct slab_span *next;
     uint32_t handle; /* that a block at the span's start would have */
     uint32_t free; /* offset of the last block given back, which holds the offset of the next one; 0 = none */
-    uint32_t fresh; /* offset of the first block that never was in use */
+    uint32_t fresh; /* offset of the first block that was never in use */
     uint32_t used;  /* blocks in use */
     uint32_t size;  /* bytes of a block */
 } span_t;
 
 /* A stretch of memory, aligned to its size. */
 typedef struct slab_segment {
-    uint32_t number;               /* its place */
+    uint32_t number;               /* its index in slab_t.places */
     unsigned free;                 /* bit I = span I is free */
     struct slab_segment *previous; /* in the list of segments with a free span */
     struct slab_segment *next;
@@ -56,7 +56,7 @@ static inline size_t class_of(size_t size)
 
 /* ---- Segments --------------------------------------------------------------------------------- */
 
-/* Finds a number for one more segment. False if memory is refused or all numbers are in use. */
+/* Finds a number for a new segment. False if memory is refused or all numbers are in use. */
 static bool place_take(slab_t *slab, uint32_t *number)
 {
     if (slab->vacant != NO_PLACE) {
@@ -66,7 +66,7 @@ static bool place_take(slab_t *slab, uint32_t *number)
     }
     if (slab->place_count == PLACES_MAX)
         return false;
-    if (slab->place_count == slab->place_room) { /* copies 4 KiB at 1 GiB, 128 KiB at most */
+    if (slab->place_count == slab->place_room) { /* copies 8 KiB at 1 GiB, 256 KiB at most */
         uint32_t room = slab->place_room == 0 ? PLACES_MIN : slab->place_room * 2;
         slab_place_t *places = realloc(slab->places, room * sizeof *places);
         if (places == NULL)
@@ -182,13 +182,13 @@ static void span_unlink(span_t **list, span_t *span)
         span->next->previous = span->previous;
 }
 
-/* The list of spans with a free block that SPAN belongs into. */
+/* The list of spans with a free block that SPAN belongs to. */
 static span_t **list_of(slab_t *slab, const span_t *span)
 {
     return &slab->spans[class_of(span->size)];
 }
 
-/* Takes the first of the empty spans, of which there is one. */
+/* Takes the first of the empty spans. There must be one. */
 static span_t *empty_pop(slab_t *slab)
 {
     span_t *span = slab->empty;
@@ -229,7 +229,8 @@ static span_t *span_new(slab_t *slab, size_t size)
     return span;
 }
 
-/* Gives an empty span back to its segment and to the system, and the segment too, if it was the last. */
+/* Gives an empty span back to its segment and to the system; also the segment, if none of its spans is in use
+ * then. */
 static void trim_one(slab_t *slab)
 {
     span_t *span = empty_pop(slab);
@@ -262,7 +263,7 @@ void slab_release(slab_t *slab)
 
 /* ---- Blocks ----------------------------------------------------------------------------------- */
 
-/* What is not usual is in functions of their own, so that taking a block has no registers to save. */
+/* Rare cases are in separate functions, so that slab_take saves no registers. */
 static __attribute__((noinline)) uint32_t take_from_new(slab_t *slab, size_t size)
 {
     if (span_new(slab, slab_block_size(size)) == NULL)
@@ -293,7 +294,7 @@ uint32_t slab_take(slab_t *slab, size_t size)
     return __builtin_expect(span_full(span), 0) ? take_last(slab, span, block) : block;
 }
 
-/* Moves SPAN, which has no block in use any more, to the empty ones. */
+/* Moves SPAN, which has no blocks in use any more, to the empty spans. */
 static __attribute__((noinline)) void give_last(slab_t *slab, span_t *span)
 {
     span_unlink(list_of(slab, span), span);

@@ -8,7 +8,7 @@
 #include "common/digest.h"
 
 enum {
-    DROP_RECORDS = 4 /* records without a deadline or a long value that are one piece of work */
+    DROP_RECORDS = 4 /* records, without a deadline or a long value, that are one piece of work */
 };
 
 store_t *store_new(expiry_t *expiry, slab_t *slab, void *owner)
@@ -44,7 +44,7 @@ static uint64_t record_digest(record_t *record)
                         record_revision(record));
 }
 
-/* Whether the digest is up to date as far as KEY. */
+/* Whether the digest covers KEY. */
 static bool digest_covers(const store_t *store, bytes_t key)
 {
     if (store->digest_state != DIGEST_GROWING)
@@ -59,7 +59,7 @@ bool store_digest_grow(store_t *store, unsigned *budget)
     if (store->digest_state == DIGEST_KEPT)
         return true;
     if (store->edge == NULL)
-        store->edge = malloc(RECORD_KEY_MAX); /* if it is refused, the budget is overdrawn */
+        store->edge = malloc(RECORD_KEY_MAX); /* if it is refused, the budget is exceeded */
     tree_seek(&store->tree, bytes_of(store->edge, store->edge_size), true, &cursor);
     while ((entry = tree_next(&cursor)) != 0) {
         record_t *record = record_at(store->slab, entry);
@@ -100,7 +100,7 @@ static inline shape_t shape_of(const put_t *put)
     return (shape_t){.flags = flags | RECORD_LONG, .size = size};
 }
 
-/* Writes all of RECORD but the key and what RECORD_MORTAL and RECORD_LONG stand for. */
+/* Writes the head of RECORD and, if it is not long, the value. */
 static inline void record_write(record_t *record, const put_t *put, unsigned flags, uint64_t revision)
 {
     record->head = revision << RECORD_REVISION_SHIFT | flags;
@@ -110,7 +110,7 @@ static inline void record_write(record_t *record, const put_t *put, unsigned fla
     record_copy((uint8_t *)record + record_value_offset(put->key.size, flags), put->value);
 }
 
-/* A copy of VALUE, which is longer than a record may be. NULL if memory is refused. */
+/* A copy of VALUE, which does not fit in a record. NULL if memory is refused. */
 static uint8_t *value_copy(bytes_t value)
 {
     uint8_t *copy = malloc(value.size);
@@ -119,7 +119,8 @@ static uint8_t *value_copy(bytes_t value)
     return copy;
 }
 
-/* Makes what RECORD_MORTAL and RECORD_LONG stand for, in the record ENTRY. False if memory is refused. */
+/* Makes the record_time_t and the record_long_t of the record ENTRY, as its flags say. False if memory is
+ * refused. */
 static bool parts_new(store_t *store, const put_t *put, found_t entry, uint64_t revision, int64_t due_ms)
 {
     record_t *record = entry.record;
@@ -256,7 +257,7 @@ void store_remove(store_t *store, found_t entry)
     tree_remove(&store->tree, entry.handle);
 }
 
-/* Frees an entry of a closed store; tells how many pieces of work that was. */
+/* Frees an entry of a closed store. Returns the number of pieces of work. */
 static unsigned drop_entry(void *context, uint32_t handle)
 {
     store_t *store = context;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Private to the engine in memory: one client's entries, their count, bytes and digest. Knows how an entry is
- * kept, but nothing of the sequence, limits or changes.
+ * kept, but nothing about the sequence, limits or changes.
  *
- * Each entry is one record. The index finds it by the hash of its key, the tree has the order. */
+ * Each entry is one record. The index finds it by the hash of its key, the tree keeps the order. */
 #ifndef KV_BROKER_ENGINE_STORE_H
 #define KV_BROKER_ENGINE_STORE_H
 
@@ -13,14 +13,14 @@
 #include "broker/engine/tree.h"
 #include "common/status.h"
 
-/* Most stores are never asked for their digest, and keeping it costs as much as a put itself: it begins with
- * the first question. */
+/* Most stores are never asked for their digest, and updating it costs as much as a put itself. So it is made
+ * at the first request for it, and updated from then on. */
 typedef enum digest_state { DIGEST_NONE, DIGEST_GROWING, DIGEST_KEPT } digest_state_t;
 
 struct store {
     slab_t *slab;     /* the engine's */
     expiry_t *expiry; /* the engine's */
-    void *owner;      /* the engine's caller's */
+    void *owner;      /* belongs to the engine's caller */
     index_t index;
     tree_t tree;
     uint64_t bytes; /* of keys and values */
@@ -29,18 +29,18 @@ struct store {
     uint8_t *edge;      /* while the digest grows: it covers the keys up to this one; owned */
     uint64_t digest;    /* PROTOCOL.md section 7, over the entries that it covers */
     unsigned dropped;   /* records given back so far, of a closed store */
-    bool closed;        /* waits for its memory to be given back */
+    bool closed;        /* closed: its memory is being freed */
     store_t *previous;  /* in the engine's list of open or of closed stores */
     store_t *next;
 };
 
-/* NULL if memory is refused. What it keeps comes from SLAB. */
+/* Borrows EXPIRY and SLAB; takes its memory from SLAB. NULL if memory is refused. */
 store_t *store_new(expiry_t *expiry, slab_t *slab, void *owner);
-/* Frees up to *BUDGET pieces (each some microseconds at most), counts *BUDGET down, and, when none is left,
- * the store itself: *STORE is NULL then. */
+/* Frees up to *BUDGET pieces of the store (each takes some microseconds at most) and counts *BUDGET down.
+ * When nothing is left, frees the store itself and sets *STORE to NULL. */
 void store_drain(store_t **store, unsigned *budget);
 
-/* An entry: its record, and that one's handle. Valid until it is written or removed. */
+/* An entry: its record and the record's handle. Valid until the entry is written or removed. */
 typedef index_found_t found_t;
 
 /* The entry with the record HANDLE. */
@@ -49,11 +49,11 @@ static inline found_t store_entry(const store_t *store, uint32_t handle)
     return (found_t){.record = record_at(store->slab, handle), .handle = handle};
 }
 
-/* As store_find, by calls: of any entry, and of one that is left to the tree. */
+/* The parts of store_find that are not inline: for any key, and for an entry that is only in the tree. */
 found_t store_find_any(const store_t *store, bytes_t key, lookup_t lookup);
 found_t store_find_in_tree(const store_t *store, bytes_t key);
 
-/* The entry KEY; its record is NULL if there is none. Whether its time has come is the caller's question. */
+/* The entry KEY; its record is NULL if there is none. The caller must check whether it is due. */
 static inline __attribute__((always_inline)) found_t store_find(const store_t *store, bytes_t key,
                                                                 lookup_t lookup)
 {
@@ -65,16 +65,15 @@ static inline __attribute__((always_inline)) found_t store_find(const store_t *s
     return found;
 }
 
-/* Adds an entry, whose key is not there and has HASH. False if memory is refused: nothing has changed then.
- */
+/* Adds an entry. Its key has HASH and must not be in the store. False if memory is refused: nothing has
+ * changed then. */
 KV_MUST_USE bool store_add(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
                            int64_t due_ms);
 /* Writes PUT over the entry OLD. False if memory is refused: nothing has changed then. */
 KV_MUST_USE bool store_change(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
                               int64_t due_ms, found_t old);
-/* As store_change, over an entry's RECORD, if that is nothing but another value of the same size, as it
- * mostly is.
- */
+/* As store_change, for the most frequent case: a new value of the same size, and nothing else. False if it is
+ * another case: nothing has changed then. */
 KV_MUST_USE static inline bool store_overwrite(const store_t *store, const put_t *put, uint64_t revision,
                                                record_t *record)
 {
@@ -91,8 +90,8 @@ void store_remove(store_t *store, found_t entry);
 /* Frees ENTRY, which has been removed. */
 void store_free(store_t *store, found_t entry);
 
-/* Does up to *BUDGET entries' worth of the work of making the digest, counts *BUDGET down, and returns
- * whether it is there; from then on each change keeps it up to date. */
+/* Adds up to *BUDGET entries to the digest and counts *BUDGET down. Returns whether the digest is complete;
+ * from then on each change updates it. */
 KV_MUST_USE bool store_digest_grow(store_t *store, unsigned *budget);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Compares 16 bytes at once. Both ways are always there, so that a test can compare them. */
+/* Compares 16 bytes at once. The portable way is always compiled, so that a test can compare both. */
 #ifndef KV_BROKER_ENGINE_TAGS_H
 #define KV_BROKER_ENGINE_TAGS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The tree of records: finds the way through it, and splits and merges its nodes. Knows nothing of how a node
- * keeps what it holds. */
+/* The tree of records: searches it, and splits and merges its nodes. Knows nothing about the layout of a
+ * node. */
 #include "broker/engine/tree.h"
 
 #include <assert.h>
@@ -8,14 +8,14 @@
 #include "broker/engine/node.h"
 
 enum {
-    LEAF_MERGE_BELOW = NODE_LEAF_MAX / 4,      /* records of a leaf, at which it looks for a neighbour */
-    LEAF_MERGED_MAX = NODE_LEAF_MAX / 4 * 3,   /* records of two at most: the next insert does not split */
+    LEAF_MERGE_BELOW = NODE_LEAF_MAX / 4, /* records of a leaf, below which it may merge with a neighbour */
+    LEAF_MERGED_MAX = NODE_LEAF_MAX / 4 * 3,   /* records of both: the next insert must not split */
     INNER_MERGE_BELOW = NODE_INNER_MAX / 4,    /* separators */
     INNER_MERGED_MAX = NODE_INNER_MAX / 4 * 3, /* separators */
-    SIDE_BY_SIDE = 16,                         /* fetches that a core can have under way */
+    SIDE_BY_SIDE = 16,                         /* fetches that a core can do at the same time */
     CACHE_LINE = 64,
-    FETCH_LINES = 8, /* of a node: most of the heads */
-    FETCH_AHEAD = 8  /* records of a walk */
+    FETCH_LINES = 8, /* cache lines of a node: most of the heads */
+    FETCH_AHEAD = 8  /* records that a walk fetches in advance */
 };
 
 void tree_init(tree_t *tree, slab_t *slab)
@@ -28,9 +28,9 @@ static bytes_t key_of(const tree_t *tree, uint32_t record)
     return record_key(record_at(tree->slab, record));
 }
 
-/* ---- The way down ----------------------------------------------------------------------------- */
+/* ---- Searching -------------------------------------------------------------------------------- */
 
-/* The leaf that KEY belongs into, and the PATH to it. The tree is not empty. */
+/* The leaf that KEY belongs to; writes the PATH to it. The tree must not be empty. */
 static uint32_t descend(const tree_t *tree, bytes_t key, struct tree_step *path)
 {
     uint32_t handle = tree->root;
@@ -43,7 +43,7 @@ static uint32_t descend(const tree_t *tree, bytes_t key, struct tree_step *path)
     return handle;
 }
 
-/* Where the node that PATH reaches at LEVEL is named. */
+/* Where the handle of the node is stored that PATH reaches at LEVEL. */
 static uint32_t *place_of(tree_t *tree, const struct tree_step *path, unsigned level)
 {
     if (level == 0)
@@ -78,12 +78,12 @@ static bool on_right_edge(const tree_t *tree, const struct tree_step *path, unsi
     return true;
 }
 
-/* Splits the full inner node at LEVEL of PATH, whose parent has room, and leads PATH through the right one of
- * the two. */
+/* Splits the full inner node at LEVEL of PATH, whose parent has room, and makes PATH go through the half that
+ * it needs. */
 static bool split_inner(tree_t *tree, struct tree_step *path, unsigned level)
 {
     node_t *node = step_node(tree, &path[level]);
-    /* Keys that come in ascending order leave full nodes behind. */
+    /* If keys come in ascending order, leave full nodes behind. */
     unsigned at = on_right_edge(tree, path, level + 1) ? node->count - 2U : node->count / 2U;
     uint32_t right = node_new(tree->slab, true, node->count - at);
     if (right == 0)
@@ -115,8 +115,8 @@ static bool raise_root(tree_t *tree, struct tree_step *path)
     return true;
 }
 
-/* Makes room for one more child in the leaf's parent; splits full nodes above it as needed. What the tree
- * holds does not change, also if this fails. */
+/* Makes room for one more child in the leaf's parent; splits full nodes above it as needed. The records in
+ * the tree stay the same, even if this fails. */
 static bool make_way(tree_t *tree, struct tree_step *path)
 {
     unsigned level = tree->height;
@@ -138,8 +138,9 @@ static bool make_way(tree_t *tree, struct tree_step *path)
     return true;
 }
 
-/* Puts the new RECORD into a leaf of its own beside the full leaf at the end of PATH, whose parent has room:
- * keys that come in order, either way, leave full leaves behind. */
+/* Puts the new RECORD into a new leaf beside the full leaf at the end of PATH (after it if BEHIND, else
+ * before it), whose parent has room. So keys that come in ascending or descending order leave full leaves
+ * behind. */
 static bool insert_beside(tree_t *tree, const struct tree_step *path, uint32_t record, bool behind)
 {
     slab_t *slab = tree->slab;
@@ -275,7 +276,7 @@ static bool join(slab_t *slab, bool inner, uint32_t *left, uint32_t separator, u
 static void take_child(tree_t *tree, const struct tree_step *path, unsigned level, unsigned index);
 
 /* Merges the node at LEVEL of PATH (the leaf, if that is the height) with a neighbour, if both together make
- * one of moderate size. */
+ * a node of moderate size. */
 static void merge(tree_t *tree, const struct tree_step *path, unsigned level)
 {
     bool inner = level < tree->height;
@@ -299,8 +300,8 @@ static void merge(tree_t *tree, const struct tree_step *path, unsigned level)
     }
 }
 
-/* Takes the child INDEX, which is gone, out of the node at LEVEL of PATH, and sets the tree above in order.
- */
+/* Removes the child INDEX, which is freed already, from the node at LEVEL of PATH. Merges and removes nodes
+ * above as needed. */
 static void take_child(tree_t *tree, const struct tree_step *path, unsigned level, unsigned index)
 {
     while (!node_remove_child(tree->slab, step_node(tree, &path[level]), index)) {
@@ -343,7 +344,7 @@ void tree_remove(tree_t *tree, uint32_t record)
         return;
     }
     bool few = leaf->count < LEAF_MERGE_BELOW;
-    node_shrink(tree->slab, false, place_of(tree, path, tree->height)); /* it may have moved now */
+    node_shrink(tree->slab, false, place_of(tree, path, tree->height)); /* may move the leaf */
     if (tree->height > 0 && few)
         merge(tree, path, tree->height);
 }
@@ -364,7 +365,7 @@ void tree_seek(const tree_t *tree, bytes_t from, bool after, tree_cursor_t *curs
     cursor->slot = slot + (after && same);
 }
 
-/* Moves the cursor before the next leaf's first record, or behind the last record of all. */
+/* Moves the cursor before the next leaf's first record, or after the last record of all. */
 static void next_leaf(tree_cursor_t *cursor)
 {
     const tree_t *tree = cursor->tree;
@@ -397,7 +398,7 @@ uint32_t tree_next(tree_cursor_t *cursor)
     return records[0];
 }
 
-/* ---- Taking apart ----------------------------------------------------------------------------- */
+/* ---- Freeing ---------------------------------------------------------------------------------- */
 
 /* Drops records of LEAF from its end. Returns whether none is left; else the budget is used up. */
 static bool drop_records(tree_t *tree, node_t *leaf, unsigned *budget, tree_drop_fn *drop, void *context)
