@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* MessagePack-RPC as PROTOCOL.md section 2 has it: reading messages in place, and writing them.
+/* MessagePack-RPC as in PROTOCOL.md section 2: reads messages in place, and writes them.
  *
- * Reading never allocates and never believes a declared length before the bytes for it are there. A slice in
- * what is read borrows from the payload. Only rpc_decode.c and rpc_encode.c know MessagePack's bytes. */
+ * Reading never allocates, and never trusts a declared length before the bytes are there. Slices in what is
+ * read borrow from the payload. Only the rpc_* files know the bytes of MessagePack. */
 #ifndef KV_COMMON_RPC_H
 #define KV_COMMON_RPC_H
 
@@ -12,14 +12,14 @@
 #include "common/bytes.h"
 #include "common/status.h"
 
-enum { RPC_PROTOCOL_VERSION = 1 }; /* of PROTOCOL.md, as `hello` says it */
+enum { RPC_PROTOCOL_VERSION = 1 }; /* of PROTOCOL.md, as `hello` reports it */
 
 /* ---- Reading: values -------------------------------------------------------------------------- */
 
 typedef enum rpc_type {
     RPC_NIL,
     RPC_BOOL,
-    RPC_UINT, /* an integer from 0, whatever its encoding */
+    RPC_UINT, /* an integer of 0 or more, in any encoding */
     RPC_INT,  /* an integer below 0 */
     RPC_STR,  /* valid UTF-8 */
     RPC_BIN,
@@ -30,9 +30,9 @@ typedef enum rpc_type {
 
 typedef struct rpc_value {
     rpc_type_t type;
-    uint32_t span; /* values that this one takes in a flat sequence: itself and all inside it. Set by
-                      rpc_read for message values (it may reach past those kept of a truncated message);
-                      0 from rpc_read_value */
+    /* Values of the flat sequence that belong to this one: itself and all inside it. Set by rpc_read (it may
+     * reach past the values kept of a truncated message); 0 from rpc_read_value. */
+    uint32_t span;
     union {
         bool boolean;
         uint64_t number;  /* RPC_UINT */
@@ -42,12 +42,12 @@ typedef struct rpc_value {
     } as;
 } rpc_value_t;
 
-/* Reads the one value at *AT in PAYLOAD and moves *AT behind it; for an array or a map, behind its head:
- * its elements are read by further calls. Returns false if the bytes from *AT are not a whole value head
- * and body; *AT then is where it broke off (PAYLOAD.size where the input ended too soon). */
+/* Reads the value at *AT in PAYLOAD and moves *AT past it; for an array or a map, only past its head: further
+ * calls read its elements. Returns false if the bytes at *AT are not a complete head and body; *AT is then
+ * where they break off (PAYLOAD.size if the input ends too soon). */
 KV_MUST_USE bool rpc_read_value(bytes_t payload, size_t *at, rpc_value_t *value);
 
-/* Moves *AT behind the whole value that begins there, elements included, however deep, in constant memory.
+/* Moves *AT past the whole value that begins there, with its elements, however deep, in constant memory.
  * Returns false as rpc_read_value does. */
 KV_MUST_USE bool rpc_skip(bytes_t payload, size_t *at);
 
@@ -66,8 +66,8 @@ typedef enum rpc_kind {
 /* One message. What it holds stays valid while the payload does. */
 typedef struct rpc_message {
     rpc_kind_t kind;
-    bool answered;  /* RPC_ILL_FORMED: whether an error is to be sent (not for an array that begins with 2) */
-    uint32_t msgid; /* of a request or response; of an ill-formed one where it had one, else 0 */
+    bool answered;  /* RPC_ILL_FORMED: whether an error must be sent (not for an array that begins with 2) */
+    uint32_t msgid; /* of a request or response; of an ill-formed message if it has one, else 0 */
     const char *problem;  /* RPC_ILL_FORMED: for people, static storage */
     bytes_t method;       /* of a request or notification */
     bool truncated;       /* params had more than RPC_VALUES_MAX values: those beyond are not in `values` */
@@ -77,35 +77,33 @@ typedef struct rpc_message {
                                            what is inside it (`span`) */
 } rpc_message_t;
 
-/* Whether PAYLOAD is plainly text instead of messages (PROTOCOL.md section 2, *Text by mistake*): an error's
- * text for people, static storage. NULL: it is not, and must be read. */
+/* If PAYLOAD is clearly text instead of messages (PROTOCOL.md section 2, *Text by mistake*), returns an error
+ * text for people, static storage. Else NULL: read the payload. */
 const char *rpc_foreign(bytes_t payload);
 
 typedef enum rpc_step {
     RPC_STEP_MESSAGE, /* *message is filled in */
     RPC_STEP_END,     /* the payload is used up */
-    RPC_STEP_BROKEN   /* the bytes stop being MessagePack; *at is where. An empty payload is not RPC_STEP_END
-                         but this, at byte 0 */
+    RPC_STEP_BROKEN   /* the bytes at *at are not MessagePack. This, at byte 0, also for an empty payload */
 } rpc_step_t;
 
-/* Reads the message at *AT and moves *AT behind it. A message with floats, ext types, a str that is not
- * UTF-8, or nesting deeper than LIMIT_DEPTH is RPC_ILL_FORMED and skipped whole. Start with *AT = 0. Not for
- * responses of a broker: their results may be large; see rpc_read_response. */
+/* Reads the message at *AT and moves *AT past it. A message with floats, ext types, a str that is not UTF-8,
+ * or nesting deeper than LIMIT_DEPTH is RPC_ILL_FORMED and skipped whole. Start with *AT = 0. Not for the
+ * responses of a broker, whose results may be large: see rpc_read_reply. */
 KV_MUST_USE rpc_step_t rpc_read(bytes_t payload, size_t *at, rpc_message_t *message);
 
-/* Counts the messages of PAYLOAD, up to LIMIT + 1, without looking into them: for the bound on a batch. What
- * stands before a break is counted. */
+/* Counts the messages of PAYLOAD, up to LIMIT + 1, without checking what is in them: for the bound on a
+ * batch. If the bytes break off, counts the messages before that. */
 size_t rpc_count(bytes_t payload, size_t limit);
 
-/* Whether PAYLOAD holds more than LIMIT messages. A payload of at most LIMIT bytes cannot, and is not looked
- * at. */
+/* Whether PAYLOAD holds more than LIMIT messages. A payload of at most LIMIT bytes cannot, and is not
+ * read. */
 KV_MUST_USE static inline bool rpc_count_exceeds(bytes_t payload, size_t limit)
 {
     return payload.size > limit && rpc_count(payload, limit) > limit;
 }
 
-/* A response or a notification as a client reads it: error and result are not unpacked but given as slices.
- */
+/* A response or a notification as a client reads it. Its body is not decoded, but given as a slice. */
 typedef struct rpc_reply {
     rpc_kind_t kind; /* RPC_RESPONSE, RPC_NOTIFICATION or RPC_ILL_FORMED */
     uint32_t msgid;  /* of a response */
@@ -118,12 +116,12 @@ typedef struct rpc_reply {
     bytes_t body;   /* the whole encoded result (or a notification's params array) */
 } rpc_reply_t;
 
-/* Reads the reply at *AT and moves *AT behind it, as rpc_read does. RPC_ILL_FORMED (a request, an error of
- * another form) has the msgid where it is an array that begins with 1 and a msgid, else 0. What is inside
- * `body` is not looked into: rpc_read_value says RPC_OTHER of what a message may not hold. */
+/* Reads the reply at *AT and moves *AT past it, as rpc_read does. RPC_ILL_FORMED (a request, or an error of
+ * another form) has the msgid if it is an array that begins with 1 and a msgid, else 0. The contents of
+ * `body` are not checked: rpc_read_value returns RPC_OTHER for what a message may not hold. */
 KV_MUST_USE rpc_step_t rpc_read_reply(bytes_t payload, size_t *at, rpc_reply_t *reply);
 
-/* The I-th param (0-based) of MESSAGE, or NULL if there are not so many or it was not kept. */
+/* The I-th param (0-based) of MESSAGE, or NULL if there are fewer or it was not kept. */
 const rpc_value_t *rpc_param(const rpc_message_t *message, uint32_t i);
 
 /* ---- Writing ---------------------------------------------------------------------------------- *
@@ -139,8 +137,9 @@ void rpc_write_array(buffer_t *buffer, uint32_t count);
 void rpc_write_map(buffer_t *buffer, uint32_t pairs);
 void rpc_write_text(buffer_t *buffer, const char *text); /* rpc_write_str of a C string */
 
-/* rpc_write_text of a string literal of at most 31 bytes: a copy of a size that the compiler knows, for maps
- * that are written very often (a str that short has one byte of head: msgpack spec, fixstr). */
+/* rpc_write_text of a string literal of at most 31 bytes. The compiler knows the size of the copy, which is
+ * faster for maps that are written very often. (The head of a str that short is one byte: msgpack spec,
+ * fixstr.) */
 #define rpc_write_key(buffer, literal)                                                                       \
     do {                                                                                                     \
         static const struct {                                                                                \
@@ -152,8 +151,8 @@ void rpc_write_text(buffer_t *buffer, const char *text); /* rpc_write_str of a C
         buffer_append(buffer, &key_, sizeof key_);                                                           \
     } while (0)
 
-/* An array whose length is not known before its elements are written: opens it and returns a mark, and closes
- * it with the COUNT of elements written since. Always five bytes of head. */
+/* Writes an array whose length is not known before its elements are written: rpc_open_array returns a mark,
+ * and rpc_close_array sets the COUNT of elements written since. The head is always five bytes. */
 KV_MUST_USE size_t rpc_open_array(buffer_t *buffer);
 void rpc_close_array(buffer_t *buffer, size_t mark, uint32_t count);
 

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads requests and notifications in place. Owns nothing and allocates nothing; it knows no method.
- * (msgpack-c's own unpackers reserve memory from declared lengths before the bytes are there.) */
+/* Reads requests and notifications in place. Allocates nothing; knows no method. (msgpack-c's own unpackers
+ * are not used: they reserve memory for declared lengths before the bytes are there.) */
 #include "common/limits.h"
 #include "common/rpc_token.h"
 
-/* The parts of a message are read by functions that return NULL, or a problem for people. Where the bytes
- * stop being MessagePack any problem does: `refuse` finds out by itself where that is. */
+/* Each of the functions below reads a part of a message. They return NULL, or a problem for people. If the
+ * bytes break off, any problem will do: `refuse` finds out itself where that is. */
 static const char BROKEN[] = "the message is incomplete";
 
-/* Why a value of FORM is not taken. */
+/* Why a value of FORM is not allowed. */
 __attribute__((cold, noinline)) static const char *refuse_value(unsigned form)
 {
     return form == FORM_STR ? "a str is not valid UTF-8: send bytes as bin"
                             : "floats and ext types are not allowed: send numbers as integers";
 }
 
-/* An array or a map inside the params while what it holds is read. */
+/* An array or a map inside the params, while its elements are read. */
 typedef struct nest {
-    uint64_t left;  /* values that come after it, beside it */
-    uint32_t index; /* its own place in the flat sequence of values */
+    uint64_t left;  /* values that come after it on its level */
+    uint32_t index; /* its index in the flat sequence of values */
 } nest_t;
 
-/* Reads on at P in params of which LEFT values are to come and MESSAGE->value_count have been read, and adds
- * the others to it. Returns where the params end, or NULL and sets MESSAGE->problem: no local of the fast way
- * needs an address. */
+/* Continues at P to read params: MESSAGE->value_count values were read, and LEFT more follow on the top
+ * level; adds them to MESSAGE. Returns where the params end, or NULL with MESSAGE->problem set. It takes no
+ * address of a caller's local variable, so those can stay in registers. */
 __attribute__((noinline)) static const uint8_t *read_nested(const uint8_t *p, const uint8_t *end,
                                                             rpc_message_t *message, uint64_t left)
 {
-    nest_t nests[LIMIT_DEPTH - 2];        /* around the value that is read, inside the params */
-    unsigned depth = 0;                   /* of those */
+    nest_t nests[LIMIT_DEPTH - 2];        /* around the current value, inside the params */
+    unsigned depth = 0;                   /* used elements of `nests` */
     uint32_t seen = message->value_count; /* fewer than the payload has bytes */
-    rpc_value_t beyond;                   /* where a value goes that is not kept */
+    rpc_value_t beyond;                   /* takes values that are not kept */
     message->problem = BROKEN;
     for (;; seen++) {
         while (left == 0 && depth > 0) {
@@ -53,7 +53,7 @@ __attribute__((noinline)) static const uint8_t *read_nested(const uint8_t *p, co
         }
         if (token.form >= FORM_ARRAY) {
             if (depth == LIMIT_DEPTH - 2) {
-                message->problem = "a message is nested at most 8 deep";
+                message->problem = "a message must not be nested more than 8 deep";
                 return NULL;
             }
             nests[depth++] = (nest_t){.left = left, .index = seen};
@@ -69,7 +69,7 @@ RPC_FAST const char *read_params(const uint8_t **at, const uint8_t *end, rpc_mes
 {
     uint32_t params;
     if (!token_read_array(at, end, &params))
-        return "the params, last in a message, are an array";
+        return "the params, last in a message, must be an array";
     message->params = params;
     message->truncated = false;
     const uint8_t *p = *at;
@@ -104,7 +104,8 @@ RPC_FAST const char *read_params(const uint8_t **at, const uint8_t *end, rpc_mes
     return NULL;
 }
 
-/* Reads how a request or a notification begins, up to its msgid or method, as read_nested does. */
+/* Reads the beginning of a request or a notification, up to its msgid or method. Returns as read_nested
+ * does. */
 __attribute__((noinline)) static const uint8_t *read_kind(const uint8_t *p, const uint8_t *end,
                                                           rpc_message_t *message)
 {
@@ -129,14 +130,14 @@ __attribute__((noinline)) static const uint8_t *read_kind(const uint8_t *p, cons
         message->problem = "a response ([1, ...]) was sent instead of a request: [0, msgid, method, params]";
         return NULL;
     default:
-        message->problem = "a message begins with 0 for a request, or 2 for a notification";
+        message->problem = "a message must begin with 0 for a request, or 2 for a notification";
         return NULL;
     }
 }
 
 RPC_FAST const char *read_message(const uint8_t **at, const uint8_t *end, rpc_message_t *message)
 {
-    static const uint8_t USUAL[] = {0x94, RPC_REQUEST}; /* how nearly all requests begin: spares two tokens */
+    static const uint8_t USUAL[] = {0x94, RPC_REQUEST}; /* nearly all requests begin so: saves two tokens */
     const uint8_t *p = *at;
     message->kind = RPC_REQUEST;
     message->msgid = 0;
@@ -158,7 +159,7 @@ RPC_FAST const char *read_message(const uint8_t **at, const uint8_t *end, rpc_me
     return problem;
 }
 
-/* The way out for what is no message: says where the bytes break off, or skips what is one value but
+/* Handles what is not a valid message: finds where the bytes break off, or skips a complete value that is
  * ill-formed. */
 __attribute__((cold, noinline)) static rpc_step_t refuse(bytes_t payload, size_t *at, rpc_message_t *message,
                                                          const char *problem)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Writes MessagePack and MessagePack-RPC into a buffer. The bytes come from msgpack-c's own templates (always
- * the shortest form), made here over buffer_t so that they inline; the one format
- * byte that this file knows is that of an array whose length comes later. */
+ * the shortest form), compiled here for buffer_t so that they inline. The only format byte in this file is
+ * that of an array whose length comes later. */
 #include "common/rpc.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -41,7 +41,8 @@ void rpc_write_int(buffer_t *buffer, int64_t value)
     msgpack_pack_int64(buffer, value);
 }
 
-/* A head without its bytes must not stand in the buffer: another writer could not tell what follows. */
+/* Whether the length of BYTES fits a head. If not, fails: a head without its bytes must not be in the
+ * buffer. */
 static bool has_length(buffer_t *buffer, bytes_t bytes)
 {
     if (bytes.size <= UINT32_MAX)

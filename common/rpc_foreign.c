@@ -3,11 +3,11 @@
 #include "common/rpc.h"
 #include "common/utf8.h"
 
-enum { TEXT_MIN = 2 }; /* bytes: one alone gets one error anyway */
+enum { TEXT_MIN = 2 }; /* bytes; a single byte gets one error anyway */
 
 #define EXPECTED "not MessagePack: send an array, [0, msgid, method, params]"
 
-/* How a text of some kind begins. */
+/* How known kinds of text begin. */
 static const struct beginning {
     const char *text;
     const char *problem;
@@ -37,7 +37,7 @@ static bool is_text(bytes_t payload)
 
 const char *rpc_foreign(bytes_t payload)
 {
-    /* A message begins with an array's head: most have left here. */
+    /* A message begins with the head of an array: most payloads return here. */
     if (payload.size < TEXT_MIN || (payload.data[0] >= 0x80 && payload.data[0] < 0xc2) || !is_text(payload))
         return NULL;
     size_t at = 0;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reads what a broker sends, in place, for its clients. Owns nothing, allocates nothing, and looks into no
- * result. */
+/* Reads what a broker sends, in place, for its clients. Allocates nothing, and does not decode results. */
 #include "common/rpc_token.h"
 
 /* Reads a response's error: nil, [code, message] or [code, message, detail]. */
 static const char *read_error(const uint8_t **at, const uint8_t *end, rpc_reply_t *reply)
 {
-    static const char FORM[] = "a response's error is nil, [code, message] or [code, message, detail]";
+    static const char FORM[] = "a response's error must be nil, [code, message] or [code, message, detail]";
     token_t error;
     if (!token_read(at, end, &error))
         return FORM;
@@ -44,7 +43,7 @@ static const char *read_pushed(const uint8_t **at, const uint8_t *end, uint32_t 
         return problem;
     const uint8_t *ahead = *at;
     uint32_t params;
-    return token_read_array(&ahead, end, &params) ? NULL : "the params, last in a message, are an array";
+    return token_read_array(&ahead, end, &params) ? NULL : "the params, last in a message, must be an array";
 }
 
 /* Reads a reply up to its body. */
@@ -59,7 +58,7 @@ static const char *read_front(const uint8_t **at, const uint8_t *end, rpc_reply_
         return read_response(at, end, count, reply);
     if (type == RPC_NOTIFICATION)
         return read_pushed(at, end, count, reply);
-    return "what a broker sends begins with 1 for a response, or 2 for a notification";
+    return "what a broker sends must begin with 1 for a response, or 2 for a notification";
 }
 
 rpc_step_t rpc_read_reply(bytes_t payload, size_t *at, rpc_reply_t *reply)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the table of MessagePack's first bytes, and what is done with values of any kind: read one, skip it,
+/* Owns the table of MessagePack's first bytes, and what works on values of any kind: read one, skip one,
  * count. */
 #include "common/rpc_token.h"
 
@@ -31,7 +31,7 @@ const head_t rpc_heads[256] = {
 };
 /* clang-format on */
 
-/* Where the bytes stopped being MessagePack, for a head at AT that could not be read. */
+/* Where the bytes break off, if the head at AT could not be read. */
 static const uint8_t *break_of(const uint8_t *at, const uint8_t *end)
 {
     return at < end && rpc_heads[*at].form == FORM_NEVER ? at : end;
@@ -84,9 +84,9 @@ size_t rpc_count(bytes_t payload, size_t limit)
 const char *rpc_read_opening(const uint8_t **at, const uint8_t *end, uint32_t *count, uint64_t *type)
 {
     if (!token_read_array(at, end, count))
-        return "a message is an array: [0, msgid, method, params]";
+        return "a message must be an array: [0, msgid, method, params]";
     if (*count == 0 || !token_read_number(at, end, type))
-        return "a message begins with a number: 0 for a request, 2 for a notification";
+        return "a message must begin with a number: 0 for a request, 2 for a notification";
     return NULL;
 }
 

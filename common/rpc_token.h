@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Inside rpc_*.c alone: MessagePack taken apart into tokens (a head and its body), in place, and the parts
- * that messages of both directions have. Knows the bytes of MessagePack; allocates nothing. Readers take
- * where to read by AT and the payload's END, and move *AT behind what they read. */
+/* Private to rpc_*.c: reads MessagePack as tokens (a head and its body), in place, and the parts that
+ * messages of both directions have. Allocates nothing. Readers begin at *AT, never read past END, and move
+ * *AT past what they read. */
 #ifndef KV_COMMON_RPC_TOKEN_H
 #define KV_COMMON_RPC_TOKEN_H
 
@@ -10,16 +10,16 @@
 #include "common/rpc.h"
 #include "common/utf8.h"
 
-/* On the way of every request: inlined by force, as calls and arguments in memory would double what one
- * costs. */
+/* For functions that every request needs: always inlined, because calls and arguments in memory would double
+ * the cost of a request. */
 #define RPC_FAST __attribute__((always_inline)) static inline
 
-/* In this order: those with a body first, those with elements last. */
+/* The order matters: those with a body come first, those with elements last. */
 typedef enum form {
     FORM_STR,
     FORM_BIN,
     FORM_OTHER, /* float, ext */
-    FORM_NEVER, /* 0xc1: no MessagePack */
+    FORM_NEVER, /* 0xc1: not MessagePack */
     FORM_NIL,
     FORM_FALSE,
     FORM_TRUE,
@@ -29,11 +29,11 @@ typedef enum form {
     FORM_MAP
 } form_t;
 
-/* What a first byte says. Its argument is (first byte & mask) + the big-endian number behind it: a value, a
- * count, or a length. A body of length + extra bytes follows where the form has one. */
+/* What a first byte means. Its argument is (first byte & mask) + the big-endian number after it: a value, a
+ * count, or a length. If the form has a body, length + extra bytes follow. */
 typedef struct head {
     uint8_t form;
-    uint8_t width; /* bytes of the number behind the first byte: 0, 1, 2, 4, 8 */
+    uint8_t width; /* bytes of the number after the first byte: 0, 1, 2, 4, 8 */
     uint8_t mask;  /* of the first byte */
     uint8_t extra; /* bytes */
 } head_t;
@@ -62,16 +62,16 @@ static inline uint64_t token_load(const uint8_t *data, unsigned width)
     }
 }
 
-/* A value's head, taken apart. */
+/* The decoded head of a value. */
 typedef struct token {
     form_t form;
     unsigned width;      /* as in head_t */
     uint64_t argument;   /* as in head_t */
-    const uint8_t *body; /* behind the head: its bytes are there */
+    const uint8_t *body; /* after the head; all its bytes are there */
 } token_t;
 
-/* Reads the head at *AT and moves *AT behind it and its body. False, with *AT as it was, where the bytes are
- * no whole head and body. */
+/* Reads the head at *AT and moves *AT past it and its body. False, with *AT unchanged, if they are incomplete
+ * or not MessagePack. */
 RPC_FAST bool token_read(const uint8_t **at, const uint8_t *end, token_t *token)
 {
     const uint8_t *p = *at;
@@ -96,7 +96,7 @@ RPC_FAST bool token_read(const uint8_t **at, const uint8_t *end, token_t *token)
     return true;
 }
 
-/* Values that follow the head TOKEN and belong to it. */
+/* Number of values that follow the head TOKEN and belong to it. */
 static inline uint64_t token_children(const token_t *token)
 {
     if (token->form < FORM_ARRAY)
@@ -120,7 +120,7 @@ static inline bool token_is_text(const token_t *token)
            (token->form == FORM_STR && utf8_valid(bytes_of(token->body, (size_t)token->argument)));
 }
 
-/* Fills in VALUE from TOKEN; of an array or a map the head alone, with a `span` of 1 as if it were empty. */
+/* Fills in VALUE from TOKEN; for an array or a map only the head, with a `span` of 1 as if it were empty. */
 RPC_FAST void token_value(const token_t *token, rpc_value_t *value)
 {
     value->span = 1;
@@ -162,8 +162,8 @@ RPC_FAST void token_value(const token_t *token, rpc_value_t *value)
     }
 }
 
-/* The one-byte forms, tried first where they are usual: TAG in the bits outside MASK, a number of at most
- * MASK within. */
+/* Reads a form of one byte, to be tried first if it is frequent: TAG in the bits outside MASK, a number of at
+ * most MASK within. */
 RPC_FAST bool token_read_short(const uint8_t **at, const uint8_t *end, uint8_t tag, uint8_t mask,
                                uint32_t *number)
 {
@@ -175,7 +175,7 @@ RPC_FAST bool token_read_short(const uint8_t **at, const uint8_t *end, uint8_t t
     return true;
 }
 
-/* Reads an integer from 0, which may come in a signed encoding too. */
+/* Reads an integer of 0 or more, in an unsigned or a signed encoding. */
 RPC_FAST bool token_read_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
 {
     token_t token;
@@ -186,7 +186,7 @@ RPC_FAST bool token_read_number(const uint8_t **at, const uint8_t *end, uint64_t
            (token.form == FORM_INT && token_signed(token.argument, token.width) >= 0);
 }
 
-/* Reads a str of at most 31 bytes that is text, which most strings are. */
+/* Reads a str of at most 31 bytes that is valid UTF-8: most strings are such. */
 RPC_FAST bool token_read_short_str(const uint8_t **at, const uint8_t *end, bytes_t *string)
 {
     const uint8_t *p = *at;
@@ -226,22 +226,23 @@ RPC_FAST const char *rpc_read_msgid(const uint8_t **at, const uint8_t *end, uint
 {
     uint64_t number;
     if (!token_read_number(at, end, &number) || number > UINT32_MAX)
-        return "the msgid, second in a request, is an integer from 0 to 4294967295";
+        return "the msgid, second in a request, must be an integer from 0 to 4294967295";
     *msgid = (uint32_t)number;
     return NULL;
 }
 
 RPC_FAST const char *rpc_read_method(const uint8_t **at, const uint8_t *end, bytes_t *method)
 {
-    return token_read_string(at, end, method) ? NULL : "the method is a string (a str is valid UTF-8)";
+    return token_read_string(at, end, method) ? NULL
+                                              : "the method must be a string (a str must be valid UTF-8)";
 }
 
-/* Reads how a message begins: an array's head and the number that is its first element. Returns NULL or a
- * problem. */
+/* Reads the beginning of a message: an array's head and the number that is its first element. Returns NULL or
+ * a problem. */
 const char *rpc_read_opening(const uint8_t **at, const uint8_t *end, uint32_t *count, uint64_t *type);
 
-/* Finds in the value at START, which is whole, what an answer to it needs: *MSGID, where it is an array that
- * begins with WITH_ID and a msgid (else 0), and whether it is an array that begins with 2. */
+/* Finds in the complete value at START what an answer to it needs: *MSGID, if it is an array that begins with
+ * WITH_ID and a msgid (else 0), and *NOTIFICATION: whether it is an array that begins with 2. */
 void rpc_identify(bytes_t payload, size_t start, uint64_t with_id, uint32_t *msgid, bool *notification);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The most frequent requests, get, put and ping, read and answered with few instructions. What is not of
- * their usual form, wrong messages too, is for rpc_read. */
+/* Reads and answers the most frequent requests (get, put and ping) with few instructions. What is not of
+ * their usual form, malformed messages too, is left to rpc_read. */
 #ifndef KV_COMMON_RPC_USUAL_H
 #define KV_COMMON_RPC_USUAL_H
 
@@ -24,7 +24,7 @@ typedef struct rpc_usual {
 } rpc_usual_t;
 
 enum {
-    RPC_USUAL_AHEAD = 16,   /* bytes that rpc_read_usual reads before it looks at what they say */
+    RPC_USUAL_AHEAD = 16,   /* bytes that rpc_read_usual reads before it checks them */
     RPC_USUAL_GET_HEAD = 5, /* bytes of the name and the head of the params */
     RPC_USUAL_PUT_HEAD = 5,
     RPC_USUAL_PING_HEAD = 6
@@ -39,10 +39,10 @@ enum {
 #define RPC_USUAL_HEAD_PUT  RPC_USUAL_HEAD(3, 'p', 'u', 't', 0, 2)
 #define RPC_USUAL_HEAD_PING RPC_USUAL_HEAD(4, 'p', 'i', 'n', 'g', 0)
 
-/* rpc_read_usual at a payload's end, and for encodings that are rare. */
+/* The part of rpc_read_usual for the end of a payload, and for rare encodings. */
 KV_MUST_USE rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message);
 
-/* Reads a str or bin of at most 255 bytes, of which two are there; a str is ASCII. False: it may be something
+/* Reads a str of ASCII or a bin, at most 255 bytes. Two bytes must be there at *AT. False if it is anything
  * else. */
 RPC_FAST bool rpc_usual_string(const uint8_t **at, const uint8_t *end, bytes_t *string, bool *binary)
 {
@@ -63,7 +63,7 @@ RPC_FAST bool rpc_usual_string(const uint8_t **at, const uint8_t *end, bytes_t *
     return (size_t)(end - p) >= size && (*binary || utf8_is_ascii(*string));
 }
 
-/* Reads the message at *AT and moves *AT behind it. NONE if it is not usual: *AT is of no meaning then. */
+/* Reads the message at *AT and moves *AT past it. NONE if it is not usual: *AT is undefined then. */
 KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const uint8_t *end,
                                                      rpc_usual_t *message)
 {
@@ -155,7 +155,7 @@ RPC_FAST uint8_t *rpc_put_uint(uint8_t *to, uint64_t number)
 /* Writes `[1, MSGID, nil,` at TO, which has room for RPC_RESULT_HEAD bytes. Returns where the result goes. */
 RPC_FAST uint8_t *rpc_put_result(uint8_t *to, uint32_t msgid)
 {
-    uint64_t head = 0x94 | RPC_RESPONSE << 8; /* lowest byte first; what is behind it is written over */
+    uint64_t head = 0x94 | RPC_RESPONSE << 8; /* lowest byte first; the result overwrites what is behind it */
     unsigned size;
     if (msgid > UINT16_MAX) {
         head |= UINT64_C(0xce) << 16 | (uint64_t)bswap_32(msgid) << 24 | UINT64_C(0xc0) << 56;
