@@ -14,9 +14,8 @@ typedef struct command_log {
     void *context;
     /* Appends a copy of COMMAND, proposed by SESSION, or by the broker itself if that is NULL. If `client` is
      * set, client_id and client_life name the client; the copy's `client` must be NULL, and its `lookup` is
-     * not used. Of a PUT or a DEL, only the fields that command.h names for it are defined (`name` and
-     * `claim` only of a PUT without `client`). If HEARD, SESSION waits for the outcome. False if memory is
-     * refused, which must not happen for a LEAVE. */
+     * not used. If HEARD, SESSION waits for the outcome. False if memory is refused, which must not happen
+     * for a LEAVE. */
     bool (*append)(void *context, struct session *session, const command_t *command, bool heard);
     /* True: this broker has applied every change that anybody was told of so far, so SESSION may read. False:
      * hub_pass is called when that is so. */

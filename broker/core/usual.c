@@ -183,12 +183,10 @@ static unsigned window_run(session_t *session, const window_t *window)
     uint64_t told = hub->told_cost;
     uint64_t owed = 0;
     unsigned done = 0;
-    command_t command;
-    command.kind = COMMAND_PUT;
-    command.client = session->client;
-    command.by = session_actor(session);
-    command.put.ttl_ms = 0;
-    command.put.if_revision = REVISION_ANY;
+    command_t command = {.kind = COMMAND_PUT,
+                         .client = session->client,
+                         .by = session_actor(session),
+                         .put = {.if_revision = REVISION_ANY}};
     while (done < window->count) {
         const operation_t *operation = &window->operations[done];
         const rpc_usual_t *message = &operation->message;

@@ -39,30 +39,6 @@ struct later_log {
 
 /* ---- Copies ----------------------------------------------------------------------------------- */
 
-/* Returns COMMAND with only those members that its kind has and that another process could use. */
-static command_t command_pure(const command_t *command)
-{
-    command_t pure = {.kind = command->kind, .by = command->by};
-    if (command->kind != COMMAND_PUT && command->kind != COMMAND_DEL) {
-        pure = *command;
-    } else if (command->kind == COMMAND_DEL) {
-        pure.put.key = command->put.key;
-        pure.put.if_revision = command->put.if_revision;
-    } else {
-        pure.put = command->put;
-    }
-    if (command->kind == COMMAND_PUT && !command->client) {
-        pure.name = command->name;
-        pure.claim = command->claim;
-    } else if (command->client) {
-        pure.client_id = command->client_id;
-        pure.client_life = command->client_life;
-    }
-    pure.client = NULL;
-    pure.lookup = (lookup_t){0};
-    return pure;
-}
-
 /* Copies the bytes of TEXT to *TO, makes TEXT refer to the copy, and moves *TO to its end. */
 static void text_move(bytes_t *text, uint8_t **to)
 {
@@ -75,7 +51,9 @@ static void text_move(bytes_t *text, uint8_t **to)
 /* Returns a copy of COMMAND, made in PLACE unless that is NULL. NULL if memory is refused. */
 static appended_t *appended_new(const command_t *command, appended_t *place)
 {
-    command_t pure = command_pure(command);
+    command_t pure = *command;
+    pure.client = NULL; /* another process could not use these two */
+    pure.lookup = (lookup_t){0};
     bytes_t *texts[] = {&pure.client_id, &pure.by.client, &pure.by.user, &pure.put.key,
                         &pure.put.value, &pure.name,      &pure.text};
     enum { TEXTS = sizeof texts / sizeof texts[0] };

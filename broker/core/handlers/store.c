@@ -127,17 +127,16 @@ handling_t handle_put(request_t *request)
 {
     const args_t *args = &request->args;
     char claim[SECRET_HASH_SIZE];
-    command_t command;
-    command.kind = COMMAND_PUT;
-    command.client = request->client;
-    command.by = session_actor(request->session);
-    command.put = (put_t){.key = args->key,
-                          .value = args->value,
-                          .binary = args->binary,
-                          .ttl_ms = args->ttl_ms,
-                          .if_revision = args->if_revision};
+    command_t command = {.kind = COMMAND_PUT,
+                         .client = request->client,
+                         .by = session_actor(request->session),
+                         .put = {.key = args->key,
+                                 .value = args->value,
+                                 .binary = args->binary,
+                                 .ttl_ms = args->ttl_ms,
+                                 .if_revision = args->if_revision}};
     command.lookup = engine_lookup(request->hub->engine, args->key);
-    if (args->given & (OPTION_CREATE | OPTION_SECRET)) { /* for whoever has the name then */
+    if (args->create) { /* for whoever has the name then */
         command.client = NULL;
         command.name = args->client;
         command.claim = args->given & OPTION_SECRET ? claim : NULL;
@@ -165,13 +164,11 @@ handling_t finish_del(request_t *request, const wait_result_t *result)
 
 handling_t handle_del(request_t *request)
 {
-    command_t command;
-    command.kind = COMMAND_DEL;
-    command.client = request->client;
-    command.by = session_actor(request->session);
-    command.put.key = request->args.key;
-    command.put.if_revision = request->args.if_revision;
-    command.lookup = engine_lookup(request->hub->engine, request->args.key);
+    command_t command = {.kind = COMMAND_DEL,
+                         .client = request->client,
+                         .by = session_actor(request->session),
+                         .put = {.key = request->args.key, .if_revision = request->args.if_revision},
+                         .lookup = engine_lookup(request->hub->engine, request->args.key)};
     return request_propose(request, &command, finish_del);
 }
 
