@@ -20,7 +20,8 @@ static bool array_read(const uint8_t **at, const uint8_t *end, unsigned count)
     return token_read_short(at, end, 0x90, 0x0f, &number) && number == count;
 }
 
-rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message)
+rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message,
+                                    bytes_t *key)
 {
     const uint8_t *p = *at;
     bytes_t name;
@@ -38,13 +39,13 @@ rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_
     if (!token_read_short_str(&p, end, &name))
         return RPC_USUAL_NONE;
     if (bytes_equal(name, bytes_from_text("get"))) {
-        if (!array_read(&p, end, 1) || !string_read(&p, end, &message->key, &binary) || binary)
+        if (!array_read(&p, end, 1) || !string_read(&p, end, key, &binary) || binary)
             return RPC_USUAL_NONE;
         *at = p;
         return RPC_USUAL_GET;
     }
     if (bytes_equal(name, bytes_from_text("put"))) {
-        if (!array_read(&p, end, 2) || !string_read(&p, end, &message->key, &binary) || binary ||
+        if (!array_read(&p, end, 2) || !string_read(&p, end, key, &binary) || binary ||
             !string_read(&p, end, &message->value, &message->binary))
             return RPC_USUAL_NONE;
         *at = p;
@@ -52,6 +53,7 @@ rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_
     }
     if (!bytes_equal(name, bytes_from_text("ping")) || !array_read(&p, end, 0))
         return RPC_USUAL_NONE;
+    *key = (bytes_t){0};
     *at = p;
     return RPC_USUAL_PING;
 }

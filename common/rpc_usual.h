@@ -19,7 +19,6 @@ typedef struct rpc_usual {
     uint32_t msgid; /* of a request */
     bool owed;      /* it is a request, not a notification */
     bool binary;    /* PUT: the value is bin, else str */
-    bytes_t key;    /* GET, PUT: a str, which is valid UTF-8 */
     bytes_t value;  /* PUT; a str is valid UTF-8 */
 } rpc_usual_t;
 
@@ -40,7 +39,8 @@ enum {
 #define RPC_USUAL_HEAD_PING RPC_USUAL_HEAD(4, 'p', 'i', 'n', 'g', 0)
 
 /* The part of rpc_read_usual for the end of a payload, and for rare encodings. */
-KV_MUST_USE rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message);
+KV_MUST_USE rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message,
+                                                bytes_t *key);
 
 /* Reads a str of ASCII or a bin, at most 255 bytes. Two bytes must be there at *AT. False if it is anything
  * else. */
@@ -63,9 +63,10 @@ RPC_FAST bool rpc_usual_string(const uint8_t **at, const uint8_t *end, bytes_t *
     return (size_t)(end - p) >= size && (*binary || utf8_is_ascii(*string));
 }
 
-/* Reads the message at *AT and moves *AT past it. NONE if it is not usual: *AT is undefined then. */
+/* Reads the message at *AT and moves *AT past it. *KEY: of GET and PUT, a str, which is valid UTF-8; of PING
+ * it is empty. NONE if the message is not usual: *AT and *KEY are undefined then. */
 KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const uint8_t *end,
-                                                     rpc_usual_t *message)
+                                                     rpc_usual_t *message, bytes_t *key)
 {
     const uint8_t *p = *at;
     rpc_usual_kind_t kind;
@@ -74,7 +75,7 @@ KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const u
     uint64_t head;
     bool binary;
     if (end - p < RPC_USUAL_AHEAD)
-        return rpc_read_usual_any(at, end, message);
+        return rpc_read_usual_any(at, end, message, key);
     memcpy(&opening, p, sizeof opening);
     p += 2;
     message->owed = le16toh(opening) == (0x94 | RPC_REQUEST << 8);
@@ -92,23 +93,24 @@ KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const u
         message->msgid = (uint32_t)p[1] << 8 | p[2];
         p += 3;
     } else {
-        return rpc_read_usual_any(at, end, message);
+        return rpc_read_usual_any(at, end, message, key);
     }
     memcpy(&head, p, sizeof head);
     head = le64toh(head);
     if ((head & UINT64_C(0xffffffffff)) == RPC_USUAL_HEAD_GET) {
         p += RPC_USUAL_GET_HEAD;
-        if (!rpc_usual_string(&p, end, &message->key, &binary) || binary)
-            return rpc_read_usual_any(at, end, message);
+        if (!rpc_usual_string(&p, end, key, &binary) || binary)
+            return rpc_read_usual_any(at, end, message, key);
         kind = RPC_USUAL_GET;
     } else if ((head & UINT64_C(0xffffffffff)) == RPC_USUAL_HEAD_PUT) {
         p += RPC_USUAL_PUT_HEAD;
-        if (!rpc_usual_string(&p, end, &message->key, &binary) || binary || end - p < 2 ||
+        if (!rpc_usual_string(&p, end, key, &binary) || binary || end - p < 2 ||
             !rpc_usual_string(&p, end, &message->value, &message->binary))
-            return rpc_read_usual_any(at, end, message);
+            return rpc_read_usual_any(at, end, message, key);
         kind = RPC_USUAL_PUT;
     } else if ((head & UINT64_C(0xffffffffffff)) == RPC_USUAL_HEAD_PING) {
         p += RPC_USUAL_PING_HEAD;
+        *key = (bytes_t){0};
         kind = RPC_USUAL_PING;
     } else {
         return RPC_USUAL_NONE;

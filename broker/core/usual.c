@@ -20,8 +20,10 @@ typedef struct operation {
 
 typedef struct window {
     operation_t operations[WINDOW];
-    lookup_t lookups[WINDOW]; /* of their keys */
+    bytes_t keys[WINDOW]; /* of each; empty if it has none */
+    lookup_t lookups[WINDOW];
     unsigned count;
+    bool keyed; /* it has keys */
 } window_t;
 
 /* ---- Reading ---------------------------------------------------------------------------------- */
@@ -32,24 +34,22 @@ static void window_read(const session_t *session, window_t *window)
 {
     const batch_t *batch = &session->batch;
     const limits_t *limits = &session->hub->settings->limits;
-    const engine_t *engine = session->hub->engine;
     const uint8_t *at = batch->payload.data + batch->at;
     const uint8_t *end = batch->payload.data + batch->payload.size;
     unsigned count;
+    window->keyed = false;
     for (count = 0; count < WINDOW; count++) {
         operation_t *operation = &window->operations[count];
         const rpc_usual_t *message = &operation->message;
-        operation->kind = rpc_read_usual(&at, end, &operation->message);
+        operation->kind = rpc_read_usual(&at, end, &operation->message, &window->keys[count]);
         operation->end = at;
-        if (operation->kind == RPC_USUAL_PING) {
-            window->lookups[count] = (lookup_t){0};
+        if (operation->kind == RPC_USUAL_PING)
             continue;
-        }
-        if (operation->kind == RPC_USUAL_NONE || message->key.size - 1 >= limits->key) /* or empty */
+        if (operation->kind == RPC_USUAL_NONE || window->keys[count].size - 1 >= limits->key) /* or empty */
             break;
         if (operation->kind == RPC_USUAL_PUT && message->value.size > limits->value)
             break;
-        window->lookups[count] = engine_lookup(engine, message->key);
+        window->keyed = true;
     }
     window->count = count;
 }
@@ -68,21 +68,22 @@ static void window_cut(const session_t *session, window_t *window)
     }
 }
 
-/* Makes the engine look for all keys at once, if their store is so large that each look-up would wait for
- * memory. */
+/* Hashes the keys. Makes the engine look for all of them at once, if their store is so large that each
+ * look-up would wait for memory. */
 static void window_prepare(const session_t *session, window_t *window)
 {
     const engine_t *engine = session->hub->engine;
     const store_t *store = session->client->store;
     bytes_t keys[WINDOW];
     unsigned count = 0;
+    engine_lookup_all(engine, window->keys, window->count, window->lookups);
     if (window->count < 2 || !engine_prepares(engine, store))
         return;
     uint64_t absent = engine_prepare(engine, store, window->lookups, window->count);
     for (; absent != 0; absent &= absent - 1) {
-        const operation_t *operation = &window->operations[__builtin_ctzll(absent)];
-        if (operation->kind == RPC_USUAL_PUT)
-            keys[count++] = operation->message.key;
+        unsigned i = (unsigned)__builtin_ctzll(absent);
+        if (window->operations[i].kind == RPC_USUAL_PUT)
+            keys[count++] = window->keys[i];
     }
     if (count > 0)
         engine_prepare_new(engine, store, keys, count);
@@ -122,24 +123,25 @@ static inline uint8_t *ping(session_t *session, const rpc_usual_t *message)
     return to + sizeof pong - 1;
 }
 
-static inline uint8_t *get(session_t *session, const rpc_usual_t *message, lookup_t lookup)
+static inline uint8_t *get(session_t *session, const window_t *window, unsigned i)
 {
+    uint32_t msgid = window->operations[i].message.msgid;
     entry_t entry;
     const hub_t *hub = session->hub;
-    status_t status =
-        engine_get(hub->engine, session->client->store, message->key, lookup, hub->now_ms, &entry);
+    status_t status = engine_get(hub->engine, session->client->store, window->keys[i], window->lookups[i],
+                                 hub->now_ms, &entry);
     if (status != STATUS_OK) {
         uint8_t *to = due_is(hub) ? NULL : room_for(session, 0); /* the key may have to expire first */
         if (!to)
             return NULL;
-        to = rpc_put_result(to, message->msgid);
+        to = rpc_put_result(to, msgid);
         *to = 0xc0;
         return to + 1;
     }
     uint8_t *to = room_for(session, entry.value.size);
     if (!to)
         return NULL;
-    return rpc_put_string(rpc_put_result(to, message->msgid), entry.value, entry.binary);
+    return rpc_put_string(rpc_put_result(to, msgid), entry.value, entry.binary);
 }
 
 /* With a log: proposes COMMAND, the put of MESSAGE. Its answer is pending then. */
@@ -158,14 +160,14 @@ static uint8_t *put_later(session_t *session, const rpc_usual_t *message, const 
 }
 
 /* COMMAND holds what all puts of the payload have in common. */
-static inline uint8_t *put(session_t *session, const rpc_usual_t *message, lookup_t lookup,
-                           command_t *command)
+static inline uint8_t *put(session_t *session, const window_t *window, unsigned i, command_t *command)
 {
+    const rpc_usual_t *message = &window->operations[i].message;
     outcome_t outcome;
-    command->put.key = message->key;
+    command->put.key = window->keys[i];
     command->put.value = message->value;
     command->put.binary = message->binary;
-    command->lookup = lookup;
+    command->lookup = window->lookups[i];
     if (session->hub->log)
         return put_later(session, message, command);
     uint8_t *to = room_for(session, 0);
@@ -192,9 +194,9 @@ static unsigned window_run(session_t *session, const window_t *window)
         const rpc_usual_t *message = &operation->message;
         uint8_t *end;
         if (operation->kind == RPC_USUAL_GET)
-            end = get(session, message, window->lookups[done]);
+            end = get(session, window, done);
         else if (operation->kind == RPC_USUAL_PUT)
-            end = put(session, message, window->lookups[done], &command);
+            end = put(session, window, done, &command);
         else
             end = ping(session, message);
         if (!end)
@@ -225,7 +227,8 @@ void usual_run(session_t *session)
         window_read(session, &window);
         if (session->hub->log)
             window_cut(session, &window);
-        window_prepare(session, &window);
+        if (window.keyed)
+            window_prepare(session, &window);
         done = batch->cost < HUB_COST_TURN ? window_run(session, &window) : 0;
         if (done > 0)
             batch->at = (size_t)(window.operations[done - 1].end - batch->payload.data);

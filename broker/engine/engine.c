@@ -267,11 +267,22 @@ static __attribute__((noinline)) uint64_t hash_long(bytes_t key, uint64_t seed)
     return XXH3_64bits_withSeed(key.data, key.size, seed);
 }
 
-lookup_t engine_lookup(const engine_t *engine, bytes_t key)
+static inline lookup_t lookup_of(const engine_t *engine, bytes_t key)
 {
     if (__builtin_expect(key.size <= HASH_SHORT, 1))
         return (lookup_t){.hash = XXH3_64bits_withSeed(key.data, key.size, engine->seed)};
     return (lookup_t){.hash = hash_long(key, engine->seed)};
+}
+
+lookup_t engine_lookup(const engine_t *engine, bytes_t key)
+{
+    return lookup_of(engine, key);
+}
+
+void engine_lookup_all(const engine_t *engine, const bytes_t *keys, unsigned count, lookup_t *lookups)
+{
+    for (unsigned i = 0; i < count; i++)
+        lookups[i] = lookup_of(engine, keys[i]);
 }
 
 uint64_t engine_prepare(const engine_t *engine, const store_t *store, lookup_t *lookups, unsigned count)

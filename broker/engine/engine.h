@@ -106,6 +106,9 @@ uint64_t store_bytes(const store_t *store); /* of keys and values */
 /* Hashes KEY once for the calls below. Only for this engine: the hash has a random seed. */
 lookup_t engine_lookup(const engine_t *engine, bytes_t key);
 
+/* The same for COUNT keys. */
+void engine_lookup_all(const engine_t *engine, const bytes_t *keys, unsigned count, lookup_t *lookups);
+
 /* Call this before reading or writing several keys of STORE. Finds the entries of LOOKUPS (ENGINE_PREPARE_MAX
  * at most), makes the processor fetch all of them at once, and notes in each lookup where its entry is. In a
  * large store, this takes a fraction of the time. The lookups can then be used only for STORE. Returns the

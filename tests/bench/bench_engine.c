@@ -161,8 +161,7 @@ static double measure(engine_t *engine, store_t *store, uint64_t size, uint64_t 
             keys[i] = make_key(KEYS_RANDOM, scatter(seed + done + i) % size, rooms[i]);
         memcpy(value, &done, sizeof done);
         int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        for (unsigned i = 0; i < BATCH; i++)
-            lookups[i] = engine_lookup(engine, keys[i]);
+        engine_lookup_all(engine, keys, BATCH, lookups);
         if (way == GET_PREPARED || way == PUT_PREPARED)
             (void)engine_prepare(engine, store, lookups, BATCH);
         for (unsigned i = 0; i < BATCH; i++)

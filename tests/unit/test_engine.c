@@ -473,9 +473,9 @@ static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
         for (unsigned j = 0; j < HINTS; j++) { /* half of them exist */
             (void)snprintf(names[j], sizeof names[j], "%" PRIu64, (i * 2 + 1) * j / HINTS);
             keys[j] = bytes_from_text(names[j]);
-            lookups[j] = engine_lookup(fixture->engine, keys[j]);
         }
         unsigned count = (unsigned)(i % (HINTS + 1));
+        engine_lookup_all(fixture->engine, keys, count, lookups);
         (void)engine_prepare(fixture->engine, fixture->store, lookups, count);
         engine_prepare_new(fixture->engine, fixture->store, keys, count);
     }
