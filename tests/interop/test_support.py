@@ -132,15 +132,18 @@ def test_chance__the_same_seed__repeats_in_another_process():
 
 
 WRITER = r"""
-import os, sys
-for number in range(5000):
-    for part in (b"line ", b"%d" % number, b"\n"):
-        os.write(1, part)
+import os
+number = 0
+while os.read(0, 1):
+    for number in range(number, number + 1000):
+        for part in (b"line ", b"%d" % number, b"\n"):
+            os.write(1, part)
+    number += 1
 """
 
 
 class Writer(WatchProcess):
-    """Writes each line in pieces, so that a reader meets half ones."""
+    """Writes 1,000 lines for each character that it gets, each line in pieces, so that a reader meets half ones."""
 
     def command(self, since):
         return [sys.executable, "-c", WRITER]
@@ -152,20 +155,22 @@ class Writer(WatchProcess):
 def test_lines__of_a_process_that_is_writing_them__are_whole_and_none_is_lost(tmp_path):
     writer = Writer("writer", tmp_path, "", ("", ""))
     writer.start()
-    read = 0
-    while writer.process.poll() is None:
-        lines = writer.lines()
-        assert lines == [["line", str(number)] for number in range(len(lines))]
-        read += 1
+    lines = []
+    for turn in range(1, 6):
+        writer.process.stdin.write("x")
+        writer.process.stdin.flush()
+        while len(lines) < turn * 1000:
+            lines = writer.lines()
+            assert lines == [["line", str(number)] for number in range(len(lines))]
+    writer.process.communicate()
     assert writer.lines() == [["line", str(number)] for number in range(5000)]
-    assert read > 1
 
 
 def test_start__behind_a_line_that_a_kill_cut_off__takes_it_away(tmp_path):
     writer = Writer("writer", tmp_path, "", ("", ""))
     writer.path.write_text("whole 1\nhal")
     writer.start()
-    writer.process.wait()
+    writer.process.communicate("x")
     assert writer.lines()[:2] == [["whole", "1"], ["line", "0"]]
 
 
