@@ -15,7 +15,7 @@ enum { DRAWS = 200000, RANKS = 1000, SEED = 1 };
 /* Fails unless COUNT of DRAWS is within 5 standard deviations of the number that PROBABILITY implies. */
 static void check_count(uint64_t count, double probability)
 {
-    double expected = DRAWS * probability;
+    double expected = (double)DRAWS * probability;
     double deviation = sqrt(expected * (1 - probability));
     assert_true(fabs((double)count - expected) <= 5 * deviation);
 }
@@ -32,7 +32,7 @@ static void below__is_uniform(void **state)
         counts[drawn]++;
     }
     for (size_t i = 0; i < LIMIT; i++)
-        check_count(counts[i], 1.0 / LIMIT);
+        check_count(counts[i], 1.0 / (double)LIMIT);
 }
 
 static void zipf__each_rank__is_as_frequent_as_its_weight_says(void **state)

@@ -33,8 +33,9 @@ static void workload__each__draws_its_operations_in_its_shares(void **state)
             counts[workload_next(workload, &dice)]++;
         for (size_t i = 0; i < BENCH_OPS; i++) {
             double part = workload->percent[i] / 100.0;
-            double deviation = sqrt(DRAWS * part * (1 - part));
-            assert_true(fabs((double)counts[i] - DRAWS * part) <= 5 * deviation);
+            double expected = (double)DRAWS * part;
+            double deviation = sqrt(expected * (1 - part));
+            assert_true(fabs((double)counts[i] - expected) <= 5 * deviation);
             sum += workload->percent[i];
         }
         assert_int_equal(sum, 100);
