@@ -173,14 +173,21 @@ static uint64_t order_count(unsigned order)
     return volume(orders[order].count, orders[order].small);
 }
 
+/* Inserts all keys of ORDER. Returns how many they are. ROOM is for a key. */
+static uint64_t insert_all(fixture_t *fixture, unsigned order, uint8_t *room)
+{
+    uint64_t count = order_count(order);
+    for (uint64_t i = 0; i < count; i++)
+        insert(fixture, orders[order].key(i, room));
+    return count;
+}
+
 static void insert__any_order_of_keys__each_is_found_and_in_order(void **state)
 {
     fixture_t *fixture = *state;
     uint8_t room[RECORD_KEY_MAX];
     for (unsigned o = 0; o < ORDER_COUNT; o++) {
-        uint64_t count = order_count(o);
-        for (uint64_t i = 0; i < count; i++)
-            insert(fixture, orders[o].key(i, room));
+        uint64_t count = insert_all(fixture, o, room);
         for (uint64_t i = 0; i < count; i++)
             assert_there(fixture, orders[o].key(i, room));
         assert_in_order(fixture, count);
@@ -212,9 +219,7 @@ static void remove__all_keys__leaves_no_node(void **state)
     fixture_t *fixture = *state;
     uint8_t room[RECORD_KEY_MAX];
     for (unsigned o = 0; o < ORDER_COUNT; o++) {
-        uint64_t count = order_count(o);
-        for (uint64_t i = 0; i < count; i++)
-            insert(fixture, orders[o].key(i, room));
+        uint64_t count = insert_all(fixture, o, room);
         for (uint64_t i = 0; i < count; i++)
             remove_key(fixture, orders[o].key(i, room));
         assert_int_equal(fixture->tree.root, 0);
