@@ -73,8 +73,8 @@ void connections_destroy(connections_t **connections);
 
 /* The monitor's socket, to poll. */
 void *connections_socket(connections_t *connections);
-/* Drains the monitor. LAST_SERIAL is the serial that was given last. Call it each turn: a monitor that is not
- * read stalls all I/O. */
+/* Drains the monitor. LAST_SERIAL is the serial that was given last. Call it
+ * whenever the monitor may have messages: one that is not read stalls all I/O. */
 void connections_drain(connections_t *connections, uint64_t last_serial);
 
 /* Returns the connection of a message by its serial, and counts the message. NULL, and nothing is counted, if

@@ -8,7 +8,7 @@
  * leak events, because zmq_send(3) applies subscriptions that the broker has not read.) A connection that was
  * accepted after the last drain is spared: its handshake is answered only after the ticket became void.
  *
- * A turn of the loop calls event_socket_drain after zap_take and before zap_answer (zap.h). So a subscription
+ * The loop calls event_socket_drain after zap_take and before zap_answer (zap.h). So a subscription
  * or a handshake is never taken for one of the descriptor's next connection. */
 #ifndef KV_BROKER_NET_EVENT_SOCKET_H
 #define KV_BROKER_NET_EVENT_SOCKET_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* A socket's monitor, zmq_socket_monitor(3): reports which of its connections are made and closed. Read it
- * each turn: a monitor that is not read stalls all I/O. */
+ * whenever it has messages: a monitor that is not read stalls all I/O. */
 #ifndef KV_BROKER_NET_MONITOR_H
 #define KV_BROKER_NET_MONITOR_H
 

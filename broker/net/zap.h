@@ -4,7 +4,8 @@
  * connections can be told apart even if they share a socket identity or a descriptor. On the event socket it
  * lets in only connections with a ticket (tickets.h), whose id is then the User-Id.
  *
- * A turn of the loop calls zap_take, then drains the sockets' monitors, then calls zap_answer. The order
+ * If the ZAP socket, a monitor or the event socket may have messages, a turn of the loop calls zap_take, then
+ * drains both sockets' monitors, then calls zap_answer. It does all of this or nothing, and the order
  * matters. A connection's ACCEPTED event comes before its ZAP request, so it is drained before the request is
  * answered. So the connection's serial is above zap_last_serial as of that drain, and the serials of earlier
  * connections on the same descriptor are not. */
