@@ -80,8 +80,8 @@ static inline void router_give(router_t *router, bytes_t payload)
 static inline void link_wait_state(link_t *link, link_state_t state)
 {
     int64_t deadline = clock_monotonic_ms() + ROUTER_WAIT_MS;
-    while (link_state(link) != state) {
-        assert_true(link_state(link) < LINK_REFUSED && clock_monotonic_ms() < deadline);
+    for (link_state_t now = link_state(link); now != state; now = link_state(link)) {
+        assert_true(now < LINK_REFUSED && clock_monotonic_ms() < deadline);
         (void)!link_wait(link, deadline - clock_monotonic_ms());
     }
 }
