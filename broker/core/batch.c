@@ -16,7 +16,6 @@
 #include "broker/core/waits.h"
 
 enum {
-    SPARE_BYTES = 16384, /* the largest memory of an answer that is kept for the next one */
     QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, roughly */
     BROKEN_SIZE = 96     /* bytes of the error text for a payload that is wrong or breaks off */
 };
@@ -287,21 +286,21 @@ static bool rest_keep(batch_t *batch)
     return true;
 }
 
-/* If the transport copied an answer, its memory is kept for the next answer of any session. */
-static void answer_open(hub_t *hub, buffer_t *answer, size_t limit)
+/* Makes ANSWER empty, with memory for one as large as the latest. */
+static void answer_open(const session_t *session, buffer_t *answer, size_t limit)
 {
-    *answer = hub->spare;
-    hub->spare = (buffer_t){0};
-    buffer_bound(answer, limit);
+    spares_t *spares = session->hub->outlets.transport.spares;
+    buffer_init(answer, limit);
+    if (spares)
+        spares_take(spares, session->answered + 2 * ROOM_CHANGE, answer);
 }
 
-static void answer_close(hub_t *hub, buffer_t *answer)
+/* Keeps the memory of ANSWER if the transport has not taken it. */
+static void answer_close(const session_t *session, buffer_t *answer)
 {
-    if (!answer->data || hub->spare.data || answer->capacity > SPARE_BYTES)
-        return;
-    buffer_truncate(answer, 0);
-    hub->spare = *answer;
-    *answer = (buffer_t){0};
+    spares_t *spares = session->hub->outlets.transport.spares;
+    if (spares)
+        spares_keep(spares, answer);
 }
 
 /* Sends the answer, if there is one to send. */
@@ -320,7 +319,7 @@ static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
 {
     bool bye = session->batch.bye;
     session->spent += session->batch.cost;
-    answer_close(session->hub, &session->batch.answer);
+    answer_close(session, &session->batch.answer);
     batch_release(&session->batch);
     if (session->ended) { /* it forgot its own client */
         sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
@@ -414,7 +413,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
                        .most = limits->batch,
                        .expiries = session->hub->expiries};
     batch->room = room_limit(batch, limits);
-    answer_open(session->hub, &batch->answer, limits->message);
+    answer_open(session, &batch->answer, limits->message);
     buffer_init(&batch->envelope, arrival->envelope.size);
     if (arrival->envelope.size > 0)
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);

@@ -57,7 +57,6 @@ void hub_destroy(hub_t **self)
     accounts_destroy(&hub->accounts);
     feed_destroy(&hub->feed);
     waits_destroy(&hub->waits);
-    buffer_release(&hub->spare);
     free(hub);
     *self = NULL;
 }

@@ -30,7 +30,6 @@ typedef struct hub {
     uint64_t expiries;         /* each COMMAND_TIME of the log that was applied */
     bool expiring;             /* the log has a COMMAND_TIME that is not applied yet */
     bool general_only;         /* for tests: usual.c is not used */
-    buffer_t spare;            /* memory for the next answer */
     stats_t stats;
 } hub_t;
 

@@ -4,6 +4,7 @@
 #ifndef KV_BROKER_CORE_OUTLETS_H
 #define KV_BROKER_CORE_OUTLETS_H
 
+#include "broker/core/spares.h"
 #include "broker/core/tickets.h"
 #include "common/buffer.h"
 #include "common/limits.h"
@@ -15,6 +16,7 @@ enum { OUTLETS_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1 }; /* bytes of an endpoint wit
 /* Connections of clients. */
 typedef struct transport {
     void *context;
+    spares_t *spares; /* memory for answers; outlives all that `send` took. NULL: each is allocated anew */
     /* Sends ENVELOPE and then ANSWER (taken; if empty, the payload is empty) on CONNECTION. IDENTITY is the
      * peer's routing id. ENVELOPE is a sequence of frames, each with its length (4 bytes, native byte order)
      * before its bytes; empty for a DEALER. RESOURCE_EXHAUSTED if more than limits/outstanding bytes wait to

@@ -50,6 +50,7 @@ struct broker {
     settings_source_t source;
     void *zmq_context;
     zap_t *zap;
+    spares_t *spares;
     request_socket_t *requests;
     event_socket_t *events;
     verifier_t *verifier;
@@ -82,6 +83,7 @@ static outlets_t outlets_of(const broker_t *broker)
 {
     return (outlets_t){
         .transport = {.context = broker->requests,
+                      .spares = broker->spares,
                       .send = request_socket_send,
                       .congested = request_socket_congested,
                       .release = request_socket_release},
@@ -125,8 +127,8 @@ static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
     endpoint_list_t events = {0};
     if (hosts_of_requests(settings, &requests, problem, problem_size) &&
         hosts_of_events(settings, &events, problem, problem_size)) {
-        broker->requests =
-            request_socket_new(context, settings, &requests, broker->zap, problem, problem_size);
+        broker->requests = request_socket_new(context, settings, &requests, broker->zap, broker->spares,
+                                              problem, problem_size);
         if (broker->requests != NULL)
             broker->events = event_socket_new(context, settings, &events, problem, problem_size);
     }
@@ -174,7 +176,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
     trim_init(&broker->trim);
     broker->zmq_context = zmq_ctx_new();
     if (broker->signals < 0 || broker->zmq_context == NULL ||
-        (broker->zap = zap_new(broker->zmq_context)) == NULL ||
+        (broker->zap = zap_new(broker->zmq_context)) == NULL || (broker->spares = spares_new()) == NULL ||
         !sockets_open(broker, problem, problem_size) || (broker->verifier = verifier_new()) == NULL ||
         !hub_open(broker) || !poller_open(broker))
         broker_destroy(&broker);
@@ -195,6 +197,7 @@ void broker_destroy(broker_t **self)
     zap_destroy(&broker->zap);
     if (broker->zmq_context != NULL)
         zmq_ctx_term(broker->zmq_context);
+    spares_destroy(&broker->spares);
     if (broker->signals >= 0)
         close(broker->signals);
     settings_release(broker->live);

@@ -30,15 +30,18 @@ struct request_socket {
     void *socket;
     const settings_t *settings;
     const zap_t *zap;
+    spares_t *spares;
     connections_t *connections;
     listeners_t listeners;
-    buffer_t envelope; /* of the current arrival; its memory is reused */
-    uint64_t moved;    /* bytes of payloads and answers since the start */
+    buffer_t envelope;           /* of the current arrival; its memory is reused */
+    zmq_msg_t identity;          /* of the current arrival: the frame that came */
+    const connection_t *arrived; /* whose arrival that is; NULL: none, or the frame was sent back */
+    uint64_t moved;              /* bytes of payloads and answers since the start */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
-                                     const endpoint_list_t *listen, const zap_t *zap, char *problem,
-                                     size_t problem_size)
+                                     const endpoint_list_t *listen, const zap_t *zap, spares_t *spares,
+                                     char *problem, size_t problem_size)
 {
     request_socket_t *requests = calloc(1, sizeof *requests);
     if (requests != NULL)
@@ -52,6 +55,7 @@ request_socket_t *request_socket_new(void *zmq_context, const settings_t *settin
     }
     requests->settings = settings;
     requests->zap = zap;
+    requests->spares = spares;
     requests->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
     int64_t message = (int64_t)settings->limits.message;
     const socket_option_t options[] = {
@@ -191,17 +195,17 @@ static connection_t *connection_of(request_socket_t *requests, zmq_msg_t *payloa
 
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms)
 {
-    zmq_msg_t identity;
+    zmq_msg_t *identity = &requests->identity;
     zmq_msg_t payload;
-    zmq_msg_init(&identity);
-    if (zmq_msg_recv(&identity, requests->socket, ZMQ_DONTWAIT) < 0) {
-        zmq_msg_close(&identity);
+    zmq_msg_init(identity);
+    if (zmq_msg_recv(identity, requests->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(identity);
         return false;
     }
     zmq_msg_init(&payload);
     const char *fault = frames_read(requests, &payload);
     const char *serial = zmq_msg_gets(&payload, "User-Id");
-    bytes_t routing_id = frame_bytes(&identity);
+    bytes_t routing_id = frame_bytes(identity);
     bytes_t bytes = frame_bytes(&payload);
     requests->moved += bytes.size;
     connection_t *connection = NULL;
@@ -222,10 +226,12 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
         };
         if (connection->session == NULL)
             arrival.peer = peer_address(&payload, address);
+        requests->arrived = connection;
         connection->session = hub_receive(hub, connection->session, &arrival, now_ms);
+        requests->arrived = NULL;
     }
     zmq_msg_close(&payload);
-    zmq_msg_close(&identity);
+    zmq_msg_close(identity);
     return true;
 }
 
@@ -234,7 +240,9 @@ bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_
 /* Placed after the bytes of an answer, in the same allocation. */
 typedef struct trailer {
     send_budget_t *budget;
-    size_t cost; /* bytes that the answer counts for */
+    spares_t *spares;
+    size_t cost;     /* bytes that the answer counts for */
+    size_t capacity; /* of the allocation */
 } trailer_t;
 
 /* libzmq calls this, in any thread, when it no longer needs an answer. */
@@ -244,7 +252,7 @@ static void answer_free(void *data, void *hint)
     send_budget_t *budget = trailer->budget;
     atomic_fetch_sub(&budget->bytes, trailer->cost);
     send_budget_release(budget);
-    free(data);
+    spares_give(trailer->spares, data, trailer->capacity);
 }
 
 /* Makes room for a trailer after ANSWER, and gives back its memory if much of it is unused. Returns false if
@@ -268,16 +276,18 @@ static bool answer_prepare(buffer_t *answer)
 
 /* Makes MESSAGE from the bytes of a prepared ANSWER (taken). They count as COST in BUDGET until libzmq frees
  * them. Returns false if memory is refused. */
-static bool answer_wrap(buffer_t *answer, send_budget_t *budget, size_t cost, zmq_msg_t *message)
+static bool answer_wrap(const request_socket_t *requests, buffer_t *answer, send_budget_t *budget,
+                        size_t cost, zmq_msg_t *message)
 {
     size_t size = answer->size;
+    size_t capacity = answer->capacity;
     size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
     size_t whole = place + sizeof(trailer_t);
     assert(whole <= answer->capacity);
     answer->size = whole;
     uint8_t *data = buffer_take(answer, &whole);
     trailer_t *trailer = (trailer_t *)(void *)(data + place);
-    *trailer = (trailer_t){.budget = budget, .cost = cost};
+    *trailer = (trailer_t){.budget = budget, .spares = requests->spares, .cost = cost, .capacity = capacity};
     if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {
         free(data);
         return false;
@@ -318,17 +328,28 @@ static status_t message_make(request_socket_t *requests, connection_t *connectio
     copied = copied && cost <= UNCHARGED_BYTES;
     if (!copied && !answer_prepare(answer))
         return STATUS_UNAVAILABLE;
-    if (!(copied ? answer_copy(answer, message) : answer_wrap(answer, budget, cost, message)))
+    if (!(copied ? answer_copy(answer, message) : answer_wrap(requests, answer, budget, cost, message)))
         return STATUS_UNAVAILABLE;
     connection->uncharged = copied ? cost : 0;
     return STATUS_OK;
 }
 
+/* Sends the routing id to CONNECTION: the frame that came if there is one, because a copy costs more. */
+static int identity_send(request_socket_t *requests, const connection_t *connection, bytes_t identity)
+{
+    if (requests->arrived != connection)
+        return zmq_send(requests->socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    requests->arrived = NULL;
+    return zmq_msg_send(&requests->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+}
+
 /* Sends the frames before the payload. Returns UNAVAILABLE if memory is refused, NOT_FOUND if the peer is
  * gone. After either, do not send the payload. */
-static status_t envelope_send(void *socket, bytes_t identity, bytes_t envelope)
+static status_t envelope_send(request_socket_t *requests, const connection_t *connection, bytes_t identity,
+                              bytes_t envelope)
 {
-    if (zmq_send(socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+    void *socket = requests->socket;
+    if (identity_send(requests, connection, identity) < 0)
         return errno == ENOMEM ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND;
     for (size_t at = 0; at < envelope.size;) {
         uint32_t size;
@@ -354,7 +375,7 @@ status_t request_socket_send(void *context, connection_t *connection, bytes_t id
     status_t status = message_make(requests, connection, envelope.size, answer, &message);
     if (status != STATUS_OK)
         return status;
-    status = envelope_send(requests->socket, identity, envelope);
+    status = envelope_send(requests, connection, identity, envelope);
     if (status != STATUS_OK || zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
         zmq_msg_close(&message);
     return status == STATUS_UNAVAILABLE ? status : STATUS_OK;

@@ -9,11 +9,11 @@
 
 typedef struct request_socket request_socket_t;
 
-/* Makes the socket and binds it to LISTEN. Borrows SETTINGS and ZAP. Returns NULL with one line in PROBLEM on
- * failure. */
+/* Makes the socket and binds it to LISTEN. Borrows SETTINGS, ZAP and, until ZMQ_CONTEXT has terminated,
+ * SPARES. Returns NULL with one line in PROBLEM on failure. */
 KV_MUST_USE request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
                                                  const endpoint_list_t *listen, const zap_t *zap,
-                                                 char *problem, size_t problem_size);
+                                                 spares_t *spares, char *problem, size_t problem_size);
 /* Switches to SETTINGS (borrowed). The endpoints and limits/message stay as they are. */
 void request_socket_configure(request_socket_t *requests, const settings_t *settings);
 /* Closes it. Messages on their way have LINGER_MS to leave. */

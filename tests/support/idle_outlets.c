@@ -80,7 +80,7 @@ static void cancel_nothing(void *context, uint64_t ticket)
 outlets_t idle_outlets(void *context)
 {
     return (outlets_t){
-        .transport = {context, send_nowhere, never_congested, release_nothing},
+        .transport = {context, NULL, send_nowhere, never_congested, release_nothing},
         .publisher = {context, no_audience, publish_nothing, cut_nobody, sweep_nobody, some_endpoint},
         .verification = {context, verify_nothing, cancel_nothing},
     };
