@@ -42,8 +42,7 @@ enum {
 KV_MUST_USE rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_usual_t *message,
                                                 bytes_t *key);
 
-/* Reads a str of ASCII or a bin, at most 255 bytes. Two bytes must be there at *AT. False if it is anything
- * else. */
+/* Reads a str or a bin, at most 255 bytes. Two bytes must be there at *AT. False if it is anything else. */
 RPC_FAST bool rpc_usual_string(const uint8_t **at, const uint8_t *end, bytes_t *string, bool *binary)
 {
     const uint8_t *p = *at;
@@ -60,11 +59,12 @@ RPC_FAST bool rpc_usual_string(const uint8_t **at, const uint8_t *end, bytes_t *
     }
     *string = bytes_of(p, size);
     *at = p + size;
-    return (size_t)(end - p) >= size && (*binary || utf8_is_ascii(*string));
+    return (size_t)(end - p) >= size;
 }
 
-/* Reads the message at *AT and moves *AT past it. *KEY: of GET and PUT, a str, which is valid UTF-8; of PING
- * it is empty. NONE if the message is not usual: *AT and *KEY are undefined then. */
+/* Reads the message at *AT and moves *AT past it. *KEY: of PUT, a str that is valid UTF-8; of GET, a str that
+ * need not be valid: the caller checks it, but only if there is no such key, because no key is invalid. Of
+ * PING it is empty. NONE if the message is not usual: *AT and *KEY are undefined then. */
 KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const uint8_t *end,
                                                      rpc_usual_t *message, bytes_t *key)
 {
@@ -75,7 +75,7 @@ KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const u
     uint64_t head;
     bool binary;
     if (end - p < RPC_USUAL_AHEAD)
-        return rpc_read_usual_any(at, end, message, key);
+        return p == end ? RPC_USUAL_NONE : rpc_read_usual_any(at, end, message, key);
     memcpy(&opening, p, sizeof opening);
     p += 2;
     message->owed = le16toh(opening) == (0x94 | RPC_REQUEST << 8);
@@ -92,6 +92,9 @@ KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const u
     } else if (*p == 0xcd) {
         message->msgid = (uint32_t)p[1] << 8 | p[2];
         p += 3;
+    } else if (*p == 0xcc) {
+        message->msgid = p[1];
+        p += 2;
     } else {
         return rpc_read_usual_any(at, end, message, key);
     }
@@ -104,8 +107,9 @@ KV_MUST_USE RPC_FAST rpc_usual_kind_t rpc_read_usual(const uint8_t **at, const u
         kind = RPC_USUAL_GET;
     } else if ((head & UINT64_C(0xffffffffff)) == RPC_USUAL_HEAD_PUT) {
         p += RPC_USUAL_PUT_HEAD;
-        if (!rpc_usual_string(&p, end, key, &binary) || binary || end - p < 2 ||
-            !rpc_usual_string(&p, end, &message->value, &message->binary))
+        if (!rpc_usual_string(&p, end, key, &binary) || binary || !utf8_is_ascii(*key) || end - p < 2 ||
+            !rpc_usual_string(&p, end, &message->value, &message->binary) ||
+            !(message->binary || utf8_is_ascii(message->value)))
             return rpc_read_usual_any(at, end, message, key);
         kind = RPC_USUAL_PUT;
     } else if ((head & UINT64_C(0xffffffffffff)) == RPC_USUAL_HEAD_PING) {

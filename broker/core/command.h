@@ -30,8 +30,7 @@ typedef struct command {
     uint64_t client_life; /* FORGET: 0 = any life */
     uint64_t session;     /* JOIN, LEAVE, ROLE: its id */
     actor_t by;           /* who asked */
-    put_t put;            /* PUT; DEL: key and condition; EXPIRE: key */
-    lookup_t lookup;      /* of the key, only if `client` is set */
+    put_t put;            /* PUT; DEL: key and condition; EXPIRE: key. Its lookup only if `client` is set */
     bytes_t name;         /* JOIN; PUT without a client */
     bytes_t text;         /* LEAVE, ROLE, FORGET: static storage */
     const char *claim;    /* hash of a secret, or NULL. CLAIM, PUT with `name`: the claim to make; JOIN: the

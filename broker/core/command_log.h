@@ -13,9 +13,9 @@ struct session;
 typedef struct command_log {
     void *context;
     /* Appends a copy of COMMAND, proposed by SESSION, or by the broker itself if that is NULL. If `client` is
-     * set, client_id and client_life name the client; the copy's `client` must be NULL, and its `lookup` is
-     * not used. If HEARD, SESSION waits for the outcome. False if memory is refused, which must not happen
-     * for a LEAVE. */
+     * set, client_id and client_life name the client; the copy's `client` must be NULL, and the
+     * lookup of its put is not used. If HEARD, SESSION waits for the outcome. False if memory is refused,
+     * which must not happen for a LEAVE. */
     bool (*append)(void *context, struct session *session, const command_t *command, bool heard);
     /* True: this broker has applied every change that anybody was told of so far, so SESSION may read. False:
      * hub_pass is called when that is so. */

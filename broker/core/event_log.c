@@ -134,18 +134,25 @@ static void clear(event_log_t *log, uint64_t seq)
     log->room_end = log->capacity;
 }
 
-void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value)
+/* What a record has, beside the texts that every record has. */
+typedef struct parts {
+    bool has_value; /* as in event_t */
+    bool rest;      /* a record_rest_t */
+    bool by_client; /* see RECORD_BY_CLIENT */
+    size_t user;    /* bytes */
+} parts_t;
+
+/* Appends CHANGE. Inlined twice, once with PARTS that the compiler knows. */
+static inline __attribute__((always_inline)) void append(event_log_t *log, const change_t *change,
+                                                         bytes_t client, parts_t parts)
 {
     const actor_t *by = change->by;
     uint64_t seq = change->seq;
     assert(seq == log->newest + 1);
-    /* If a session changes its own store, both slices are the same id at the same place. */
-    bool by_client = by->client.data == client.data || bytes_equal(by->client, client);
-    bool rest = change->ttl_ms > 0 || !has_value;
-    size_t value_size = has_value ? change->value.size : 0;
-    size_t by_size = by_client ? 0 : by->client.size;
-    size_t size = sizeof(record_t) + client.size + change->key.size + value_size + by_size + by->user.size;
-    if (rest)
+    size_t value_size = parts.has_value ? change->value.size : 0;
+    size_t by_size = parts.by_client ? 0 : by->client.size;
+    size_t size = sizeof(record_t) + client.size + change->key.size + value_size + by_size + parts.user;
+    if (parts.rest)
         size += sizeof(record_rest_t);
     size = (size + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
     if (size > log->capacity) {
@@ -163,23 +170,43 @@ void event_log_append(event_log_t *log, const change_t *change, bytes_t client, 
         .session = by->session,
         .value = (uint32_t)value_size,
         .key = (uint16_t)change->key.size,
-        .user = (uint16_t)by->user.size,
+        .user = (uint16_t)parts.user,
         .client = (uint8_t)client.size,
         .by = (uint8_t)by_size,
         .kind = (uint8_t)change->kind,
-        .flags = (uint8_t)(has_value * RECORD_VALUE + change->binary * RECORD_BINARY + rest * RECORD_REST +
-                           by_client * RECORD_BY_CLIENT),
+        .flags = (uint8_t)(parts.has_value * RECORD_VALUE + change->binary * RECORD_BINARY +
+                           parts.rest * RECORD_REST + parts.by_client * RECORD_BY_CLIENT),
     };
     to += sizeof(record_t);
-    if (rest) {
+    if (parts.rest) {
         *(record_rest_t *)(void *)to = (record_rest_t){.size = change->value.size, .ttl_ms = change->ttl_ms};
         to += sizeof(record_rest_t);
     }
     to = text_put(to, client);
     to = text_put(to, change->key);
     to = text_put(to, bytes_of(change->value.data, value_size));
-    if (by_size + by->user.size > 0)
-        text_put(text_put(to, bytes_of(by->client.data, by_size)), by->user);
+    if (by_size + parts.user > 0)
+        text_put(text_put(to, bytes_of(by->client.data, by_size)), bytes_of(by->user.data, parts.user));
+}
+
+static __attribute__((noinline)) void append_any(event_log_t *log, const change_t *change, bytes_t client,
+                                                 bool has_value)
+{
+    append(log, change, client,
+           (parts_t){.has_value = has_value,
+                     .rest = change->ttl_ms > 0 || !has_value,
+                     .by_client = bytes_equal(change->by->client, client),
+                     .user = change->by->user.size});
+}
+
+void event_log_append(event_log_t *log, const change_t *change, bytes_t client, bool has_value)
+{
+    const actor_t *by = change->by;
+    /* Most changes are made by a guest to its own store: both ids are then the same bytes. */
+    if (has_value && change->ttl_ms == 0 && by->client.data == client.data && by->user.size == 0)
+        append(log, change, client, (parts_t){.has_value = true, .by_client = true});
+    else
+        append_any(log, change, client, has_value);
 }
 
 static bytes_t text_take(const uint8_t **from, size_t size)

@@ -158,9 +158,9 @@ static client_t *client_for_put(state_machine_t *machine, const command_t *comma
 /* ---- Stores ----------------------------------------------------------------------------------- */
 
 /* The lookup of COMMAND's key. A command from a log has none: each process hashes with its own seed. */
-static inline lookup_t lookup_of(const state_machine_t *machine, const command_t *command)
+static lookup_t lookup_of(const state_machine_t *machine, const command_t *command)
 {
-    return command->client ? command->lookup : engine_lookup(machine->engine, command->put.key);
+    return command->client ? command->put.lookup : engine_lookup(machine->engine, command->put.key);
 }
 
 static outcome_kind_t put_failure(status_t status, const outcome_t *outcome)
@@ -172,13 +172,13 @@ static outcome_kind_t put_failure(status_t status, const outcome_t *outcome)
     return outcome->limit ? OUTCOME_LIMIT : OUTCOME_MORE;
 }
 
-/* Puts into CLIENT's store. Returns whether that was done. */
+/* Writes PUT to CLIENT's store, for COMMAND. Returns whether that was done. */
 static inline bool put_into(state_machine_t *machine, const place_t *place, const command_t *command,
-                            const client_t *client, outcome_t *outcome)
+                            const put_t *put, const client_t *client, outcome_t *outcome)
 {
     outcome->limit = NULL;
-    status_t status = engine_put(machine->engine, client->store, &command->put, lookup_of(machine, command),
-                                 &command->by, place, &outcome->revision, &outcome->limit);
+    status_t status = engine_put(machine->engine, client->store, put, &command->by, place, &outcome->revision,
+                                 &outcome->limit);
     if (status != STATUS_OK)
         outcome->kind = put_failure(status, outcome);
     return status == STATUS_OK;
@@ -192,7 +192,9 @@ static void apply_put(state_machine_t *machine, const place_t *place, const comm
     client_t *client = client_for_put(machine, command, place, &created, outcome);
     if (!client)
         return;
-    bool done = put_into(machine, place, command, client, outcome);
+    put_t put = command->put;
+    put.lookup = lookup_of(machine, command);
+    bool done = put_into(machine, place, command, &put, client, outcome);
     if (created && !done)
         registry_undo(machine->registry, client);
     else if (created && command->claim)
@@ -407,7 +409,7 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
 {
     outcome->kind = OUTCOME_DONE;
     if (command->kind == COMMAND_PUT && command->client)
-        put_into(machine, place, command, command->client, outcome);
+        put_into(machine, place, command, &command->put, command->client, outcome);
     else
         apply_any(machine, place, command, outcome);
     if (machine->noted) {

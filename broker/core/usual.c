@@ -8,6 +8,7 @@
 #include "broker/core/propose.h"
 #include "broker/core/room.h"
 #include "common/rpc_usual.h"
+#include "common/utf8.h"
 
 enum { WINDOW = 64 }; /* messages that are read ahead, so that their keys are looked up together */
 
@@ -23,7 +24,9 @@ typedef struct window {
     bytes_t keys[WINDOW]; /* of each; empty if it has none */
     lookup_t lookups[WINDOW];
     unsigned count;
-    bool keyed; /* it has keys */
+    bool keyed;    /* it has keys */
+    unsigned read; /* the messages before this one have their value, if they are gets */
+    value_t values[WINDOW];
 } window_t;
 
 /* ---- Reading ---------------------------------------------------------------------------------- */
@@ -38,6 +41,7 @@ static void window_read(const session_t *session, window_t *window)
     const uint8_t *end = batch->payload.data + batch->payload.size;
     unsigned count;
     window->keyed = false;
+    window->read = 0;
     for (count = 0; count < WINDOW; count++) {
         operation_t *operation = &window->operations[count];
         const rpc_usual_t *message = &operation->message;
@@ -123,25 +127,42 @@ static inline uint8_t *ping(session_t *session, const rpc_usual_t *message)
     return to + sizeof pong - 1;
 }
 
-static inline uint8_t *get(session_t *session, const window_t *window, unsigned i)
+/* Reads the values of the gets from message I on, until the first message that is none. */
+static __attribute__((noinline)) void values_read(const session_t *session, window_t *window, unsigned i)
 {
-    uint32_t msgid = window->operations[i].message.msgid;
-    entry_t entry;
     const hub_t *hub = session->hub;
-    status_t status = engine_get(hub->engine, session->client->store, window->keys[i], window->lookups[i],
-                                 hub->now_ms, &entry);
-    if (status != STATUS_OK) {
-        uint8_t *to = due_is(hub) ? NULL : room_for(session, 0); /* the key may have to expire first */
-        if (!to)
-            return NULL;
-        to = rpc_put_result(to, msgid);
-        *to = 0xc0;
-        return to + 1;
-    }
-    uint8_t *to = room_for(session, entry.value.size);
+    unsigned end = i;
+    while (end < window->count && window->operations[end].kind == RPC_USUAL_GET)
+        end++;
+    engine_values(hub->engine, session->client->store, window->keys + i, window->lookups + i, end - i,
+                  hub->now_ms, window->values + i);
+    window->read = end;
+}
+
+/* The answer to a get of KEY, which is not there. Dispatch does it if KEY may have to expire first, or is not
+ * valid. */
+static __attribute__((noinline)) uint8_t *get_absent(session_t *session, bytes_t key, uint32_t msgid)
+{
+    uint8_t *to = due_is(session->hub) || !utf8_valid(key) ? NULL : room_for(session, 0);
     if (!to)
         return NULL;
-    return rpc_put_string(rpc_put_result(to, msgid), entry.value, entry.binary);
+    to = rpc_put_result(to, msgid);
+    *to = 0xc0;
+    return to + 1;
+}
+
+static inline uint8_t *get(session_t *session, window_t *window, unsigned i)
+{
+    uint32_t msgid = window->operations[i].message.msgid;
+    if (i >= window->read)
+        values_read(session, window, i);
+    value_t value = window->values[i];
+    if (__builtin_expect(!value.bytes.data, 0))
+        return get_absent(session, window->keys[i], msgid);
+    uint8_t *to = room_for(session, value.bytes.size);
+    if (!to)
+        return NULL;
+    return rpc_put_string(rpc_put_result(to, msgid), value.bytes, value.binary);
 }
 
 /* With a log: proposes COMMAND, the put of MESSAGE. Its answer is pending then. */
@@ -159,15 +180,26 @@ static uint8_t *put_later(session_t *session, const rpc_usual_t *message, const 
     return batch->answer.data + batch->answer.size;
 }
 
-/* COMMAND holds what all puts of the payload have in common. */
+/* Sets in COMMAND what all puts of SESSION have in common. */
+static __attribute__((noinline)) void put_begin(const session_t *session, command_t *command)
+{
+    *command = (command_t){.kind = COMMAND_PUT,
+                           .client = session->client,
+                           .by = session_actor(session),
+                           .put = {.if_revision = REVISION_ANY}};
+}
+
+/* COMMAND is that of the put before it; its client is NULL if this is the first. */
 static inline uint8_t *put(session_t *session, const window_t *window, unsigned i, command_t *command)
 {
     const rpc_usual_t *message = &window->operations[i].message;
     outcome_t outcome;
+    if (!command->client)
+        put_begin(session, command);
     command->put.key = window->keys[i];
     command->put.value = message->value;
     command->put.binary = message->binary;
-    command->lookup = window->lookups[i];
+    command->put.lookup = window->lookups[i];
     if (session->hub->log)
         return put_later(session, message, command);
     uint8_t *to = room_for(session, 0);
@@ -178,17 +210,16 @@ static inline uint8_t *put(session_t *session, const window_t *window, unsigned 
 
 /* Executes the messages of WINDOW, until one must go to dispatch or the turn's budget is used up; only puts
  * use it. Returns how many were executed. */
-static unsigned window_run(session_t *session, const window_t *window)
+static unsigned window_run(session_t *session, window_t *window)
 {
     hub_t *hub = session->hub;
     batch_t *batch = &session->batch;
     uint64_t told = hub->told_cost;
+    uint64_t told_end = told + HUB_COST_TURN - batch->cost; /* the caller checks the cost */
     uint64_t owed = 0;
     unsigned done = 0;
-    command_t command = {.kind = COMMAND_PUT,
-                         .client = session->client,
-                         .by = session_actor(session),
-                         .put = {.if_revision = REVISION_ANY}};
+    command_t command;
+    command.client = NULL;
     while (done < window->count) {
         const operation_t *operation = &window->operations[done];
         const rpc_usual_t *message = &operation->message;
@@ -206,7 +237,7 @@ static unsigned window_run(session_t *session, const window_t *window)
             owed++;
             batch->answer.size = (size_t)(end - batch->answer.data);
         }
-        if (operation->kind == RPC_USUAL_PUT && batch->cost + (hub->told_cost - told) >= HUB_COST_TURN)
+        if (hub->told_cost >= told_end)
             break;
     }
     batch->cost += hub->told_cost - told;

@@ -243,22 +243,13 @@ static found_t live(engine_t *engine, store_t *store, found_t entry, const place
 
 /* ---- Entries ---------------------------------------------------------------------------------- */
 
-/* Reads an entry whose record has neither a deadline nor a long value. */
-static inline void entry_read_plain(record_t *record, entry_t *entry)
-{
-    entry->key = record_key(record);
-    entry->value = bytes_of(record->data + record->key_size, record->value_size);
-    entry->binary = (record->head & RECORD_BINARY) != 0;
-    entry->revision = record_revision(record);
-    entry->ttl_ms = -1;
-}
-
 static void entry_read(record_t *record, int64_t now_ms, entry_t *entry)
 {
-    entry_read_plain(record, entry);
+    entry->key = record_key(record);
     entry->value = record_value(record);
-    if ((record->head & RECORD_MORTAL) != 0)
-        entry->ttl_ms = record_time(record)->deadline.due_ms - now_ms;
+    entry->binary = (record->head & RECORD_BINARY) != 0;
+    entry->revision = record_revision(record);
+    entry->ttl_ms = (record->head & RECORD_MORTAL) != 0 ? record_time(record)->deadline.due_ms - now_ms : -1;
 }
 
 /* A separate function, so that hashing a short key saves no registers. */
@@ -279,7 +270,9 @@ lookup_t engine_lookup(const engine_t *engine, bytes_t key)
     return lookup_of(engine, key);
 }
 
-void engine_lookup_all(const engine_t *engine, const bytes_t *keys, unsigned count, lookup_t *lookups)
+/* Flattened, so that the short hash is inlined. */
+__attribute__((flatten)) void engine_lookup_all(const engine_t *engine, const bytes_t *keys, unsigned count,
+                                                lookup_t *lookups)
 {
     for (unsigned i = 0; i < count; i++)
         lookups[i] = lookup_of(engine, keys[i]);
@@ -303,41 +296,41 @@ bool engine_prepares(const engine_t *engine, const store_t *store)
     return store_keys(store) >= PREPARE_FROM;
 }
 
-/* Reads the entry FOUND, of any kind. */
-static __attribute__((noinline)) status_t get_found(record_t *found, int64_t now_ms, entry_t *entry)
-{
-    if (found == NULL || is_due(found, now_ms))
-        return STATUS_NOT_FOUND;
-    entry_read(found, now_ms, entry);
-    return STATUS_OK;
-}
-
-static __attribute__((noinline)) status_t get_any(const store_t *store, bytes_t key, lookup_t lookup,
-                                                  int64_t now_ms, entry_t *entry)
-{
-    return get_found(store_find_any(store, key, lookup).record, now_ms, entry);
-}
-
-static __attribute__((noinline)) status_t get_in_tree(const store_t *store, bytes_t key, int64_t now_ms,
-                                                      entry_t *entry)
-{
-    return get_found(store_find_in_tree(store, key).record, now_ms, entry);
-}
-
-/* Rare cases are in separate functions, so that this one makes no calls and saves few registers. */
 status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, lookup_t lookup,
                     int64_t now_ms, entry_t *entry)
 {
     (void)engine;
-    if (__builtin_expect(!record_key_short(key), 0))
-        return get_any(store, key, lookup, now_ms, entry);
-    found_t found = index_find_short(&store->index, lookup, key);
-    if (__builtin_expect(found.record == NULL, 0))
-        return found.handle == INDEX_IN_TREE ? get_in_tree(store, key, now_ms, entry) : STATUS_NOT_FOUND;
-    if (__builtin_expect((found.record->head & RECORD_PARTS) != 0, 0))
-        return get_found(found.record, now_ms, entry);
-    entry_read_plain(found.record, entry);
+    record_t *record = store_find(store, key, lookup).record;
+    if (record == NULL || is_due(record, now_ms))
+        return STATUS_NOT_FOUND;
+    entry_read(record, now_ms, entry);
     return STATUS_OK;
+}
+
+/* The value of any entry. */
+static __attribute__((noinline)) value_t value_of_any(const store_t *store, bytes_t key, lookup_t lookup,
+                                                      int64_t now_ms)
+{
+    record_t *record = store_find(store, key, lookup).record;
+    if (record == NULL || is_due(record, now_ms))
+        return (value_t){.bytes = {0}};
+    return (value_t){.bytes = record_value(record), .binary = (record->head & RECORD_BINARY) != 0};
+}
+
+void engine_values(const engine_t *engine, const store_t *store, const bytes_t *keys, const lookup_t *lookups,
+                   unsigned count, int64_t now_ms, value_t *values)
+{
+    (void)engine;
+    for (unsigned i = 0; i < count; i++) {
+        record_t *record =
+            record_key_short(keys[i]) ? index_find_short(&store->index, lookups[i], keys[i]).record : NULL;
+        if (__builtin_expect(record == NULL || (record->head & RECORD_PARTS) != 0, 0)) {
+            values[i] = value_of_any(store, keys[i], lookups[i], now_ms);
+            continue;
+        }
+        values[i].bytes = bytes_of(record->data + record->key_size, record->value_size);
+        values[i].binary = (record->head & RECORD_BINARY) != 0;
+    }
 }
 
 /* The limit that PUT would exceed, or NULL. An entry that does not grow exceeds none. */
@@ -365,8 +358,8 @@ static inline uint64_t revision_of(const record_t *record)
 }
 
 /* Writes PUT in place of OLD, as engine_put does, but without announcing it. */
-static status_t put_within_limits(engine_t *engine, store_t *store, const put_t *put, uint64_t hash,
-                                  const place_t *place, found_t old, const char **limit)
+static status_t put_within_limits(engine_t *engine, store_t *store, const put_t *put, const place_t *place,
+                                  found_t old, const char **limit)
 {
     const char *passed;
     unsigned budget = ENGINE_EXPIRE_MAX + 1;
@@ -377,8 +370,8 @@ static status_t put_within_limits(engine_t *engine, store_t *store, const put_t 
         }
     uint64_t bytes_before = store->bytes;
     int64_t due_ms = place->now_ms + (int64_t)put->ttl_ms;
-    if (!(old.record == NULL ? store_add(store, put, hash, engine->seq + 1, due_ms)
-                             : store_change(store, put, hash, engine->seq + 1, due_ms, old)))
+    if (!(old.record == NULL ? store_add(store, put, engine->seq + 1, due_ms)
+                             : store_change(store, put, engine->seq + 1, due_ms, old)))
         return STATUS_UNAVAILABLE;
     engine->keys += old.record == NULL;
     engine->bytes += store->bytes - bytes_before;
@@ -388,8 +381,8 @@ static status_t put_within_limits(engine_t *engine, store_t *store, const put_t 
 /* The same, but expires OLD first if it is due, and checks PUT's condition. A separate function, as most puts
  * need none of this. */
 static __attribute__((noinline)) status_t put_any(engine_t *engine, store_t *store, const put_t *put,
-                                                  uint64_t hash, const place_t *place, found_t old,
-                                                  uint64_t *revision, const char **limit)
+                                                  const place_t *place, found_t old, uint64_t *revision,
+                                                  const char **limit)
 {
     assert(put->key.size >= 1 && put->key.size <= engine->options.limits->key);
     assert(put->value.size <= engine->options.limits->value && put->ttl_ms <= LIMIT_TTL_MS);
@@ -398,17 +391,17 @@ static __attribute__((noinline)) status_t put_any(engine_t *engine, store_t *sto
         *revision = revision_of(old.record);
         return STATUS_FAILED_PRECONDITION;
     }
-    return put_within_limits(engine, store, put, hash, place, old, limit);
+    return put_within_limits(engine, store, put, place, old, limit);
 }
 
-status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup, const actor_t *by,
+status_t engine_put(engine_t *engine, store_t *store, const put_t *put, const actor_t *by,
                     const place_t *place, uint64_t *revision, const char **limit)
 {
-    found_t old = store_find(store, put->key, lookup);
+    found_t old = store_find(store, put->key, put->lookup);
     bool done = put->if_revision == REVISION_ANY && old.record != NULL &&
                 store_overwrite(store, put, engine->seq + 1, old.record);
     if (__builtin_expect(!done, 0)) {
-        status_t status = put_any(engine, store, put, lookup.hash, place, old, revision, limit);
+        status_t status = put_any(engine, store, put, place, old, revision, limit);
         if (status != STATUS_OK)
             return status;
     }

@@ -123,6 +123,10 @@ KV_MUST_USE bool engine_prepares(const engine_t *engine, const store_t *store);
 KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, bytes_t key, lookup_t lookup,
                                 int64_t now_ms, entry_t *entry);
 
+/* Reads the values of COUNT keys at once. The bytes of those that engine_get would not find are NULL. */
+void engine_values(const engine_t *engine, const store_t *store, const bytes_t *keys, const lookup_t *lookups,
+                   unsigned count, int64_t now_ms, value_t *values);
+
 /* Writes a whole entry. STATUS_OK: *REVISION is its new revision. STATUS_FAILED_PRECONDITION: *REVISION is
  * the one that it has, 0 = it is absent. STATUS_RESOURCE_EXHAUSTED: it would exceed the limit
  * keys_per_client, bytes_per_client or bytes_total; *LIMIT is that configuration key (static storage).
@@ -134,9 +138,8 @@ KV_MUST_USE status_t engine_get(const engine_t *engine, const store_t *store, by
  *
  * The caller must check the sizes of key and value (asserted). Neither may be borrowed from the engine: the
  * old entry is freed while they are in use. */
-KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, lookup_t lookup,
-                                const actor_t *by, const place_t *place, uint64_t *revision,
-                                const char **limit);
+KV_MUST_USE status_t engine_put(engine_t *engine, store_t *store, const put_t *put, const actor_t *by,
+                                const place_t *place, uint64_t *revision, const char **limit);
 
 /* Deletes an entry; *REVISION is the seq of the deletion. STATUS_NOT_FOUND if there is none (and if_revision
  * was REVISION_ANY or 0); STATUS_FAILED_PRECONDITION as for put. KEY may not be borrowed from the engine. */

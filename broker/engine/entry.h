@@ -16,6 +16,12 @@ typedef struct entry {
     int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
 } entry_t;
 
+/* An entry's value. Borrowed as there. */
+typedef struct value {
+    bytes_t bytes;
+    bool binary; /* bin, else str */
+} value_t;
+
 /* What engine_lookup makes of a key: its hash, and, after engine_prepare, where its record is. */
 typedef struct lookup {
     uint64_t hash;
@@ -27,6 +33,7 @@ typedef struct lookup {
 
 typedef struct put {
     bytes_t key;
+    lookup_t lookup; /* of the key */
     bytes_t value;
     bool binary;
     uint64_t ttl_ms;      /* 0 = permanent */

@@ -144,14 +144,14 @@ static bool parts_new(store_t *store, const put_t *put, found_t entry, uint64_t 
 
 /* Makes the record of a new entry, with its deadline in the heap if PUT has a ttl. Its handle is 0 if memory
  * is refused. */
-static inline found_t record_new(store_t *store, const put_t *put, shape_t shape, uint64_t hash,
-                                 uint64_t revision, int64_t due_ms)
+static inline found_t record_new(store_t *store, const put_t *put, shape_t shape, uint64_t revision,
+                                 int64_t due_ms)
 {
     uint32_t handle = slab_take(store->slab, shape.size);
     if (handle == 0)
         return (found_t){.handle = 0};
     found_t entry = store_entry(store, handle);
-    entry.record->hash = (uint32_t)hash;
+    entry.record->hash = (uint32_t)put->lookup.hash;
     entry.record->key_size = (uint16_t)put->key.size;
     record_copy(entry.record->data, put->key);
     record_write(entry.record, put, shape.flags, revision);
@@ -205,9 +205,10 @@ static inline bool record_fits(record_t *record, shape_t shape)
 
 /* ---- Changing --------------------------------------------------------------------------------- */
 
-bool store_add(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms)
+bool store_add(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms)
 {
-    found_t entry = record_new(store, put, shape_of(put), hash, revision, due_ms);
+    uint64_t hash = put->lookup.hash;
+    found_t entry = record_new(store, put, shape_of(put), revision, due_ms);
     if (entry.handle == 0)
         return false;
     bool indexed = index_add(&store->index, hash, entry.handle);
@@ -223,8 +224,7 @@ bool store_add(store_t *store, const put_t *put, uint64_t hash, uint64_t revisio
     return true;
 }
 
-bool store_change(store_t *store, const put_t *put, uint64_t hash, uint64_t revision, int64_t due_ms,
-                  found_t old)
+bool store_change(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms, found_t old)
 {
     shape_t shape = shape_of(put);
     uint64_t old_size = record_value(old.record).size;
@@ -234,10 +234,10 @@ bool store_change(store_t *store, const put_t *put, uint64_t hash, uint64_t revi
         if (!record_rewrite(store, old.record, put, shape.flags, revision, due_ms))
             return false;
     } else {
-        found_t entry = record_new(store, put, shape, hash, revision, due_ms);
+        found_t entry = record_new(store, put, shape, revision, due_ms);
         if (entry.handle == 0)
             return false;
-        index_replace(&store->index, (uint32_t)hash, old.handle, entry.handle);
+        index_replace(&store->index, (uint32_t)put->lookup.hash, old.handle, entry.handle);
         tree_replace(&store->tree, old.handle, entry.handle);
         store_free(store, old);
     }

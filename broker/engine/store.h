@@ -65,13 +65,11 @@ static inline __attribute__((always_inline)) found_t store_find(const store_t *s
     return found;
 }
 
-/* Adds an entry. Its key has HASH and must not be in the store. False if memory is refused: nothing has
- * changed then. */
-KV_MUST_USE bool store_add(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
-                           int64_t due_ms);
+/* Adds an entry. Its key must not be in the store. False if memory is refused: nothing has changed then. */
+KV_MUST_USE bool store_add(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms);
 /* Writes PUT over the entry OLD. False if memory is refused: nothing has changed then. */
-KV_MUST_USE bool store_change(store_t *store, const put_t *put, uint64_t hash, uint64_t revision,
-                              int64_t due_ms, found_t old);
+KV_MUST_USE bool store_change(store_t *store, const put_t *put, uint64_t revision, int64_t due_ms,
+                              found_t old);
 /* As store_change, for the most frequent case: a new value of the same size, and nothing else. False if it is
  * another case: nothing has changed then. */
 KV_MUST_USE static inline bool store_overwrite(const store_t *store, const put_t *put, uint64_t revision,

@@ -67,9 +67,9 @@ static void put_one(engine_t *engine, store_t *store, bytes_t key, lookup_t look
 {
     uint64_t revision;
     const char *limit;
-    put_t put = {.key = key, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
-    if (engine_put(engine, store, &put, lookup, &(actor_t){0}, &(place_t){0}, &revision, &limit) !=
-        STATUS_OK) {
+    put_t put = {
+        .key = key, .lookup = lookup, .value = bytes_of(value, VALUE_SIZE), .if_revision = REVISION_ANY};
+    if (engine_put(engine, store, &put, &(actor_t){0}, &(place_t){0}, &revision, &limit) != STATUS_OK) {
         (void)fprintf(stderr, "put failed: %s\n", limit);
         exit(EXIT_FAILURE);
     }

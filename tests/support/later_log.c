@@ -53,7 +53,7 @@ static appended_t *appended_new(const command_t *command, appended_t *place)
 {
     command_t pure = *command;
     pure.client = NULL; /* another process could not use these two */
-    pure.lookup = (lookup_t){0};
+    pure.put.lookup = (lookup_t){0};
     bytes_t *texts[] = {&pure.client_id, &pure.by.client, &pure.by.user, &pure.put.key,
                         &pure.put.value, &pure.name,      &pure.text};
     enum { TEXTS = sizeof texts / sizeof texts[0] };

@@ -52,6 +52,8 @@ static uint64_t count_walked(engine_t *engine, store_t *store)
 /* Repeats a put with its first allocation refused, then its second, and so on, until it succeeds. */
 static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put)
 {
+    put_t found = *put;
+    found.lookup = engine_lookup(engine, put->key);
     for (int granted = 0;; granted++) {
         uint64_t digest = engine_digest(engine, store);
         uint64_t keys = store_keys(store);
@@ -60,8 +62,7 @@ static void put_with_refusals(engine_t *engine, store_t *store, const put_t *put
         uint64_t revision = 0;
         const char *limit = "";
         refuse_after = granted;
-        status_t status = engine_put(engine, store, put, engine_lookup(engine, put->key), &(actor_t){0},
-                                     &(place_t){0}, &revision, &limit);
+        status_t status = engine_put(engine, store, &found, &(actor_t){0}, &(place_t){0}, &revision, &limit);
         refuse_after = REFUSE_NEVER;
         if (status == STATUS_OK)
             return;
@@ -110,8 +111,8 @@ static void del__all_allocations_refused__still_deletes(void **state)
     for (uint64_t i = 0; i < KEYS; i++) {
         put_t put = {
             .key = make_key(i, room), .value = bytes_from_text("value"), .if_revision = REVISION_ANY};
-        assert_int_equal(engine_put(engine, store, &put, engine_lookup(engine, put.key), &(actor_t){0},
-                                    &(place_t){0}, &revision, &limit),
+        put.lookup = engine_lookup(engine, put.key);
+        assert_int_equal(engine_put(engine, store, &put, &(actor_t){0}, &(place_t){0}, &revision, &limit),
                          STATUS_OK);
     }
     refuse_after = 0;

@@ -246,6 +246,29 @@ static void do_get(model_t *model, model_store_t *store, size_t key)
         assert_entry(model, key, cell, &entry);
 }
 
+/* Reads the values of some keys at once. */
+static void do_values(const model_t *model, const model_store_t *store, const size_t *chosen, unsigned count)
+{
+    bytes_t keys[ENGINE_PREPARE_MAX];
+    lookup_t lookups[ENGINE_PREPARE_MAX];
+    value_t values[ENGINE_PREPARE_MAX];
+    for (unsigned i = 0; i < count; i++) {
+        keys[i] = model->keys[chosen[i]];
+        lookups[i] = any_lookup(model, store, chosen[i]);
+    }
+    engine_values(model->engine, store->store, keys, lookups, count, model->now_ms, values);
+    for (unsigned i = 0; i < count; i++) {
+        entry_t entry;
+        status_t status = engine_get(model->engine, store->store, keys[i], lookups[i], model->now_ms, &entry);
+        assert_int_equal(values[i].bytes.data != NULL, status == STATUS_OK);
+        if (status != STATUS_OK)
+            continue;
+        assert_ptr_equal(values[i].bytes.data, entry.value.data);
+        assert_int_equal(values[i].bytes.size, entry.value.size);
+        assert_int_equal(values[i].binary, entry.binary);
+    }
+}
+
 static uint64_t pick_condition(model_t *model, const cell_t *cell)
 {
     switch (below(model, 8)) {
@@ -319,6 +342,7 @@ static void do_put(model_t *model, model_store_t *store, size_t key)
     size_t size = pick_size(model);
     memset(value, (int)below(model, 256), size);
     put_t put = {.key = model->keys[key],
+                 .lookup = any_lookup(model, store, key),
                  .value = bytes_of(value, size),
                  .binary = chance(model, 30),
                  .ttl_ms = chance(model, 40) ? 1 + below(model, 5000) : 0,
@@ -335,8 +359,8 @@ static void do_put(model_t *model, model_store_t *store, size_t key)
     uint64_t revision = 0;
     const char *limit = NULL;
     expect(model, &change);
-    status_t status = engine_put(model->engine, store->store, &put, any_lookup(model, store, key), &by,
-                                 &(place_t){.now_ms = model->now_ms}, &revision, &limit);
+    status_t status = engine_put(model->engine, store->store, &put, &by, &(place_t){.now_ms = model->now_ms},
+                                 &revision, &limit);
     assert_int_equal(model->made, status == STATUS_OK);
     expect(model, NULL);
     if (put.if_revision != REVISION_ANY && put.if_revision != has) {
@@ -453,6 +477,7 @@ static void do_prepare(model_t *model, model_store_t *store)
         store->lookups[chosen[i]] = lookups[i];
         assert_true((lookups[i].seen == 0) == ((absent >> i & 1) != 0));
     }
+    do_values(model, store, chosen, count);
 }
 
 static void do_tick(model_t *model)

@@ -61,9 +61,10 @@ static void put(fixture_t *fixture, client_t *client)
     put_t put = {.key = bytes_from_text("k"), .value = bytes_from_text("v"), .if_revision = REVISION_ANY};
     uint64_t revision;
     const char *limit;
-    assert_int_equal(engine_put(fixture->engine, client->store, &put, engine_lookup(fixture->engine, put.key),
-                                &(actor_t){0}, &place, &revision, &limit),
-                     STATUS_OK);
+    put.lookup = engine_lookup(fixture->engine, put.key);
+    assert_int_equal(
+        engine_put(fixture->engine, client->store, &put, &(actor_t){0}, &place, &revision, &limit),
+        STATUS_OK);
 }
 
 static void obtain__a_name_twice__gives_one_record_that_does_not_exist_yet(void **state)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/rpc_usual.h"
+#include "common/utf8.h"
 #include "tests/support/chance.h"
 #include "tests/support/volume.h"
 
@@ -63,11 +64,16 @@ static rpc_usual_kind_t read_both_ways(bytes_t bytes)
         size_t behind = 0;
         rpc_message_t message;
         assert_int_equal(rpc_read(bytes_of(exact, bytes.size), &behind, &message), RPC_STEP_MESSAGE);
-        assert_int_equal(message.kind, usual.owed ? RPC_REQUEST : RPC_NOTIFICATION);
-        assert_true(bytes_equal(message.method, bytes_from_text(names[kind])));
+        /* The caller checks the key of a get. */
+        bool valid = kind != RPC_USUAL_GET || utf8_valid(key);
+        rpc_kind_t expected = usual.owed ? RPC_REQUEST : RPC_NOTIFICATION;
+        assert_int_equal(message.kind, valid ? expected : RPC_ILL_FORMED);
+        assert_true(!valid || bytes_equal(message.method, bytes_from_text(names[kind])));
         assert_int_equal(behind, (size_t)(at - exact));
         assert_true(!usual.owed || message.msgid == usual.msgid);
         assert_true(key.size == 0 || kind != RPC_USUAL_PING);
+        assert_true(kind != RPC_USUAL_PUT || utf8_valid(key));
+        assert_true(kind != RPC_USUAL_PUT || usual.binary || utf8_valid(usual.value));
     }
     free(exact);
     return kind;

@@ -44,8 +44,7 @@ static handling_t absent_write(request_t *request)
         bytes_t key = request->args.key;
         command_t command = {.kind = COMMAND_EXPIRE,
                              .client = request->client,
-                             .put = {.key = key},
-                             .lookup = engine_lookup(hub->engine, key)};
+                             .put = {.key = key, .lookup = engine_lookup(hub->engine, key)}};
         outcome_t outcome;
         if (hub->log || !propose(hub, NULL, &command, &outcome))
             return AGAIN; /* with a log, its expiry is already proposed */
@@ -131,11 +130,11 @@ handling_t handle_put(request_t *request)
                          .client = request->client,
                          .by = session_actor(request->session),
                          .put = {.key = args->key,
+                                 .lookup = engine_lookup(request->hub->engine, args->key),
                                  .value = args->value,
                                  .binary = args->binary,
                                  .ttl_ms = args->ttl_ms,
                                  .if_revision = args->if_revision}};
-    command.lookup = engine_lookup(request->hub->engine, args->key);
     if (args->create) { /* for whoever has the name then */
         command.client = NULL;
         command.name = args->client;
@@ -167,8 +166,9 @@ handling_t handle_del(request_t *request)
     command_t command = {.kind = COMMAND_DEL,
                          .client = request->client,
                          .by = session_actor(request->session),
-                         .put = {.key = request->args.key, .if_revision = request->args.if_revision},
-                         .lookup = engine_lookup(request->hub->engine, request->args.key)};
+                         .put = {.key = request->args.key,
+                                 .lookup = engine_lookup(request->hub->engine, request->args.key),
+                                 .if_revision = request->args.if_revision}};
     return request_propose(request, &command, finish_del);
 }
 
