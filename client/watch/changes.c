@@ -7,12 +7,9 @@
 #include "client/keep.h"
 #include "client/lib/result.h"
 #include "client/lib/session.h"
+#include "client/watch/earliest.h"
 #include "client/watch/event.h"
 #include "common/clock.h"
-
-enum {
-    EARLIEST_TRIES = 100 /* to begin with the oldest change while the log moves on; then with the next */
-};
 
 /* The state of kvzmq_on_change. */
 typedef struct changes {
@@ -102,7 +99,7 @@ static void position_set(changes_t *changes, uint64_t seq)
 }
 
 /* Begins at the lowest position that the broker accepts. If a position is too low, the error's detail is the
- * lowest. The log may have moved on when that is sent, so this takes several attempts. */
+ * lowest: earliest.h. */
 static kvzmq_status_t ask_earliest(changes_t *changes, int64_t deadline, uint64_t *seq)
 {
     kvzmq_status_t status = KVZMQ_OUT_OF_RANGE;
@@ -110,7 +107,7 @@ static kvzmq_status_t ask_earliest(changes_t *changes, int64_t deadline, uint64_
     for (unsigned tries = 0; status == KVZMQ_OUT_OF_RANGE && tries < EARLIEST_TRIES; tries++) {
         status = ask_watch(changes->conn, true, &changes->position, deadline, seq);
         if (status == KVZMQ_OUT_OF_RANGE)
-            position_set(changes, changes->conn->detail);
+            position_set(changes, earliest_next(changes->position.seq, changes->conn->detail, tries + 1));
     }
     return status;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "client/slice.h"
+#include "client/watch/earliest.h"
 #include "client/watch/follow_state.h"
 #include "common/limits.h"
 
@@ -301,9 +302,8 @@ void follow_replayed(follow_t *follow, int64_t now_ms, uint64_t seq)
 
 void follow_out_of_range(follow_t *follow, int64_t now_ms, uint64_t oldest)
 {
-    if (follow->earliest && oldest > follow->pos && follow->tries < FOLLOW_EARLIEST_TRIES) {
-        follow->tries++;
-        follow->pos = oldest;
+    if (follow->earliest && follow->tries < EARLIEST_TRIES) {
+        follow->pos = earliest_next(follow->pos, oldest, ++follow->tries);
         return;
     }
     follow->earliest = false;

@@ -9,9 +9,7 @@ enum {
     FOLLOW_SYNC_MS = 3000,      /* silence after which the event connection is replaced */
     FOLLOW_REPAIR_MS = 1000,    /* between two repairs, unless a sync comes */
     FOLLOW_PAUSE_FIRST_MS = 50, /* after a failure; doubled after each further failure */
-    FOLLOW_PAUSE_MAX_MS = 2000, /* at most */
-    FOLLOW_EARLIEST_TRIES =
-        100 /* to begin with the oldest event while the log moves on; then with the newest */
+    FOLLOW_PAUSE_MAX_MS = 2000  /* at most */
 };
 
 typedef struct follow follow_t; /* a watch: see follow.h */

@@ -252,7 +252,7 @@ def test_watch__since_0_while_others_write_and_the_log_is_short__begins_at_the_o
         with writing(small):
             for _ in range(5):
                 done = tool.run(*MANAGER, "-o", "json", "watch", *arguments, "--since", "0", "--count", "1", **ACCOUNT)
-                assert done.returncode == 0, done
+                assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done
                 ready, first = [json.loads(line) for line in done.stdout.splitlines()]
                 assert ready["kind"] == "ready" and first["seq"] > ready["seq"] >= 24, done
                 assert arguments or first["seq"] == ready["seq"] + 1, done

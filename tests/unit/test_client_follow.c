@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "client/watch/earliest.h"
 #include "client/watch/follow.h"
 
 enum { TOLD = 32 };
@@ -511,15 +512,44 @@ static void earliest__log_is_always_faster__begins_with_the_newest(void **state)
 {
     fixture_t *fixture = *state;
     begin_earliest(fixture, NULL);
-    for (uint64_t tries = 0; tries < FOLLOW_EARLIEST_TRIES; tries++) {
-        (void)assert_wants(fixture, FOLLOW_REPLAY);
-        follow_out_of_range(fixture->follow, 0, 10 + tries);
-    }
+    for (unsigned tries = 0; tries < EARLIEST_TRIES; tries++)
+        follow_out_of_range(fixture->follow, 0, assert_wants(fixture, FOLLOW_REPLAY).seq + 1);
     (void)assert_wants(fixture, FOLLOW_REPLAY);
     follow_out_of_range(fixture->follow, 0, 1000);
     ticket(fixture, 0, 1010, 1000);
     sync_at(fixture, 0, 1010);
     assert_told(fixture, "ready 1010  "); /* no reset, because nothing was reported before */
+}
+
+/* The log keeps 16 events, and 50 are added while a request is under way. */
+static void earliest__log_is_replaced_during_each_request__begins_where_it_will_be(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t oldest = 50;
+    begin_earliest(fixture, NULL);
+    uint64_t asked = assert_wants(fixture, FOLLOW_REPLAY).seq;
+    for (unsigned tries = 0; asked < oldest || asked > oldest + 16; tries++) {
+        assert_true(tries <= EARLIEST_EXACT);
+        follow_out_of_range(fixture->follow, 0, oldest);
+        asked = assert_wants(fixture, FOLLOW_REPLAY).seq;
+        oldest += 50;
+    }
+    replay_one(fixture, asked + 1);
+    assert_int_equal(fixture->count, 2);
+}
+
+static void earliest__position_beyond_the_newest__goes_back_to_the_oldest(void **state)
+{
+    fixture_t *fixture = *state;
+    uint64_t oldest = 50;
+    begin_earliest(fixture, NULL);
+    for (unsigned tries = 0; tries < EARLIEST_EXACT; tries++, oldest += 50)
+        follow_out_of_range(fixture->follow, 0, oldest);
+    assert_true(assert_wants(fixture, FOLLOW_REPLAY).seq > oldest - 50);
+    follow_out_of_range(fixture->follow, 0, oldest - 50); /* the log has stopped */
+    assert_int_equal(assert_wants(fixture, FOLLOW_REPLAY).seq, oldest - 50);
+    replay_one(fixture, oldest - 49);
+    assert_int_equal(fixture->count, 2);
 }
 
 static void earliest__after_it_has_begun__what_is_lost_resets(void **state)
@@ -640,6 +670,8 @@ int main(void)
         TEST(resumed__in_reach__is_ready_where_it_was),
         TEST(resumed__before_the_oldest_or_beyond_the_newest__resets),
         TEST(earliest__log_goes_on_until_replay_is_asked__begins_where_that_takes_it),
+        TEST(earliest__log_is_replaced_during_each_request__begins_where_it_will_be),
+        TEST(earliest__position_beyond_the_newest__goes_back_to_the_oldest),
         TEST(earliest__nothing_of_the_client_is_kept__is_ready_where_the_log_begins),
         TEST(earliest__nothing_has_happened_yet__is_ready_at_once),
         TEST(earliest__log_is_always_faster__begins_with_the_newest),
