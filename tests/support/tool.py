@@ -9,6 +9,19 @@ from terminal import Terminal
 from waiting import TIMEOUT
 
 
+class Started(subprocess.Popen):
+    """A running tool. Its pipes have no buffers here, so `readable` is right about them. If the test fails, it is killed: it
+    might run for ever."""
+
+    def __init__(self, command, environment):
+        super().__init__(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+    def __exit__(self, kind, value, traceback):
+        if kind is not None:
+            self.kill()
+        return super().__exit__(kind, value, traceback)
+
+
 class Tool:
     """Runs kvzmq-cli with the broker at ENDPOINT. FOLDER is its home directory, where its history goes."""
 
@@ -28,8 +41,7 @@ class Tool:
                               env={**self.environment, **environment}, preexec_fn=preexec_fn)
 
     def start(self, *arguments, **environment):
-        return subprocess.Popen(self.command(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env={**self.environment, **environment})
+        return Started(self.command(arguments), {**self.environment, **environment})
 
     def terminal(self, *arguments, **environment):
         return Terminal(self.command(arguments), {**self.environment, **environment})
