@@ -17,4 +17,10 @@ typedef struct arrival {
                           else NULL */
 } arrival_t;
 
+/* What will arrive soon. */
+typedef struct foreseen {
+    const struct session *session; /* whose it is; NULL = a new one's */
+    bytes_t payload;
+} foreseen_t;
+
 #endif

@@ -9,6 +9,7 @@
 #include "broker/core/due.h"
 #include "broker/core/feed.h"
 #include "broker/core/sessions.h"
+#include "broker/core/usual.h"
 #include "broker/core/waits.h"
 #include "common/log.h"
 
@@ -95,6 +96,12 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
         session = batch_resume(session, &nothing, now_ms); /* instead of waiting for its turn */
     }
     return session ? batch_start(session, arrival, now_ms) : NULL;
+}
+
+void hub_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count)
+{
+    if (!hub->general_only)
+        usual_foresee(hub, foreseen, count);
 }
 
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)

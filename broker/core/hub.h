@@ -30,6 +30,9 @@ void hub_set_clock(hub_t *hub, int64_t now_ms, int64_t unix_ms);
 /* Handles a payload that arrived for SESSION; if SESSION is NULL, begins a session. Returns the connection's
  * session, or NULL if it has none any more. */
 KV_MUST_USE session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms);
+/* A hint that payloads will arrive soon, COUNT of them: makes the processor fetch what they ask for, all at
+ * once. Changes nothing. */
+void hub_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count);
 /* The connection of SESSION is gone. The caller must not use SESSION any more. With a log, the session may
  * live on until what arrived on it is executed (batch_lingers); without one it ends at once. */
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);

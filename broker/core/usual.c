@@ -266,3 +266,21 @@ void usual_run(session_t *session)
         batch->done += done;
     } while (done == WINDOW);
 }
+
+void usual_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count)
+{
+    const store_t *stores[ENGINE_PREPARE_MAX];
+    bytes_t keys[ENGINE_PREPARE_MAX];
+    unsigned some = 0;
+    for (unsigned i = 0; i < count && some < ENGINE_PREPARE_MAX; i++) {
+        const session_t *session = foreseen[i].session;
+        const uint8_t *at = foreseen[i].payload.data;
+        rpc_usual_t message;
+        if (!session || !session_admitted(session))
+            continue;
+        rpc_usual_kind_t kind = rpc_read_usual(&at, at + foreseen[i].payload.size, &message, &keys[some]);
+        if (kind == RPC_USUAL_GET || kind == RPC_USUAL_PUT)
+            stores[some++] = session->client->store;
+    }
+    engine_foresee(hub->engine, stores, keys, some);
+}

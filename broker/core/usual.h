@@ -11,4 +11,7 @@
  * has budget left. */
 void usual_run(session_t *session);
 
+/* See hub_foresee. */
+void usual_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count);
+
 #endif

@@ -290,6 +290,22 @@ void engine_prepare_new(const engine_t *engine, const store_t *store, const byte
     tree_prefetch(&store->tree, keys, count);
 }
 
+void engine_foresee(const engine_t *engine, const store_t *const *stores, const bytes_t *keys, unsigned count)
+{
+    const index_t *indexes[ENGINE_PREPARE_MAX];
+    lookup_t lookups[ENGINE_PREPARE_MAX];
+    unsigned some = 0;
+    if (engine->keys < PREPARE_FROM)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        if (stores[i]->index.count == 0)
+            continue;
+        indexes[some] = &stores[i]->index;
+        lookups[some++] = lookup_of(engine, keys[i]);
+    }
+    index_prefetch_each(indexes, lookups, some);
+}
+
 bool engine_prepares(const engine_t *engine, const store_t *store)
 {
     (void)engine;

@@ -416,37 +416,50 @@ index_found_t index_find(const index_t *index, lookup_t lookup, bytes_t key)
     return (index_found_t){.handle = group->beyond != 0 ? INDEX_IN_TREE : 0};
 }
 
-uint64_t index_prefetch(const index_t *index, lookup_t *lookups, unsigned count)
+/* What index_prefetch and index_prefetch_each do: the index of lookup I is EACH[I], or ONE if EACH is NULL.
+ * Inlined in both. */
+static inline __attribute__((always_inline)) uint64_t prefetch(const index_t *one, const index_t *const *each,
+                                                               lookup_t *lookups, unsigned count)
 {
     union {
         const uint32_t *slot;
         const index_group_t *group;
     } at[PREFETCH_MAX];
     uint64_t missed = 0;
-    uint32_t frees = index->slab->frees;
     assert(count <= PREFETCH_MAX);
-    if (index->count == 0)
-        return count == 0 ? 0 : UINT64_MAX >> (PREFETCH_MAX - count);
     for (unsigned i = 0; i < count; i++) {
-        at[i].slot = index_slot(index, (uint32_t)lookups[i].hash);
+        at[i].slot = index_slot(each != NULL ? each[i] : one, (uint32_t)lookups[i].hash);
         __builtin_prefetch(at[i].slot);
     }
     for (unsigned i = 0; i < count; i++) {
-        at[i].group = group_at(index, *at[i].slot);
+        at[i].group = group_at(each != NULL ? each[i] : one, *at[i].slot);
         __builtin_prefetch(at[i].group);
     }
     for (unsigned i = 0; i < count; i++) {
         const index_group_t *group = at[i].group;
+        const slab_t *slab = each != NULL ? each[i]->slab : one->slab;
         unsigned mask = index_match(group, index_tag(lookups[i].hash));
         lookups[i].seen = 0;
         if (mask != 0) {
             uint32_t record = group->records[__builtin_ctz(mask)];
             lookups[i].seen = record;
-            lookups[i].frees = frees;
-            __builtin_prefetch(record_at(index->slab, record));
+            lookups[i].frees = slab->frees;
+            __builtin_prefetch(record_at(slab, record));
         } else {
             missed |= UINT64_C(1) << i;
         }
     }
     return missed;
+}
+
+uint64_t index_prefetch(const index_t *index, lookup_t *lookups, unsigned count)
+{
+    if (index->count == 0)
+        return count == 0 ? 0 : UINT64_MAX >> (PREFETCH_MAX - count);
+    return prefetch(index, NULL, lookups, count);
+}
+
+void index_prefetch_each(const index_t *const *indexes, lookup_t *lookups, unsigned count)
+{
+    (void)prefetch(NULL, indexes, lookups, count);
 }

@@ -82,6 +82,8 @@ void index_remove(index_t *index, uint32_t hash, uint32_t record);
 /* Call this before looking up the keys of up to 64 LOOKUPS: notes in each where its record probably is, and
  * makes the processor fetch it. Returns the lookups for which there is none: bit I stands for lookup I. */
 uint64_t index_prefetch(const index_t *index, lookup_t *lookups, unsigned count);
+/* The same for lookups in several indexes, none of which is empty: that of lookup I is INDEXES[I]. */
+void index_prefetch_each(const index_t *const *indexes, lookup_t *lookups, unsigned count);
 /* Frees the index from its end, in pieces: at most *BUDGET, which is counted down. Returns whether it is
  * empty now. Until then, only index_drain may be called. */
 bool index_drain(index_t *index, unsigned *budget);

@@ -263,7 +263,8 @@ static void turn_requests(broker_t *broker)
         broker->requests_more = request_socket_receive(broker->requests, broker->hub, now_ms);
         now_ms = clock_monotonic_ms();
     }
-    broker->lost_more = connections_settle(request_socket_connections(broker->requests),
+    broker->lost_more = request_socket_ahead(broker->requests) ||
+                        connections_settle(request_socket_connections(broker->requests),
                                            !broker->requests_more, connection_lost, broker);
 }
 
@@ -318,6 +319,7 @@ static unsigned loop_wait(broker_t *broker, long limit_ms)
     if (wait_ms > 0) /* else it is read anyway */
         ask |= NEWS_REQUESTS;
     event_socket_enter(broker->events);
+    request_socket_flush(broker->requests);
     unsigned news = poller_wait(&broker->poller, ask, wait_ms < limit_ms ? wait_ms : limit_ms);
     event_socket_leave(broker->events);
     return news;
@@ -442,6 +444,7 @@ static void loop_stop(broker_t *broker)
         zmq_poll(&item, 1, wait_ms < left_ms ? wait_ms : left_ms > 0 ? left_ms : 0);
         turn_verified(broker);
         broker->hub_more = hub_tick(broker->hub, clock_monotonic_ms());
+        request_socket_flush(broker->requests);
     }
     hub_stop(broker->hub, clock_monotonic_ms());
     while (hub_waits(broker->hub) && clock_monotonic_ms() < until_ms)

@@ -35,6 +35,7 @@ struct connections {
     size_t places;          /* lists in the table: a power of 2 */
     size_t hashed;          /* connections in the table */
     size_t count;           /* connections of every state */
+    size_t unheard;         /* of them, those without a serial */
     connection_t *leaving;
     connection_t *gone;
     uint64_t messages; /* payloads read since the start */
@@ -201,6 +202,7 @@ static bool connection_add(connections_t *connections, descriptor_t *descriptor,
     *connection = (connection_t){.fd = fd, .next = descriptor->connections};
     descriptor->connections = connection;
     connections->count++;
+    connections->unheard++;
     return true;
 }
 
@@ -229,8 +231,9 @@ static bool connection_closed(const connections_t *connections, const connection
            !listeners_connected(connections->endpoints, connections->endpoint_count, connection->fd);
 }
 
-/* Marks the leaving connections as gone with which libzmq is done. */
-static void leaving_review(connections_t *connections)
+/* Marks the leaving connections as gone with which libzmq is done. Returns whether there were any; then it
+ * has made libzmq read. */
+static bool leaving_review(connections_t *connections)
 {
     connection_t **link = &connections->leaving;
     bool some = false;
@@ -248,21 +251,27 @@ static void leaving_review(connections_t *connections)
     size_t size = sizeof state;
     if (some) /* makes libzmq notice the messages that were handed over: point 2 of connections.h */
         (void)zmq_getsockopt(connections->monitor.watched, ZMQ_EVENTS, &state, &size);
+    return some;
 }
 
 void connections_drain(connections_t *connections, uint64_t last_serial)
 {
     bool accepted;
     int fd;
-    while (monitor_next(&connections->monitor, &accepted, &fd))
-        event_apply(connections, accepted, fd, last_serial);
-    if (connections->leaving != NULL)
-        leaving_review(connections);
+    do
+        while (monitor_next(&connections->monitor, &accepted, &fd))
+            event_apply(connections, accepted, fd, last_serial);
+    while (connections->leaving != NULL && leaving_review(connections));
+}
+
+bool connections_unheard(const connections_t *connections)
+{
+    return connections->unheard > 0;
 }
 
 /* Returns the connection of SERIAL on a descriptor. If none has it, gives it to the connection that has no
  * serial yet. NULL if there is none. */
-static connection_t *descriptor_find(descriptor_t *descriptor, uint64_t serial)
+static connection_t *descriptor_find(connections_t *connections, descriptor_t *descriptor, uint64_t serial)
 {
     bool present = descriptor->open && serial > descriptor->floor;
     connection_t *unheard = NULL;
@@ -273,8 +282,10 @@ static connection_t *descriptor_find(descriptor_t *descriptor, uint64_t serial)
         if (connection->serial == 0 && (connection->state == CONNECTION_OPEN) == present)
             unheard = connection;
     }
-    if (unheard != NULL)
+    if (unheard != NULL) {
         unheard->serial = serial;
+        connections->unheard--;
+    }
     return unheard;
 }
 
@@ -282,7 +293,7 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
 {
     connections->messages++;
     descriptor_t *descriptor = fd_table_at(&connections->descriptors, fd);
-    connection_t *connection = descriptor != NULL ? descriptor_find(descriptor, serial) : NULL;
+    connection_t *connection = descriptor != NULL ? descriptor_find(connections, descriptor, serial) : NULL;
     if (connection == NULL)
         return NULL;
     connection->quiet_since = connections->messages;
@@ -333,6 +344,7 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
             connections->dropped += atomic_load(&connection->budget->bytes);
         connection_unlink(connections, connection);
         table_remove(connections, connection);
+        connections->unheard -= connection->serial == 0;
         connection_free(connection);
         connections->count--;
         ended++;

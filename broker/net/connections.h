@@ -20,7 +20,13 @@
  *    messages as two rounds have were read without one of its own.
  *
  * Hence every connection gets its record at ACCEPTED, even if it never sends a message: the length of a round
- * depends on it. */
+ * depends on it.
+ *
+ * An answer goes to the peer that has the routing id when it is sent. Once libzmq has read the last message
+ * of a connection that is gone, another connection can get its routing id, in any later read of the socket.
+ * It has sent no message until then, and the DISCONNECTED event of the first one is in the monitor. So if
+ * there was such a connection before the socket was read (connections_unheard), the monitor must be drained
+ * after that, before anything is sent. A connection that is CONNECTION_OPEN then still has its routing id. */
 #ifndef KV_BROKER_NET_CONNECTIONS_H
 #define KV_BROKER_NET_CONNECTIONS_H
 
@@ -87,6 +93,9 @@ connection_t *connections_of_message(connections_t *connections, int fd, uint64_
  * read until it was EMPTY, any; otherwise those without a message for two rounds. Returns whether connections
  * are left that are leaving or gone. */
 bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
+
+/* Whether there is a connection of which no message was read yet. */
+bool connections_unheard(const connections_t *connections);
 
 /* Bytes that peers left unread when they went, since the start. */
 uint64_t connections_dropped(const connections_t *connections);

@@ -13,18 +13,35 @@
 #include "broker/net/serial.h"
 
 enum {
-    BACKLOG = 4096,         /* connections that wait to be accepted */
-    QUEUE = 256,            /* unread messages of a connection */
-    KEEPALIVE_S = 10,       /* silence before the first TCP keepalive probe, and time between probes */
-    KEEPALIVE_PROBES = 3,   /* unanswered probes after which a peer is gone */
-    UNTAKEN_MS = 30000,     /* a peer is gone if its system acknowledges nothing for this long */
-    ENVELOPE_BYTES = 4096,  /* of an envelope, lengths included */
-    TRIM_BYTES = 65536,     /* an answer with more unused memory is trimmed before it is sent */
-    PUSH_BYTES = 1 << 20,   /* if a peer has more bytes outstanding, pushes to it wait in the event log */
-    MESSAGE_COST = 128,     /* about what libzmq allocates for a message without its content, bytes */
-    COPY_BYTES = 512,       /* an answer up to this size is copied into its message, which is cheaper */
-    UNCHARGED_BYTES = 16384 /* bytes of copied answers on their way to a peer that are not counted yet */
+    BACKLOG = 4096,          /* connections that wait to be accepted */
+    QUEUE = 256,             /* unread messages of a connection */
+    KEEPALIVE_S = 10,        /* silence before the first TCP keepalive probe, and time between probes */
+    KEEPALIVE_PROBES = 3,    /* unanswered probes after which a peer is gone */
+    UNTAKEN_MS = 30000,      /* a peer is gone if its system acknowledges nothing for this long */
+    ENVELOPE_BYTES = 4096,   /* of an envelope, lengths included */
+    TRIM_BYTES = 65536,      /* an answer with more unused memory is trimmed before it is sent */
+    PUSH_BYTES = 1 << 20,    /* if a peer has more bytes outstanding, pushes to it wait in the event log */
+    MESSAGE_COST = 128,      /* about what libzmq allocates for a message without its content, bytes */
+    COPY_BYTES = 512,        /* an answer up to this size is copied into its message, which is cheaper */
+    UNCHARGED_BYTES = 16384, /* bytes of copied answers on their way to a peer that are not counted yet */
+    AHEAD = 64,              /* messages that are read before the first of them is handed over */
+    AHEAD_BYTES = 256 /* of a payload, at most, if another message is to be read before it is handed over */
 };
+
+/* A message that was read. */
+typedef struct received {
+    zmq_msg_t identity; /* the routing id's frame */
+    zmq_msg_t payload;
+    bytes_t bytes;            /* of `payload` */
+    connection_t *connection; /* on which it came. NULL: it is ignored */
+    const char *fault;        /* as in arrival_t */
+} received_t;
+
+/* An answer, to be sent with others: each wakes a thread of libzmq if that sleeps. */
+typedef struct outgoing {
+    zmq_msg_t identity;
+    zmq_msg_t payload;
+} outgoing_t;
 
 struct request_socket {
     void *socket;
@@ -33,10 +50,14 @@ struct request_socket {
     spares_t *spares;
     connections_t *connections;
     listeners_t listeners;
-    buffer_t envelope;           /* of the current arrival; its memory is reused */
-    zmq_msg_t identity;          /* of the current arrival: the frame that came */
-    const connection_t *arrived; /* whose arrival that is; NULL: none, or the frame was sent back */
-    uint64_t moved;              /* bytes of payloads and answers since the start */
+    buffer_t envelope; /* of the newest message in `ahead`; its memory is reused */
+    received_t ahead[AHEAD];
+    unsigned ahead_count; /* messages that were read */
+    unsigned ahead_next;  /* of them, the next one to hand over */
+    received_t *current;  /* the one that is being handed over; NULL: none, or its identity was sent back */
+    outgoing_t outgoing[AHEAD]; /* to be sent, oldest first */
+    unsigned outgoing_count;
+    uint64_t moved; /* bytes of payloads and answers since the start */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
@@ -95,11 +116,20 @@ void request_socket_configure(request_socket_t *requests, const settings_t *sett
     requests->settings = settings;
 }
 
+static void message_close(received_t *received)
+{
+    zmq_msg_close(&received->payload);
+    zmq_msg_close(&received->identity);
+}
+
 void request_socket_destroy(request_socket_t **self, int linger_ms)
 {
     request_socket_t *requests = *self;
     if (requests == NULL)
         return;
+    request_socket_flush(requests);
+    while (request_socket_ahead(requests))
+        message_close(&requests->ahead[requests->ahead_next++]);
     if (requests->connections != NULL)
         connections_destroy(&requests->connections);
     if (requests->socket != NULL) {
@@ -193,46 +223,91 @@ static connection_t *connection_of(request_socket_t *requests, zmq_msg_t *payloa
     return connections_of_message(requests->connections, zmq_msg_get(payload, ZMQ_SRCFD), serial);
 }
 
-bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms)
+/* Reads one message. False if there is none. */
+static bool message_read(request_socket_t *requests, received_t *received)
 {
-    zmq_msg_t *identity = &requests->identity;
-    zmq_msg_t payload;
-    zmq_msg_init(identity);
-    if (zmq_msg_recv(identity, requests->socket, ZMQ_DONTWAIT) < 0) {
-        zmq_msg_close(identity);
+    zmq_msg_init(&received->identity);
+    if (zmq_msg_recv(&received->identity, requests->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&received->identity);
         return false;
     }
-    zmq_msg_init(&payload);
-    const char *fault = frames_read(requests, &payload);
-    const char *serial = zmq_msg_gets(&payload, "User-Id");
-    bytes_t routing_id = frame_bytes(identity);
-    bytes_t bytes = frame_bytes(&payload);
-    requests->moved += bytes.size;
-    connection_t *connection = NULL;
+    zmq_msg_init(&received->payload);
+    received->fault = frames_read(requests, &received->payload);
+    received->bytes = frame_bytes(&received->payload);
+    received->connection = NULL;
+    requests->moved += received->bytes.size;
+    const char *serial = zmq_msg_gets(&received->payload, "User-Id");
     if (serial != NULL)
-        connection = connection_of(requests, &payload, serial_read(serial));
+        received->connection = connection_of(requests, &received->payload, serial_read(serial));
+    return true;
+}
+
+/* Reads messages ahead, as long as they are small. Returns how many. */
+static unsigned ahead_read(request_socket_t *requests, const hub_t *hub)
+{
+    foreseen_t foreseen[AHEAD];
+    unsigned count = 0;
+    bool more = true;
+    bool unheard = connections_unheard(requests->connections); /* before a message of it is read */
+    while (more && count < AHEAD && message_read(requests, &requests->ahead[count])) {
+        const received_t *received = &requests->ahead[count];
+        const connection_t *connection = received->connection;
+        foreseen[count].session = connection != NULL ? connection->session : NULL;
+        foreseen[count].payload = received->bytes;
+        more = received->bytes.size <= AHEAD_BYTES && requests->envelope.size == 0;
+        count++;
+    }
+    if (unheard)
+        request_socket_drain(requests);
+    if (count > 1)
+        hub_foresee(hub, foreseen, count);
+    requests->ahead_count = count;
+    requests->ahead_next = 0;
+    return count;
+}
+
+/* Hands a message over to HUB. */
+static void message_give(request_socket_t *requests, received_t *received, hub_t *hub, int64_t now_ms)
+{
+    connection_t *connection = received->connection;
+    bytes_t routing_id = frame_bytes(&received->identity);
     /* A raw peer can choose an identity as long as a message, and every message from and to it would carry
      * it. No ZeroMQ library does that. */
     if (connection != NULL && !connection->cut && routing_id.size > LIMIT_ROUTING_ID)
         connection_cut(connection);
-    if (connection != NULL && !connection->cut) {
-        char address[64];
-        arrival_t arrival = {
-            .connection = connection,
-            .identity = routing_id,
-            .envelope = fault != NULL ? (bytes_t){0} : buffer_bytes(&requests->envelope),
-            .payload = bytes,
-            .fault = fault,
-        };
-        if (connection->session == NULL)
-            arrival.peer = peer_address(&payload, address);
-        requests->arrived = connection;
-        connection->session = hub_receive(hub, connection->session, &arrival, now_ms);
-        requests->arrived = NULL;
-    }
-    zmq_msg_close(&payload);
-    zmq_msg_close(identity);
+    if (connection == NULL || connection->cut)
+        return;
+    bool last = requests->ahead_next == requests->ahead_count; /* only this one can have an envelope */
+    char address[64];
+    arrival_t arrival = {
+        .connection = connection,
+        .identity = routing_id,
+        .envelope = last && received->fault == NULL ? buffer_bytes(&requests->envelope) : (bytes_t){0},
+        .payload = received->bytes,
+        .fault = received->fault,
+    };
+    if (connection->session == NULL)
+        arrival.peer = peer_address(&received->payload, address);
+    requests->current = received;
+    connection->session = hub_receive(hub, connection->session, &arrival, now_ms);
+    requests->current = NULL;
+}
+
+bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms)
+{
+    if (!request_socket_ahead(requests) && ahead_read(requests, hub) == 0)
+        return false;
+    received_t *received = &requests->ahead[requests->ahead_next++];
+    message_give(requests, received, hub, now_ms);
+    message_close(received);
+    if (!request_socket_ahead(requests))
+        request_socket_flush(requests);
     return true;
+}
+
+bool request_socket_ahead(const request_socket_t *requests)
+{
+    return requests->ahead_next < requests->ahead_count;
 }
 
 /* ---- Sending ---------------------------------------------------------------------------------- */
@@ -334,23 +409,38 @@ static status_t message_make(request_socket_t *requests, connection_t *connectio
     return STATUS_OK;
 }
 
-/* Sends the routing id to CONNECTION: the frame that came if there is one, because a copy costs more. */
-static int identity_send(request_socket_t *requests, const connection_t *connection, bytes_t identity)
+/* Makes IDENTITY a message: of CONNECTION's frame that came, if there is one, because a copy costs more.
+ * False if memory is refused. */
+static bool identity_make(request_socket_t *requests, const connection_t *connection, bytes_t identity,
+                          zmq_msg_t *message)
 {
-    if (requests->arrived != connection)
-        return zmq_send(requests->socket, identity.data, identity.size, ZMQ_DONTWAIT | ZMQ_SNDMORE);
-    requests->arrived = NULL;
-    return zmq_msg_send(&requests->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    received_t *current = requests->current;
+    if (current == NULL || current->connection != connection) {
+        if (zmq_msg_init_size(message, identity.size) != 0)
+            return false;
+        memcpy(zmq_msg_data(message), identity.data, identity.size);
+        return true;
+    }
+    requests->current = NULL;
+    zmq_msg_init(message);
+    return zmq_msg_move(message, &current->identity) == 0;
 }
 
-/* Sends the frames before the payload. Returns UNAVAILABLE if memory is refused, NOT_FOUND if the peer is
- * gone. After either, do not send the payload. */
-static status_t envelope_send(request_socket_t *requests, const connection_t *connection, bytes_t identity,
-                              bytes_t envelope)
+void request_socket_flush(request_socket_t *requests)
 {
-    void *socket = requests->socket;
-    if (identity_send(requests, connection, identity) < 0)
-        return errno == ENOMEM ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND;
+    for (unsigned i = 0; i < requests->outgoing_count; i++) {
+        outgoing_t *outgoing = &requests->outgoing[i];
+        if (zmq_msg_send(&outgoing->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+            zmq_msg_close(&outgoing->identity);
+        else if (zmq_msg_send(&outgoing->payload, requests->socket, ZMQ_DONTWAIT) >= 0)
+            continue;
+        zmq_msg_close(&outgoing->payload);
+    }
+    requests->outgoing_count = 0;
+}
+
+static bool envelope_send(void *socket, bytes_t envelope)
+{
     for (size_t at = 0; at < envelope.size;) {
         uint32_t size;
         memcpy(&size, envelope.data + at, sizeof size);
@@ -358,27 +448,43 @@ static status_t envelope_send(request_socket_t *requests, const connection_t *co
         if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
             /* Only memory can fail here. End the message; the next one would be appended to it otherwise. */
             zmq_send(socket, "", 0, ZMQ_DONTWAIT);
-            return STATUS_UNAVAILABLE;
+            return false;
         }
         at += size;
     }
-    return STATUS_OK;
+    return true;
 }
 
 status_t request_socket_send(void *context, connection_t *connection, bytes_t identity, bytes_t envelope,
                              buffer_t *answer)
 {
     request_socket_t *requests = context;
-    zmq_msg_t message;
     if (connection->cut || connection->state != CONNECTION_OPEN)
         return STATUS_OK;
-    status_t status = message_make(requests, connection, envelope.size, answer, &message);
+    if (requests->outgoing_count == AHEAD || envelope.size > 0)
+        request_socket_flush(requests);
+    outgoing_t *outgoing = &requests->outgoing[requests->outgoing_count];
+    status_t status = message_make(requests, connection, envelope.size, answer, &outgoing->payload);
     if (status != STATUS_OK)
         return status;
-    status = envelope_send(requests, connection, identity, envelope);
-    if (status != STATUS_OK || zmq_msg_send(&message, requests->socket, ZMQ_DONTWAIT) < 0)
-        zmq_msg_close(&message);
-    return status == STATUS_UNAVAILABLE ? status : STATUS_OK;
+    if (!identity_make(requests, connection, identity, &outgoing->identity)) {
+        zmq_msg_close(&outgoing->payload);
+        return STATUS_UNAVAILABLE;
+    }
+    if (envelope.size == 0) {
+        requests->outgoing_count++;
+        return STATUS_OK;
+    }
+    bool sent = false;
+    if (zmq_msg_send(&outgoing->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+        zmq_msg_close(&outgoing->identity);
+    else if (!envelope_send(requests->socket, envelope))
+        status = STATUS_UNAVAILABLE;
+    else
+        sent = zmq_msg_send(&outgoing->payload, requests->socket, ZMQ_DONTWAIT) >= 0;
+    if (!sent)
+        zmq_msg_close(&outgoing->payload);
+    return status;
 }
 
 bool request_socket_congested(void *context, connection_t *connection)
@@ -393,6 +499,7 @@ void request_socket_release(void *context, connection_t *connection, bool cut)
     connection->session = NULL;
     if (!cut)
         return;
+    request_socket_flush(context);
     request_socket_drain(context); /* find out first whether its descriptor was reused in this turn */
     connection_cut(connection);
 }

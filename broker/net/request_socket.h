@@ -29,8 +29,14 @@ void request_socket_drain(request_socket_t *requests);
 /* Bytes of payloads and answers since the start. */
 uint64_t request_socket_moved(const request_socket_t *requests);
 
-/* Reads one payload and hands it to HUB. Returns false if there was none. */
+/* Hands one payload to HUB. Returns false if there was none. Reads several small ones at once, so that what
+ * they ask for can be fetched together. */
 bool request_socket_receive(request_socket_t *requests, hub_t *hub, int64_t now_ms);
+/* Sends the answers and pushes that request_socket_send has collected. Call it before the loop sleeps.
+ * request_socket_receive does it after the last payload that was read ahead. */
+void request_socket_flush(request_socket_t *requests);
+/* Whether payloads were read that are not handed over yet. Their connections must not be settled. */
+bool request_socket_ahead(const request_socket_t *requests);
 
 /* As in transport_t; CONTEXT is the request_socket_t. */
 status_t request_socket_send(void *context, connection_t *connection, bytes_t identity, bytes_t envelope,

@@ -225,6 +225,28 @@ static void cut__open_connection__is_lost(void **state)
     zmq_close(peer);
 }
 
+static void unheard__from_its_event_to_its_first_message_or_its_end(void **state)
+{
+    fixture_t *fixture = *state;
+    assert_false(connections_unheard(fixture->connections));
+    void *one = peer_new(fixture);
+    drain(fixture);
+    assert_true(connections_unheard(fixture->connections));
+    (void)hear(fixture, one, 0);
+    assert_false(connections_unheard(fixture->connections));
+    void *silent = peer_new(fixture);
+    drain(fixture);
+    assert_true(connections_unheard(fixture->connections));
+    zmq_close(silent);
+    while (fixture->lost == 0) {
+        drain(fixture);
+        while (settle(fixture, true))
+            connections_drain(fixture->connections, fixture->last_serial);
+    }
+    assert_false(connections_unheard(fixture->connections));
+    zmq_close(one);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -234,6 +256,7 @@ int main(void)
         TEST(settle__socket_was_read_empty__loses_who_left_and_nobody_else),
         TEST(settle__messages_go_on__loses_who_left_after_two_rounds_of_all),
         TEST(cut__open_connection__is_lost),
+        TEST(unheard__from_its_event_to_its_first_message_or_its_end),
     };
     return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }

@@ -467,6 +467,9 @@ static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
     bytes_t keys[HINTS];
     lookup_t lookups[HINTS];
     entry_t entry;
+    const store_t *stores[HINTS];
+    store_t *empty = engine_open(fixture->engine, NULL);
+    assert_non_null(empty);
     for (uint64_t i = 0; i < many; i++) {
         char key[24];
         (void)snprintf(key, sizeof key, "%" PRIu64, i);
@@ -481,7 +484,11 @@ static void prepare__keys_of_stores_of_all_sizes__changes_nothing(void **state)
         engine_lookup_all(fixture->engine, keys, count, lookups);
         (void)engine_prepare(fixture->engine, fixture->store, lookups, count);
         engine_prepare_new(fixture->engine, fixture->store, keys, count);
+        for (unsigned j = 0; j < HINTS; j++)
+            stores[j] = j % 3 == 0 ? empty : fixture->store;
+        engine_foresee(fixture->engine, stores, keys, count);
     }
+    engine_close(fixture->engine, &empty);
     assert_true(engine_prepares(fixture->engine, fixture->store));
     assert_int_equal(store_keys(fixture->store), many);
     assert_int_equal(get_text(fixture, "39999", 0, &entry), STATUS_OK);

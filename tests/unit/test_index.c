@@ -298,6 +298,30 @@ static void prefetch__keys_there_and_not__notes_where_they_are(void **state)
     assert_all_found(fixture, scatter);
 }
 
+static void prefetch_each__of_two_indexes__notes_where_each_is(void **state)
+{
+    fixture_t *fixture = *state;
+    index_t other;
+    const index_t *indexes[64];
+    lookup_t lookups[64] = {{0}};
+    uint64_t count = volume(20000, 2000);
+    add_all(fixture, count, scatter);
+    index_init(&other, &fixture->slab);
+    uint32_t record = make_record(&fixture->slab, key_of(&count), (uint32_t)scatter(count));
+    assert_true(index_add(&other, scatter(count), record));
+    for (uint64_t i = 0; i < 64; i++) {
+        indexes[i] = i % 2 == 0 ? &fixture->index : &other;
+        lookups[i].hash = scatter(i < 62 ? i : count);
+    }
+    index_prefetch_each(indexes, lookups, 64);
+    for (uint64_t i = 0; i < 62; i += 2)
+        assert_int_equal(index_find_short(indexes[i], lookups[i], key_of(&i)).handle, fixture->records[i]);
+    assert_null(index_find_short(&fixture->index, lookups[62], key_of(&count)).record);
+    assert_int_equal(lookups[63].seen, record);
+    index_remove(&other, (uint32_t)scatter(count), record);
+    slab_give(&fixture->slab, record);
+}
+
 static void find__where_a_record_was_seen_that_was_freed_since__finds_what_is_there_now(void **state)
 {
     fixture_t *fixture = *state;
@@ -347,6 +371,7 @@ int main(void)
         INDEX_TEST(add__others_beside_those_that_collide__are_found_here),
         INDEX_TEST(drain__small_budgets__frees_it_in_steps),
         INDEX_TEST(prefetch__keys_there_and_not__notes_where_they_are),
+        INDEX_TEST(prefetch_each__of_two_indexes__notes_where_each_is),
         INDEX_TEST(find__where_a_record_was_seen_that_was_freed_since__finds_what_is_there_now),
         cmocka_unit_test(tags__compared_both_ways__give_the_same),
     };

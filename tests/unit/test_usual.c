@@ -106,6 +106,7 @@ static void world_give(world_t *world, bytes_t payload, int64_t now_ms)
                          .peer = bytes_from_text("192.0.2.1"),
                          .payload = payload};
     buffer_truncate(&world->connection.sent, 0);
+    hub_foresee(world->hub, &(foreseen_t){.session = world->connection.session, .payload = payload}, 1);
     world->connection.session = hub_receive(world->hub, world->connection.session, &arrival, now_ms);
     for (unsigned turns = 0; hub_tick(world->hub, now_ms) || hub_waits(world->hub); turns++)
         assert_true(turns < 10000);
