@@ -45,9 +45,7 @@ enum {
 };
 
 struct broker {
-    settings_t settings[2]; /* the live settings, and room for the next ones */
-    settings_t *live;       /* the ones in force */
-    settings_source_t source;
+    reload_t reload; /* the settings */
     void *zmq_context;
     zap_t *zap;
     request_socket_t *requests;
@@ -98,7 +96,7 @@ static outlets_t outlets_of(const broker_t *broker)
 static bool hub_open(broker_t *broker)
 {
     outlets_t outlets = outlets_of(broker);
-    broker->hub = hub_new(broker->live, &outlets, clock_monotonic_ms(), clock_unix_ms());
+    broker->hub = hub_new(broker->reload.live, &outlets, clock_monotonic_ms(), clock_unix_ms());
     return broker->hub != NULL;
 }
 
@@ -119,7 +117,7 @@ static int signals_open(void)
 /* Binds the sockets to the addresses of the settings' endpoints. */
 static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
 {
-    const settings_t *settings = broker->live;
+    const settings_t *settings = broker->reload.live;
     void *context = broker->zmq_context;
     endpoint_list_t requests = {0};
     endpoint_list_t events = {0};
@@ -165,10 +163,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
         settings_release(taken);
         return NULL;
     }
-    broker->settings[0] = *taken;
-    *taken = (settings_t){0};
-    broker->live = &broker->settings[0];
-    broker->source = *source;
+    reload_init(&broker->reload, taken, source);
     broker->signals = signals_open();
     routing_ids_scatter();
     trim_init(&broker->trim);
@@ -197,7 +192,7 @@ void broker_destroy(broker_t **self)
         zmq_ctx_term(broker->zmq_context);
     if (broker->signals >= 0)
         close(broker->signals);
-    settings_release(broker->live);
+    reload_release(&broker->reload);
     free(broker);
     *self = NULL;
 }
@@ -322,75 +317,6 @@ static unsigned loop_wait(broker_t *broker, long limit_ms)
 
 /* ---- Signals ---------------------------------------------------------------------------------- */
 
-enum { DIFFERENCES_LOGGED = 50 }; /* most lines about keys for one SIGHUP */
-
-typedef struct differences {
-    unsigned taken; /* keys whose new value applies from now on */
-    unsigned fixed; /* keys that differ and cannot change */
-} differences_t;
-
-static void difference_log(void *context, const char *key, bool fixed)
-{
-    differences_t *differences = context;
-    unsigned *count = fixed ? &differences->fixed : &differences->taken;
-    if (++*count > DIFFERENCES_LOGGED)
-        return;
-    if (fixed)
-        log_warning("SIGHUP: %s differs, but a change needs a restart: the old value stays", key);
-    else
-        log_info("SIGHUP: %s has changed", key);
-}
-
-/* Reads new settings into NEXT and switches the hub to them. If something is wrong, returns false with one
- * line in PROBLEM: then nothing has changed, and NEXT is empty. */
-static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
-{
-    snprintf(problem, problem_size, "out of memory; free some and try again");
-    if (!settings_init(next))
-        return false;
-    bool done = broker->source.read(broker->source.context, next, problem, problem_size);
-    if (done) {
-        config_exchange_fixed(next, broker->live);
-        char text[CONFIG_PROBLEM_SIZE - 64]; /* leaves room for the prefix below */
-        done = config_check(next, text, sizeof text);
-        if (!done) /* the file was valid by itself */
-            snprintf(problem, problem_size, "with the old values of the keys that need a restart: %s", text);
-        int64_t now_ms = clock_monotonic_ms();
-        if (done && !hub_configure(broker->hub, next, now_ms)) {
-            snprintf(problem, problem_size, "out of memory; free some and try again");
-            done = false;
-        }
-        if (!done)
-            config_exchange_fixed(next, broker->live);
-    }
-    if (!done)
-        settings_release(next);
-    return done;
-}
-
-/* SIGHUP: reads the settings again and switches to them, or changes nothing. */
-static void settings_reload(broker_t *broker)
-{
-    char problem[CONFIG_PROBLEM_SIZE];
-    settings_t *before = broker->live;
-    settings_t *next = &broker->settings[before == &broker->settings[0]];
-    differences_t differences = {0};
-    if (broker->source.read == NULL) {
-        log_info("SIGHUP: the broker was started without --config: there is nothing to read again");
-        return;
-    }
-    if (!settings_read(broker, next, problem, sizeof problem)) {
-        log_error("SIGHUP: nothing changes: %s", problem);
-        return;
-    }
-    request_socket_configure(broker->requests, next);
-    broker->live = next;
-    config_compare(before, next, difference_log, &differences);
-    settings_release(before);
-    log_info("SIGHUP: the configuration was read again; keys that changed: %u, that need a restart: %u",
-             differences.taken, differences.fixed);
-}
-
 /* Handles the signals that came. Returns the one that asks to stop, or 0. */
 static int signals_take(broker_t *broker)
 {
@@ -404,7 +330,7 @@ static int signals_take(broker_t *broker)
             stop = (int)info.ssi_signo;
     }
     if (reload && stop == 0)
-        settings_reload(broker);
+        reload_run(&broker->reload, broker->hub, broker->requests);
     return stop;
 }
 
