@@ -59,7 +59,6 @@ struct broker {
     uint64_t held;  /* bytes of stores and of waiting payloads, at the end of the last turn */
     uint64_t freed; /* bytes of these that were freed since the start */
     bool zap_more;  /* work was left in the last turn */
-    bool lost_more;
     bool requests_more;
     bool hub_more;
     unsigned refused;         /* connections to the event socket that were refused and not logged yet */
@@ -255,8 +254,8 @@ static void turn_requests(broker_t *broker)
         broker->requests_more = request_socket_receive(broker->requests, broker->hub, now_ms);
         now_ms = clock_monotonic_ms();
     }
-    broker->lost_more = connections_settle(request_socket_connections(broker->requests),
-                                           !broker->requests_more, connection_lost, broker);
+    connections_settle(request_socket_connections(broker->requests), !broker->requests_more, connection_lost,
+                       broker);
 }
 
 static void turn_verified(broker_t *broker)
@@ -267,10 +266,17 @@ static void turn_verified(broker_t *broker)
         hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
 }
 
+/* Whether connections end. Whoever cuts a connection drains the monitor, and may take the event of another
+ * one: then none is left to wake the loop. */
+static bool connections_end(const broker_t *broker)
+{
+    return connections_ending(request_socket_connections(broker->requests));
+}
+
 /* Whether the next turn already has work, so the loop must not sleep. */
 static bool loop_busy(const broker_t *broker)
 {
-    return broker->zap_more || broker->lost_more || broker->requests_more || broker->hub_more;
+    return broker->zap_more || connections_end(broker) || broker->requests_more || broker->hub_more;
 }
 
 static void turn_memory(broker_t *broker)
@@ -284,18 +290,22 @@ static void turn_memory(broker_t *broker)
               !loop_busy(broker));
 }
 
+/* Time until DUE_MS, ms: 0 if it is over, at most POLL_MAX_MS. */
+static long time_until(int64_t due_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
+}
+
 /* How long the loop may sleep, ms. */
 static long sleep_ms(const broker_t *broker)
 {
     if (loop_busy(broker))
         return 0;
     int64_t due_ms = hub_next_due(broker->hub);
-    if (broker->trim.due_ms < due_ms)
-        due_ms = broker->trim.due_ms;
-    int64_t now_ms = clock_monotonic_ms();
-    if (due_ms <= now_ms)
-        return 0;
-    return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
+    return time_until(broker->trim.due_ms < due_ms ? broker->trim.due_ms : due_ms);
 }
 
 /* Sleeps until something happens, LIMIT_MS at most. Returns what: bits of NEWS_. */
@@ -360,7 +370,7 @@ static void loop_stop(broker_t *broker)
     broker->requests_more = false;
     while (hub_waits(broker->hub) && clock_monotonic_ms() < until_ms) {
         zmq_pollitem_t item = {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN};
-        long wait_ms = sleep_ms(broker);
+        long wait_ms = broker->hub_more ? 0 : time_until(hub_next_due(broker->hub));
         long left_ms = (long)(until_ms - clock_monotonic_ms());
         zmq_poll(&item, 1, wait_ms < left_ms ? wait_ms : left_ms > 0 ? left_ms : 0);
         turn_verified(broker);
@@ -378,7 +388,8 @@ void broker_run(broker_t *broker)
     for (;;) {
         unsigned news = loop_wait(broker, POLL_MAX_MS);
         hub_set_clock(broker->hub, clock_monotonic_ms(), clock_unix_ms());
-        broker->connections_read = broker->zap_more || (news & NEWS_CONNECTIONS) != 0;
+        broker->connections_read =
+            broker->zap_more || connections_end(broker) || (news & NEWS_CONNECTIONS) != 0;
         if (broker->connections_read)
             turn_connections(broker);
         if (broker->refused > 0)

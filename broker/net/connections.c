@@ -313,7 +313,7 @@ uint64_t connections_dropped(const connections_t *connections)
     return connections->dropped;
 }
 
-bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
+void connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
 {
     /* LOST may drain the monitor, which can add to the list. EMPTY does not hold for these connections, so
      * they must wait for the next call: take the list first. */
@@ -341,6 +341,10 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         link = &(*link)->next_lost;
     *link = connections->gone;
     connections->gone = list;
+}
+
+bool connections_ending(const connections_t *connections)
+{
     return connections->gone != NULL || connections->leaving != NULL;
 }
 
