@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a payload becomes one answer of bounded size. Knows no method by name: dispatch does. */
+/* Owns the stages of a payload, and the queue of payloads behind it. */
 #include "broker/core/batch.h"
 
 #include <assert.h>
@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/core/dispatch.h"
 #include "broker/core/due.h"
+#include "broker/core/execute.h"
 #include "broker/core/feed.h"
+#include "broker/core/propose.h"
 #include "broker/core/room.h"
 #include "broker/core/sessions.h"
 #include "broker/core/usual.h"
@@ -20,148 +21,6 @@ enum {
     QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, roughly */
     BROKEN_SIZE = 96     /* bytes of the error text for a payload that is wrong or breaks off */
 };
-
-static const char overflow_text[] = "answer exceeds limits/message: ask for less";
-
-static void error_write(batch_t *batch, uint32_t msgid, status_t status, const char *text,
-                        const uint64_t *detail)
-{
-    rpc_write_error(&batch->answer, msgid, status, text, detail);
-    batch->refused |= batch->answer.refused;
-}
-
-/* Nothing fits any more: the request MSGID gets this error, and so do all requests after it. */
-static void overflow_write(session_t *session, uint32_t msgid)
-{
-    batch_t *batch = &session->batch;
-    batch->overflow = true;
-    buffer_bound(&batch->answer, session->hub->settings->limits.message);
-    error_write(batch, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
-}
-
-/* ---- One message ------------------------------------------------------------------------------ */
-
-static void count_message(hub_t *hub, bool owed)
-{
-    hub->stats.requests_total += owed;
-    hub->stats.notifications_total += !owed;
-}
-
-/* Completes the answer to a request (HANDLED or FAILED), which began at byte BEFORE: an error replaces a
- * result that failed or does not fit; a notification gets nothing. */
-static void request_finish(request_t *request, handling_t handling, uint32_t msgid, bool owed, size_t before)
-{
-    session_t *session = request->session;
-    const limits_t *limits = &session->hub->settings->limits;
-    batch_t *batch = &session->batch;
-    buffer_t *answer = &batch->answer;
-    if (owed && handling == HANDLED && !answer->failed)
-        return;
-    if (owed && answer->refused)
-        handling = request_fail_memory(request); /* only of a request that reads: see room_prepare */
-    bool fits = handling == FAILED;
-    buffer_truncate(answer, before);
-    if (handling == FAILED)
-        session->hub->stats.errors_total++;
-    if (!owed)
-        return;
-    while (fits) {
-        error_write(batch, msgid, request->status, request->problem,
-                    request->has_detail ? &request->detail : NULL);
-        if (!answer->failed || batch->refused)
-            return;
-        buffer_truncate(answer, before);
-        fits = room_count(batch);
-        buffer_bound(answer, room_limit(batch, limits));
-    }
-    overflow_write(session, msgid);
-}
-
-/* Executes one request or notification. Returns as its handler does; also HANDLED if there is no room or
- * memory to execute or answer it. After AGAIN, nothing of it is in the answer; AGAIN also means that pending
- * answers must come first. */
-static handling_t request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
-{
-    batch_t *batch = &session->batch;
-    hub_t *hub = session->hub;
-    const limits_t *limits = &hub->settings->limits;
-    size_t before = batch->answer.size;
-    bool owed = message->kind == RPC_REQUEST;
-    const method_t *method = method_find(message->method);
-    bool streams = method && (method->flags & METHOD_STREAMS);
-    bool behind = batch->pending.count > 0;
-    if (behind && !(streams && room_behind(batch, room_limit(batch, limits))))
-        return AGAIN;
-    if (!room_prepare(batch, limits))
-        return HANDLED;
-    size_t limit = room_limit(batch, limits);
-    /* The result of a notification is discarded: it needs no room in the answer. */
-    if (!owed && limit < before + ROOM_CHANGE)
-        limit = before + ROOM_CHANGE;
-    buffer_bound(&batch->answer, limit);
-    if (method && (method->flags & METHOD_CHANGES) && before + ROOM_CHANGE > batch->answer.limit) {
-        room_count(batch);
-        buffer_bound(&batch->answer, room_limit(batch, limits));
-        if (before + ROOM_CHANGE > batch->answer.limit) {
-            count_message(hub, owed);
-            overflow_write(session, message->msgid);
-            return HANDLED;
-        }
-    }
-    request_t request;
-    request.hub = hub;
-    request.session = session;
-    request.answer = &batch->answer;
-    request.now_ms = now_ms;
-    rpc_write_result(&batch->answer, message->msgid);
-    handling_t handling = dispatch(&request, method, message);
-    batch->cost += request.cost;
-    if (behind && handling != WAITS) { /* answered at once, but pending answers must come before */
-        buffer_truncate(&batch->answer, before);
-        return AGAIN;
-    }
-    bool finished = handling == HANDLED || handling == FAILED;
-    if (owed && batch->answer.failed && !batch->answer.refused && finished && room_count(batch)) {
-        /* Nothing was changed (its answer would have fit: see above). The exact count may leave more room:
-         * execute it again. */
-        buffer_truncate(&batch->answer, before);
-        buffer_bound(&batch->answer, room_limit(batch, limits));
-        rpc_write_result(&batch->answer, message->msgid);
-        handling = dispatch(&request, method, message);
-        finished = handling == HANDLED || handling == FAILED;
-    }
-    if (handling != AGAIN)
-        count_message(hub, owed);
-    if (finished) {
-        request_finish(&request, handling, message->msgid, owed, before);
-        return handling;
-    }
-    buffer_truncate(&batch->answer, before);
-    if (handling == WAITS) {
-        pending_add(&batch->pending,
-                    (pending_t){.method = request.method, .msgid = message->msgid, .owed = owed});
-        if (!(streams && request.wait == WAIT_LOG))
-            waits_add(hub->waits, session, request.wait, request.until_ms);
-    }
-    return handling;
-}
-
-/* Answers a message that is not a valid request. */
-static void ill_formed_answer(session_t *session, const rpc_message_t *message)
-{
-    batch_t *batch = &session->batch;
-    session->hub->stats.malformed_total++;
-    if (batch->overflow) {
-        if (message->answered)
-            overflow_write(session, message->msgid);
-        return;
-    }
-    request_t request = {.hub = session->hub, .session = session};
-    size_t before = batch->answer.size;
-    buffer_bound(&batch->answer, room_limit(batch, &session->hub->settings->limits));
-    request_finish(&request, request_fail(&request, STATUS_INVALID_ARGUMENT, "%s", message->problem),
-                   message->msgid, message->answered, before);
-}
 
 /* ---- Stages ----------------------------------------------------------------------------------- */
 
@@ -199,7 +58,7 @@ static stage_t stage_read(session_t *session, rpc_message_t *message)
         snprintf(text, sizeof text, "not MessagePack from byte %zu; rest dropped", batch->offset + batch->at);
         session->hub->stats.malformed_total++;
         buffer_bound(&batch->answer, session->hub->settings->limits.message);
-        error_write(batch, 0, STATUS_INVALID_ARGUMENT, text, NULL);
+        execute_refuse(batch, text);
         return STAGE_SEND;
     }
     case RPC_STEP_MESSAGE:
@@ -219,13 +78,13 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
     if (message->kind == RPC_ILL_FORMED && batch->pending.count > 0)
         handling = AGAIN;
     else if (message->kind == RPC_ILL_FORMED)
-        ill_formed_answer(session, message);
+        execute_ill_formed(session, message);
     else if (!batch->overflow)
-        handling = request_run(session, message, now_ms);
+        handling = execute(session, message, now_ms);
     else if (message->kind == RPC_REQUEST)
-        overflow_write(session, message->msgid);
+        execute_overflow(session, message->msgid);
     batch->cost += hub->told_cost - told;
-    if (session->ended || batch->bye || batch->refused)
+    if (session->ended || session->bye || batch->refused)
         return STAGE_SEND;
     if (handling == WAITS && session->wait.what != WAIT_NONE)
         return STAGE_WAIT;
@@ -262,7 +121,7 @@ static stage_t stage_begin(session_t *session)
     }
     if (fault) {
         hub->stats.malformed_total++;
-        error_write(batch, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
+        execute_refuse(batch, fault);
     }
     batch->refused |= batch->envelope.failed; /* the answer could not reach its peer */
     return fault || batch->refused ? STAGE_SEND : STAGE_READ;
@@ -318,7 +177,7 @@ static status_t answer_send(session_t *session)
 /* The payload is done. Returns the session, NULL if it ended. */
 static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
 {
-    bool bye = session->batch.bye;
+    bool bye = session->bye;
     session->spent += session->batch.cost;
     answer_close(session->hub, &session->batch.answer);
     batch_release(&session->batch);
@@ -429,26 +288,12 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
 static stage_t stage_finish(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
-    hub_t *hub = session->hub;
-    const limits_t *limits = &hub->settings->limits;
-    pending_t pending = pending_take(&batch->pending);
-    size_t before = batch->answer.size;
     batch->stage = STAGE_RUN;
-    room_prepare(batch, limits); /* `finish` must run even without it: accounts count each verification */
-    buffer_bound(&batch->answer, room_limit(batch, limits));
-    rpc_write_result(&batch->answer, pending.msgid);
-    request_t request = {.hub = hub, .session = session, .answer = &batch->answer, .now_ms = now_ms};
-    handling_t handling = pending.method->finish(&request, result);
+    handling_t handling = execute_finish(session, result, now_ms);
     batch->stage = STAGE_WAIT;
-    if (handling == WAITS) {
-        buffer_truncate(&batch->answer, before);
-        pending_add(&batch->pending, pending);
-        waits_remove(hub->waits, session);
-        waits_add(hub->waits, session, request.wait, request.until_ms);
+    if (handling == WAITS)
         return STAGE_WAIT;
-    }
-    request_finish(&request, handling, pending.msgid, pending.owed, before);
-    if (session->ended || batch->bye || batch->refused)
+    if (session->ended || session->bye || batch->refused)
         return STAGE_SEND;
     return batch->pending.count > 0 ? STAGE_WAIT : STAGE_READ;
 }
@@ -482,7 +327,7 @@ static session_t *resume(session_t *session, const wait_result_t *result, int64_
     batch_t *batch = &session->batch;
     stage_t next = batch->next;
     if (result->what == WAIT_LOG)
-        batch->barrier = BARRIER_PASSED; /* the log is past the payload's arrival */
+        propose_pass(session); /* the log is past the payload's arrival */
     due_expire(session->hub);
     if (batch->pending.count > 0)
         next = stage_finish(session, result, now_ms);

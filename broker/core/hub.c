@@ -242,7 +242,7 @@ static bool session_sound(const hub_t *hub, const session_t *session)
 {
     const session_auth_t *auth = &session->auth;
     bool waits = session->wait.what != WAIT_NONE;
-    return session->hub == hub && !session->ended && !session_runs(session) && !session->batch.bye &&
+    return session->hub == hub && !session->ended && !session_runs(session) && !session->bye &&
            (session->batch.stage == STAGE_IDLE || waits) &&
            (session->queue == NULL) == (session->queue_count == 0) && (waits || !session->queue) &&
            (auth->asked.data != NULL || session->wait.what != WAIT_VERIFY) &&

@@ -34,6 +34,11 @@ bool propose_barrier(struct session *session)
     return batch->barrier == BARRIER_PASSED;
 }
 
+void propose_pass(struct session *session)
+{
+    session->batch.barrier = BARRIER_PASSED;
+}
+
 void propose_unheard(hub_t *hub, struct session *session, const command_t *command)
 {
     outcome_t outcome;

@@ -35,6 +35,9 @@ KV_MUST_USE static inline bool propose(hub_t *hub, struct session *session, cons
  * any more (WAIT_LOG). Always true without a log. */
 KV_MUST_USE bool propose_barrier(struct session *session);
 
+/* The log has called hub_pass for SESSION, or has applied something of it: SESSION may read. */
+void propose_pass(struct session *session);
+
 /* Proposes COMMAND and ignores its outcome. */
 void propose_unheard(hub_t *hub, struct session *session, const command_t *command);
 

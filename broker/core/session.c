@@ -90,15 +90,6 @@ void session_destroy(session_t **self)
     *self = NULL;
 }
 
-void batch_release(batch_t *batch)
-{
-    free(batch->rest);
-    pending_release(&batch->pending);
-    buffer_release(&batch->answer);
-    buffer_release(&batch->envelope);
-    *batch = (batch_t){0};
-}
-
 /* ---- Payloads behind one that waits ----------------------------------------------------------- */
 
 status_t session_enqueue(session_t *session, const arrival_t *arrival)

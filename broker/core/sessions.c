@@ -243,6 +243,12 @@ static void session_leave(session_t *session, session_end_t end, actor_t by)
     propose_unheard(hub, session, &command);
 }
 
+void sessions_bye(session_t *session, bool left)
+{
+    session->left = left;
+    session->bye = true;
+}
+
 void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
 {
     hub_t *hub = session->hub;

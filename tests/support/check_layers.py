@@ -26,6 +26,7 @@ ORDER = [
     "broker/core/reconfigure",
     "broker/core/hub",
     "broker/core/batch",
+    "broker/core/execute",
     "broker/core/usual broker/core/dispatch broker/core/methods",
     "broker/core/handlers/*",
     "broker/core/sessions",

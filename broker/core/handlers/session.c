@@ -178,8 +178,7 @@ handling_t handle_bye(request_t *request)
 
 handling_t finish_bye(request_t *request, const wait_result_t *result)
 {
-    request->session->left = result->outcome.kind == OUTCOME_DONE;
-    request->session->batch.bye = true;
+    sessions_bye(request->session, result->outcome.kind == OUTCOME_DONE);
     rpc_write_bool(request->answer, true);
     return HANDLED;
 }
