@@ -19,7 +19,7 @@ typedef struct job {
     atomic_bool cancelled; /* nobody waits for it any more */
     uint64_t ticket;
     verdict_t verdict;             /* written by the worker */
-    char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
+    char hash[PASSWORD_HASH_SIZE]; /* zero-terminated */
     size_t size;                   /* bytes of the password */
     uint8_t password[LIMIT_PASSWORD];
 } job_t;
@@ -104,7 +104,7 @@ bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t p
 {
     verifier_t *verifier = context;
     size_t length = strlen(hash);
-    if (verifier->count == VERIFIER_JOBS_MAX || length >= ACCOUNTS_HASH_SIZE ||
+    if (verifier->count == VERIFIER_JOBS_MAX || length >= PASSWORD_HASH_SIZE ||
         password.size > LIMIT_PASSWORD)
         return false;
     job_t *job = calloc(1, sizeof *job);

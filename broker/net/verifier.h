@@ -6,7 +6,8 @@
 
 #include <czmq.h>
 
-#include "broker/core/accounts.h"
+#include "broker/core/password_hash.h"
+#include "common/limits.h"
 
 typedef struct verifier verifier_t;
 

@@ -27,8 +27,8 @@ static bytes_t text(const char *value)
 }
 
 /* Hashes of the password eve, made once for all tests. */
-static char cheap[ACCOUNTS_HASH_SIZE];
-static char dear[ACCOUNTS_HASH_SIZE];
+static char cheap[PASSWORD_HASH_SIZE];
+static char dear[PASSWORD_HASH_SIZE];
 
 /* Waits for the next finished job. Returns its ticket. */
 static uint64_t collect(fixture_t *fixture, verdict_t *verdict)

@@ -36,7 +36,7 @@ handling_t handle_auth(request_t *request)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    char hash[ACCOUNTS_HASH_SIZE];
+    char hash[PASSWORD_HASH_SIZE];
     uint64_t wait_ms = 0;
     bytes_t user = request->args.user;
     session->auth.asked_version = accounts_version(hub->accounts, user);
