@@ -8,8 +8,6 @@
 #include "common/name.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 64 }; /* bytes of a quoted name in a message */
-
 #define PARAMS(...)                                                                                          \
     {                                                                                                        \
         __VA_ARGS__                                                                                          \
@@ -58,7 +56,7 @@ static bool manage_bind(request_t *request, const rpc_message_t *message)
         request_fail(request, STATUS_INVALID_ARGUMENT, "the method to manage with must be a string");
         return false;
     }
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     const method_t *managed = method_find(name->as.bytes);
     if (!managed) {
         request_fail(request, STATUS_UNIMPLEMENTED, "unknown method \"%s\"",
@@ -100,7 +98,7 @@ static bool client_bind(request_t *request)
     if (exists)
         return true;
     if (request->args.create) {
-        char quoted[QUOTE_SIZE];
+        char quoted[UTF8_QUOTE_SIZE];
         if (name_valid(id))
             return true;
         request_fail(request, STATUS_INVALID_ARGUMENT, "\"%s\" is not a valid name for a client to create",
@@ -117,7 +115,7 @@ static bool client_bind(request_t *request)
 handling_t dispatch(request_t *request, const method_t *method, const rpc_message_t *message)
 {
     const session_t *session = request->session;
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     args_init(&request->args);
     request->client = session->client;
     request->has_detail = false;

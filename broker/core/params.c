@@ -10,8 +10,6 @@
 #include "broker/engine/engine.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 48 }; /* bytes of a quoted key of an option in a message */
-
 static status_t problem_set(char problem[PARAM_PROBLEM_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -202,7 +200,7 @@ static status_t options_bind(args_t *args, const rpc_value_t *map, unsigned opti
     for (uint32_t i = 0; i < map->as.count; i++) {
         if (key->type != RPC_STR && key->type != RPC_BIN)
             return problem_set(problem, "keys of options must be strings");
-        char quoted[QUOTE_SIZE];
+        char quoted[UTF8_QUOTE_SIZE];
         const struct option *option = option_find(key->as.bytes, options);
         if (!option)
             return problem_set(problem, "unknown option \"%s\"",

@@ -12,10 +12,7 @@
 #include "common/name.h"
 #include "common/utf8.h"
 
-enum {
-    QUOTE_SIZE = 64,    /* bytes of a quoted socket identity in the log */
-    TICK_SESSIONS = 256 /* sessions that time out in one turn */
-};
+enum { TICK_SESSIONS = 256 }; /* sessions that time out in one turn */
 
 struct sessions {
     session_t *oldest; /* in order of their latest message */
@@ -113,7 +110,7 @@ bool session_misnamed(const session_t *session)
 /* A client whose identity is not a valid name works all the same, so the mistake is easily overlooked. */
 static void misnamed_log(const session_t *session)
 {
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     log_warning("client %s from %s has a number because its socket identity \"%s\" is not a valid name",
                 session->client->id, session->peer, utf8_quote(session->identity, quoted, sizeof quoted));
 }

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "broker/net/listeners.h"
 #include "broker/net/serial.h"
+#include "common/number.h"
 
 enum {
     BACKLOG = 4096,         /* connections that wait to be accepted */
@@ -176,7 +178,10 @@ static bytes_t peer_address(zmq_msg_t *payload, char text[64])
     static const char local[] = "localhost:";
     if (strncmp(address, local, sizeof local - 1) != 0)
         return bytes_from_text(address);
-    snprintf(text, 64, "ipc user %lu", strtoul(address + sizeof local - 1, NULL, 10));
+    bytes_t rest = bytes_from_text(address + sizeof local - 1);
+    uint64_t user = 0;
+    (void)!number_take(&rest, &user); /* libzmq writes a number */
+    snprintf(text, 64, "ipc user %" PRIu64, user);
     return bytes_from_text(text);
 }
 

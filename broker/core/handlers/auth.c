@@ -9,8 +9,6 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 96 }; /* bytes of a quoted account's name in the log */
-
 static const char unverified_text[] =
     "the password cannot be verified now: the broker is short of memory; try again later";
 
@@ -102,7 +100,7 @@ static handling_t role_finish(request_t *request, outcome_kind_t outcome)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     if (outcome != OUTCOME_DONE) {
         asked_release(session);
         return request_fail_memory(request);
@@ -143,7 +141,7 @@ static handling_t password_finish(request_t *request, verdict_t verdict)
     status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), session->auth.asked,
                                    matched, request->now_ms);
     if (status != STATUS_OK) {
-        char quoted[QUOTE_SIZE];
+        char quoted[UTF8_QUOTE_SIZE];
         hub->stats.auth_failure_total++;
         log_warning("client %s failed to authenticate as %s from %s",
                     session->client ? session->client->id : "(refused)",

@@ -10,7 +10,7 @@
 
 enum {
     WRONG_SECRET_DELAY_MS = 1000, /* PROTOCOL.md section 3 */
-    QUOTE_SIZE = 48,              /* bytes of a quoted socket identity in a note */
+    NOTE_QUOTE_SIZE = 48,         /* bytes of a quoted socket identity in a note, which is short */
     ANSWER_ROOM = 480,            /* bytes of the answer, at most */
     NOTE_SIZE = 251 /* of a note with its terminating zero: it fits beside the rest of `hello`, see
                        room.h */
@@ -21,7 +21,7 @@ enum {
 /* Writes the note about the session, for people, or nil. */
 static void note_write(request_t *request)
 {
-    char quoted[QUOTE_SIZE];
+    char quoted[NOTE_QUOTE_SIZE];
     char text[NOTE_SIZE];
     if (!session_misnamed(request->session)) {
         rpc_write_nil(request->answer);
