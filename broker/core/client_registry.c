@@ -14,10 +14,10 @@ struct registry {
     engine_t *engine;
     const settings_t *settings;
     port_ids_t *numbers;
-    omap_t clients;  /* id → client_t * */
-    uint64_t count;  /* clients that exist */
-    uint64_t lives;  /* lives begun so far, of all clients */
-    client_t *noted; /* list of clients to review */
+    omap_t clients;      /* id → client_t * */
+    uint64_t count;      /* clients that exist */
+    uint64_t lives;      /* lives begun so far, of all clients */
+    client_t *to_review; /* list of clients whose review is pending */
 };
 
 static client_t *client_new(registry_t *registry, bytes_t id)
@@ -117,7 +117,8 @@ status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
 void registry_release(registry_t *registry, client_t *client)
 {
     const client_local_t *local = &client->local;
-    if (client->store || local->sessions || local->unproven || client->claim_configured || client->noted)
+    if (client->store || local->sessions || local->unproven || client->claim_configured ||
+        client->review_pending)
         return;
     omap_remove(&registry->clients, client_id(client));
     if (client->numbered)
@@ -160,21 +161,21 @@ void registry_review(registry_t *registry, client_t *client, const place_t *plac
         registry_release(registry, client);
 }
 
-void registry_note(registry_t *registry, client_t *client)
+void registry_review_later(registry_t *registry, client_t *client)
 {
-    if (client->noted)
+    if (client->review_pending)
         return;
-    client->noted = true;
-    client->next_noted = registry->noted;
-    registry->noted = client;
+    client->review_pending = true;
+    client->next_to_review = registry->to_review;
+    registry->to_review = client;
 }
 
-void registry_review_noted(registry_t *registry, const place_t *place)
+void registry_review_pending(registry_t *registry, const place_t *place)
 {
-    while (registry->noted) {
-        client_t *client = registry->noted;
-        registry->noted = client->next_noted;
-        client->noted = false;
+    while (registry->to_review) {
+        client_t *client = registry->to_review;
+        registry->to_review = client->next_to_review;
+        client->review_pending = false;
         registry_review(registry, client, place);
     }
 }

@@ -106,11 +106,11 @@ void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
         sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
 }
 
-void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms)
+void hub_verified(hub_t *hub, uint64_t job, verdict_t verdict, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     session_t *session = waits_first(hub->waits, WAIT_VERIFY);
-    while (session && session->id != ticket)
+    while (session && session->id != job)
         session = session->wait.next;
     if (session)
         batch_resume(session, &(wait_result_t){.what = WAIT_VERIFY, .verdict = verdict}, now_ms);

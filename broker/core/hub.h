@@ -33,8 +33,8 @@ KV_MUST_USE session_t *hub_receive(hub_t *hub, session_t *session, const arrival
 /* The connection of SESSION is gone. The caller must not use SESSION any more. With a log, the session may
  * live on until what arrived on it is executed (batch_lingers); without one it ends at once. */
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);
-/* VERDICT is the verifier's result for TICKET. */
-void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms);
+/* VERDICT is the verifier's result for JOB: verification_t. */
+void hub_verified(hub_t *hub, uint64_t job, verdict_t verdict, int64_t now_ms);
 /* For a log (command_log.h): applies COMMAND at PLACE and resumes SESSION with the outcome. SESSION may be
  * NULL; it may be freed by this call. False if COMMAND was applied only in part: call this again with the
  * same PLACE, before any other command. */

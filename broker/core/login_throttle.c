@@ -26,8 +26,8 @@ enum {
     ADDRESS_BURST = 256       /* ... and this often at once */
 };
 
-/* What is remembered of a pair (address, account), or of an address. */
-typedef struct record {
+/* What is remembered of the attempts of a pair (address, account), or of an address. */
+typedef struct attempts {
     uint8_t key[KEY_SIZE];
     int64_t touched_ms; /* when its last attempt began or ended */
     int64_t until_ms;   /* pair: no attempt before it. Address: when its bucket of failures is empty */
@@ -35,10 +35,10 @@ typedef struct record {
     uint16_t under_way; /* attempts in progress */
     bool used;
     bool trusted; /* pair: it logged in and has not failed since: the address's limit does not apply */
-} record_t;
+} attempts_t;
 
 typedef struct table {
-    record_t *records; /* sets of SET_WAYS; zeroed pages until they are touched */
+    attempts_t *records; /* sets of SET_WAYS; zeroed pages until they are touched */
     size_t sets;
 } table_t;
 
@@ -58,14 +58,14 @@ static bool table_init(table_t *table, size_t records)
     return table->records != NULL;
 }
 
-static bool forgotten(const record_t *record, int64_t now_ms)
+static bool forgotten(const attempts_t *record, int64_t now_ms)
 {
     return !record->used || (record->under_way == 0 && now_ms - record->touched_ms >= FORGET_MS);
 }
 
 /* Whether A is replaced before B: first one without an attempt in progress, then the one that was quiet for
  * longer. */
-static bool yields_before(const record_t *a, const record_t *b)
+static bool yields_before(const attempts_t *a, const attempts_t *b)
 {
     if ((a->under_way == 0) != (b->under_way == 0))
         return a->under_way == 0;
@@ -73,13 +73,13 @@ static bool yields_before(const record_t *a, const record_t *b)
 }
 
 /* The record of KEY. If there is none, makes it in place of the one that was quiet for longest. */
-static record_t *table_at(table_t *table, const uint8_t key[KEY_SIZE], int64_t now_ms)
+static attempts_t *table_at(table_t *table, const uint8_t key[KEY_SIZE], int64_t now_ms)
 {
     uint64_t hash;
     memcpy(&hash, key, sizeof hash);
-    record_t *set = &table->records[hash % table->sets * SET_WAYS];
-    record_t *place = &set[0];
-    for (record_t *record = set; record < set + SET_WAYS; record++) {
+    attempts_t *set = &table->records[hash % table->sets * SET_WAYS];
+    attempts_t *place = &set[0];
+    for (attempts_t *record = set; record < set + SET_WAYS; record++) {
         bool unused = forgotten(record, now_ms);
         if (!unused && memcmp(record->key, key, KEY_SIZE) == 0)
             return record;
@@ -88,7 +88,7 @@ static record_t *table_at(table_t *table, const uint8_t key[KEY_SIZE], int64_t n
         if (unused || yields_before(record, place))
             place = record;
     }
-    *place = (record_t){.used = true, .touched_ms = now_ms};
+    *place = (attempts_t){.used = true, .touched_ms = now_ms};
     memcpy(place->key, key, KEY_SIZE);
     return place;
 }
@@ -107,14 +107,14 @@ static void key_make(const login_throttle_t *throttle, bytes_t first, bytes_t se
     crypto_shorthash_siphashx24(key, text, sizeof size + size + rest, throttle->secret);
 }
 
-static record_t *pair_at(login_throttle_t *throttle, bytes_t peer, bytes_t user, int64_t now_ms)
+static attempts_t *pair_at(login_throttle_t *throttle, bytes_t peer, bytes_t user, int64_t now_ms)
 {
     uint8_t key[KEY_SIZE];
     key_make(throttle, peer, user, key);
     return table_at(&throttle->pairs, key, now_ms);
 }
 
-static record_t *address_at(login_throttle_t *throttle, bytes_t peer, int64_t now_ms)
+static attempts_t *address_at(login_throttle_t *throttle, bytes_t peer, int64_t now_ms)
 {
     uint8_t key[KEY_SIZE];
     key_make(throttle, peer, bytes_of(NULL, 0), key);
@@ -157,7 +157,7 @@ static int64_t delay_after(uint32_t failures)
 }
 
 /* How long PAIR has to wait; 0 = not at all. */
-static int64_t pair_wait(const record_t *pair, int64_t now_ms)
+static int64_t pair_wait(const attempts_t *pair, int64_t now_ms)
 {
     if (now_ms < pair->until_ms)
         return pair->until_ms - now_ms;
@@ -166,7 +166,7 @@ static int64_t pair_wait(const record_t *pair, int64_t now_ms)
 }
 
 /* How long ADDRESS has to wait: a leaky bucket of failures. */
-static int64_t address_wait(const record_t *address, int64_t now_ms)
+static int64_t address_wait(const attempts_t *address, int64_t now_ms)
 {
     int64_t over_ms = address->until_ms - now_ms - (ADDRESS_BURST - 1) * (int64_t)ADDRESS_FAILURE_MS;
     if (over_ms > 0)
@@ -176,8 +176,8 @@ static int64_t address_wait(const record_t *address, int64_t now_ms)
 
 uint64_t login_throttle_begin(login_throttle_t *throttle, bytes_t peer, bytes_t user, int64_t now_ms)
 {
-    record_t *pair = pair_at(throttle, peer, user, now_ms);
-    record_t *address = address_at(throttle, peer, now_ms);
+    attempts_t *pair = pair_at(throttle, peer, user, now_ms);
+    attempts_t *address = address_at(throttle, peer, now_ms);
     int64_t wait_ms = pair_wait(pair, now_ms);
     if (wait_ms == 0 && !pair->trusted)
         wait_ms = address_wait(address, now_ms);
@@ -195,13 +195,13 @@ uint64_t login_throttle_begin(login_throttle_t *throttle, bytes_t peer, bytes_t 
 }
 
 /* Takes back the failure that login_throttle_begin has counted in advance. */
-static void address_refund(record_t *address, int64_t now_ms)
+static void address_refund(attempts_t *address, int64_t now_ms)
 {
     if (address->until_ms > now_ms)
         address->until_ms -= ADDRESS_FAILURE_MS;
 }
 
-static void record_end(record_t *record, int64_t now_ms)
+static void record_end(attempts_t *record, int64_t now_ms)
 {
     record->touched_ms = now_ms;
     if (record->under_way > 0) /* 0 if the record was replaced meanwhile, and is made again */
@@ -212,7 +212,7 @@ void login_throttle_withdraw(login_throttle_t *throttle, bytes_t peer, bytes_t u
 {
     assert(throttle->under_way > 0);
     throttle->under_way--;
-    record_t *address = address_at(throttle, peer, now_ms);
+    attempts_t *address = address_at(throttle, peer, now_ms);
     record_end(pair_at(throttle, peer, user, now_ms), now_ms);
     record_end(address, now_ms);
     address_refund(address, now_ms);
@@ -222,8 +222,8 @@ void login_throttle_end(login_throttle_t *throttle, bytes_t peer, bytes_t user, 
 {
     assert(throttle->under_way > 0);
     throttle->under_way--;
-    record_t *pair = pair_at(throttle, peer, user, now_ms);
-    record_t *address = address_at(throttle, peer, now_ms);
+    attempts_t *pair = pair_at(throttle, peer, user, now_ms);
+    attempts_t *address = address_at(throttle, peer, now_ms);
     record_end(pair, now_ms);
     record_end(address, now_ms);
     pair->trusted = success;

@@ -94,7 +94,7 @@ typedef struct session {
     struct session *previous;
     struct session *newer; /* all sessions in order of `active_ms` */
     struct session *older;
-    uint64_t id;       /* never used twice; also the job for the verifier */
+    uint64_t id;       /* never used twice; also the number of its job for the verifier */
     int64_t active_ms; /* monotonic: when its latest message arrived */
     bool unproven;     /* its name is claimed, and it has not given the secret: belongs to no client */
     bool joining;      /* its JOIN is proposed, without an outcome yet */

@@ -13,11 +13,11 @@ struct state_machine {
     members_t *members;
     const settings_t *settings; /* borrowed */
     listener_t listener;
-    bool noted; /* the registry has noted clients, to be reviewed */
+    bool review_pending; /* the registry has clients to review */
 };
 
-/* Called for every change: links it to the change before it about the same client, and notes a client that
- * may have lost its last key. */
+/* Called for every change: links it to the change before it about the same client, and has a client reviewed
+ * that may have lost its last key. */
 static void on_change(void *context, change_t *change)
 {
     state_machine_t *machine = context;
@@ -28,8 +28,8 @@ static void on_change(void *context, change_t *change)
     client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;
     bool removes = change->kind == CHANGE_DEL || change->kind == CHANGE_EXPIRE;
     if (removes && client->session_count == 0) {
-        registry_note(machine->registry, client);
-        machine->noted = true;
+        registry_review_later(machine->registry, client);
+        machine->review_pending = true;
     }
     machine->listener.change(machine->listener.context, change);
 }
@@ -410,8 +410,8 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
         put_into(machine, place, command, command->client, outcome);
     else
         apply_any(machine, place, command, outcome);
-    if (machine->noted) {
-        machine->noted = false;
-        registry_review_noted(machine->registry, place);
+    if (machine->review_pending) {
+        machine->review_pending = false;
+        registry_review_pending(machine->registry, place);
     }
 }

@@ -260,10 +260,10 @@ static void turn_requests(broker_t *broker)
 
 static void turn_verified(broker_t *broker)
 {
-    uint64_t ticket;
+    uint64_t job;
     verdict_t verdict;
-    while (verifier_collect(broker->verifier, &ticket, &verdict))
-        hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
+    while (verifier_collect(broker->verifier, &job, &verdict))
+        hub_verified(broker->hub, job, verdict, clock_monotonic_ms());
 }
 
 /* Whether connections end. Whoever cuts a connection drains the monitor, and may take the event of another

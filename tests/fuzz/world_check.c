@@ -34,7 +34,7 @@ static uint64_t check_client(const client_t *client, bool later)
     for (const session_t *session = client->local.sessions; session != NULL; session = session->next)
         watchers += session->feed.watching;
     CHECK((count == client->session_count || later) && watchers == client->local.watcher_count);
-    CHECK(!client->noted && client->life > 0);
+    CHECK(!client->review_pending && client->life > 0);
     CHECK(client->session_count > 0 || (!client->numbered && store_keys(client->store) > 0));
     CHECK(!client->numbered || (client->session_count == 1 && !client->claimed));
     for (const session_t *session = client->local.unproven; session != NULL; session = session->next)

@@ -64,7 +64,7 @@ LIBRARIES = [
 # Functions that only these modules may call: only the state machine changes clients and stores.
 DOORS = [
     (re.compile(r"engine_(put|del|record|expire|expire_key|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
-    (re.compile(r"registry_(obtain|number|open|claim|review|review_noted|undo|forget|note|prepare|abandon|configure)"),
+    (re.compile(r"registry_(obtain|number|open|claim|review|review_later|review_pending|undo|forget|prepare|abandon|configure)"),
      "broker/core/state_machine"),
     (re.compile(r"members_(add|remove)"), "broker/core/state_machine"),
 ]

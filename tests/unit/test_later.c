@@ -197,7 +197,7 @@ static void session__lost_before_it_has_its_place__leaves_nothing(void **state)
     assert_int_equal(registry_count(hub->registry), 0);
     hub_lost(hub, peer->session, later->fixture->now_ms);
     later_log_settle(later->log);
-    hub_verified(hub, later->fixture->ticket, VERDICT_WRONG, later->fixture->now_ms);
+    hub_verified(hub, later->fixture->job, VERDICT_WRONG, later->fixture->now_ms);
     later_log_settle(later->log);
     assert_int_equal(registry_count(hub->registry), 0);
     assert_int_equal(sessions_count(hub->sessions), 0);
