@@ -8,19 +8,11 @@
 #include "broker/core/hub_state.h"
 #include "broker/core/session.h"
 
-/* Borrows SETTINGS until hub_configure, and what OUTLETS point to until hub_destroy. NOW_MS is monotonic
- * time, UNIX_MS the Unix time of the same moment. NULL if memory is refused. */
+/* Borrows SETTINGS until hub_configure (reconfigure.h), and what OUTLETS point to until hub_destroy. NOW_MS
+ * is monotonic time, UNIX_MS the Unix time of the same moment. NULL if memory is refused. */
 KV_MUST_USE hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms,
                            int64_t unix_ms);
 void hub_destroy(hub_t **hub);
-
-/* Switches to SETTINGS, which are borrowed instead of the old ones; the old ones may be freed then. Limits,
- * times and sizes apply at once, but a running payload keeps the limits that it began with. If an account was
- * removed or has another hash, its sessions become guests: they get a `role` event and lose their tickets. If
- * the configuration claims a name that it did not claim before, or with another secret, the sessions under
- * that name end (`revoked`). Settings that only hub_new uses (ids, limits/message, events/keep,
- * events/keep_bytes) must be unchanged. False if memory is refused: nothing has changed then. */
-KV_MUST_USE bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms);
 
 /* Sets the Unix time. The loop calls this each turn, because the system's clock may be set. A difference of 1
  * ms is ignored: it is the resolution of the clocks, and without this an event could be stamped earlier than

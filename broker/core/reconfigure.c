@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Owns what new settings mean for existing sessions. Does not know where settings come from. */
-#include "broker/core/hub.h"
+#include "broker/core/reconfigure.h"
+
 #include "broker/core/propose.h"
 #include "broker/core/sessions.h"
 #include "common/log.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "broker/config/config.h"
-#include "broker/core/hub.h"
+#include "broker/core/reconfigure.h"
 #include "broker/net/request_socket.h"
 #include "common/clock.h"
 #include "common/log.h"

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "broker/core/dispatch.h"
+#include "broker/core/reconfigure.h"
 #include "common/rpc.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/world.h"

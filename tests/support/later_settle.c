@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Linked in addition to later_hub.c, with --wrap for each of these functions. Commands are applied later, but
  * before a test can see a difference. */
+#include "broker/core/reconfigure.h"
 #include "broker/core/sessions.h"
 #include "tests/support/later_log.h"
 

@@ -3,6 +3,7 @@
  * what happens to a request if the state has changed when its command is applied. */
 #include <stdlib.h>
 
+#include "broker/core/reconfigure.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/later_log.h"
 

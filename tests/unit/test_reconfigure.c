@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Claims about a hub that gets new settings. tests/interop/test_reload.py tests what clients see of it. */
+#include "broker/core/reconfigure.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/refuse_memory.h"
 
