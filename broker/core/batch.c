@@ -279,7 +279,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);
     session->hub->stats.payloads_total++;
     /* With a log it will wait, and memory must not be refused after something was proposed. */
-    if (session->hub->log && !rest_keep(batch))
+    if (session->hub->command_log && !rest_keep(batch))
         return batch_abandon(session, now_ms);
     return batch_go(session, now_ms);
 }
@@ -361,7 +361,7 @@ bool batch_lingers(const session_t *session)
 {
     const batch_t *batch = &session->batch;
     wait_t wait = session->wait.what;
-    if (!session->hub->log || wait == WAIT_NONE)
+    if (!session->hub->command_log || wait == WAIT_NONE)
         return false;
     bool between = batch->stage == STAGE_IDLE || batch->next == STAGE_BEGIN; /* two payloads */
     return wait == WAIT_LOG || between;

@@ -171,15 +171,15 @@ static bool tick_pushes(hub_t *hub, int64_t now_ms)
 /* Whether the log has commands to apply. */
 static bool log_waits(const hub_t *hub)
 {
-    return hub->log && hub->log->waits(hub->log->context);
+    return hub->command_log && hub->command_log->waits(hub->command_log->context);
 }
 
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     bool more = sessions_tick(hub, now_ms, hub->told_cost + HUB_COST_TURN);
-    if (hub->log)
-        hub->log->turn(hub->log->context);
+    if (hub->command_log)
+        hub->command_log->turn(hub->command_log->context);
     more |= tick_delayed(hub, now_ms, hub->told_cost + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
     more |= due_expire(hub);
@@ -250,7 +250,7 @@ static bool session_sound(const hub_t *hub, const session_t *session)
            (session->wait.what == WAIT_LOG || (session->batch.pending.count <= 1 && !session->joining)) &&
            (session->role == ROLE_GUEST || session_admitted(session)) &&
            (!auth->user || accounts_version(hub->accounts, bytes_from_text(auth->user)) == auth->version) &&
-           (!session->feed.ticket || session->role == ROLE_MANAGER || hub->log) &&
+           (!session->feed.ticket || session->role == ROLE_MANAGER || hub->command_log) &&
            (!session->feed.watching || session_admitted(session)) &&
            (!session->unproven || session->client->claimed || waits || session->client->local.unproven);
 }

@@ -12,7 +12,7 @@ static bool leave_for_log(hub_t *hub, struct session *session, const command_t *
         named.client_id = client_id(command->client);
         named.client_life = command->client->life;
     }
-    return hub->log->append(hub->log->context, session, &named, heard);
+    return hub->command_log->append(hub->command_log->context, session, &named, heard);
 }
 
 bool propose_later(hub_t *hub, struct session *session, const command_t *command, outcome_t *outcome)
@@ -25,7 +25,7 @@ bool propose_later(hub_t *hub, struct session *session, const command_t *command
 
 bool propose_barrier(struct session *session)
 {
-    const command_log_t *log = session->hub->log;
+    const command_log_t *log = session->hub->command_log;
     batch_t *batch = &session->batch;
     if (!log)
         return true;
@@ -42,8 +42,8 @@ void propose_pass(struct session *session)
 void propose_unheard(hub_t *hub, struct session *session, const command_t *command)
 {
     outcome_t outcome;
-    bool proposed =
-        hub->log ? leave_for_log(hub, session, command, false) : propose(hub, session, command, &outcome);
+    bool proposed = hub->command_log ? leave_for_log(hub, session, command, false)
+                                     : propose(hub, session, command, &outcome);
     (void)proposed;
 }
 

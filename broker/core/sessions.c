@@ -251,8 +251,8 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
     hub_t *hub = session->hub;
     feed_unwatch(session);
     session_leave(session, end, by);
-    if (hub->log)
-        hub->log->abandon(hub->log->context, session);
+    if (hub->command_log)
+        hub->command_log->abandon(hub->command_log->context, session);
     if (end != SESSION_END_SHUTDOWN) /* at shutdown, subscribers still get every event */
         feed_dismiss(session, false);
     order_remove(hub->sessions, session);

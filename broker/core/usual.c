@@ -168,7 +168,7 @@ static inline uint8_t *put(session_t *session, const window_t *window, unsigned 
     command->put.value = message->value;
     command->put.binary = message->binary;
     command->lookup = window->lookups[i];
-    if (session->hub->log)
+    if (session->hub->command_log)
         return put_later(session, message, command);
     uint8_t *to = room_for(session, 0);
     if (!to || !propose(session->hub, session, command, &outcome) || outcome.kind != OUTCOME_DONE)
@@ -225,7 +225,7 @@ void usual_run(session_t *session)
     unsigned done;
     do {
         window_read(session, &window);
-        if (session->hub->log)
+        if (session->hub->command_log)
             window_cut(session, &window);
         if (window.keyed)
             window_prepare(session, &window);

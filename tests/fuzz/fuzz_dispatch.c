@@ -533,7 +533,7 @@ static void world_end(world_t *world, bool stop)
     if (stop) {
         hub_stop(world->hub, world->now_ms);
         CHECK(sessions_count(world->hub->sessions) == 0);
-        for (int i = 0; i < 1000 && world->hub->log && hub_waits(world->hub); i++)
+        for (int i = 0; i < 1000 && world->hub->command_log && hub_waits(world->hub); i++)
             hub_tick(world->hub, world->now_ms);
         CHECK(!hub_waits(world->hub));
         check_all(world);

@@ -141,7 +141,7 @@ int hub_teardown(void **state)
 
 void only_at_once(const fixture_t *fixture)
 {
-    if (fixture->hub->log)
+    if (fixture->hub->command_log)
         skip();
 }
 

@@ -47,7 +47,7 @@ static handling_t absent_write(request_t *request)
                              .put = {.key = key},
                              .lookup = engine_lookup(hub->engine, key)};
         outcome_t outcome;
-        if (hub->log || !propose(hub, NULL, &command, &outcome))
+        if (hub->command_log || !propose(hub, NULL, &command, &outcome))
             return AGAIN; /* with a log, its expiry is already proposed */
     }
     rpc_write_nil(request->answer);
