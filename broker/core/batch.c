@@ -112,32 +112,32 @@ static stage_t stage_begin(session_t *session)
     batch_t *batch = &session->batch;
     if (hub->expiring && hub->expiries == batch->expiries) /* due entries expire first */
         return stage_pause(session, WAIT_TURN, STAGE_BEGIN);
-    const char *fault = batch->fault ? batch->fault : rpc_foreign(batch->payload);
+    const char *fault = batch->fault != NULL ? batch->fault : rpc_foreign(batch->payload);
     char text[BROKEN_SIZE];
-    if (!fault && rpc_count_exceeds(batch->payload, batch->most)) {
+    if (fault == NULL && rpc_count_exceeds(batch->payload, batch->most)) {
         snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
                  batch->most);
         fault = text;
     }
-    if (fault) {
+    if (fault != NULL) {
         hub->stats.malformed_total++;
         execute_refuse(batch, fault);
     }
     batch->refused |= batch->envelope.failed; /* the answer could not reach its peer */
-    return fault || batch->refused ? STAGE_SEND : STAGE_READ;
+    return fault != NULL || batch->refused ? STAGE_SEND : STAGE_READ;
 }
 
 /* Copies the unread part of the payload before its session waits, because the memory that it borrows goes
  * away. False if memory is refused. */
 static bool rest_keep(batch_t *batch)
 {
-    if (batch->rest)
+    if (batch->rest != NULL)
         return true;
     size_t left = batch->payload.size - batch->at;
     uint8_t *rest = malloc(left + 1);
-    if (!rest)
+    if (rest == NULL)
         return false;
-    if (batch->payload.data)
+    if (batch->payload.data != NULL)
         memcpy(rest, batch->payload.data + batch->at, left);
     batch->rest = rest;
     batch->offset += batch->at;
@@ -156,7 +156,7 @@ static void answer_open(hub_t *hub, buffer_t *answer, size_t limit)
 
 static void answer_close(hub_t *hub, buffer_t *answer)
 {
-    if (!answer->data || hub->spare.data || answer->capacity > SPARE_BYTES)
+    if (answer->data == NULL || hub->spare.data != NULL || answer->capacity > SPARE_BYTES)
         return;
     buffer_truncate(answer, 0);
     hub->spare = *answer;
@@ -279,7 +279,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);
     session->hub->stats.payloads_total++;
     /* With a log it will wait, and memory must not be refused after something was proposed. */
-    if (session->hub->command_log && !rest_keep(batch))
+    if (session->hub->command_log != NULL && !rest_keep(batch))
         return batch_abandon(session, now_ms);
     return batch_go(session, now_ms);
 }
@@ -304,8 +304,8 @@ static session_t *queue_run(session_t *session, int64_t now_ms)
     uint64_t moved_end = session->moved + QUEUE_TURN;
     uint64_t spent_end = session->spent + HUB_COST_TURN;
     queued_t *queued;
-    while (session && session->wait.what == WAIT_NONE && session->moved < moved_end &&
-           session->spent < spent_end && (queued = session_dequeue(session))) {
+    while (session != NULL && session->wait.what == WAIT_NONE && session->moved < moved_end &&
+           session->spent < spent_end && (queued = session_dequeue(session)) != NULL) {
         arrival_t arrival = {
             .connection = session->connection,
             .envelope = bytes_of(queued->bytes, queued->envelope_size),
@@ -316,7 +316,7 @@ static session_t *queue_run(session_t *session, int64_t now_ms)
         session = batch_start(session, &arrival, now_ms);
         free(queued);
     }
-    if (session && session->wait.what == WAIT_NONE && session->queue)
+    if (session != NULL && session->wait.what == WAIT_NONE && session->queue != NULL)
         waits_add(session->hub->waits, session, WAIT_YIELD, 0);
     return session;
 }
@@ -345,13 +345,13 @@ static session_t *resume(session_t *session, const wait_result_t *result, int64_
         batch->stage = next;
         session = batch_go(session, now_ms);
     }
-    return session ? queue_run(session, now_ms) : NULL;
+    return session != NULL ? queue_run(session, now_ms) : NULL;
 }
 
 session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     session = resume(session, result, now_ms);
-    if (!session || session->connection || batch_lingers(session))
+    if (session == NULL || session->connection != NULL || batch_lingers(session))
         return session;
     sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
     return NULL;
@@ -361,7 +361,7 @@ bool batch_lingers(const session_t *session)
 {
     const batch_t *batch = &session->batch;
     wait_t wait = session->wait.what;
-    if (!session->hub->command_log || wait == WAIT_NONE)
+    if (session->hub->command_log == NULL || wait == WAIT_NONE)
         return false;
     bool between = batch->stage == STAGE_IDLE || batch->next == STAGE_BEGIN; /* two payloads */
     return wait == WAIT_LOG || between;

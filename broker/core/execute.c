@@ -73,7 +73,7 @@ handling_t execute(session_t *session, const rpc_message_t *message, int64_t now
     size_t before = batch->answer.size;
     bool owed = message->kind == RPC_REQUEST;
     const method_t *method = method_find(message->method);
-    bool streams = method && (method->flags & METHOD_STREAMS);
+    bool streams = method != NULL && (method->flags & METHOD_STREAMS);
     bool behind = batch->pending.count > 0;
     if (behind && !(streams && room_behind(batch, room_limit(batch, limits))))
         return AGAIN;
@@ -84,7 +84,7 @@ handling_t execute(session_t *session, const rpc_message_t *message, int64_t now
     if (!owed && limit < before + ROOM_CHANGE)
         limit = before + ROOM_CHANGE;
     buffer_bound(&batch->answer, limit);
-    if (method && (method->flags & METHOD_CHANGES) && before + ROOM_CHANGE > batch->answer.limit) {
+    if (method != NULL && (method->flags & METHOD_CHANGES) && before + ROOM_CHANGE > batch->answer.limit) {
         room_count(batch);
         buffer_bound(&batch->answer, room_limit(batch, limits));
         if (before + ROOM_CHANGE > batch->answer.limit) {

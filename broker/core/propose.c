@@ -8,7 +8,7 @@
 static bool leave_for_log(hub_t *hub, struct session *session, const command_t *command, bool heard)
 {
     command_t named = *command;
-    if (command->client) {
+    if (command->client != NULL) {
         named.client_id = client_id(command->client);
         named.client_life = command->client->life;
     }
@@ -27,7 +27,7 @@ bool propose_barrier(struct session *session)
 {
     const command_log_t *log = session->hub->command_log;
     batch_t *batch = &session->batch;
-    if (!log)
+    if (log == NULL)
         return true;
     if (batch->barrier == BARRIER_NONE && batch->pending.count == 0)
         batch->barrier = log->barrier(log->context, session) ? BARRIER_PASSED : BARRIER_ASKED;
@@ -42,8 +42,8 @@ void propose_pass(struct session *session)
 void propose_unheard(hub_t *hub, struct session *session, const command_t *command)
 {
     outcome_t outcome;
-    bool proposed = hub->command_log ? leave_for_log(hub, session, command, false)
-                                     : propose(hub, session, command, &outcome);
+    bool proposed = hub->command_log != NULL ? leave_for_log(hub, session, command, false)
+                                             : propose(hub, session, command, &outcome);
     (void)proposed;
 }
 

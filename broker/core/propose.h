@@ -24,7 +24,7 @@ KV_MUST_USE bool propose_later(hub_t *hub, struct session *session, const comman
 KV_MUST_USE static inline bool propose(hub_t *hub, struct session *session, const command_t *command,
                                        outcome_t *outcome)
 {
-    if (hub->command_log)
+    if (hub->command_log != NULL)
         return propose_later(hub, session, command, outcome);
     place_t place = propose_place(hub);
     state_machine_apply(hub->machine, &place, command, outcome);

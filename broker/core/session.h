@@ -128,7 +128,7 @@ typedef struct session {
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
 {
-    return session->client && !session->unproven;
+    return session->client != NULL && !session->unproven;
 }
 
 /* Whether a payload of it is being executed. */

@@ -104,7 +104,7 @@ static inline uint8_t *room_for(session_t *session, size_t size)
     if (answer->size == 0 && wanted + session->answered <= answer->limit)
         wanted += session->answered; /* probably needed soon: reserved at once */
     uint8_t *to = buffer_reserve(answer, wanted);
-    if (!to) /* dispatch will fail in the same way and report it */
+    if (to == NULL) /* dispatch will fail in the same way and report it */
         buffer_truncate(answer, answer->size);
     return to;
 }
@@ -116,7 +116,7 @@ static inline uint8_t *ping(session_t *session, const rpc_usual_t *message)
 {
     static const char pong[] = "\xa4pong";
     uint8_t *to = room_for(session, 0);
-    if (!to)
+    if (to == NULL)
         return NULL;
     to = rpc_put_result(to, message->msgid);
     memcpy(to, pong, sizeof pong - 1);
@@ -132,14 +132,14 @@ static inline uint8_t *get(session_t *session, const window_t *window, unsigned 
                                  hub->now_ms, &entry);
     if (status != STATUS_OK) {
         uint8_t *to = due_is(hub) ? NULL : room_for(session, 0); /* the key may have to expire first */
-        if (!to)
+        if (to == NULL)
             return NULL;
         to = rpc_put_result(to, msgid);
         *to = 0xc0;
         return to + 1;
     }
     uint8_t *to = room_for(session, entry.value.size);
-    if (!to)
+    if (to == NULL)
         return NULL;
     return rpc_put_string(rpc_put_result(to, msgid), entry.value, entry.binary);
 }
@@ -168,10 +168,10 @@ static inline uint8_t *put(session_t *session, const window_t *window, unsigned 
     command->put.value = message->value;
     command->put.binary = message->binary;
     command->lookup = window->lookups[i];
-    if (session->hub->command_log)
+    if (session->hub->command_log != NULL)
         return put_later(session, message, command);
     uint8_t *to = room_for(session, 0);
-    if (!to || !propose(session->hub, session, command, &outcome) || outcome.kind != OUTCOME_DONE)
+    if (to == NULL || !propose(session->hub, session, command, &outcome) || outcome.kind != OUTCOME_DONE)
         return NULL;
     return rpc_put_uint(rpc_put_result(to, message->msgid), outcome.revision);
 }
@@ -199,7 +199,7 @@ static unsigned window_run(session_t *session, const window_t *window)
             end = put(session, window, done, &command);
         else
             end = ping(session, message);
-        if (!end)
+        if (end == NULL)
             break;
         done++;
         if (message->owed) {
@@ -225,7 +225,7 @@ void usual_run(session_t *session)
     unsigned done;
     do {
         window_read(session, &window);
-        if (session->hub->command_log)
+        if (session->hub->command_log != NULL)
             window_cut(session, &window);
         if (window.keyed)
             window_prepare(session, &window);

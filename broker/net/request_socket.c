@@ -189,7 +189,7 @@ static bytes_t peer_address(zmq_msg_t *payload, char text[64])
 static connection_t *connection_of(request_socket_t *requests, zmq_msg_t *payload, uint64_t serial)
 {
     connection_t *connection = connections_of_serial(requests->connections, serial);
-    if (connection)
+    if (connection != NULL)
         return connection;
     return connections_of_message(requests->connections, zmq_msg_get(payload, ZMQ_SRCFD), serial);
 }

@@ -123,6 +123,18 @@ def test_source__a_file_against_the_rules__is_found(tmp_path, text, finding):
     assert finding in "\n".join(check_source.findings(tmp_path))
 
 
+@pytest.mark.parametrize("code, name", [
+    ("if (!node)", "node"), ("if (node)", "node"), ("return done && node;", "node"), ("int a = node ? 1 : 2;", "node"),
+    ("bool a = other == node ? done : true;", ""), ("for (; node; node = node->next)", "node"), ("for (;; other = node)", ""), ("while (node && done) {", "node"), ("if (done)", ""),
+    ("if (done && node->next)", "node->next"), ("if (!node->done)", ""), ("if (node != NULL && !done)", ""), ("/* if (node) */", ""),
+])
+def test_source__a_pointer_that_is_taken_for_a_truth_value__is_found(tmp_path, code, name):
+    text = f"{check_source.LICENCE}\nstruct node {{\n    struct node *next;\n    bool done;\n}};\nvoid f(struct node *node, bool done)\n"
+    house(tmp_path, {"common/name.c": f"{text}{{\n    {code}\n}}\n"})
+    assert list(check_source.findings(tmp_path)) == \
+        ([f"common/name.c:8: {name} is a pointer: compare it with NULL"] if name else [])
+
+
 def test_source__of_the_project__keeps_the_rules():
     assert list(check_source.findings(SUPPORT.parents[1])) == []
 

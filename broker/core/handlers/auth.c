@@ -16,7 +16,7 @@ static const char unverified_text[] =
 static bool asked_keep(session_t *session, bytes_t user)
 {
     uint8_t *copy = malloc(user.size + 1);
-    if (!copy)
+    if (copy == NULL)
         return false;
     memcpy(copy, user.data, user.size);
     copy[user.size] = 0;
@@ -144,13 +144,13 @@ static handling_t password_finish(request_t *request, verdict_t verdict)
         char quoted[UTF8_QUOTE_SIZE];
         hub->stats.auth_failure_total++;
         log_warning("client %s failed to authenticate as %s from %s",
-                    session->client ? session->client->id : "(refused)",
+                    session->client != NULL ? session->client->id : "(refused)",
                     utf8_quote(session->auth.asked, quoted, sizeof quoted), session->peer);
         return auth_refuse(request, status);
     }
     /* A session that was refused because of limits/clients is admitted now: otherwise nobody could remove
      * clients if there are too many. */
-    if (!session->client && !sessions_admit(session, true, request->now_ms))
+    if (session->client == NULL && !sessions_admit(session, true, request->now_ms))
         return request_wait(request, WAIT_LOG, 0);
     return role_ask(request);
 }

@@ -79,7 +79,7 @@ static handling_t name_claim(request_t *request)
     char claim[SECRET_HASH_SIZE];
     command_t command = {
         .kind = COMMAND_CLAIM, .client = client, .by = session_actor(request->session), .claim = claim};
-    if (client->local.unproven && !client->numbered) {
+    if (client->local.unproven != NULL && !client->numbered) {
         wait_result_t shared = {.what = WAIT_LOG, .command = &command, .outcome = {.kind = OUTCOME_SHARED}};
         return finish_hello(request, &shared);
     }
@@ -137,7 +137,7 @@ static handling_t secret_accept(request_t *request)
 handling_t handle_hello(request_t *request)
 {
     const client_t *client = request->client;
-    if (!buffer_reserve(request->answer, ANSWER_ROOM))
+    if (buffer_reserve(request->answer, ANSWER_ROOM) == NULL)
         return HANDLED; /* there is no memory for the answer, so nothing is done */
     if (!(request->args.given & OPTION_SECRET))
         return request->session->unproven ? request_fail_unproven(request) : hello_answer(request);
