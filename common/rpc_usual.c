@@ -34,7 +34,7 @@ rpc_usual_kind_t rpc_read_usual_any(const uint8_t **at, const uint8_t *end, rpc_
     if (!token_read_short(&p, end, 0, 0x7f, &type) ||
         type != (message->owed ? RPC_REQUEST : RPC_NOTIFICATION))
         return RPC_USUAL_NONE;
-    if (message->owed && rpc_read_msgid(&p, end, &message->msgid))
+    if (message->owed && rpc_read_msgid(&p, end, &message->msgid) != NULL)
         return RPC_USUAL_NONE;
     if (!token_read_short_str(&p, end, &name))
         return RPC_USUAL_NONE;

@@ -48,6 +48,8 @@ KV_MUST_USE static inline bool utf8_valid(bytes_t text)
     return utf8_is_ascii(text) || utf8_valid_mixed(text);
 }
 
+enum { UTF8_QUOTE_SIZE = 64 }; /* bytes for a quoted name or id; longer ones are cut */
+
 /* Writes INPUT to OUT (OUT_SIZE bytes, at least 8, zero-terminated) for a message to people. Control
  * characters, quotes, backslashes and bytes that are not UTF-8 are escaped (\n, \x1b). If it does not fit, it
  * is cut and ends with "...". It is never cut within a character: the result is valid UTF-8. Returns OUT. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "broker/config/config_value.h"
-#include "broker/core/accounts.h"
+#include "broker/core/password_hash.h"
 #include "broker/core/secret.h"
 #include "common/name.h"
 #include "common/utf8.h"

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "broker/core/accounts.h"
+#include "broker/core/password_hash.h"
 #include "broker/core/secret.h"
+#include "common/limits.h"
 
 enum {
     INPUT_MAX = LIMIT_PASSWORD, /* bytes of the longest password; a secret is shorter */
@@ -107,7 +108,7 @@ int hash_password_run(void)
 {
     int status = EXIT_FAILURE;
     input_t input;
-    char hash[ACCOUNTS_HASH_SIZE];
+    char hash[PASSWORD_HASH_SIZE];
     if (!input_read(&password_subject, &input))
         goto cleanup;
     if (!password_hash(bytes_of(input.text, input.size), hash)) {

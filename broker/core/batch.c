@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns how a payload becomes one answer of bounded size. Knows no method by name: dispatch does. */
+/* Owns the stages of a payload, and the queue of payloads behind it. */
 #include "broker/core/batch.h"
 
 #include <assert.h>
@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/core/dispatch.h"
 #include "broker/core/due.h"
+#include "broker/core/execute.h"
 #include "broker/core/feed.h"
+#include "broker/core/propose.h"
 #include "broker/core/room.h"
 #include "broker/core/sessions.h"
 #include "broker/core/usual.h"
@@ -19,148 +20,6 @@ enum {
     QUEUE_TURN = 524288, /* bytes of queued payloads and their answers in one turn, roughly */
     BROKEN_SIZE = 96     /* bytes of the error text for a payload that is wrong or breaks off */
 };
-
-static const char overflow_text[] = "answer exceeds limits/message: ask for less";
-
-static void error_write(batch_t *batch, uint32_t msgid, status_t status, const char *text,
-                        const uint64_t *detail)
-{
-    rpc_write_error(&batch->answer, msgid, status, text, detail);
-    batch->refused |= batch->answer.refused;
-}
-
-/* Nothing fits any more: the request MSGID gets this error, and so do all requests after it. */
-static void overflow_write(session_t *session, uint32_t msgid)
-{
-    batch_t *batch = &session->batch;
-    batch->overflow = true;
-    buffer_bound(&batch->answer, session->hub->settings->limits.message);
-    error_write(batch, msgid, STATUS_RESOURCE_EXHAUSTED, overflow_text, NULL);
-}
-
-/* ---- One message ------------------------------------------------------------------------------ */
-
-static void count_message(hub_t *hub, bool owed)
-{
-    hub->stats.requests_total += owed;
-    hub->stats.notifications_total += !owed;
-}
-
-/* Completes the answer to a request (HANDLED or FAILED), which began at byte BEFORE: an error replaces a
- * result that failed or does not fit; a notification gets nothing. */
-static void request_finish(request_t *request, handling_t handling, uint32_t msgid, bool owed, size_t before)
-{
-    session_t *session = request->session;
-    const limits_t *limits = &session->hub->settings->limits;
-    batch_t *batch = &session->batch;
-    buffer_t *answer = &batch->answer;
-    if (owed && handling == HANDLED && !answer->failed)
-        return;
-    if (owed && answer->refused)
-        handling = request_fail_memory(request); /* only of a request that reads: see room_prepare */
-    bool fits = handling == FAILED;
-    buffer_truncate(answer, before);
-    if (handling == FAILED)
-        session->hub->stats.errors_total++;
-    if (!owed)
-        return;
-    while (fits) {
-        error_write(batch, msgid, request->status, request->problem,
-                    request->has_detail ? &request->detail : NULL);
-        if (!answer->failed || batch->refused)
-            return;
-        buffer_truncate(answer, before);
-        fits = room_count(batch);
-        buffer_bound(answer, room_limit(batch, limits));
-    }
-    overflow_write(session, msgid);
-}
-
-/* Executes one request or notification. Returns as its handler does; also HANDLED if there is no room or
- * memory to execute or answer it. After AGAIN, nothing of it is in the answer; AGAIN also means that pending
- * answers must come first. */
-static handling_t request_run(session_t *session, const rpc_message_t *message, int64_t now_ms)
-{
-    batch_t *batch = &session->batch;
-    hub_t *hub = session->hub;
-    const limits_t *limits = &hub->settings->limits;
-    size_t before = batch->answer.size;
-    bool owed = message->kind == RPC_REQUEST;
-    const method_t *method = method_find(message->method);
-    bool streams = method && (method->flags & METHOD_STREAMS);
-    bool behind = batch->pending.count > 0;
-    if (behind && !(streams && room_behind(batch, room_limit(batch, limits))))
-        return AGAIN;
-    if (!room_prepare(batch, limits))
-        return HANDLED;
-    size_t limit = room_limit(batch, limits);
-    /* The result of a notification is discarded: it needs no room in the answer. */
-    if (!owed && limit < before + ROOM_CHANGE)
-        limit = before + ROOM_CHANGE;
-    buffer_bound(&batch->answer, limit);
-    if (method && (method->flags & METHOD_CHANGES) && before + ROOM_CHANGE > batch->answer.limit) {
-        room_count(batch);
-        buffer_bound(&batch->answer, room_limit(batch, limits));
-        if (before + ROOM_CHANGE > batch->answer.limit) {
-            count_message(hub, owed);
-            overflow_write(session, message->msgid);
-            return HANDLED;
-        }
-    }
-    request_t request;
-    request.hub = hub;
-    request.session = session;
-    request.answer = &batch->answer;
-    request.now_ms = now_ms;
-    rpc_write_result(&batch->answer, message->msgid);
-    handling_t handling = dispatch(&request, method, message);
-    batch->cost += request.cost;
-    if (behind && handling != WAITS) { /* answered at once, but pending answers must come before */
-        buffer_truncate(&batch->answer, before);
-        return AGAIN;
-    }
-    bool finished = handling == HANDLED || handling == FAILED;
-    if (owed && batch->answer.failed && !batch->answer.refused && finished && room_count(batch)) {
-        /* Nothing was changed (its answer would have fit: see above). The exact count may leave more room:
-         * execute it again. */
-        buffer_truncate(&batch->answer, before);
-        buffer_bound(&batch->answer, room_limit(batch, limits));
-        rpc_write_result(&batch->answer, message->msgid);
-        handling = dispatch(&request, method, message);
-        finished = handling == HANDLED || handling == FAILED;
-    }
-    if (handling != AGAIN)
-        count_message(hub, owed);
-    if (finished) {
-        request_finish(&request, handling, message->msgid, owed, before);
-        return handling;
-    }
-    buffer_truncate(&batch->answer, before);
-    if (handling == WAITS) {
-        pending_add(&batch->pending,
-                    (pending_t){.method = request.method, .msgid = message->msgid, .owed = owed});
-        if (!(streams && request.wait == WAIT_LOG))
-            waits_add(hub->waits, session, request.wait, request.until_ms);
-    }
-    return handling;
-}
-
-/* Answers a message that is not a valid request. */
-static void ill_formed_answer(session_t *session, const rpc_message_t *message)
-{
-    batch_t *batch = &session->batch;
-    session->hub->stats.malformed_total++;
-    if (batch->overflow) {
-        if (message->answered)
-            overflow_write(session, message->msgid);
-        return;
-    }
-    request_t request = {.hub = session->hub, .session = session};
-    size_t before = batch->answer.size;
-    buffer_bound(&batch->answer, room_limit(batch, &session->hub->settings->limits));
-    request_finish(&request, request_fail(&request, STATUS_INVALID_ARGUMENT, "%s", message->problem),
-                   message->msgid, message->answered, before);
-}
 
 /* ---- Stages ----------------------------------------------------------------------------------- */
 
@@ -198,7 +57,7 @@ static stage_t stage_read(session_t *session, rpc_message_t *message)
         snprintf(text, sizeof text, "not MessagePack from byte %zu; rest dropped", batch->offset + batch->at);
         session->hub->stats.malformed_total++;
         buffer_bound(&batch->answer, session->hub->settings->limits.message);
-        error_write(batch, 0, STATUS_INVALID_ARGUMENT, text, NULL);
+        execute_refuse(batch, text);
         return STAGE_SEND;
     }
     case RPC_STEP_MESSAGE:
@@ -218,13 +77,13 @@ static stage_t stage_run(session_t *session, const rpc_message_t *message, size_
     if (message->kind == RPC_ILL_FORMED && batch->pending.count > 0)
         handling = AGAIN;
     else if (message->kind == RPC_ILL_FORMED)
-        ill_formed_answer(session, message);
+        execute_ill_formed(session, message);
     else if (!batch->overflow)
-        handling = request_run(session, message, now_ms);
+        handling = execute(session, message, now_ms);
     else if (message->kind == RPC_REQUEST)
-        overflow_write(session, message->msgid);
+        execute_overflow(session, message->msgid);
     batch->cost += hub->told_cost - told;
-    if (session->ended || batch->bye || batch->refused)
+    if (session->ended || session->bye || batch->refused)
         return STAGE_SEND;
     if (handling == WAITS && session->wait.what != WAIT_NONE)
         return STAGE_WAIT;
@@ -252,32 +111,32 @@ static stage_t stage_begin(session_t *session)
     batch_t *batch = &session->batch;
     if (hub->expiring && hub->expiries == batch->expiries) /* due entries expire first */
         return stage_pause(session, WAIT_TURN, STAGE_BEGIN);
-    const char *fault = batch->fault ? batch->fault : rpc_foreign(batch->payload);
+    const char *fault = batch->fault != NULL ? batch->fault : rpc_foreign(batch->payload);
     char text[BROKEN_SIZE];
-    if (!fault && rpc_count_exceeds(batch->payload, batch->most)) {
+    if (fault == NULL && rpc_count_exceeds(batch->payload, batch->most)) {
         snprintf(text, sizeof text, "more than %" PRIu64 " messages in a payload (limits/batch): send fewer",
                  batch->most);
         fault = text;
     }
-    if (fault) {
+    if (fault != NULL) {
         hub->stats.malformed_total++;
-        error_write(batch, 0, STATUS_INVALID_ARGUMENT, fault, NULL);
+        execute_refuse(batch, fault);
     }
     batch->refused |= batch->envelope.failed; /* the answer could not reach its peer */
-    return fault || batch->refused ? STAGE_SEND : STAGE_READ;
+    return fault != NULL || batch->refused ? STAGE_SEND : STAGE_READ;
 }
 
 /* Copies the unread part of the payload before its session waits, because the memory that it borrows goes
  * away. False if memory is refused. */
 static bool rest_keep(batch_t *batch)
 {
-    if (batch->rest)
+    if (batch->rest != NULL)
         return true;
     size_t left = batch->payload.size - batch->at;
     uint8_t *rest = malloc(left + 1);
-    if (!rest)
+    if (rest == NULL)
         return false;
-    if (batch->payload.data)
+    if (batch->payload.data != NULL)
         memcpy(rest, batch->payload.data + batch->at, left);
     batch->rest = rest;
     batch->offset += batch->at;
@@ -291,7 +150,7 @@ static void answer_open(const session_t *session, buffer_t *answer, size_t limit
 {
     spares_t *spares = session->hub->outlets.transport.spares;
     buffer_init(answer, limit);
-    if (spares)
+    if (spares != NULL)
         spares_take(spares, session->answered + 2 * ROOM_CHANGE, answer);
 }
 
@@ -299,7 +158,7 @@ static void answer_open(const session_t *session, buffer_t *answer, size_t limit
 static void answer_close(const session_t *session, buffer_t *answer)
 {
     spares_t *spares = session->hub->outlets.transport.spares;
-    if (spares)
+    if (spares != NULL)
         spares_keep(spares, answer);
 }
 
@@ -317,7 +176,7 @@ static status_t answer_send(session_t *session)
 /* The payload is done. Returns the session, NULL if it ended. */
 static session_t *batch_end(session_t *session, status_t sent, int64_t now_ms)
 {
-    bool bye = session->batch.bye;
+    bool bye = session->bye;
     session->spent += session->batch.cost;
     answer_close(session, &session->batch.answer);
     batch_release(&session->batch);
@@ -419,7 +278,7 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
         buffer_append(&batch->envelope, arrival->envelope.data, arrival->envelope.size);
     session->hub->stats.payloads_total++;
     /* With a log it will wait, and memory must not be refused after something was proposed. */
-    if (session->hub->log && !rest_keep(batch))
+    if (session->hub->command_log != NULL && !rest_keep(batch))
         return batch_abandon(session, now_ms);
     return batch_go(session, now_ms);
 }
@@ -428,26 +287,12 @@ session_t *batch_start(session_t *session, const arrival_t *arrival, int64_t now
 static stage_t stage_finish(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     batch_t *batch = &session->batch;
-    hub_t *hub = session->hub;
-    const limits_t *limits = &hub->settings->limits;
-    pending_t pending = pending_take(&batch->pending);
-    size_t before = batch->answer.size;
     batch->stage = STAGE_RUN;
-    room_prepare(batch, limits); /* `finish` must run even without it: accounts count each verification */
-    buffer_bound(&batch->answer, room_limit(batch, limits));
-    rpc_write_result(&batch->answer, pending.msgid);
-    request_t request = {.hub = hub, .session = session, .answer = &batch->answer, .now_ms = now_ms};
-    handling_t handling = pending.method->finish(&request, result);
+    handling_t handling = execute_finish(session, result, now_ms);
     batch->stage = STAGE_WAIT;
-    if (handling == WAITS) {
-        buffer_truncate(&batch->answer, before);
-        pending_add(&batch->pending, pending);
-        waits_remove(hub->waits, session);
-        waits_add(hub->waits, session, request.wait, request.until_ms);
+    if (handling == WAITS)
         return STAGE_WAIT;
-    }
-    request_finish(&request, handling, pending.msgid, pending.owed, before);
-    if (session->ended || batch->bye || batch->refused)
+    if (session->ended || session->bye || batch->refused)
         return STAGE_SEND;
     return batch->pending.count > 0 ? STAGE_WAIT : STAGE_READ;
 }
@@ -458,8 +303,8 @@ static session_t *queue_run(session_t *session, int64_t now_ms)
     uint64_t moved_end = session->moved + QUEUE_TURN;
     uint64_t spent_end = session->spent + HUB_COST_TURN;
     queued_t *queued;
-    while (session && session->wait.what == WAIT_NONE && session->moved < moved_end &&
-           session->spent < spent_end && (queued = session_dequeue(session))) {
+    while (session != NULL && session->wait.what == WAIT_NONE && session->moved < moved_end &&
+           session->spent < spent_end && (queued = session_dequeue(session)) != NULL) {
         arrival_t arrival = {
             .connection = session->connection,
             .envelope = bytes_of(queued->bytes, queued->envelope_size),
@@ -470,7 +315,7 @@ static session_t *queue_run(session_t *session, int64_t now_ms)
         session = batch_start(session, &arrival, now_ms);
         free(queued);
     }
-    if (session && session->wait.what == WAIT_NONE && session->queue)
+    if (session != NULL && session->wait.what == WAIT_NONE && session->queue != NULL)
         waits_add(session->hub->waits, session, WAIT_YIELD, 0);
     return session;
 }
@@ -481,7 +326,7 @@ static session_t *resume(session_t *session, const wait_result_t *result, int64_
     batch_t *batch = &session->batch;
     stage_t next = batch->next;
     if (result->what == WAIT_LOG)
-        batch->barrier = BARRIER_PASSED; /* the log is past the payload's arrival */
+        propose_pass(session); /* the log is past the payload's arrival */
     due_expire(session->hub);
     if (batch->pending.count > 0)
         next = stage_finish(session, result, now_ms);
@@ -499,13 +344,13 @@ static session_t *resume(session_t *session, const wait_result_t *result, int64_
         batch->stage = next;
         session = batch_go(session, now_ms);
     }
-    return session ? queue_run(session, now_ms) : NULL;
+    return session != NULL ? queue_run(session, now_ms) : NULL;
 }
 
 session_t *batch_resume(session_t *session, const wait_result_t *result, int64_t now_ms)
 {
     session = resume(session, result, now_ms);
-    if (!session || session->connection || batch_lingers(session))
+    if (session == NULL || session->connection != NULL || batch_lingers(session))
         return session;
     sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
     return NULL;
@@ -515,7 +360,7 @@ bool batch_lingers(const session_t *session)
 {
     const batch_t *batch = &session->batch;
     wait_t wait = session->wait.what;
-    if (!session->hub->log || wait == WAIT_NONE)
+    if (session->hub->command_log == NULL || wait == WAIT_NONE)
         return false;
     bool between = batch->stage == STAGE_IDLE || batch->next == STAGE_BEGIN; /* two payloads */
     return wait == WAIT_LOG || between;

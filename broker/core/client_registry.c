@@ -14,17 +14,17 @@ struct registry {
     engine_t *engine;
     const settings_t *settings;
     port_ids_t *numbers;
-    omap_t clients;  /* id → client_t * */
-    uint64_t count;  /* clients that exist */
-    uint64_t lives;  /* lives begun so far, of all clients */
-    client_t *noted; /* list of clients to review */
+    omap_t clients;      /* id → client_t * */
+    uint64_t count;      /* clients that exist */
+    uint64_t lives;      /* lives begun so far, of all clients */
+    client_t *to_review; /* list of clients whose review is pending */
 };
 
 static client_t *client_new(registry_t *registry, bytes_t id)
 {
     assert(id.size >= 1 && id.size <= LIMIT_NAME);
     client_t *client = calloc(1, sizeof *client);
-    if (!client)
+    if (client == NULL)
         return NULL;
     client->registry = registry;
     client->id_size = (uint8_t)id.size;
@@ -40,13 +40,13 @@ registry_t *registry_new(engine_t *engine, const settings_t *settings)
 {
     static const settings_t nothing;
     registry_t *registry = calloc(1, sizeof *registry);
-    if (!registry)
+    if (registry == NULL)
         return NULL;
     registry->engine = engine;
     registry->settings = &nothing;
     omap_init(&registry->clients);
     registry->numbers = port_ids_new(settings->first_id, settings->last_id);
-    if (!registry->numbers || !registry_prepare(registry, settings))
+    if (registry->numbers == NULL || !registry_prepare(registry, settings))
         registry_destroy(&registry);
     else
         registry_configure(registry, settings, NULL, NULL, &(place_t){0});
@@ -56,14 +56,14 @@ registry_t *registry_new(engine_t *engine, const settings_t *settings)
 void registry_destroy(registry_t **self)
 {
     registry_t *registry = *self;
-    if (!registry)
+    if (registry == NULL)
         return;
     omap_cursor_t cursor;
     omap_entry_t entry;
     omap_seek(&registry->clients, (bytes_t){0}, false, &cursor);
     while (omap_next(&cursor, &entry)) {
         client_t *client = entry.pointer;
-        if (client->store)
+        if (client->store != NULL)
             engine_close(registry->engine, &client->store);
         free(client);
     }
@@ -81,7 +81,7 @@ client_t *registry_find(registry_t *registry, bytes_t id)
 client_t *registry_obtain(registry_t *registry, bytes_t name)
 {
     client_t *client = registry_find(registry, name);
-    return client ? client : client_new(registry, name);
+    return client != NULL ? client : client_new(registry, name);
 }
 
 client_t *registry_number(registry_t *registry)
@@ -90,7 +90,7 @@ client_t *registry_number(registry_t *registry)
     char digits[24];
     int size = snprintf(digits, sizeof digits, "%" PRIu64, number);
     client_t *client = client_new(registry, bytes_of(digits, (size_t)size));
-    if (!client) {
+    if (client == NULL) {
         port_ids_free(registry->numbers, number);
         return NULL;
     }
@@ -101,11 +101,11 @@ client_t *registry_number(registry_t *registry)
 
 status_t registry_open(registry_t *registry, client_t *client, bool above_limit, const place_t *place)
 {
-    assert(!client->store);
+    assert(client->store == NULL);
     if (registry->count >= registry->settings->limits.clients && !above_limit)
         return STATUS_RESOURCE_EXHAUSTED;
     client->store = engine_open(registry->engine, client);
-    if (!client->store)
+    if (client->store == NULL)
         return STATUS_UNAVAILABLE;
     client->life = ++registry->lives;
     client->since_ms = place->now_ms;
@@ -117,7 +117,8 @@ status_t registry_open(registry_t *registry, client_t *client, bool above_limit,
 void registry_release(registry_t *registry, client_t *client)
 {
     const client_local_t *local = &client->local;
-    if (client->store || local->sessions || local->unproven || client->claim_configured || client->noted)
+    if (client->store != NULL || local->sessions != NULL || local->unproven != NULL ||
+        client->claim_configured || client->review_pending)
         return;
     omap_remove(&registry->clients, client_id(client));
     if (client->numbered)
@@ -143,7 +144,7 @@ void registry_undo(registry_t *registry, client_t *client)
 
 void registry_forget(registry_t *registry, client_t *client, const actor_t *by, const place_t *place)
 {
-    if (client->store) {
+    if (client->store != NULL) {
         engine_record(registry->engine, CHANGE_DROP, client, (bytes_t){0}, by, place);
         client_close(registry, client);
     }
@@ -154,27 +155,28 @@ void registry_forget(registry_t *registry, client_t *client, const actor_t *by, 
 
 void registry_review(registry_t *registry, client_t *client, const place_t *place)
 {
-    if (client->store && client->session_count == 0 && (client->numbered || store_keys(client->store) == 0))
+    if (client->store != NULL && client->session_count == 0 &&
+        (client->numbered || store_keys(client->store) == 0))
         registry_forget(registry, client, &(actor_t){0}, place);
     else
         registry_release(registry, client);
 }
 
-void registry_note(registry_t *registry, client_t *client)
+void registry_review_later(registry_t *registry, client_t *client)
 {
-    if (client->noted)
+    if (client->review_pending)
         return;
-    client->noted = true;
-    client->next_noted = registry->noted;
-    registry->noted = client;
+    client->review_pending = true;
+    client->next_to_review = registry->to_review;
+    registry->to_review = client;
 }
 
-void registry_review_noted(registry_t *registry, const place_t *place)
+void registry_review_pending(registry_t *registry, const place_t *place)
 {
-    while (registry->noted) {
-        client_t *client = registry->noted;
-        registry->noted = client->next_noted;
-        client->noted = false;
+    while (registry->to_review != NULL) {
+        client_t *client = registry->to_review;
+        registry->to_review = client->next_to_review;
+        client->review_pending = false;
         registry_review(registry, client, place);
     }
 }
@@ -185,7 +187,7 @@ void registry_abandon(registry_t *registry, const settings_t *settings)
 {
     for (unsigned i = 0; i < settings->name_count; i++) {
         client_t *client = registry_find(registry, bytes_from_text(settings->names[i].name));
-        if (client)
+        if (client != NULL)
             registry_release(registry, client);
     }
 }
@@ -193,7 +195,7 @@ void registry_abandon(registry_t *registry, const settings_t *settings)
 bool registry_prepare(registry_t *registry, const settings_t *settings)
 {
     for (unsigned i = 0; i < settings->name_count; i++) {
-        if (!registry_obtain(registry, bytes_from_text(settings->names[i].name))) {
+        if (registry_obtain(registry, bytes_from_text(settings->names[i].name)) == NULL) {
             registry_abandon(registry, settings);
             return false;
         }
@@ -221,7 +223,7 @@ void registry_configure(registry_t *registry, const settings_t *settings, regist
         client->claim_listed = true;
         client->claim_configured = true;
         registry_claim(client, name->hash);
-        if (!same && claimed)
+        if (!same && claimed != NULL)
             claimed(context, client);
     }
     for (unsigned i = 0; i < before->name_count; i++) {
@@ -246,7 +248,7 @@ uint64_t registry_count(const registry_t *registry)
 
 client_t *registry_next(registry_t *registry, bytes_t prefix, const bytes_t *after)
 {
-    bool behind = after && bytes_compare(*after, prefix) >= 0;
+    bool behind = after != NULL && bytes_compare(*after, prefix) >= 0;
     omap_cursor_t cursor;
     omap_entry_t entry;
     omap_seek(&registry->clients, behind ? *after : prefix, behind, &cursor);

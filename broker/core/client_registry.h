@@ -26,21 +26,21 @@ typedef struct client_local {
 } client_local_t;
 
 typedef struct client {
-    registry_t *registry;      /* the registry that it is in */
-    store_t *store;            /* its entries; NULL if the client does not exist */
-    uint64_t life;             /* number of this life, never used twice; 0 if it does not exist */
-    struct member *members;    /* its sessions, newest first: members.h */
-    uint32_t session_count;    /* of `members` */
-    struct client *next_noted; /* in the registry's list of clients to review */
-    bool noted;                /* it is in that list */
-    bool numbered;             /* has a port-mimicking id */
-    bool claim_configured;     /* the claim is in the configuration */
-    bool claim_listed;         /* the same in the new settings; used only by registry_configure */
-    bool claimed;              /* `claim` holds a secret's hash */
-    uint64_t number;           /* its port-mimicking id */
-    uint64_t last_seq;         /* of its newest event; 0 = none since its store was made */
-    uint64_t first_seq;        /* of its first event since its store was made */
-    int64_t since_ms;          /* monotonic: when it last connected, disconnected or got its store */
+    registry_t *registry;          /* the registry that it is in */
+    store_t *store;                /* its entries; NULL if the client does not exist */
+    uint64_t life;                 /* number of this life, never used twice; 0 if it does not exist */
+    struct member *members;        /* its sessions, newest first: members.h */
+    uint32_t session_count;        /* of `members` */
+    struct client *next_to_review; /* in the registry's list of clients to review */
+    bool review_pending;           /* it is in that list */
+    bool numbered;                 /* has a port-mimicking id */
+    bool claim_configured;         /* the claim is in the configuration */
+    bool claim_listed;             /* the same in the new settings; used only by registry_configure */
+    bool claimed;                  /* `claim` holds a secret's hash */
+    uint64_t number;               /* its port-mimicking id */
+    uint64_t last_seq;             /* of its newest event; 0 = none since its store was made */
+    uint64_t first_seq;            /* of its first event since its store was made */
+    int64_t since_ms;              /* monotonic: when it last connected, disconnected or got its store */
     client_local_t local;
     char claim[SECRET_HASH_SIZE];
     uint8_t id_size;
@@ -97,10 +97,10 @@ KV_MUST_USE status_t registry_open(registry_t *registry, client_t *client, bool 
  * no session), the client ends, with a `drop` event. Its record is freed if nothing else holds it. The
  * pointer is not valid afterwards. */
 void registry_review(registry_t *registry, client_t *client, const place_t *place);
-/* Notes that CLIENT may have lost its last key: registry_review_noted reviews it when nobody uses it. */
-void registry_note(registry_t *registry, client_t *client);
-/* Reviews the clients that were noted. */
-void registry_review_noted(registry_t *registry, const place_t *place);
+/* CLIENT may have lost its last key: registry_review_pending reviews it when nobody uses it. */
+void registry_review_later(registry_t *registry, client_t *client);
+/* Reviews these clients. */
+void registry_review_pending(registry_t *registry, const place_t *place);
 /* Undoes registry_open for a client that nobody has seen: there is no event. The pointer is not valid
  * afterwards. */
 void registry_undo(registry_t *registry, client_t *client);

@@ -43,7 +43,7 @@ typedef struct command {
 /* The id of the client that COMMAND is about. If command->client is set, it must still exist. */
 static inline bytes_t command_client_id(const command_t *command)
 {
-    return command->client ? client_id(command->client) : command->client_id;
+    return command->client != NULL ? client_id(command->client) : command->client_id;
 }
 
 /* The outcome of a command. Only DONE makes the change; due entries may have expired in any case. */

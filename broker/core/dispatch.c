@@ -8,8 +8,6 @@
 #include "common/name.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 64 }; /* bytes of a quoted name in a message */
-
 #define PARAMS(...)                                                                                          \
     {                                                                                                        \
         __VA_ARGS__                                                                                          \
@@ -54,13 +52,13 @@ static bool manage_bind(request_t *request, const rpc_message_t *message)
     if (request->status != STATUS_OK)
         return false;
     const rpc_value_t *name = rpc_param(message, 1);
-    if (!name || (name->type != RPC_STR && name->type != RPC_BIN)) {
+    if (name == NULL || (name->type != RPC_STR && name->type != RPC_BIN)) {
         request_fail(request, STATUS_INVALID_ARGUMENT, "the method to manage with must be a string");
         return false;
     }
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     const method_t *managed = method_find(name->as.bytes);
-    if (!managed) {
+    if (managed == NULL) {
         request_fail(request, STATUS_UNIMPLEMENTED, "unknown method \"%s\"",
                      utf8_quote(name->as.bytes, quoted, sizeof quoted));
         return false;
@@ -95,20 +93,20 @@ static bool client_bind(request_t *request)
 {
     bytes_t id = request->args.client;
     client_t *client = registry_find(request->hub->registry, id);
-    bool exists = client && client_exists(client);
+    bool exists = client != NULL && client_exists(client);
     request->client = exists ? client : NULL;
     if (exists)
         return true;
     if (request->args.create) {
-        char quoted[QUOTE_SIZE];
+        char quoted[UTF8_QUOTE_SIZE];
         if (name_valid(id))
             return true;
         request_fail(request, STATUS_INVALID_ARGUMENT, "\"%s\" is not a valid name for a client to create",
                      utf8_quote(id, quoted, sizeof quoted));
         return false;
     }
-    if ((request->method->flags & METHOD_OF_CLAIM) && client &&
-        (client->local.unproven || (client->claimed && !client->claim_configured)))
+    if ((request->method->flags & METHOD_OF_CLAIM) && client != NULL &&
+        (client->local.unproven != NULL || (client->claimed && !client->claim_configured)))
         return true;
     request_fail_absent(request, id);
     return false;
@@ -117,12 +115,12 @@ static bool client_bind(request_t *request)
 handling_t dispatch(request_t *request, const method_t *method, const rpc_message_t *message)
 {
     const session_t *session = request->session;
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     args_init(&request->args);
     request->client = session->client;
     request->has_detail = false;
     request->cost = 0;
-    if (!method)
+    if (method == NULL)
         return request_fail(request, STATUS_UNIMPLEMENTED, "unknown method \"%s\"",
                             utf8_quote(message->method, quoted, sizeof quoted));
     if (session->unproven && !(method->flags & METHOD_PROVES))
@@ -133,7 +131,7 @@ handling_t dispatch(request_t *request, const method_t *method, const rpc_messag
     if (!params_bind(request, method, message))
         return session->unproven ? request_fail_unproven(request) : FAILED;
     /* Managers are admitted above the limit: otherwise nobody could remove clients if there are too many. */
-    bool refused = !session->client && !(method->flags & METHOD_ADMITS);
+    bool refused = session->client == NULL && !(method->flags & METHOD_ADMITS);
     if (refused && session->refusal == STATUS_UNAVAILABLE)
         return request_fail_memory(request);
     if (refused)

@@ -15,7 +15,7 @@ enum {
 static unsigned step_entries(const hub_t *hub)
 {
     uint64_t fit = HUB_COST_TURN / (feed_change_cost(hub->feed) + 1);
-    if (!hub->log)
+    if (hub->command_log == NULL)
         return STEP_ENTRIES;
     return fit > ENGINE_EXPIRE_MAX ? ENGINE_EXPIRE_MAX : (unsigned)fit + 1;
 }

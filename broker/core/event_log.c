@@ -51,7 +51,7 @@ event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes)
 {
     assert(keep > 0 && keep_bytes > 0 && keep_bytes <= EVENT_LOG_BYTES_MAX);
     event_log_t *log = calloc(1, sizeof *log);
-    if (!log)
+    if (log == NULL)
         return NULL;
     log->keep = keep;
     log->capacity = keep_bytes;
@@ -61,14 +61,14 @@ event_log_t *event_log_new(uint64_t keep, uint64_t keep_bytes)
     /* A large allocation takes memory only where it is written: the log grows into its bounds. */
     log->places = malloc((log->mask + 1) * sizeof *log->places);
     log->block = malloc(keep_bytes);
-    if (!log->places || !log->block)
+    if (log->places == NULL || log->block == NULL)
         event_log_destroy(&log);
     return log;
 }
 
 void event_log_destroy(event_log_t **log)
 {
-    if (!*log)
+    if (*log == NULL)
         return;
     free((*log)->places);
     free((*log)->block);

@@ -74,7 +74,7 @@ void event_wire_notification(buffer_t *payload, const char *method, const event_
     size_t room = HEAD_BYTES + EVENT_BYTES + event->client.size + event->key.size + event->value.size +
                   event->by.size + event->user.size;
     buffer_init(payload, room);
-    if (!buffer_reserve(payload, room)) /* at once, so that it need not grow and be copied */
+    if (buffer_reserve(payload, room) == NULL) /* at once, so that it need not grow and be copied */
         return;
     rpc_write_notification(payload, bytes_from_text(method));
     rpc_write_array(payload, 1);

@@ -41,14 +41,14 @@ struct feed {
 feed_t *feed_new(hub_t *hub)
 {
     feed_t *feed = calloc(1, sizeof *feed);
-    if (!feed)
+    if (feed == NULL)
         return NULL;
     feed->hub = hub;
     feed->held_ms = INT64_MAX;
     feed->sweep_ms = INT64_MAX;
     feed->log = event_log_new(hub->settings->events_keep, hub->settings->events_keep_bytes);
     feed->tickets = tickets_new();
-    if (!feed->log || !feed->tickets)
+    if (feed->log == NULL || feed->tickets == NULL)
         feed_destroy(&feed);
     return feed;
 }
@@ -56,7 +56,7 @@ feed_t *feed_new(hub_t *hub)
 void feed_destroy(feed_t **self)
 {
     feed_t *feed = *self;
-    if (!feed)
+    if (feed == NULL)
         return;
     event_log_destroy(&feed->log);
     tickets_destroy(&feed->tickets);
@@ -84,22 +84,22 @@ static void backlog_set(session_t *session, backlog_t backlog)
     backlog_list_t *from = &feed->backlog[own->backlog];
     backlog_list_t *to = &feed->backlog[backlog];
     if (own->backlog != BACKLOG_NONE) {
-        *(own->next ? &own->next->feed.previous : &from->last) = own->previous;
-        *(own->previous ? &own->previous->feed.next : &from->first) = own->next;
+        *(own->next != NULL ? &own->next->feed.previous : &from->last) = own->previous;
+        *(own->previous != NULL ? &own->previous->feed.next : &from->first) = own->next;
     }
     own->backlog = backlog;
     if (backlog == BACKLOG_NONE)
         return;
     own->next = NULL;
     own->previous = to->last;
-    *(to->last ? &to->last->feed.next : &to->first) = session;
+    *(to->last != NULL ? &to->last->feed.next : &to->first) = session;
     to->last = session;
 }
 
 /* Gives the sessions whose peers did not read another turn. */
 static void held_release(feed_t *feed)
 {
-    while (feed->backlog[BACKLOG_HELD].first)
+    while (feed->backlog[BACKLOG_HELD].first != NULL)
         backlog_set(feed->backlog[BACKLOG_HELD].first, BACKLOG_DUE);
     feed->held_ms = INT64_MAX;
 }
@@ -117,7 +117,7 @@ static bool push_wanted(const session_t *session, const event_t *event)
 static bool push_held(const session_t *session)
 {
     const transport_t *transport = &session->hub->outlets.transport;
-    return session->connection && transport->congested(transport->context, session->connection);
+    return session->connection != NULL && transport->congested(transport->context, session->connection);
 }
 
 /* Pushes EVENT. RESOURCE_EXHAUSTED if the session was too slow, UNAVAILABLE if memory is refused. */
@@ -141,7 +141,7 @@ static status_t push_send(session_t *session, const event_t *event)
 static void push_change(feed_t *feed, const client_t *client, const event_t *event)
 {
     feed->hub->told_cost += client->session_count;
-    for (session_t *session = client->local.sessions; session; session = session->next) {
+    for (session_t *session = client->local.sessions; session != NULL; session = session->next) {
         if (!session->feed.watching || session->feed.backlog != BACKLOG_NONE)
             continue;
         session->feed.pushed = event->seq; /* no event between was for it */
@@ -258,7 +258,7 @@ bool feed_push(feed_t *feed, session_t **slow)
     const session_t *last = due->last; /* those after it have had their turn */
     unsigned budget = TICK_EVENTS;
     bool more = false;
-    for (bool through = !last; !through && budget > 0;) {
+    for (bool through = last == NULL; !through && budget > 0;) {
         session_t *session = due->first;
         through = session == last;
         if (session_engaged(session)) { /* its pushes must follow the answer */
@@ -274,7 +274,7 @@ bool feed_push(feed_t *feed, session_t **slow)
         budget -= slice - left;
         more |= session->feed.backlog == BACKLOG_DUE;
     }
-    return more || (budget == 0 && due->first);
+    return more || (budget == 0 && due->first != NULL);
 }
 
 /* ---- Subscribers ------------------------------------------------------------------------------ */
@@ -330,7 +330,7 @@ void feed_sync(feed_t *feed)
 
 const ticket_t *feed_ticket(session_t *session)
 {
-    if (!session->feed.ticket)
+    if (session->feed.ticket == NULL)
         session->feed.ticket = tickets_issue(session->hub->feed->tickets);
     return session->feed.ticket;
 }
@@ -339,7 +339,7 @@ void feed_dismiss(session_t *session, bool strict)
 {
     feed_t *feed = session->hub->feed;
     const publisher_t *publisher = &session->hub->outlets.publisher;
-    if (!session->feed.ticket)
+    if (session->feed.ticket == NULL)
         return;
     tickets_void(feed->tickets, &session->feed.ticket);
     if (strict) {
@@ -436,7 +436,7 @@ bool feed_sound(const feed_t *feed, uint64_t *count)
     *count = 0;
     for (int i = 0; i < BACKLOG_COUNT; i++) {
         const session_t *previous = NULL;
-        for (const session_t *session = feed->backlog[i].first; session;
+        for (const session_t *session = feed->backlog[i].first; session != NULL;
              previous = session, session = session->feed.next, ++*count) {
             if ((int)session->feed.backlog != i || !session->feed.watching ||
                 session->feed.previous != previous)
@@ -445,6 +445,6 @@ bool feed_sound(const feed_t *feed, uint64_t *count)
         if (feed->backlog[i].last != previous)
             return false;
     }
-    return !feed->backlog[BACKLOG_NONE].first &&
-           (!feed->backlog[BACKLOG_HELD].first || feed->held_ms != INT64_MAX);
+    return feed->backlog[BACKLOG_NONE].first == NULL &&
+           (feed->backlog[BACKLOG_HELD].first == NULL || feed->held_ms != INT64_MAX);
 }

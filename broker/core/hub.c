@@ -25,7 +25,7 @@ static const wait_result_t nothing = {.what = WAIT_NONE};
 hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms, int64_t unix_ms)
 {
     hub_t *hub = calloc(1, sizeof *hub);
-    if (!hub)
+    if (hub == NULL)
         return NULL;
     *hub = (hub_t){
         .settings = settings, .outlets = *outlets, .now_ms = now_ms, .unix_offset_ms = unix_ms - now_ms};
@@ -36,8 +36,8 @@ hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now
     hub->feed = feed_new(hub);
     listener_t listener = {
         .context = hub->feed, .change = feed_change, .role = sessions_role, .forgotten = sessions_forgotten};
-    hub->machine = hub->feed ? state_machine_new(settings, &listener) : NULL;
-    if (!hub->accounts || !hub->waits || !hub->sessions || !hub->machine) {
+    hub->machine = hub->feed != NULL ? state_machine_new(settings, &listener) : NULL;
+    if (hub->accounts == NULL || hub->waits == NULL || hub->sessions == NULL || hub->machine == NULL) {
         hub_destroy(&hub);
         return NULL;
     }
@@ -49,9 +49,9 @@ hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now
 void hub_destroy(hub_t **self)
 {
     hub_t *hub = *self;
-    if (!hub)
+    if (hub == NULL)
         return;
-    if (hub->sessions)
+    if (hub->sessions != NULL)
         sessions_end_all(hub->sessions, SESSION_END_LOST, hub->now_ms);
     sessions_destroy(&hub->sessions);
     state_machine_destroy(&hub->machine);
@@ -73,9 +73,9 @@ void hub_set_clock(hub_t *hub, int64_t now_ms, int64_t unix_ms)
 session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival, int64_t now_ms)
 {
     hub->now_ms = now_ms;
-    if (!session) {
+    if (session == NULL) {
         session = sessions_begin(hub, arrival, now_ms);
-        if (!session) {
+        if (session == NULL) {
             log_memory("a connection is closed because its session cannot begin");
             hub->outlets.transport.release(hub->outlets.transport.context, arrival->connection, true);
             return NULL;
@@ -85,7 +85,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
     }
     if (arrival->envelope.size > 0)
         session->enveloped = true;
-    while (session && session->wait.what != WAIT_NONE) {
+    while (session != NULL && session->wait.what != WAIT_NONE) {
         status_t status = session_enqueue(session, arrival);
         if (status == STATUS_OK)
             return session;
@@ -95,7 +95,7 @@ session_t *hub_receive(hub_t *hub, session_t *session, const arrival_t *arrival,
         }
         session = batch_resume(session, &nothing, now_ms); /* instead of waiting for its turn */
     }
-    return session ? batch_start(session, arrival, now_ms) : NULL;
+    return session != NULL ? batch_start(session, arrival, now_ms) : NULL;
 }
 
 void hub_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count)
@@ -112,13 +112,13 @@ void hub_lost(hub_t *hub, session_t *session, int64_t now_ms)
         sessions_end(session, SESSION_END_LOST, (actor_t){0}, now_ms);
 }
 
-void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms)
+void hub_verified(hub_t *hub, uint64_t job, verdict_t verdict, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     session_t *session = waits_first(hub->waits, WAIT_VERIFY);
-    while (session && session->id != ticket)
+    while (session != NULL && session->id != job)
         session = session->wait.next;
-    if (session)
+    if (session != NULL)
         batch_resume(session, &(wait_result_t){.what = WAIT_VERIFY, .verdict = verdict}, now_ms);
 }
 
@@ -132,7 +132,7 @@ bool hub_apply(hub_t *hub, session_t *session, const command_t *command, const p
         hub->expiring = false;
         hub->expiries++;
     }
-    if (session)
+    if (session != NULL)
         batch_resume(session, &result, hub->now_ms);
     return true;
 }
@@ -148,7 +148,7 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 {
     for (unsigned i = 0; i < TICK_DELAYED && hub->told_cost < end; i++) {
         session_t *session = waits_first(hub->waits, WAIT_DELAY);
-        if (!session || session->wait.until_ms > now_ms)
+        if (session == NULL || session->wait.until_ms > now_ms)
             return false;
         batch_resume(session, &(wait_result_t){.what = WAIT_DELAY}, now_ms);
     }
@@ -159,9 +159,9 @@ static bool tick_delayed(hub_t *hub, int64_t now_ms, uint64_t end)
 static bool tick_turns(hub_t *hub, int64_t now_ms)
 {
     session_t *session;
-    for (unsigned i = 0; i < TICK_TURNS && (session = waits_first(hub->waits, WAIT_TURN)); i++)
+    for (unsigned i = 0; i < TICK_TURNS && (session = waits_first(hub->waits, WAIT_TURN)) != NULL; i++)
         batch_resume(session, &nothing, now_ms);
-    return waits_first(hub->waits, WAIT_TURN);
+    return waits_first(hub->waits, WAIT_TURN) != NULL;
 }
 
 /* Sends outstanding pushes, and ends a session that is too slow for them. Returns whether more are due. */
@@ -169,7 +169,7 @@ static bool tick_pushes(hub_t *hub, int64_t now_ms)
 {
     session_t *slow;
     bool more = feed_push(hub->feed, &slow);
-    if (slow)
+    if (slow != NULL)
         sessions_end(slow, SESSION_END_SLOW, (actor_t){0}, now_ms);
     return more;
 }
@@ -177,15 +177,15 @@ static bool tick_pushes(hub_t *hub, int64_t now_ms)
 /* Whether the log has commands to apply. */
 static bool log_waits(const hub_t *hub)
 {
-    return hub->log && hub->log->waits(hub->log->context);
+    return hub->command_log != NULL && hub->command_log->waits(hub->command_log->context);
 }
 
 bool hub_tick(hub_t *hub, int64_t now_ms)
 {
     hub->now_ms = now_ms;
     bool more = sessions_tick(hub, now_ms, hub->told_cost + HUB_COST_TURN);
-    if (hub->log)
-        hub->log->turn(hub->log->context);
+    if (hub->command_log != NULL)
+        hub->command_log->turn(hub->command_log->context);
     more |= tick_delayed(hub, now_ms, hub->told_cost + HUB_COST_TURN);
     more |= tick_turns(hub, now_ms);
     more |= due_expire(hub);
@@ -248,17 +248,20 @@ static bool session_sound(const hub_t *hub, const session_t *session)
 {
     const session_auth_t *auth = &session->auth;
     bool waits = session->wait.what != WAIT_NONE;
-    return session->hub == hub && !session->ended && !session_runs(session) && !session->batch.bye &&
+    return session->hub == hub && !session->ended && !session_runs(session) && !session->bye &&
            (session->batch.stage == STAGE_IDLE || waits) &&
-           (session->queue == NULL) == (session->queue_count == 0) && (waits || !session->queue) &&
+           (session->queue == NULL) == (session->queue_count == 0) && (waits || session->queue == NULL) &&
            (auth->asked.data != NULL || session->wait.what != WAIT_VERIFY) &&
-           (!auth->asked.data || session->wait.what == WAIT_VERIFY || session->wait.what == WAIT_LOG) &&
+           (auth->asked.data == NULL || session->wait.what == WAIT_VERIFY ||
+            session->wait.what == WAIT_LOG) &&
            (session->wait.what == WAIT_LOG || (session->batch.pending.count <= 1 && !session->joining)) &&
            (session->role == ROLE_GUEST || session_admitted(session)) &&
-           (!auth->user || accounts_version(hub->accounts, bytes_from_text(auth->user)) == auth->version) &&
-           (!session->feed.ticket || session->role == ROLE_MANAGER || hub->log) &&
+           (auth->user == NULL ||
+            accounts_version(hub->accounts, bytes_from_text(auth->user)) == auth->version) &&
+           (session->feed.ticket == NULL || session->role == ROLE_MANAGER || hub->command_log != NULL) &&
            (!session->feed.watching || session_admitted(session)) &&
-           (!session->unproven || session->client->claimed || waits || session->client->local.unproven);
+           (!session->unproven || session->client->claimed || waits ||
+            session->client->local.unproven != NULL);
 }
 
 bool hub_sound(const hub_t *hub)
@@ -268,7 +271,8 @@ bool hub_sound(const hub_t *hub)
     bool sound =
         sessions_sound(hub->sessions) && waits_sound(hub->waits, &waiting) && feed_sound(hub->feed, &behind);
     uint64_t queued = 0;
-    for (const session_t *session = sessions_oldest(hub->sessions); session; session = session->newer) {
+    for (const session_t *session = sessions_oldest(hub->sessions); session != NULL;
+         session = session->newer) {
         sound = sound && session_sound(hub, session);
         waiting -= session->wait.what != WAIT_NONE;
         behind -= session->feed.backlog != BACKLOG_NONE;

@@ -8,19 +8,11 @@
 #include "broker/core/hub_state.h"
 #include "broker/core/session.h"
 
-/* Borrows SETTINGS until hub_configure, and what OUTLETS point to until hub_destroy. NOW_MS is monotonic
- * time, UNIX_MS the Unix time of the same moment. NULL if memory is refused. */
+/* Borrows SETTINGS until hub_configure (reconfigure.h), and what OUTLETS point to until hub_destroy. NOW_MS
+ * is monotonic time, UNIX_MS the Unix time of the same moment. NULL if memory is refused. */
 KV_MUST_USE hub_t *hub_new(const settings_t *settings, const outlets_t *outlets, int64_t now_ms,
                            int64_t unix_ms);
 void hub_destroy(hub_t **hub);
-
-/* Switches to SETTINGS, which are borrowed instead of the old ones; the old ones may be freed then. Limits,
- * times and sizes apply at once, but a running payload keeps the limits that it began with. If an account was
- * removed or has another hash, its sessions become guests: they get a `role` event and lose their tickets. If
- * the configuration claims a name that it did not claim before, or with another secret, the sessions under
- * that name end (`revoked`). Settings that only hub_new uses (ids, limits/message, events/keep,
- * events/keep_bytes) must be unchanged. False if memory is refused: nothing has changed then. */
-KV_MUST_USE bool hub_configure(hub_t *hub, const settings_t *settings, int64_t now_ms);
 
 /* Sets the Unix time. The loop calls this each turn, because the system's clock may be set. A difference of 1
  * ms is ignored: it is the resolution of the clocks, and without this an event could be stamped earlier than
@@ -36,8 +28,8 @@ void hub_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count);
 /* The connection of SESSION is gone. The caller must not use SESSION any more. With a log, the session may
  * live on until what arrived on it is executed (batch_lingers); without one it ends at once. */
 void hub_lost(hub_t *hub, session_t *session, int64_t now_ms);
-/* VERDICT is the verifier's result for TICKET. */
-void hub_verified(hub_t *hub, uint64_t ticket, verdict_t verdict, int64_t now_ms);
+/* VERDICT is the verifier's result for JOB: verification_t. */
+void hub_verified(hub_t *hub, uint64_t job, verdict_t verdict, int64_t now_ms);
 /* For a log (command_log.h): applies COMMAND at PLACE and resumes SESSION with the outcome. SESSION may be
  * NULL; it may be freed by this call. False if COMMAND was applied only in part: call this again with the
  * same PLACE, before any other command. */

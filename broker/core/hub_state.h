@@ -15,12 +15,12 @@ enum { HUB_COST_TURN = 20000 }; /* budget of one turn, in items visited: some mi
 typedef struct hub {
     const settings_t *settings; /* borrowed; see hub_configure */
     outlets_t outlets;
-    int64_t unix_offset_ms;   /* Unix time minus monotonic time: see hub_set_clock */
-    int64_t now_ms;           /* monotonic: set by each entry point */
-    state_machine_t *machine; /* the only way to change clients and stores: propose.h */
-    const command_log_t *log; /* borrowed; NULL: commands are applied at once */
-    engine_t *engine;         /* the machine's, only to read */
-    registry_t *registry;     /* the same */
+    int64_t unix_offset_ms;           /* Unix time minus monotonic time: see hub_set_clock */
+    int64_t now_ms;                   /* monotonic: set by each entry point */
+    state_machine_t *machine;         /* the only way to change clients and stores: propose.h */
+    const command_log_t *command_log; /* borrowed; NULL: commands are applied at once */
+    engine_t *engine;                 /* the machine's, only to read */
+    registry_t *registry;             /* the same */
     accounts_t *accounts;
     struct waits *waits;       /* waits.h */
     struct feed *feed;         /* feed.h */

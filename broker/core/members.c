@@ -14,7 +14,7 @@ struct members {
 members_t *members_new(void)
 {
     members_t *members = calloc(1, sizeof *members);
-    if (members)
+    if (members != NULL)
         omap_init(&members->sessions);
     return members;
 }
@@ -22,7 +22,7 @@ members_t *members_new(void)
 void members_destroy(members_t **self)
 {
     members_t *members = *self;
-    if (!members)
+    if (members == NULL)
         return;
     omap_cursor_t cursor;
     omap_entry_t entry;
@@ -38,12 +38,12 @@ bool members_add(members_t *members, client_t *client, uint64_t session)
 {
     uint64_t key = htobe64(session);
     member_t *member = malloc(sizeof *member);
-    if (!member || !omap_put(&members->sessions, bytes_of((uint8_t *)&key, sizeof key), member)) {
+    if (member == NULL || !omap_put(&members->sessions, bytes_of((uint8_t *)&key, sizeof key), member)) {
         free(member);
         return false;
     }
     *member = (member_t){.session = session, .client = client, .next = client->members};
-    if (client->members)
+    if (client->members != NULL)
         client->members->previous = member;
     client->members = member;
     client->session_count++;
@@ -61,11 +61,11 @@ void members_remove(members_t *members, member_t *member)
     client_t *client = member->client;
     uint64_t key = htobe64(member->session);
     omap_remove(&members->sessions, bytes_of((uint8_t *)&key, sizeof key));
-    if (member->previous)
+    if (member->previous != NULL)
         member->previous->next = member->next;
     else
         client->members = member->next;
-    if (member->next)
+    if (member->next != NULL)
         member->next->previous = member->previous;
     client->session_count--;
     free(member);

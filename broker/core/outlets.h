@@ -50,11 +50,12 @@ typedef struct publisher {
 /* Verifies passwords, which takes long. */
 typedef struct verification {
     void *context;
-    /* Starts to verify PASSWORD against HASH (both copied). hub_verified is called with TICKET later, never
-     * from within this call. False if too many verifications wait, or memory is refused. */
-    bool (*submit)(void *context, uint64_t ticket, const char *hash, bytes_t password);
-    /* The result for TICKET is not needed any more. */
-    void (*cancel)(void *context, uint64_t ticket);
+    /* Starts JOB, a number of the caller: to verify PASSWORD against HASH (both copied). hub_verified is
+     * called with JOB later, never from within this call. False if too many verifications wait, or memory is
+     * refused. */
+    bool (*submit)(void *context, uint64_t job, const char *hash, bytes_t password);
+    /* The result for JOB is not needed any more. */
+    void (*cancel)(void *context, uint64_t job);
 } verification_t;
 
 typedef struct outlets {

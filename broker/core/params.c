@@ -10,8 +10,6 @@
 #include "broker/engine/engine.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 48 }; /* bytes of a quoted key of an option in a message */
-
 static status_t problem_set(char problem[PARAM_PROBLEM_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -202,9 +200,9 @@ static status_t options_bind(args_t *args, const rpc_value_t *map, unsigned opti
     for (uint32_t i = 0; i < map->as.count; i++) {
         if (key->type != RPC_STR && key->type != RPC_BIN)
             return problem_set(problem, "keys of options must be strings");
-        char quoted[QUOTE_SIZE];
+        char quoted[UTF8_QUOTE_SIZE];
         const struct option *option = option_find(key->as.bytes, options);
-        if (!option)
+        if (option == NULL)
             return problem_set(problem, "unknown option \"%s\"",
                                utf8_quote(key->as.bytes, quoted, sizeof quoted));
         if (seen & option->bit)
@@ -263,7 +261,7 @@ status_t args_bind_one(args_t *args, const rpc_message_t *message, uint32_t i, p
                        const limits_t *limits, char problem[PARAM_PROBLEM_SIZE])
 {
     const rpc_value_t *value = rpc_param(message, i);
-    if (!value)
+    if (value == NULL)
         return problem_set(problem, "params hold too many values");
     return param_bind(args, value, param, limits, problem);
 }

@@ -9,14 +9,14 @@ bool pending_ready(pending_ring_t *ring)
 {
     if (ring->count == 0)
         return true;
-    if (!ring->others)
+    if (ring->others == NULL)
         ring->others = malloc(PENDING_MAX * sizeof *ring->others);
-    return ring->others && ring->count < PENDING_MAX;
+    return ring->others != NULL && ring->count < PENDING_MAX;
 }
 
 void pending_add(pending_ring_t *ring, pending_t pending)
 {
-    assert(ring->count == 0 || (ring->others && ring->count < PENDING_MAX));
+    assert(ring->count == 0 || (ring->others != NULL && ring->count < PENDING_MAX));
     if (ring->count == 0)
         ring->oldest = pending;
     else

@@ -23,7 +23,7 @@ port_ids_t *port_ids_new(uint64_t first, uint64_t last)
     assert(first >= 1 && first <= last && last <= PORT_HIGHEST);
     uint32_t size = (uint32_t)(last - first + 1);
     port_ids_t *ids = malloc(sizeof *ids + size * sizeof ids->ring[0]);
-    if (!ids)
+    if (ids == NULL)
         return NULL;
     *ids = (port_ids_t){.first = first, .last = last, .above = PORT_HIGHEST + 1, .size = size, .free = size};
     for (uint32_t i = 0; i < size; i++)

@@ -8,11 +8,11 @@
 static bool leave_for_log(hub_t *hub, struct session *session, const command_t *command, bool heard)
 {
     command_t named = *command;
-    if (command->client) {
+    if (command->client != NULL) {
         named.client_id = client_id(command->client);
         named.client_life = command->client->life;
     }
-    return hub->log->append(hub->log->context, session, &named, heard);
+    return hub->command_log->append(hub->command_log->context, session, &named, heard);
 }
 
 bool propose_later(hub_t *hub, struct session *session, const command_t *command, outcome_t *outcome)
@@ -25,20 +25,25 @@ bool propose_later(hub_t *hub, struct session *session, const command_t *command
 
 bool propose_barrier(struct session *session)
 {
-    const command_log_t *log = session->hub->log;
+    const command_log_t *log = session->hub->command_log;
     batch_t *batch = &session->batch;
-    if (!log)
+    if (log == NULL)
         return true;
     if (batch->barrier == BARRIER_NONE && batch->pending.count == 0)
         batch->barrier = log->barrier(log->context, session) ? BARRIER_PASSED : BARRIER_ASKED;
     return batch->barrier == BARRIER_PASSED;
 }
 
+void propose_pass(struct session *session)
+{
+    session->batch.barrier = BARRIER_PASSED;
+}
+
 void propose_unheard(hub_t *hub, struct session *session, const command_t *command)
 {
     outcome_t outcome;
-    bool proposed =
-        hub->log ? leave_for_log(hub, session, command, false) : propose(hub, session, command, &outcome);
+    bool proposed = hub->command_log != NULL ? leave_for_log(hub, session, command, false)
+                                             : propose(hub, session, command, &outcome);
     (void)proposed;
 }
 

@@ -24,7 +24,7 @@ KV_MUST_USE bool propose_later(hub_t *hub, struct session *session, const comman
 KV_MUST_USE static inline bool propose(hub_t *hub, struct session *session, const command_t *command,
                                        outcome_t *outcome)
 {
-    if (hub->log)
+    if (hub->command_log != NULL)
         return propose_later(hub, session, command, outcome);
     place_t place = propose_place(hub);
     state_machine_apply(hub->machine, &place, command, outcome);
@@ -34,6 +34,9 @@ KV_MUST_USE static inline bool propose(hub_t *hub, struct session *session, cons
 /* True: SESSION may read now. False: its request must be read again when nothing of the session is pending
  * any more (WAIT_LOG). Always true without a log. */
 KV_MUST_USE bool propose_barrier(struct session *session);
+
+/* The log has called hub_pass for SESSION, or has applied something of it: SESSION may read. */
+void propose_pass(struct session *session);
 
 /* Proposes COMMAND and ignores its outcome. */
 void propose_unheard(hub_t *hub, struct session *session, const command_t *command);

@@ -6,8 +6,6 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 64 }; /* bytes of a quoted id in a message */
-
 handling_t request_fail(request_t *request, status_t status, const char *format, ...)
 {
     va_list list;
@@ -26,7 +24,7 @@ handling_t request_fail_memory(request_t *request)
 
 handling_t request_fail_absent(request_t *request, bytes_t id)
 {
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     return request_fail(request, STATUS_NOT_FOUND, "no client \"%s\": `clients` lists them",
                         utf8_quote(id, quoted, sizeof quoted));
 }

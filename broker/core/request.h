@@ -4,7 +4,6 @@
 #ifndef KV_BROKER_CORE_REQUEST_H
 #define KV_BROKER_CORE_REQUEST_H
 
-#include "broker/core/accounts.h"
 #include "broker/core/params.h"
 #include "broker/core/wait.h"
 #include "common/buffer.h"

@@ -8,7 +8,7 @@ bool room_prepare(batch_t *batch, const limits_t *limits)
     if (answer->capacity - answer->size >= LIMIT_ERROR_BYTES)
         return true;
     buffer_bound(answer, limits->message); /* the bytes beyond the answer's own bound are for errors */
-    if (!buffer_reserve(answer, LIMIT_ERROR_BYTES)) {
+    if (buffer_reserve(answer, LIMIT_ERROR_BYTES) == NULL) {
         batch->refused = answer->refused;
         buffer_truncate(answer, answer->size);
     }
@@ -22,7 +22,7 @@ bool room_behind(batch_t *batch, size_t limit)
     if (answer->size + answers * ROOM_CHANGE > limit || !pending_ready(&batch->pending))
         return false;
     buffer_bound(answer, limit);
-    if (buffer_reserve(answer, answers * LIMIT_ERROR_BYTES))
+    if (buffer_reserve(answer, answers * LIMIT_ERROR_BYTES) != NULL)
         return true;
     buffer_truncate(answer, answer->size);
     return false;

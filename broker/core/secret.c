@@ -15,7 +15,7 @@ enum {
     SALT_TEXT = sodium_base64_ENCODED_LEN(SALT_SIZE, BASE64), /* with the terminating zero */
     SUM_TEXT = sodium_base64_ENCODED_LEN(SUM_SIZE, BASE64)
 };
-_Static_assert(sizeof PREFIX - 1 + SALT_TEXT + SUM_TEXT <= SECRET_HASH_SIZE, "a hash must fit its text");
+static_assert(sizeof PREFIX - 1 + SALT_TEXT + SUM_TEXT <= SECRET_HASH_SIZE, "a hash must fit its text");
 
 /* A hash taken apart. */
 typedef struct parts {

@@ -30,7 +30,7 @@ actor_t session_actor(const session_t *session)
     actor_t by = {.session = session->id};
     if (session_admitted(session))
         by.client = client_id(session->client);
-    if (session->auth.user)
+    if (session->auth.user != NULL)
         by.user = bytes_from_text(session->auth.user);
     return by;
 }
@@ -47,7 +47,7 @@ void session_set_role(session_t *session, role_t role)
 status_t session_send(const session_t *session, bytes_t envelope, buffer_t *answer)
 {
     const transport_t *transport = &session->hub->outlets.transport;
-    if (!session->connection)
+    if (session->connection == NULL)
         return STATUS_OK;
     return transport->send(transport->context, session->connection, session->identity, envelope, answer);
 }
@@ -55,13 +55,13 @@ status_t session_send(const session_t *session, bytes_t envelope, buffer_t *answ
 session_t *session_new(hub_t *hub, const arrival_t *arrival)
 {
     session_t *session = calloc(1, sizeof *session);
-    if (!session)
+    if (session == NULL)
         return NULL;
     uint8_t *identity = malloc(arrival->identity.size + 1);
     size_t peer_size = arrival->peer.size * 4 + 8; /* room for each byte to be escaped */
     session->peer = malloc(peer_size);
     session->identity = bytes_of(identity, arrival->identity.size);
-    if (!identity || !session->peer) {
+    if (identity == NULL || session->peer == NULL) {
         session_destroy(&session);
         return NULL;
     }
@@ -76,10 +76,10 @@ session_t *session_new(hub_t *hub, const arrival_t *arrival)
 void session_destroy(session_t **self)
 {
     session_t *session = *self;
-    if (!session)
+    if (session == NULL)
         return;
     queued_t *queued;
-    while ((queued = session_dequeue(session)))
+    while ((queued = session_dequeue(session)) != NULL)
         free(queued);
     batch_release(&session->batch);
     free((void *)(uintptr_t)session->identity.data);
@@ -88,15 +88,6 @@ void session_destroy(session_t **self)
     free((void *)(uintptr_t)session->auth.asked.data);
     free(session);
     *self = NULL;
-}
-
-void batch_release(batch_t *batch)
-{
-    free(batch->rest);
-    pending_release(&batch->pending);
-    buffer_release(&batch->answer);
-    buffer_release(&batch->envelope);
-    *batch = (batch_t){0};
 }
 
 /* ---- Payloads behind one that waits ----------------------------------------------------------- */
@@ -110,7 +101,7 @@ status_t session_enqueue(session_t *session, const arrival_t *arrival)
         session->queue_bytes + size > session->hub->settings->limits.message)
         return STATUS_RESOURCE_EXHAUSTED;
     queued_t *queued = malloc(sizeof *queued + size);
-    if (!queued)
+    if (queued == NULL)
         return STATUS_UNAVAILABLE;
     *queued = (queued_t){.fault = arrival->fault, .envelope_size = envelope.size, .size = size};
     if (envelope.size > 0)
@@ -128,10 +119,10 @@ status_t session_enqueue(session_t *session, const arrival_t *arrival)
 queued_t *session_dequeue(session_t *session)
 {
     queued_t *queued = session->queue;
-    if (!queued)
+    if (queued == NULL)
         return NULL;
     session->queue = queued->next;
-    if (!session->queue)
+    if (session->queue == NULL)
         session->queue_tail = &session->queue;
     session->queue_count--;
     session->queue_bytes -= queued->size;

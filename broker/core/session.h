@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* A session: the time that one connection spends with the broker, PROTOCOL.md section 3. Owns who it is
  * (client, role, account) and the payloads queued behind one that waits. Other modules keep their state of a
- * session in structs of their own, which only they write. Knows no sockets: its connection is an opaque
- * pointer. */
+ * session here too: session_t says which file writes which field. Knows no sockets: its connection is an
+ * opaque pointer. */
 #ifndef KV_BROKER_CORE_SESSION_H
 #define KV_BROKER_CORE_SESSION_H
 
 #include "broker/core/arrival.h"
+#include "broker/core/batch_state.h"
 #include "broker/core/hub_state.h"
-#include "broker/core/pending.h"
 #include "broker/core/wait.h"
 #include "common/rpc.h"
 
@@ -46,50 +46,6 @@ typedef struct queued {
     uint8_t bytes[];
 } queued_t;
 
-/* The stages of a payload: batch.c. */
-typedef enum stage {
-    STAGE_IDLE,  /* there is no payload */
-    STAGE_ADMIT, /* its session has no client yet: ask for admission */
-    STAGE_BEGIN, /* check it as a whole */
-    STAGE_READ,  /* read its next message */
-    STAGE_RUN,   /* execute the message */
-    STAGE_WAIT,  /* a request or the session waits: see session->wait */
-    STAGE_SEND,  /* send the answer */
-    STAGE_END    /* the answer was sent: clean up */
-} stage_t;
-
-/* With a log: whether this broker has applied every change that anybody was told of before the payload
- * arrived: propose_barrier. */
-typedef enum barrier {
-    BARRIER_NONE,
-    BARRIER_ASKED, /* the log calls hub_pass when it is so */
-    BARRIER_PASSED
-} barrier_t;
-
-/* The current payload: batch.c. */
-typedef struct batch {
-    stage_t stage;
-    stage_t next;           /* STAGE_WAIT: the stage after it */
-    bytes_t payload;        /* borrowed while it runs; points to `rest` once it waited */
-    const char *fault;      /* as in arrival_t */
-    uint8_t *rest;          /* owned copy of what was unread when it first waited; NULL before */
-    size_t at;              /* offset of the next message in `payload` */
-    size_t offset;          /* bytes of the whole payload before `payload`, for error texts */
-    uint64_t done;          /* messages read */
-    uint64_t most;          /* limits/batch when the payload arrived */
-    uint64_t total;         /* messages in the whole payload if they were counted, else 0 */
-    size_t room;            /* bytes of answers that leave room for errors, however many messages follow */
-    buffer_t answer;        /* answers so far */
-    buffer_t envelope;      /* to send back before the answer; empty for a DEALER */
-    uint64_t expiries;      /* hub_t.expiries when it arrived */
-    uint64_t cost;          /* of this turn, in units of HUB_COST_TURN: items visited and notifications */
-    bool overflow;          /* an answer did not fit: nothing more is executed */
-    bool refused;           /* memory for an answer was refused: nothing more is executed, the session ends */
-    bool bye;               /* `bye` was executed: the session ends after the answer */
-    barrier_t barrier;      /* with a log: must be passed before it reads */
-    pending_ring_t pending; /* requests whose answers come after `answer` */
-} batch_t;
-
 /* What it waits for: waits.c. */
 typedef struct session_wait {
     wait_t what;
@@ -117,8 +73,8 @@ typedef struct session_feed {
     struct session *previous;
 } session_feed_t;
 
-/* The account that makes it a manager, and the account of an `auth` that waits: handlers/auth.c,
- * reconfigure.c. */
+/* The account that makes it a manager, and the account of an `auth` that waits: handlers/auth.c, and
+ * session_set_role. */
 typedef struct session_auth {
     char *user;             /* owned; NULL = none */
     uint64_t version;       /* accounts_version of `user` */
@@ -127,32 +83,43 @@ typedef struct session_auth {
 } session_auth_t;
 
 typedef struct session {
+    /* session.c, and hub.c when the connection is gone. */
     hub_t *hub;
     struct connection *connection; /* borrowed; NULL: it is gone, but what arrived on it is still executed */
+
+    /* sessions.c. */
     client_t *client; /* its client; if `unproven`, the client of the claimed name. NULL: see `refusal` */
     status_t refusal; /* why it has no client: RESOURCE_EXHAUSTED = limits/clients, UNAVAILABLE = memory */
     struct session *next; /* in client->local.sessions or .unproven, newest first */
     struct session *previous;
     struct session *newer; /* all sessions in order of `active_ms` */
     struct session *older;
-    uint64_t id;       /* never used twice; also the ticket for the verifier */
+    uint64_t id;       /* never used twice; also the number of its job for the verifier */
     int64_t active_ms; /* monotonic: when its latest message arrived */
+    bool unproven;     /* its name is claimed, and it has not given the secret: belongs to no client */
+    bool joining;      /* its JOIN is proposed, without an outcome yet */
+    bool left;         /* its `bye` was applied: no longer a member of its client */
+    bool bye;          /* its `bye` was executed: it ends after the answer */
+    bool ended;        /* ended while its payload runs: freed when that is done */
+
+    /* hub.c. */
+    bool enveloped; /* a payload had an envelope: nothing is pushed */
+
+    /* session.c. */
     role_t role;
-    bool unproven;    /* its name is claimed, and it has not given the secret: belongs to no client */
-    bool joining;     /* its JOIN is proposed, without an outcome yet */
-    bool left;        /* its `bye` was applied: no longer a member of its client */
-    bool enveloped;   /* a payload had an envelope: nothing is pushed */
-    bool ended;       /* ended while its payload runs: freed when that is done */
     bytes_t identity; /* socket identity, owned */
     char *peer;       /* the peer's address, owned */
     queued_t *queue;  /* payloads behind the one that waits, oldest first */
     queued_t **queue_tail;
     size_t queue_count;
     size_t queue_bytes;
-    uint64_t spent;  /* batch_t.cost of all its payloads: batch.c */
+
+    /* batch.c: of all its payloads. */
+    uint64_t spent;  /* batch_t.cost of all of them */
     size_t answered; /* bytes of the latest answer: a guess for the next */
-    uint64_t moved;  /* bytes of all answers, and of payloads taken from the queue: batch.c */
-    batch_t batch;
+    uint64_t moved;  /* bytes of all answers, and of payloads taken from the queue */
+
+    batch_t batch; /* batch_state.h */
     session_wait_t wait;
     session_feed_t feed;
     session_auth_t auth;
@@ -161,7 +128,7 @@ typedef struct session {
 /* Whether it belongs to a client. */
 static inline bool session_admitted(const session_t *session)
 {
-    return session->client && !session->unproven;
+    return session->client != NULL && !session->unproven;
 }
 
 /* Whether a payload of it is being executed. */
@@ -197,8 +164,5 @@ actor_t session_actor(const session_t *session);
 KV_MUST_USE status_t session_enqueue(session_t *session, const arrival_t *arrival);
 /* Takes the first payload off the queue, owned (free with free); NULL if it is empty. */
 KV_MUST_USE queued_t *session_dequeue(session_t *session);
-
-/* Frees what the current payload holds; the stage is STAGE_IDLE afterwards. */
-void batch_release(batch_t *batch);
 
 #endif

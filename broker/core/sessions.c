@@ -12,10 +12,7 @@
 #include "common/name.h"
 #include "common/utf8.h"
 
-enum {
-    QUOTE_SIZE = 64,    /* bytes of a quoted socket identity in the log */
-    TICK_SESSIONS = 256 /* sessions that time out in one turn */
-};
+enum { TICK_SESSIONS = 256 }; /* sessions that time out in one turn */
 
 struct sessions {
     session_t *oldest; /* in order of their latest message */
@@ -51,7 +48,7 @@ static void order_append(sessions_t *sessions, session_t *session)
 {
     session->newer = NULL;
     session->older = sessions->newest;
-    if (sessions->newest)
+    if (sessions->newest != NULL)
         sessions->newest->newer = session;
     else
         sessions->oldest = session;
@@ -60,11 +57,11 @@ static void order_append(sessions_t *sessions, session_t *session)
 
 static void order_remove(sessions_t *sessions, session_t *session)
 {
-    if (session->older)
+    if (session->older != NULL)
         session->older->newer = session->newer;
     else
         sessions->oldest = session->newer;
-    if (session->newer)
+    if (session->newer != NULL)
         session->newer->older = session->older;
     else
         sessions->newest = session->older;
@@ -74,18 +71,18 @@ static void client_list_add(session_t **list, session_t *session)
 {
     session->previous = NULL;
     session->next = *list;
-    if (*list)
+    if (*list != NULL)
         (*list)->previous = session;
     *list = session;
 }
 
 static void client_list_remove(session_t **list, session_t *session)
 {
-    if (session->previous)
+    if (session->previous != NULL)
         session->previous->next = session->next;
     else
         *list = session->next;
-    if (session->next)
+    if (session->next != NULL)
         session->next->previous = session->previous;
 }
 
@@ -113,7 +110,7 @@ bool session_misnamed(const session_t *session)
 /* A client whose identity is not a valid name works all the same, so the mistake is easily overlooked. */
 static void misnamed_log(const session_t *session)
 {
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     log_warning("client %s from %s has a number because its socket identity \"%s\" is not a valid name",
                 session->client->id, session->peer, utf8_quote(session->identity, quoted, sizeof quoted));
 }
@@ -133,7 +130,7 @@ static void client_enter(session_t *session, client_t *client, int64_t now_ms)
     if (session->unproven)
         unproven_leave(session);
     session->client = client;
-    if (!client->local.sessions)
+    if (client->local.sessions == NULL)
         log_info("client %s connected from %s", client->id, session->peer);
     client_list_add(&client->local.sessions, session);
     client->local.active_ms = now_ms;
@@ -203,7 +200,7 @@ session_t *sessions_begin(hub_t *hub, const arrival_t *arrival, int64_t now_ms)
 {
     sessions_t *sessions = hub->sessions;
     session_t *session = session_new(hub, arrival);
-    if (!session)
+    if (session == NULL)
         return NULL;
     session->id = ++sessions->last_id;
     session->active_ms = now_ms;
@@ -226,10 +223,10 @@ static void session_leave(session_t *session, session_end_t end, actor_t by)
         unproven_leave(session);
         if (end != SESSION_END_FORGOTTEN)
             registry_release(hub->registry, client);
-    } else if (client) {
+    } else if (client != NULL) {
         session->client = NULL;
         client_list_remove(&client->local.sessions, session);
-        if (!client->local.sessions)
+        if (client->local.sessions == NULL)
             log_info("client %s disconnected (%s)", client->id, session_end_text(end));
         if (session->left)
             registry_release(hub->registry, client);
@@ -243,13 +240,19 @@ static void session_leave(session_t *session, session_end_t end, actor_t by)
     propose_unheard(hub, session, &command);
 }
 
+void sessions_bye(session_t *session, bool left)
+{
+    session->left = left;
+    session->bye = true;
+}
+
 void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now_ms)
 {
     hub_t *hub = session->hub;
     feed_unwatch(session);
     session_leave(session, end, by);
-    if (hub->log)
-        hub->log->abandon(hub->log->context, session);
+    if (hub->command_log != NULL)
+        hub->command_log->abandon(hub->command_log->context, session);
     if (end != SESSION_END_SHUTDOWN) /* at shutdown, subscribers still get every event */
         feed_dismiss(session, false);
     order_remove(hub->sessions, session);
@@ -268,7 +271,7 @@ void sessions_end(session_t *session, session_end_t end, actor_t by, int64_t now
                     session->peer);
     if (end == SESSION_END_MEMORY)
         log_memory("a session is cut off because its requests or answers cannot be kept");
-    if (session->connection && end != SESSION_END_LOST)
+    if (session->connection != NULL && end != SESSION_END_LOST)
         hub->outlets.transport.release(hub->outlets.transport.context, session->connection,
                                        end == SESSION_END_SLOW || end == SESSION_END_MEMORY);
     session->ended = true;
@@ -286,11 +289,12 @@ void sessions_role(void *context, client_t *client, const command_t *command)
     if (command->session == 0) {
         log_info("client %s is now %s, set by client %.*s", client->id, role_text(role),
                  (int)command->by.client.size, (const char *)command->by.client.data);
-        for (session_t *session = client->local.sessions; session; session = session->next)
+        for (session_t *session = client->local.sessions; session != NULL; session = session->next)
             session_set_role(session, role);
     }
     /* After the event, so that demoted sessions receive it, but nothing after it. */
-    for (session_t *session = client->local.sessions; session && !command->manager; session = session->next) {
+    for (session_t *session = client->local.sessions; session != NULL && !command->manager;
+         session = session->next) {
         if (session->role == ROLE_GUEST)
             feed_dismiss(session, true);
     }
@@ -303,7 +307,7 @@ void sessions_forgotten(void *context, client_t *client, const command_t *comman
     session_t *session;
     log_info("client %s was forgotten by client %.*s", client->id, (int)command->by.client.size,
              (const char *)command->by.client.data);
-    while ((session = local->sessions ? local->sessions : local->unproven)) {
+    while ((session = local->sessions != NULL ? local->sessions : local->unproven) != NULL) {
         if (session->id != command->by.session) /* that one gets its `bye` after its answer */
             sessions_push_bye(session, session_end_text(SESSION_END_FORGOTTEN));
         sessions_end(session, SESSION_END_FORGOTTEN, command->by, session->hub->now_ms);
@@ -330,7 +334,7 @@ void sessions_push_bye(session_t *session, const char *reason)
 
 void sessions_end_all(sessions_t *sessions, session_end_t end, int64_t now_ms)
 {
-    while (sessions->oldest) {
+    while (sessions->oldest != NULL) {
         if (end != SESSION_END_LOST)
             sessions_push_bye(sessions->oldest, session_end_text(end));
         sessions_end(sessions->oldest, end, (actor_t){0}, now_ms);
@@ -344,7 +348,7 @@ bool sessions_tick(hub_t *hub, int64_t now_ms, uint64_t end)
     const sessions_t *sessions = hub->sessions;
     for (unsigned i = 0; i < TICK_SESSIONS && hub->told_cost < end; i++) {
         session_t *session = sessions->oldest;
-        if (!session || session->active_ms + hub->settings->timeout_ms > now_ms)
+        if (session == NULL || session->active_ms + hub->settings->timeout_ms > now_ms)
             return false;
         if (session->wait.what != WAIT_NONE) {
             sessions_touch(session, now_ms);
@@ -359,15 +363,17 @@ bool sessions_tick(hub_t *hub, int64_t now_ms, uint64_t end)
 int64_t sessions_next_due(const hub_t *hub)
 {
     const session_t *oldest = hub->sessions->oldest;
-    return oldest ? oldest->active_ms + hub->settings->timeout_ms : INT64_MAX;
+    return oldest != NULL ? oldest->active_ms + hub->settings->timeout_ms : INT64_MAX;
 }
 
 bool sessions_sound(const sessions_t *sessions)
 {
     uint64_t count = 0;
     const session_t *older = NULL;
-    for (const session_t *session = sessions->oldest; session; older = session, session = session->newer) {
-        if (session->older != older || session->ended || (older && older->active_ms > session->active_ms))
+    for (const session_t *session = sessions->oldest; session != NULL;
+         older = session, session = session->newer) {
+        if (session->older != older || session->ended ||
+            (older != NULL && older->active_ms > session->active_ms))
             return false;
         count++;
     }

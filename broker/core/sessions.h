@@ -26,6 +26,9 @@ void sessions_joined(session_t *session, const outcome_t *outcome, int64_t now_m
 /* Whether its socket identity was probably meant as a client's name, but is not a valid one. */
 bool session_misnamed(const session_t *session);
 
+/* The session's `bye` was executed: it ends after the answer. LEFT: it is no longer a member of its client.
+ */
+void sessions_bye(session_t *session, bool left);
 /* Ends the session: removes it from its client, which records `disconnect` if it was the last one, and
  * releases its connection (unless END is LOST: the transport knows). Frees it at once, or when its payload is
  * done if one runs. BY is who ended it. With FORGOTTEN its client has no members any more; a session that

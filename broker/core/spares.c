@@ -31,7 +31,7 @@ struct spares {
 spares_t *spares_new(void)
 {
     spares_t *spares = calloc(1, sizeof *spares);
-    if (!spares)
+    if (spares == NULL)
         return NULL;
     atomic_init(&spares->given, NULL);
     atomic_init(&spares->given_bytes, 0);
@@ -40,7 +40,7 @@ spares_t *spares_new(void)
 
 static void list_free(spare_t *list)
 {
-    while (list) {
+    while (list != NULL) {
         spare_t *next = list->next;
         free(list);
         list = next;
@@ -49,7 +49,7 @@ static void list_free(spare_t *list)
 
 void spares_destroy(spares_t **spares)
 {
-    if (!*spares)
+    if (*spares == NULL)
         return;
     for (unsigned i = 0; i < CLASSES; i++)
         list_free((*spares)->kept[i]);
@@ -86,7 +86,7 @@ static void given_sort(spares_t *spares)
 {
     spare_t *given = atomic_exchange_explicit(&spares->given, NULL, memory_order_acquire);
     size_t bytes = 0;
-    while (given) {
+    while (given != NULL) {
         spare_t *next = given->next;
         bytes += given->capacity;
         keep(spares, given, given->capacity);
@@ -100,10 +100,10 @@ void spares_take(spares_t *spares, size_t size, buffer_t *buffer)
     unsigned class = class_of(2 * size - 1); /* so that its memory has SIZE bytes at least */
     if (class == CLASSES)
         return;
-    if (!spares->kept[class] && atomic_load_explicit(&spares->given, memory_order_relaxed))
+    if (spares->kept[class] == NULL && atomic_load_explicit(&spares->given, memory_order_relaxed) != NULL)
         given_sort(spares);
     spare_t *spare = spares->kept[class];
-    if (!spare)
+    if (spare == NULL)
         return;
     spares->kept[class] = spare->next;
     spares->kept_bytes -= spare->capacity;
@@ -113,7 +113,7 @@ void spares_take(spares_t *spares, size_t size, buffer_t *buffer)
 
 void spares_keep(spares_t *spares, buffer_t *buffer)
 {
-    if (buffer->data)
+    if (buffer->data != NULL)
         keep(spares, buffer->data, buffer->capacity);
     buffer_init(buffer, buffer->limit);
 }

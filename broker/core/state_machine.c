@@ -13,11 +13,11 @@ struct state_machine {
     members_t *members;
     const settings_t *settings; /* borrowed */
     listener_t listener;
-    bool noted; /* the registry has noted clients, to be reviewed */
+    bool review_pending; /* the registry has clients to review */
 };
 
-/* Called for every change: links it to the change before it about the same client, and notes a client that
- * may have lost its last key. */
+/* Called for every change: links it to the change before it about the same client, and has a client reviewed
+ * that may have lost its last key. */
 static void on_change(void *context, change_t *change)
 {
     state_machine_t *machine = context;
@@ -28,8 +28,8 @@ static void on_change(void *context, change_t *change)
     client->last_seq = change->kind == CHANGE_DROP ? 0 : change->seq;
     bool removes = change->kind == CHANGE_DEL || change->kind == CHANGE_EXPIRE;
     if (removes && client->session_count == 0) {
-        registry_note(machine->registry, client);
-        machine->noted = true;
+        registry_review_later(machine->registry, client);
+        machine->review_pending = true;
     }
     machine->listener.change(machine->listener.context, change);
 }
@@ -37,15 +37,15 @@ static void on_change(void *context, change_t *change)
 state_machine_t *state_machine_new(const settings_t *settings, const listener_t *listener)
 {
     state_machine_t *machine = calloc(1, sizeof *machine);
-    if (!machine)
+    if (machine == NULL)
         return NULL;
     machine->listener = *listener;
     machine->settings = settings;
     engine_options_t options = {.limits = &settings->limits, .on_change = on_change, .context = machine};
     machine->engine = engine_new(&options);
-    machine->registry = machine->engine ? registry_new(machine->engine, settings) : NULL;
+    machine->registry = machine->engine != NULL ? registry_new(machine->engine, settings) : NULL;
     machine->members = members_new();
-    if (!machine->registry || !machine->members)
+    if (machine->registry == NULL || machine->members == NULL)
         state_machine_destroy(&machine);
     return machine;
 }
@@ -53,7 +53,7 @@ state_machine_t *state_machine_new(const settings_t *settings, const listener_t 
 void state_machine_destroy(state_machine_t **self)
 {
     state_machine_t *machine = *self;
-    if (!machine)
+    if (machine == NULL)
         return;
     members_destroy(&machine->members);
     registry_destroy(&machine->registry);
@@ -95,10 +95,10 @@ registry_t *state_machine_registry(const state_machine_t *machine)
 /* The client that COMMAND is about. NULL if that life of it is over. */
 static inline client_t *client_of(const state_machine_t *machine, const command_t *command)
 {
-    if (command->client)
+    if (command->client != NULL)
         return command->client;
     client_t *client = registry_find(machine->registry, command->client_id);
-    return client && client->life == command->client_life ? client : NULL;
+    return client != NULL && client->life == command->client_life ? client : NULL;
 }
 
 /* Creates the client that COMMAND names: a put whose condition holds. */
@@ -107,10 +107,10 @@ static outcome_kind_t client_create(state_machine_t *machine, const command_t *c
 {
     registry_t *registry = machine->registry;
     client_t *client = registry_obtain(registry, command->name);
-    if (!client)
+    if (client == NULL)
         return OUTCOME_MEMORY;
     outcome_kind_t kind = OUTCOME_DONE;
-    if (command->claim && client->claimed) {
+    if (command->claim != NULL && client->claimed) {
         kind = OUTCOME_CLAIMED;
     } else {
         status_t status = registry_open(registry, client, false, place);
@@ -138,8 +138,8 @@ static client_t *client_for_put(state_machine_t *machine, const command_t *comma
     }
     bool named = command->name.size > 0;
     client_t *client = named ? registry_find(machine->registry, command->name) : client_of(machine, command);
-    if (client && client_exists(client)) {
-        outcome->kind = named && command->claim ? OUTCOME_EXISTS : OUTCOME_DONE;
+    if (client != NULL && client_exists(client)) {
+        outcome->kind = named && command->claim != NULL ? OUTCOME_EXISTS : OUTCOME_DONE;
         return outcome->kind == OUTCOME_DONE ? client : NULL;
     }
     outcome->kind = OUTCOME_GONE;
@@ -160,7 +160,7 @@ static client_t *client_for_put(state_machine_t *machine, const command_t *comma
 /* The lookup of COMMAND's key. A command from a log has none: each process hashes with its own seed. */
 static lookup_t lookup_of(const state_machine_t *machine, const command_t *command)
 {
-    return command->client ? command->put.lookup : engine_lookup(machine->engine, command->put.key);
+    return command->client != NULL ? command->put.lookup : engine_lookup(machine->engine, command->put.key);
 }
 
 static outcome_kind_t put_failure(status_t status, const outcome_t *outcome)
@@ -169,7 +169,7 @@ static outcome_kind_t put_failure(status_t status, const outcome_t *outcome)
         return OUTCOME_CONDITION;
     if (status == STATUS_UNAVAILABLE)
         return OUTCOME_MEMORY;
-    return outcome->limit ? OUTCOME_LIMIT : OUTCOME_MORE;
+    return outcome->limit != NULL ? OUTCOME_LIMIT : OUTCOME_MORE;
 }
 
 /* Writes PUT to CLIENT's store, for COMMAND. Returns whether that was done. */
@@ -190,14 +190,14 @@ static void apply_put(state_machine_t *machine, const place_t *place, const comm
 {
     bool created;
     client_t *client = client_for_put(machine, command, place, &created, outcome);
-    if (!client)
+    if (client == NULL)
         return;
     put_t put = command->put;
     put.lookup = lookup_of(machine, command);
     bool done = put_into(machine, place, command, &put, client, outcome);
     if (created && !done)
         registry_undo(machine->registry, client);
-    else if (created && command->claim)
+    else if (created && command->claim != NULL)
         registry_claim(client, command->claim);
 }
 
@@ -205,7 +205,7 @@ static void apply_del(state_machine_t *machine, const place_t *place, const comm
                       outcome_t *outcome)
 {
     const client_t *client = client_of(machine, command);
-    if (!client) {
+    if (client == NULL) {
         outcome->kind = OUTCOME_GONE;
         return;
     }
@@ -221,7 +221,7 @@ static void apply_del(state_machine_t *machine, const place_t *place, const comm
 static void apply_expire(state_machine_t *machine, const place_t *place, const command_t *command)
 {
     const client_t *client = client_of(machine, command);
-    if (client)
+    if (client != NULL)
         engine_expire_key(machine->engine, client->store, command->put.key, lookup_of(machine, command),
                           place);
 }
@@ -253,11 +253,11 @@ static void apply_join(state_machine_t *machine, const place_t *place, const com
     bool named = command->name.size > 0;
     client_t *client = named ? registry_obtain(registry, command->name) : registry_number(registry);
     outcome->client = client;
-    if (!client) {
+    if (client == NULL) {
         outcome->kind = OUTCOME_MEMORY;
         return;
     }
-    if (client->claimed && !(command->claim && strcmp(command->claim, client->claim) == 0)) {
+    if (client->claimed && !(command->claim != NULL && strcmp(command->claim, client->claim) == 0)) {
         outcome->kind = OUTCOME_CLAIMED;
         return;
     }
@@ -284,7 +284,7 @@ static void disconnect_record(state_machine_t *machine, const place_t *place, co
 static outcome_kind_t apply_leave(state_machine_t *machine, const place_t *place, const command_t *command)
 {
     member_t *member = members_find(machine->members, command->session);
-    if (!member)
+    if (member == NULL)
         return OUTCOME_GONE;
     client_t *client = member->client;
     members_remove(machine->members, member);
@@ -297,7 +297,7 @@ static outcome_kind_t apply_leave(state_machine_t *machine, const place_t *place
 static outcome_kind_t apply_claim(state_machine_t *machine, const place_t *place, const command_t *command)
 {
     client_t *client = client_of(machine, command);
-    if (!client)
+    if (client == NULL)
         return OUTCOME_GONE;
     if (client->numbered)
         return OUTCOME_NUMBERED;
@@ -324,12 +324,12 @@ static bool role_set(member_t *member, const command_t *command)
 static outcome_kind_t apply_role(state_machine_t *machine, const place_t *place, const command_t *command)
 {
     client_t *client = client_of(machine, command);
-    if (!client)
+    if (client == NULL)
         return OUTCOME_GONE;
     bool changed = false;
     if (command->session != 0) {
         member_t *member = members_find(machine->members, command->session);
-        if (!member || member->client != client)
+        if (member == NULL || member->client != client)
             return OUTCOME_GONE;
         changed = role_set(member, command);
     } else {
@@ -337,7 +337,7 @@ static outcome_kind_t apply_role(state_machine_t *machine, const place_t *place,
             return OUTCOME_AWAY;
         if (command->manager && !client->numbered && !client->claimed)
             return OUTCOME_UNCLAIMED;
-        for (member_t *member = client->members; member; member = member->next)
+        for (member_t *member = client->members; member != NULL; member = member->next)
             changed |= role_set(member, command);
     }
     if (command->quiet)
@@ -351,14 +351,14 @@ static outcome_kind_t apply_role(state_machine_t *machine, const place_t *place,
 static outcome_kind_t apply_forget(state_machine_t *machine, const place_t *place, const command_t *command)
 {
     client_t *client = command->client;
-    if (!client)
+    if (client == NULL)
         client = registry_find(machine->registry, command->client_id);
-    if (!client || (command->client_life != 0 && client->life != command->client_life))
+    if (client == NULL || (command->client_life != 0 && client->life != command->client_life))
         return command->client_life == 0 ? OUTCOME_DONE : OUTCOME_GONE;
     if (client->numbered)
         return OUTCOME_NUMBERED;
     bool connected = client->session_count > 0;
-    while (client->members)
+    while (client->members != NULL)
         members_remove(machine->members, client->members);
     if (connected)
         disconnect_record(machine, place, command, client);
@@ -408,12 +408,12 @@ void state_machine_apply(state_machine_t *machine, const place_t *place, const c
                          outcome_t *outcome)
 {
     outcome->kind = OUTCOME_DONE;
-    if (command->kind == COMMAND_PUT && command->client)
+    if (command->kind == COMMAND_PUT && command->client != NULL)
         put_into(machine, place, command, &command->put, command->client, outcome);
     else
         apply_any(machine, place, command, outcome);
-    if (machine->noted) {
-        machine->noted = false;
-        registry_review_noted(machine->registry, place);
+    if (machine->review_pending) {
+        machine->review_pending = false;
+        registry_review_pending(machine->registry, place);
     }
 }

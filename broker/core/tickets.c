@@ -17,7 +17,7 @@ struct tickets {
 tickets_t *tickets_new(void)
 {
     tickets_t *tickets = calloc(1, sizeof *tickets);
-    if (!tickets)
+    if (tickets == NULL)
         return NULL;
     omap_init(&tickets->by_name);
     omap_init(&tickets->by_id);
@@ -27,7 +27,7 @@ tickets_t *tickets_new(void)
 void tickets_destroy(tickets_t **self)
 {
     tickets_t *tickets = *self;
-    if (!tickets)
+    if (tickets == NULL)
         return;
     omap_cursor_t cursor;
     omap_entry_t entry;
@@ -49,7 +49,7 @@ const ticket_t *tickets_issue(tickets_t *tickets)
 {
     uint8_t random[32];
     ticket_t *ticket = calloc(1, sizeof *ticket);
-    if (!ticket)
+    if (ticket == NULL)
         return NULL;
     ticket->id = ++tickets->last_id;
     randombytes_buf(random, sizeof random);
@@ -74,7 +74,7 @@ const ticket_t *tickets_issue(tickets_t *tickets)
 void tickets_void(tickets_t *tickets, const ticket_t **self)
 {
     ticket_t *ticket = omap_find(&tickets->by_id, id_key(&(*self)->id));
-    assert(ticket);
+    assert(ticket != NULL);
     omap_remove(&tickets->by_name, bytes_from_text(ticket->username));
     omap_remove(&tickets->by_id, id_key(&ticket->id));
     sodium_memzero(ticket, sizeof *ticket);
@@ -87,7 +87,7 @@ uint64_t tickets_check(const tickets_t *tickets, bytes_t username, bytes_t passw
     if (username.size != TICKET_USER_SIZE - 1 || password.size != TICKET_PASSWORD_SIZE - 1)
         return 0;
     const ticket_t *ticket = omap_find(&tickets->by_name, username);
-    if (!ticket || sodium_memcmp(ticket->password, password.data, password.size) != 0)
+    if (ticket == NULL || sodium_memcmp(ticket->password, password.data, password.size) != 0)
         return 0;
     return ticket->id;
 }

@@ -108,7 +108,7 @@ static inline uint8_t *room_for(session_t *session, size_t size)
     if (answer->size == 0 && wanted + session->answered <= answer->limit)
         wanted += session->answered; /* probably needed soon: reserved at once */
     uint8_t *to = buffer_reserve(answer, wanted);
-    if (!to) /* dispatch will fail in the same way and report it */
+    if (to == NULL) /* dispatch will fail in the same way and report it */
         buffer_truncate(answer, answer->size);
     return to;
 }
@@ -120,7 +120,7 @@ static inline uint8_t *ping(session_t *session, const rpc_usual_t *message)
 {
     static const char pong[] = "\xa4pong";
     uint8_t *to = room_for(session, 0);
-    if (!to)
+    if (to == NULL)
         return NULL;
     to = rpc_put_result(to, message->msgid);
     memcpy(to, pong, sizeof pong - 1);
@@ -144,7 +144,7 @@ static __attribute__((noinline)) void values_read(const session_t *session, wind
 static __attribute__((noinline)) uint8_t *get_absent(session_t *session, bytes_t key, uint32_t msgid)
 {
     uint8_t *to = due_is(session->hub) || !utf8_valid(key) ? NULL : room_for(session, 0);
-    if (!to)
+    if (to == NULL)
         return NULL;
     to = rpc_put_result(to, msgid);
     *to = 0xc0;
@@ -157,10 +157,10 @@ static inline uint8_t *get(session_t *session, window_t *window, unsigned i)
     if (i >= window->read)
         values_read(session, window, i);
     value_t value = window->values[i];
-    if (__builtin_expect(!value.bytes.data, 0))
+    if (__builtin_expect(value.bytes.data == NULL, 0))
         return get_absent(session, window->keys[i], msgid);
     uint8_t *to = room_for(session, value.bytes.size);
-    if (!to)
+    if (to == NULL)
         return NULL;
     return rpc_put_string(rpc_put_result(to, msgid), value.bytes, value.binary);
 }
@@ -194,16 +194,16 @@ static inline uint8_t *put(session_t *session, const window_t *window, unsigned 
 {
     const rpc_usual_t *message = &window->operations[i].message;
     outcome_t outcome;
-    if (!command->client)
+    if (command->client == NULL)
         put_begin(session, command);
     command->put.key = window->keys[i];
     command->put.value = message->value;
     command->put.binary = message->binary;
     command->put.lookup = window->lookups[i];
-    if (session->hub->log)
+    if (session->hub->command_log != NULL)
         return put_later(session, message, command);
     uint8_t *to = room_for(session, 0);
-    if (!to || !propose(session->hub, session, command, &outcome) || outcome.kind != OUTCOME_DONE)
+    if (to == NULL || !propose(session->hub, session, command, &outcome) || outcome.kind != OUTCOME_DONE)
         return NULL;
     return rpc_put_uint(rpc_put_result(to, message->msgid), outcome.revision);
 }
@@ -230,7 +230,7 @@ static unsigned window_run(session_t *session, window_t *window)
             end = put(session, window, done, &command);
         else
             end = ping(session, message);
-        if (!end)
+        if (end == NULL)
             break;
         done++;
         if (message->owed) {
@@ -256,7 +256,7 @@ void usual_run(session_t *session)
     unsigned done;
     do {
         window_read(session, &window);
-        if (session->hub->log)
+        if (session->hub->command_log != NULL)
             window_cut(session, &window);
         if (window.keyed)
             window_prepare(session, &window);
@@ -276,7 +276,7 @@ void usual_foresee(const hub_t *hub, const foreseen_t *foreseen, unsigned count)
         const session_t *session = foreseen[i].session;
         const uint8_t *at = foreseen[i].payload.data;
         rpc_usual_t message;
-        if (!session || !session_admitted(session))
+        if (session == NULL || !session_admitted(session))
             continue;
         rpc_usual_kind_t kind = rpc_read_usual(&at, at + foreseen[i].payload.size, &message, &keys[some]);
         if (kind == RPC_USUAL_GET || kind == RPC_USUAL_PUT)

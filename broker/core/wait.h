@@ -3,8 +3,8 @@
 #ifndef KV_BROKER_CORE_WAIT_H
 #define KV_BROKER_CORE_WAIT_H
 
-#include "broker/core/accounts.h"
 #include "broker/core/command.h"
+#include "broker/core/password_hash.h"
 
 typedef enum wait {
     WAIT_NONE,

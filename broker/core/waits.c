@@ -23,7 +23,7 @@ static wait_t list_of(wait_t wait)
 waits_t *waits_new(void)
 {
     waits_t *waits = calloc(1, sizeof *waits);
-    if (!waits)
+    if (waits == NULL)
         return NULL;
     for (int i = 0; i < WAIT_COUNT; i++)
         waits->lists[i].tail = &waits->lists[i].first;
@@ -51,7 +51,7 @@ void waits_remove(waits_t *waits, session_t *session)
         return;
     session_t *next = session->wait.next;
     *session->wait.link = next;
-    if (next)
+    if (next != NULL)
         next->wait.link = session->wait.link;
     else
         waits->lists[list_of(session->wait.what)].tail = session->wait.link;
@@ -66,7 +66,7 @@ session_t *waits_first(const waits_t *waits, wait_t wait)
 bool waits_any(const waits_t *waits)
 {
     for (int i = 0; i < WAIT_COUNT; i++) {
-        if (waits->lists[i].first)
+        if (waits->lists[i].first != NULL)
             return true;
     }
     return false;
@@ -74,10 +74,10 @@ bool waits_any(const waits_t *waits)
 
 int64_t waits_next_due(const waits_t *waits)
 {
-    if (waits->lists[WAIT_TURN].first)
+    if (waits->lists[WAIT_TURN].first != NULL)
         return 0;
     const session_t *delayed = waits->lists[WAIT_DELAY].first;
-    return delayed ? delayed->wait.until_ms : INT64_MAX;
+    return delayed != NULL ? delayed->wait.until_ms : INT64_MAX;
 }
 
 bool waits_sound(const waits_t *waits, uint64_t *count)
@@ -85,12 +85,12 @@ bool waits_sound(const waits_t *waits, uint64_t *count)
     *count = 0;
     for (int i = 0; i < WAIT_COUNT; i++) {
         session_t *const *link = &waits->lists[i].first;
-        for (; *link; link = &(*link)->wait.next, ++*count) {
+        for (; *link != NULL; link = &(*link)->wait.next, ++*count) {
             if ((int)list_of((*link)->wait.what) != i || (*link)->wait.link != link)
                 return false;
         }
         if (waits->lists[i].tail != link)
             return false;
     }
-    return !waits->lists[WAIT_NONE].first && !waits->lists[WAIT_YIELD].first;
+    return waits->lists[WAIT_NONE].first == NULL && waits->lists[WAIT_YIELD].first == NULL;
 }

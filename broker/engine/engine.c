@@ -177,12 +177,12 @@ static uint64_t announce(engine_t *engine, change_t *change)
     return change->seq;
 }
 
-uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, const actor_t *by,
-                       const place_t *place)
+void engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, const actor_t *by,
+                   const place_t *place)
 {
     assert(kind >= CHANGE_CONNECT && kind < CHANGE_KIND_COUNT);
     change_t change = {.time_ms = place->time_ms, .kind = kind, .owner = owner, .value = value, .by = by};
-    return announce(engine, &change);
+    announce(engine, &change);
 }
 
 /* Removes ENTRY and announces that as a change of KIND. */

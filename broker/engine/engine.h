@@ -88,10 +88,9 @@ uint64_t engine_seq(const engine_t *engine);
 uint64_t engine_keys(const engine_t *engine);
 uint64_t engine_bytes(const engine_t *engine);
 
-/* Records a change that is not about an entry (CONNECT, DISCONNECT, ROLE, DROP; VALUE its text or empty) and
- * returns its seq. */
-uint64_t engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, const actor_t *by,
-                       const place_t *place);
+/* Records a change that is not about an entry (CONNECT, DISCONNECT, ROLE, DROP; VALUE its text or empty). */
+void engine_record(engine_t *engine, change_kind_t kind, void *owner, bytes_t value, const actor_t *by,
+                   const place_t *place);
 
 /* Opens an empty store that belongs to OWNER, which is passed to on_change with each change of the store.
  * Owned by the engine; close with engine_close. NULL if memory is refused. */

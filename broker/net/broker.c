@@ -45,9 +45,7 @@ enum {
 };
 
 struct broker {
-    settings_t settings[2]; /* the live settings, and room for the next ones */
-    settings_t *live;       /* the ones in force */
-    settings_source_t source;
+    reload_t reload; /* the settings */
     void *zmq_context;
     zap_t *zap;
     spares_t *spares;
@@ -62,7 +60,6 @@ struct broker {
     uint64_t held;  /* bytes of stores and of waiting payloads, at the end of the last turn */
     uint64_t freed; /* bytes of these that were freed since the start */
     bool zap_more;  /* work was left in the last turn */
-    bool lost_more;
     bool requests_more;
     bool hub_more;
     unsigned refused;         /* connections to the event socket that were refused and not logged yet */
@@ -100,7 +97,7 @@ static outlets_t outlets_of(const broker_t *broker)
 static bool hub_open(broker_t *broker)
 {
     outlets_t outlets = outlets_of(broker);
-    broker->hub = hub_new(broker->live, &outlets, clock_monotonic_ms(), clock_unix_ms());
+    broker->hub = hub_new(broker->reload.live, &outlets, clock_monotonic_ms(), clock_unix_ms());
     return broker->hub != NULL;
 }
 
@@ -121,7 +118,7 @@ static int signals_open(void)
 /* Binds the sockets to the addresses of the settings' endpoints. */
 static bool sockets_open(broker_t *broker, char *problem, size_t problem_size)
 {
-    const settings_t *settings = broker->live;
+    const settings_t *settings = broker->reload.live;
     void *context = broker->zmq_context;
     endpoint_list_t requests = {0};
     endpoint_list_t events = {0};
@@ -167,10 +164,7 @@ broker_t *broker_new(settings_t *taken, const settings_source_t *source, char *p
         settings_release(taken);
         return NULL;
     }
-    broker->settings[0] = *taken;
-    *taken = (settings_t){0};
-    broker->live = &broker->settings[0];
-    broker->source = *source;
+    reload_init(&broker->reload, taken, source);
     broker->signals = signals_open();
     routing_ids_scatter();
     trim_init(&broker->trim);
@@ -200,7 +194,7 @@ void broker_destroy(broker_t **self)
     spares_destroy(&broker->spares);
     if (broker->signals >= 0)
         close(broker->signals);
-    settings_release(broker->live);
+    reload_release(&broker->reload);
     free(broker);
     *self = NULL;
 }
@@ -263,23 +257,30 @@ static void turn_requests(broker_t *broker)
         broker->requests_more = request_socket_receive(broker->requests, broker->hub, now_ms);
         now_ms = clock_monotonic_ms();
     }
-    broker->lost_more = request_socket_ahead(broker->requests) ||
-                        connections_settle(request_socket_connections(broker->requests),
-                                           !broker->requests_more, connection_lost, broker);
+    if (!request_socket_ahead(broker->requests))
+        connections_settle(request_socket_connections(broker->requests), !broker->requests_more,
+                           connection_lost, broker);
 }
 
 static void turn_verified(broker_t *broker)
 {
-    uint64_t ticket;
+    uint64_t job;
     verdict_t verdict;
-    while (verifier_collect(broker->verifier, &ticket, &verdict))
-        hub_verified(broker->hub, ticket, verdict, clock_monotonic_ms());
+    while (verifier_collect(broker->verifier, &job, &verdict))
+        hub_verified(broker->hub, job, verdict, clock_monotonic_ms());
+}
+
+/* Whether connections end. Whoever cuts a connection drains the monitor, and may take the event of another
+ * one: then none is left to wake the loop. */
+static bool connections_end(const broker_t *broker)
+{
+    return connections_ending(request_socket_connections(broker->requests));
 }
 
 /* Whether the next turn already has work, so the loop must not sleep. */
 static bool loop_busy(const broker_t *broker)
 {
-    return broker->zap_more || broker->lost_more || broker->requests_more || broker->hub_more;
+    return broker->zap_more || connections_end(broker) || broker->requests_more || broker->hub_more;
 }
 
 static void turn_memory(broker_t *broker)
@@ -293,18 +294,22 @@ static void turn_memory(broker_t *broker)
               !loop_busy(broker));
 }
 
+/* Time until DUE_MS, ms: 0 if it is over, at most POLL_MAX_MS. */
+static long time_until(int64_t due_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
+}
+
 /* How long the loop may sleep, ms. */
 static long sleep_ms(const broker_t *broker)
 {
     if (loop_busy(broker))
         return 0;
     int64_t due_ms = hub_next_due(broker->hub);
-    if (broker->trim.due_ms < due_ms)
-        due_ms = broker->trim.due_ms;
-    int64_t now_ms = clock_monotonic_ms();
-    if (due_ms <= now_ms)
-        return 0;
-    return due_ms - now_ms < POLL_MAX_MS ? (long)(due_ms - now_ms) : POLL_MAX_MS;
+    return time_until(broker->trim.due_ms < due_ms ? broker->trim.due_ms : due_ms);
 }
 
 /* Sleeps until something happens, LIMIT_MS at most. Returns what: bits of NEWS_. */
@@ -327,75 +332,6 @@ static unsigned loop_wait(broker_t *broker, long limit_ms)
 
 /* ---- Signals ---------------------------------------------------------------------------------- */
 
-enum { DIFFERENCES_LOGGED = 50 }; /* most lines about keys for one SIGHUP */
-
-typedef struct differences {
-    unsigned taken; /* keys whose new value applies from now on */
-    unsigned fixed; /* keys that differ and cannot change */
-} differences_t;
-
-static void difference_log(void *context, const char *key, bool fixed)
-{
-    differences_t *differences = context;
-    unsigned *count = fixed ? &differences->fixed : &differences->taken;
-    if (++*count > DIFFERENCES_LOGGED)
-        return;
-    if (fixed)
-        log_warning("SIGHUP: %s differs, but a change needs a restart: the old value stays", key);
-    else
-        log_info("SIGHUP: %s has changed", key);
-}
-
-/* Reads new settings into NEXT and switches the hub to them. If something is wrong, returns false with one
- * line in PROBLEM: then nothing has changed, and NEXT is empty. */
-static bool settings_read(broker_t *broker, settings_t *next, char *problem, size_t problem_size)
-{
-    snprintf(problem, problem_size, "out of memory; free some and try again");
-    if (!settings_init(next))
-        return false;
-    bool done = broker->source.read(broker->source.context, next, problem, problem_size);
-    if (done) {
-        config_exchange_fixed(next, broker->live);
-        char text[CONFIG_PROBLEM_SIZE - 64]; /* leaves room for the prefix below */
-        done = config_check(next, text, sizeof text);
-        if (!done) /* the file was valid by itself */
-            snprintf(problem, problem_size, "with the old values of the keys that need a restart: %s", text);
-        int64_t now_ms = clock_monotonic_ms();
-        if (done && !hub_configure(broker->hub, next, now_ms)) {
-            snprintf(problem, problem_size, "out of memory; free some and try again");
-            done = false;
-        }
-        if (!done)
-            config_exchange_fixed(next, broker->live);
-    }
-    if (!done)
-        settings_release(next);
-    return done;
-}
-
-/* SIGHUP: reads the settings again and switches to them, or changes nothing. */
-static void settings_reload(broker_t *broker)
-{
-    char problem[CONFIG_PROBLEM_SIZE];
-    settings_t *before = broker->live;
-    settings_t *next = &broker->settings[before == &broker->settings[0]];
-    differences_t differences = {0};
-    if (broker->source.read == NULL) {
-        log_info("SIGHUP: the broker was started without --config: there is nothing to read again");
-        return;
-    }
-    if (!settings_read(broker, next, problem, sizeof problem)) {
-        log_error("SIGHUP: nothing changes: %s", problem);
-        return;
-    }
-    request_socket_configure(broker->requests, next);
-    broker->live = next;
-    config_compare(before, next, difference_log, &differences);
-    settings_release(before);
-    log_info("SIGHUP: the configuration was read again; keys that changed: %u, that need a restart: %u",
-             differences.taken, differences.fixed);
-}
-
 /* Handles the signals that came. Returns the one that asks to stop, or 0. */
 static int signals_take(broker_t *broker)
 {
@@ -409,7 +345,7 @@ static int signals_take(broker_t *broker)
             stop = (int)info.ssi_signo;
     }
     if (reload && stop == 0)
-        settings_reload(broker);
+        reload_run(&broker->reload, broker->hub, broker->requests);
     return stop;
 }
 
@@ -439,7 +375,7 @@ static void loop_stop(broker_t *broker)
     broker->requests_more = false;
     while (hub_waits(broker->hub) && clock_monotonic_ms() < until_ms) {
         zmq_pollitem_t item = {.socket = verifier_socket(broker->verifier), .events = ZMQ_POLLIN};
-        long wait_ms = sleep_ms(broker);
+        long wait_ms = broker->hub_more ? 0 : time_until(hub_next_due(broker->hub));
         long left_ms = (long)(until_ms - clock_monotonic_ms());
         zmq_poll(&item, 1, wait_ms < left_ms ? wait_ms : left_ms > 0 ? left_ms : 0);
         turn_verified(broker);
@@ -458,7 +394,8 @@ void broker_run(broker_t *broker)
     for (;;) {
         unsigned news = loop_wait(broker, POLL_MAX_MS);
         hub_set_clock(broker->hub, clock_monotonic_ms(), clock_unix_ms());
-        broker->connections_read = broker->zap_more || (news & NEWS_CONNECTIONS) != 0;
+        broker->connections_read =
+            broker->zap_more || connections_end(broker) || (news & NEWS_CONNECTIONS) != 0;
         if (broker->connections_read)
             turn_connections(broker);
         if (broker->refused > 0)

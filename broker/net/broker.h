@@ -3,18 +3,9 @@
 #ifndef KV_BROKER_NET_BROKER_H
 #define KV_BROKER_NET_BROKER_H
 
-#include "broker/core/settings.h"
-#include "common/status.h"
+#include "broker/net/reload.h"
 
 typedef struct broker broker_t;
-
-/* The source of settings, read again at SIGHUP. */
-typedef struct settings_source {
-    /* Reads into SETTINGS (made by settings_init) and checks them. Returns false with one line in PROBLEM if
-     * that fails. NULL: there is no file to read again. */
-    bool (*read)(void *context, settings_t *settings, char *problem, size_t problem_size);
-    void *context;
-} settings_source_t;
 
 /* Makes a broker, binds its sockets and logs where it listens. Takes *SETTINGS, even on failure, and leaves
  * them empty; copies SOURCE. If it fails (a port is in use, say), returns NULL and writes one line to PROBLEM

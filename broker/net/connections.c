@@ -75,10 +75,10 @@ static void table_grow(connections_t *connections)
 {
     size_t places = connections->places == 0 ? TABLE_MIN : connections->places * 2;
     connection_t **table = calloc(places, sizeof *table);
-    if (!table)
+    if (table == NULL)
         return;
     for (size_t i = 0; i < connections->places; i++) {
-        for (connection_t *next, *connection = connections->table[i]; connection; connection = next) {
+        for (connection_t *next, *connection = connections->table[i]; connection != NULL; connection = next) {
             next = connection->next_hashed;
             connection->next_hashed = table[connection->serial & (places - 1)];
             table[connection->serial & (places - 1)] = connection;
@@ -93,7 +93,7 @@ static void table_add(connections_t *connections, connection_t *connection)
 {
     if (connections->hashed >= connections->places)
         table_grow(connections);
-    if (!connections->table)
+    if (connections->table == NULL)
         return; /* connections_of_message still finds it by its descriptor */
     connection_t **place = place_of(connections, connection->serial);
     connection->next_hashed = *place;
@@ -103,12 +103,12 @@ static void table_add(connections_t *connections, connection_t *connection)
 
 static void table_remove(connections_t *connections, const connection_t *connection)
 {
-    if (!connections->table)
+    if (connections->table == NULL)
         return;
     connection_t **link = place_of(connections, connection->serial);
-    while (*link && *link != connection)
+    while (*link != NULL && *link != connection)
         link = &(*link)->next_hashed;
-    if (!*link)
+    if (*link == NULL)
         return;
     *link = connection->next_hashed;
     connections->hashed--;
@@ -116,12 +116,12 @@ static void table_remove(connections_t *connections, const connection_t *connect
 
 connection_t *connections_of_serial(connections_t *connections, uint64_t serial)
 {
-    if (!connections->table)
+    if (connections->table == NULL)
         return NULL;
     connection_t *connection = *place_of(connections, serial);
-    while (connection && connection->serial != serial)
+    while (connection != NULL && connection->serial != serial)
         connection = connection->next_hashed;
-    if (connection)
+    if (connection != NULL)
         connection->quiet_since = ++connections->messages;
     return connection;
 }
@@ -324,7 +324,7 @@ uint64_t connections_dropped(const connections_t *connections)
     return connections->dropped;
 }
 
-bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
+void connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context)
 {
     /* LOST may drain the monitor, which can add to the list. EMPTY does not hold for these connections, so
      * they must wait for the next call: take the list first. */
@@ -353,6 +353,10 @@ bool connections_settle(connections_t *connections, bool empty, connections_lost
         link = &(*link)->next_lost;
     *link = connections->gone;
     connections->gone = list;
+}
+
+bool connections_ending(const connections_t *connections)
+{
     return connections->gone != NULL || connections->leaving != NULL;
 }
 

@@ -90,9 +90,11 @@ connection_t *connections_of_serial(connections_t *connections, uint64_t serial)
  * message. NULL if memory is refused; then the connection is closed. */
 connection_t *connections_of_message(connections_t *connections, int fd, uint64_t serial);
 /* Ends connections that are gone and have no message left, a bounded number of them: if the socket was just
- * read until it was EMPTY, any; otherwise those without a message for two rounds. Returns whether connections
- * are left that are leaving or gone. */
-bool connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
+ * read until it was EMPTY, any; otherwise those without a message for two rounds. */
+void connections_settle(connections_t *connections, bool empty, connections_lost_fn *lost, void *context);
+/* Whether connections are leaving or gone. If so, call connections_drain and connections_settle soon: perhaps
+ * no event of the monitor will follow. */
+KV_MUST_USE bool connections_ending(const connections_t *connections);
 
 /* Whether there is a connection of which no message was read yet. */
 bool connections_unheard(const connections_t *connections);

@@ -14,6 +14,7 @@
 #include "broker/net/resident.h"
 #include "common/clock.h"
 #include "common/locks.h"
+#include "common/number.h"
 
 enum {
     CALL_MS =
@@ -56,8 +57,9 @@ static void connections_shut(const event_guard_t *guard)
     if (guard->descriptors != NULL)
         rewinddir(guard->descriptors);
     while (guard->descriptors != NULL && (entry = readdir(guard->descriptors)) != NULL) {
-        if (entry->d_name[0] != '.')
-            listeners_shut(guard->endpoints, guard->count, (int)strtol(entry->d_name, NULL, 10));
+        uint64_t fd;
+        if (number_parse(bytes_from_text(entry->d_name), &fd)) /* "." and ".." are none */
+            listeners_shut(guard->endpoints, guard->count, (int)fd);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "broker/net/monitor.h"
 #include "broker/net/zap.h"
 #include "common/log.h"
+#include "common/number.h"
 
 enum {
     FRAME_BYTES = 512,        /* of a frame from a subscriber; if one is larger, libzmq ends the connection */
@@ -194,9 +195,9 @@ static bool subscription_take(event_socket_t *events, const tickets_t *tickets, 
     subscriber_t *subscriber = user_id != NULL ? fd_table_at(&events->subscribers, fd) : NULL;
     if (subscriber == NULL || !subscriber->open || subscriber->cut || subscriber->since == events->drains)
         return false; /* made by libzmq for a peer that is gone, or of a cut or an earlier connection */
-    uint64_t ticket = strtoull(user_id, NULL, 10);
-    bool allowed = tickets_valid(tickets, ticket) && size <= SUBSCRIPTION_BYTES + 1 &&
-                   ++subscriber->subscriptions <= SUBSCRIPTIONS_MAX;
+    uint64_t ticket = 0;
+    bool allowed = number_parse(bytes_from_text(user_id), &ticket) && tickets_valid(tickets, ticket) &&
+                   size <= SUBSCRIPTION_BYTES + 1 && ++subscriber->subscriptions <= SUBSCRIPTIONS_MAX;
     if (!allowed) {
         connection_shut(events, fd);
         return false;

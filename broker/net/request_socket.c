@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "broker/net/listeners.h"
 #include "broker/net/serial.h"
+#include "common/number.h"
 
 enum {
     BACKLOG = 4096,          /* connections that wait to be accepted */
@@ -210,7 +212,10 @@ static bytes_t peer_address(zmq_msg_t *payload, char text[64])
     static const char local[] = "localhost:";
     if (strncmp(address, local, sizeof local - 1) != 0)
         return bytes_from_text(address);
-    snprintf(text, 64, "ipc user %lu", strtoul(address + sizeof local - 1, NULL, 10));
+    bytes_t rest = bytes_from_text(address + sizeof local - 1);
+    uint64_t user = 0;
+    (void)!number_take(&rest, &user); /* libzmq writes a number */
+    snprintf(text, 64, "ipc user %" PRIu64, user);
     return bytes_from_text(text);
 }
 
@@ -218,7 +223,7 @@ static bytes_t peer_address(zmq_msg_t *payload, char text[64])
 static connection_t *connection_of(request_socket_t *requests, zmq_msg_t *payload, uint64_t serial)
 {
     connection_t *connection = connections_of_serial(requests->connections, serial);
-    if (connection)
+    if (connection != NULL)
         return connection;
     return connections_of_message(requests->connections, zmq_msg_get(payload, ZMQ_SRCFD), serial);
 }

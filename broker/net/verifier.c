@@ -15,11 +15,11 @@ typedef enum job_place { JOB_HANDED_OVER, JOB_DONE } job_place_t;
 typedef struct job {
     struct job *next; /* neighbours in the verifier's ring of jobs */
     struct job *prev;
-    atomic_int place;      /* job_place_t */
-    atomic_bool cancelled; /* nobody waits for it any more */
-    uint64_t ticket;
+    atomic_int place;              /* job_place_t */
+    atomic_bool cancelled;         /* nobody waits for it any more */
+    uint64_t id;                   /* the caller's number */
     verdict_t verdict;             /* written by the worker */
-    char hash[ACCOUNTS_HASH_SIZE]; /* zero-terminated */
+    char hash[PASSWORD_HASH_SIZE]; /* zero-terminated */
     size_t size;                   /* bytes of the password */
     uint8_t password[LIMIT_PASSWORD];
 } job_t;
@@ -100,17 +100,17 @@ void verifier_destroy(verifier_t **verifier)
     *verifier = NULL;
 }
 
-bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t password)
+bool verifier_submit(void *context, uint64_t id, const char *hash, bytes_t password)
 {
     verifier_t *verifier = context;
     size_t length = strlen(hash);
-    if (verifier->count == VERIFIER_JOBS_MAX || length >= ACCOUNTS_HASH_SIZE ||
+    if (verifier->count == VERIFIER_JOBS_MAX || length >= PASSWORD_HASH_SIZE ||
         password.size > LIMIT_PASSWORD)
         return false;
     job_t *job = calloc(1, sizeof *job);
     if (job == NULL)
         return false;
-    job->ticket = ticket;
+    job->id = id;
     memcpy(job->hash, hash, length);
     job->size = password.size;
     if (password.size > 0)
@@ -127,11 +127,11 @@ bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t p
     return true;
 }
 
-void verifier_cancel(void *context, uint64_t ticket)
+void verifier_cancel(void *context, uint64_t id)
 {
     verifier_t *verifier = context;
     for (job_t *job = verifier->jobs.next; job != &verifier->jobs; job = job->next) {
-        if (job->ticket == ticket)
+        if (job->id == id)
             atomic_store(&job->cancelled, true);
     }
 }
@@ -146,7 +146,7 @@ bool verifier_busy(const verifier_t *verifier)
     return verifier->count > 0;
 }
 
-bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict)
+bool verifier_collect(verifier_t *verifier, uint64_t *id, verdict_t *verdict)
 {
     job_t *job = NULL;
     if (zmq_recv(zsock_resolve(verifier->actor), &job, sizeof job, ZMQ_DONTWAIT) != sizeof job)
@@ -154,7 +154,7 @@ bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict
     int place = atomic_load(&job->place);
     assert(place == JOB_DONE);
     (void)place;
-    *ticket = job->ticket;
+    *id = job->id;
     *verdict = job->verdict;
     verifier->count--;
     job_unlink(job);

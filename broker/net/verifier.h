@@ -6,7 +6,8 @@
 
 #include <czmq.h>
 
-#include "broker/core/accounts.h"
+#include "broker/core/password_hash.h"
+#include "common/limits.h"
 
 typedef struct verifier verifier_t;
 
@@ -21,20 +22,20 @@ void verifier_destroy(verifier_t **verifier);
 
 /* The next two are as in verification_t; CONTEXT is the verifier_t. */
 
-/* Hands over a job: verify PASSWORD against HASH. Both are copied. TICKET is any number that the caller
+/* Hands over a job: verify PASSWORD against HASH. Both are copied. ID is any number that the caller
  * chooses; verifier_collect returns it. Returns false if VERIFIER_JOBS_MAX jobs are waiting, memory is
  * refused, or PASSWORD is longer than LIMIT_PASSWORD. */
-KV_MUST_USE bool verifier_submit(void *context, uint64_t ticket, const char *hash, bytes_t password);
+KV_MUST_USE bool verifier_submit(void *context, uint64_t id, const char *hash, bytes_t password);
 
-/* Cancels the job TICKET. If it has not begun, it is not computed and verifier_collect returns VERDICT_NONE
+/* Cancels the job ID. If it has not begun, it is not computed and verifier_collect returns VERDICT_NONE
  * for it. */
-void verifier_cancel(void *context, uint64_t ticket);
+void verifier_cancel(void *context, uint64_t id);
 
 /* The libzmq socket to poll: it is readable when a job is done. */
 void *verifier_socket(verifier_t *verifier);
 /* Whether jobs were handed over and not collected. */
 bool verifier_busy(const verifier_t *verifier);
 /* Takes one finished job without waiting. Returns false if there is none. */
-KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *ticket, verdict_t *verdict);
+KV_MUST_USE bool verifier_collect(verifier_t *verifier, uint64_t *id, verdict_t *verdict);
 
 #endif

@@ -24,22 +24,22 @@ enum {
     FRAME_PASSWORD = 9 /* of PLAIN; later frames are ignored */
 };
 
-typedef struct pending {
+typedef struct zap_request {
     uint8_t peer[LIMIT_ROUTING_ID + 1]; /* routing id of the asking connection */
     size_t peer_size;
     uint8_t request_id[REQUEST_ID_SIZE];
     size_t request_id_size;
-    bool requests;                          /* from the request socket, not from the event socket */
+    bool to_requests;                       /* from the request socket, not from the event socket */
     uint8_t credential[2][CREDENTIAL_SIZE]; /* PLAIN: user name and password */
     size_t credential_size[2];
-} pending_t;
+} zap_request_t;
 
 struct zap {
     void *socket;             /* ROUTER, bound to the endpoint that RFC 27 prescribes */
     const tickets_t *tickets; /* borrowed; NULL = nobody may subscribe */
     uint64_t last_serial;
-    size_t count; /* in `pending` */
-    pending_t pending[TAKE_MAX];
+    size_t count; /* in `requests` */
+    zap_request_t requests[TAKE_MAX];
 };
 
 zap_t *zap_new(void *zmq_context)
@@ -83,27 +83,27 @@ uint64_t zap_last_serial(const zap_t *zap)
 }
 
 /* Keeps what the answer needs of frame NUMBER. A frame that is too long is treated as missing. */
-static void frame_keep(pending_t *pending, unsigned number, bytes_t frame)
+static void frame_keep(zap_request_t *request, unsigned number, bytes_t frame)
 {
-    if (number == FRAME_PEER && frame.size <= sizeof pending->peer) {
-        memcpy(pending->peer, frame.data, frame.size);
-        pending->peer_size = frame.size;
-    } else if (number == FRAME_REQUEST_ID && frame.size <= sizeof pending->request_id) {
-        memcpy(pending->request_id, frame.data, frame.size);
-        pending->request_id_size = frame.size;
+    if (number == FRAME_PEER && frame.size <= sizeof request->peer) {
+        memcpy(request->peer, frame.data, frame.size);
+        request->peer_size = frame.size;
+    } else if (number == FRAME_REQUEST_ID && frame.size <= sizeof request->request_id) {
+        memcpy(request->request_id, frame.data, frame.size);
+        request->request_id_size = frame.size;
     } else if (number == FRAME_DOMAIN) {
-        pending->requests = bytes_equal(frame, bytes_from_text(ZAP_DOMAIN_REQUESTS));
+        request->to_requests = bytes_equal(frame, bytes_from_text(ZAP_DOMAIN_REQUESTS));
     } else if ((number == FRAME_USER || number == FRAME_PASSWORD) && frame.size <= CREDENTIAL_SIZE) {
         unsigned i = number - FRAME_USER;
-        memcpy(pending->credential[i], frame.data, frame.size);
-        pending->credential_size[i] = frame.size;
+        memcpy(request->credential[i], frame.data, frame.size);
+        request->credential_size[i] = frame.size;
     }
 }
 
 /* Reads one request. Returns false if there is none. */
-static bool pending_read(void *socket, pending_t *pending)
+static bool request_read(void *socket, zap_request_t *request)
 {
-    *pending = (pending_t){0};
+    *request = (zap_request_t){0};
     int more = 1;
     for (unsigned number = 0; more; number++) {
         zmq_msg_t frame;
@@ -113,7 +113,7 @@ static bool pending_read(void *socket, pending_t *pending)
             return false;
         }
         if (number <= FRAME_PASSWORD)
-            frame_keep(pending, number, bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)));
+            frame_keep(request, number, bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)));
         more = zmq_msg_more(&frame);
         zmq_msg_close(&frame);
     }
@@ -123,7 +123,7 @@ static bool pending_read(void *socket, pending_t *pending)
 bool zap_take(zap_t *zap)
 {
     while (zap->count < TAKE_MAX) {
-        if (!pending_read(zap->socket, &zap->pending[zap->count]))
+        if (!request_read(zap->socket, &zap->requests[zap->count]))
             return false;
         zap->count++;
     }
@@ -131,32 +131,32 @@ bool zap_take(zap_t *zap)
 }
 
 /* Decides whether to let a connection in, and writes its User-Id to TEXT. Returns false if it is refused. */
-static bool pending_admit(zap_t *zap, const pending_t *pending, char text[USER_ID_SIZE])
+static bool request_admit(zap_t *zap, const zap_request_t *request, char text[USER_ID_SIZE])
 {
     uint64_t ticket = 0;
     text[0] = '\0';
-    if (pending->requests) {
+    if (request->to_requests) {
         serial_write(++zap->last_serial, text);
         return true;
     }
     if (zap->tickets != NULL)
-        ticket = tickets_check(zap->tickets, bytes_of(pending->credential[0], pending->credential_size[0]),
-                               bytes_of(pending->credential[1], pending->credential_size[1]));
+        ticket = tickets_check(zap->tickets, bytes_of(request->credential[0], request->credential_size[0]),
+                               bytes_of(request->credential[1], request->credential_size[1]));
     if (ticket > 0)
         snprintf(text, USER_ID_SIZE, "%" PRIu64, ticket);
     return ticket > 0;
 }
 
 /* Returns whether the connection was let in. */
-static bool pending_answer(zap_t *zap, const pending_t *pending)
+static bool request_answer(zap_t *zap, const zap_request_t *request)
 {
     char user_id[USER_ID_SIZE];
-    bool admitted = pending_admit(zap, pending, user_id);
+    bool admitted = request_admit(zap, request, user_id);
     const bytes_t frames[] = {
-        bytes_of(pending->peer, pending->peer_size),
+        bytes_of(request->peer, request->peer_size),
         {0},
         bytes_from_text("1.0"),
-        bytes_of(pending->request_id, pending->request_id_size),
+        bytes_of(request->request_id, request->request_id_size),
         bytes_from_text(admitted ? "200" : "400"),
         bytes_from_text(admitted ? "OK" : "no valid ticket: ask for one with `events`"),
         bytes_from_text(user_id),
@@ -175,7 +175,7 @@ unsigned zap_answer(zap_t *zap)
 {
     unsigned refused = 0;
     for (size_t i = 0; i < zap->count; i++)
-        refused += !pending_answer(zap, &zap->pending[i]);
+        refused += !request_answer(zap, &zap->requests[i]);
     zap->count = 0;
     return refused;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "broker/core/dispatch.h"
+#include "broker/core/reconfigure.h"
 #include "common/rpc.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/world.h"
@@ -81,13 +82,13 @@ static void op_release(void *context, struct connection *connection, bool cut)
     connection->cut = cut;
 }
 
-static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
+static bool op_verify(void *context, uint64_t job, const char *hash, bytes_t password)
 {
     world_t *world = context;
     CHECK(hash[0] == '$' && password.size <= LIMIT_PASSWORD);
-    if (world->verify_fails || world->ticket_count == TICKETS_MAX)
+    if (world->verify_fails || world->job_count == JOBS_MAX)
         return false;
-    world->tickets[world->ticket_count++] = ticket;
+    world->jobs[world->job_count++] = job;
     return true;
 }
 
@@ -403,12 +404,12 @@ static void step_lose(world_t *world, struct connection *connection)
 static void step_verified(world_t *world)
 {
     uint8_t choice = take(world);
-    if (world->ticket_count == 0)
+    if (world->job_count == 0)
         return;
-    unsigned index = choice / 2 % world->ticket_count;
-    uint64_t ticket = world->tickets[index];
-    world->tickets[index] = world->tickets[--world->ticket_count];
-    hub_verified(world->hub, ticket, (verdict_t)(choice % 3), world->now_ms);
+    unsigned index = choice / 2 % world->job_count;
+    uint64_t job = world->jobs[index];
+    world->jobs[index] = world->jobs[--world->job_count];
+    hub_verified(world->hub, job, (verdict_t)(choice % 3), world->now_ms);
 }
 
 static void step_time(world_t *world)
@@ -532,7 +533,7 @@ static void world_end(world_t *world, bool stop)
     if (stop) {
         hub_stop(world->hub, world->now_ms);
         CHECK(sessions_count(world->hub->sessions) == 0);
-        for (int i = 0; i < 1000 && world->hub->log && hub_waits(world->hub); i++)
+        for (int i = 0; i < 1000 && world->hub->command_log && hub_waits(world->hub); i++)
             hub_tick(world->hub, world->now_ms);
         CHECK(!hub_waits(world->hub));
         check_all(world);

@@ -10,7 +10,7 @@ enum {
     CONNECTIONS = 8,
     PAYLOADS_MAX = 1100, /* unanswered payloads of a connection; more than LIMIT_WAITING_PAYLOADS */
     MESSAGES_MAX = 24,   /* messages in a payload; more than limits/batch */
-    TICKETS_MAX = 16,
+    JOBS_MAX = 16,
     CLIENTS = 5,
     VARIANTS = 4 /* different settings for the hub */
 };
@@ -43,11 +43,11 @@ typedef struct world {
     size_t at; /* offset of the next byte to read */
     hub_t *hub;
     int64_t now_ms;
-    uint64_t seq;                  /* the engine's sequence after the last step */
-    uint64_t published;            /* events */
-    bool verify_fails;             /* passwords cannot be submitted */
-    uint64_t tickets[TICKETS_MAX]; /* passwords submitted and not verified yet */
-    unsigned ticket_count;
+    uint64_t seq;            /* the engine's sequence after the last step */
+    uint64_t published;      /* events */
+    bool verify_fails;       /* passwords cannot be submitted */
+    uint64_t jobs[JOBS_MAX]; /* passwords submitted and not verified yet */
+    unsigned job_count;
     settings_t variants[VARIANTS]; /* the first equals the initial settings */
     struct connection connections[CONNECTIONS];
 } world_t;

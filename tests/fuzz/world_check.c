@@ -14,7 +14,7 @@ static void check_sessions(const world_t *world)
         count += connection->session != NULL;
     }
     for (const session_t *session = sessions_oldest(world->hub->sessions); session; session = session->newer)
-        count += world->hub->log &&
+        count += world->hub->command_log &&
                  !session->connection; /* its connection is lost, but commands from it are not applied yet */
     CHECK(count == sessions_count(world->hub->sessions));
 }
@@ -34,7 +34,7 @@ static uint64_t check_client(const client_t *client, bool later)
     for (const session_t *session = client->local.sessions; session != NULL; session = session->next)
         watchers += session->feed.watching;
     CHECK((count == client->session_count || later) && watchers == client->local.watcher_count);
-    CHECK(!client->noted && client->life > 0);
+    CHECK(!client->review_pending && client->life > 0);
     CHECK(client->session_count > 0 || (!client->numbered && store_keys(client->store) > 0));
     CHECK(!client->numbered || (client->session_count == 1 && !client->claimed));
     for (const session_t *session = client->local.unproven; session != NULL; session = session->next)
@@ -53,7 +53,7 @@ static void check_clients(const hub_t *hub)
          client = registry_next(hub->registry, (bytes_t){0}, &id)) {
         id = client_id(client);
         CHECK(registry_find(hub->registry, id) == client);
-        connected += check_client(client, hub->log && hub_waits(hub));
+        connected += check_client(client, hub->command_log && hub_waits(hub));
         keys += store_keys(client->store);
         bytes += store_bytes(client->store);
         count++;

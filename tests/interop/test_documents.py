@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+import check_layers
 from broker import Broker
 from project import REPOSITORY, binary_of
 from waiting import TIMEOUT
@@ -36,6 +37,11 @@ def help_of(program, *arguments):
 def anchor_of(heading):
     """Where a link to HEADING goes, by the rule of the sites that show Markdown."""
     return "#" + re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+
+
+def pictures():
+    """Those of ARCHITECTURE.md."""
+    return re.findall(r"^```text\n(.*?)^```", (REPOSITORY / "ARCHITECTURE.md").read_text(), re.M | re.S)
 
 
 def test_contents_of_the_protocol__are_its_headings():
@@ -85,6 +91,18 @@ def test_files__that_are_named__exist():
         assert (REPOSITORY / name).exists(), f"{where}: {name}"
 
 
+def test_sources__that_are_named__exist():
+    """With or without their folder. A document may have the reader save one."""
+    there = {path.name for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*.*")}
+    named = 0
+    for where, text in quoted():
+        saved = re.findall(r"Save this as `([^`]+)`", (REPOSITORY / where.split(":")[0]).read_text())
+        for name in re.findall(r"[\w-]+\.(?:py|c|h|def)\b", text):
+            named += 1
+            assert name in there or name in saved, f"{where}: {name}"
+    assert named > 30
+
+
 def test_modules__that_the_layout_names__are_all_there_are():
     """The tables of the broker's folders in ARCHITECTURE.md, each behind a line that begins with the folder."""
     layout = (REPOSITORY / "ARCHITECTURE.md").read_text()
@@ -93,7 +111,7 @@ def test_modules__that_the_layout_names__are_all_there_are():
     tables = dict(zip(parts[::2], parts[1::2]))
     assert len(tables) == 4
     for folder, text in tables.items():
-        there = {path.name for path in (REPOSITORY / folder).iterdir() if path.suffix in (".c", ".def")}
+        there = {path.name for path in (REPOSITORY / folder).iterdir() if path.suffix in (".c", ".h", ".def")}
         for cell in re.findall(r"^\| (`[^|]*) \|", text, re.M):
             for name in re.findall(r"`([^`]+)`", cell):
                 pattern = name if name.endswith(("/", ".def")) else f"{name}.[ch]"
@@ -104,11 +122,16 @@ def test_modules__that_the_layout_names__are_all_there_are():
 
 
 def test_modules__that_the_pictures_name__exist():
-    pictures = re.findall(r"^```text\n(.*?)^```", (REPOSITORY / "ARCHITECTURE.md").read_text(), re.M | re.S)
-    names = set(re.findall(r"\b(?:net|core|engine)/(?:handlers/\*|\w+)", "".join(pictures)))
-    assert len(pictures) == 2 and len(names) > 10
+    names = set(re.findall(r"\b(?:net|core|engine)/(?:handlers/\*|\w+)", "".join(pictures())))
+    assert len(names) > 10
     for name in names:
         assert list((REPOSITORY / "broker").glob(f"{name}.h")), name
+
+
+def test_order_of_the_core__as_a_picture__is_that_of_check_layers():
+    rows = [[module.removeprefix("broker/core/") for module in row.split()] for row in check_layers.ORDER if "broker/core/" in row]
+    (order,) = (picture for picture in pictures() if picture.startswith(" hub, "))
+    assert [re.split(r"\s{2,}", line.strip())[0].split(", ") for line in order.splitlines()] == rows
 
 
 def test_presets__that_are_named__exist():

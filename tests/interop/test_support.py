@@ -44,6 +44,7 @@ def house(root, files):
         (root / name).write_text(text)
     checked = check_layers.House(root)
     checked.read_includes()
+    checked.read_texts()
     checked.check_order()
     checked.check_circles()
     return checked
@@ -65,6 +66,9 @@ def test_layers__of_the_project__have_no_includes_against_the_order():
     ({"broker/core/hub.c": "#include <zmq.h>\n"}, "broker/core/hub.c:1: include not allowed: <zmq.h> is for broker/net/*"),
     ({"broker/hub.c": ""}, "broker/hub:1: stands in no row of ORDER"),
     ({"common/name.c": '#include "common/utf8.c"\n', "common/utf8.c": ""}, "common/name.c:1: includes a .c file: common/utf8.c"),
+    ({"broker/core/handlers/store.c": "/* state_machine_apply\n */\nstatic int put(void) { return state_machine_apply(); }\n"},
+     "broker/core/handlers/store.c:3: call not allowed: state_machine_apply is for broker/core/state_machine.[ch]"),
+    ({"broker/core/new.c": ""}, "broker/core/new:1: stands in no row of ORDER"),
     ({"common/name.h": '#include "common/utf8.h"\n', "common/utf8.c": '#include "common/name.h"\n', "common/utf8.h": ""},
      "common/name.h:1: these use each other in a circle: common/name, common/utf8"),
 ])
@@ -85,6 +89,7 @@ def compiled_house(tmp_path, modules):
     assert checked.findings == []
     checked.read_calls(tmp_path / "build")
     checked.check_order()
+    checked.check_circles()
     return checked
 
 
@@ -92,6 +97,12 @@ def test_layers__a_call_against_the_order__is_found_without_an_include(tmp_path)
     checked = compiled_house(tmp_path, {"engine/store": "void hub_sync(void); void store_put(void) { hub_sync(); }",
                                         "core/hub": "void hub_sync(void); void hub_sync(void) {}"})
     assert checked.findings == ["broker/engine/store.c:1: include not allowed: broker/core/hub stands above broker/engine/store"]
+
+
+def test_layers__a_circle_of_calls__is_found_without_an_include(tmp_path):
+    text = "void {0}_one(void); void {1}_one(void); void {0}_one(void) {{ {1}_one(); }}"
+    checked = compiled_house(tmp_path, {"engine/index": text.format("index", "tree"), "engine/tree": text.format("tree", "index")})
+    assert checked.findings == ["broker/engine/index.c:1: these use each other in a circle: broker/engine/index, broker/engine/tree"]
 
 
 def test_layers__a_change_that_passes_by_the_state_machine__is_found(tmp_path):
@@ -110,6 +121,18 @@ def test_layers__a_change_that_passes_by_the_state_machine__is_found(tmp_path):
 def test_source__a_file_against_the_rules__is_found(tmp_path, text, finding):
     house(tmp_path, {"common/name.h": text})
     assert finding in "\n".join(check_source.findings(tmp_path))
+
+
+@pytest.mark.parametrize("code, name", [
+    ("if (!node)", "node"), ("if (node)", "node"), ("return done && node;", "node"), ("int a = node ? 1 : 2;", "node"),
+    ("bool a = other == node ? done : true;", ""), ("for (; node; node = node->next)", "node"), ("for (;; other = node)", ""), ("while (node && done) {", "node"), ("if (done)", ""),
+    ("if (done && node->next)", "node->next"), ("if (!node->done)", ""), ("if (node != NULL && !done)", ""), ("/* if (node) */", ""),
+])
+def test_source__a_pointer_that_is_taken_for_a_truth_value__is_found(tmp_path, code, name):
+    text = f"{check_source.LICENCE}\nstruct node {{\n    struct node *next;\n    bool done;\n}};\nvoid f(struct node *node, bool done)\n"
+    house(tmp_path, {"common/name.c": f"{text}{{\n    {code}\n}}\n"})
+    assert list(check_source.findings(tmp_path)) == \
+        ([f"common/name.c:8: {name} is a pointer: compare it with NULL"] if name else [])
 
 
 def test_source__of_the_project__keeps_the_rules():

@@ -23,20 +23,23 @@ ORDER = [
     "broker/net/broker",
     "broker/net/*",
     "broker/config/*",
-    "broker/core/reconfigure",
-    "broker/core/hub",
+    "broker/core/hub broker/core/reconfigure",
     "broker/core/batch",
-    "broker/core/usual broker/core/dispatch broker/core/methods",
+    "broker/core/execute broker/core/usual",
+    "broker/core/dispatch broker/core/methods",
     "broker/core/handlers/*",
     "broker/core/sessions",
-    "broker/core/room",
     "broker/core/due",
     "broker/core/feed",
-    "broker/core/waits",
-    "broker/core/session broker/core/request broker/core/propose",
-    "broker/core/hub_state",
-    "broker/core/wait broker/core/command_log broker/core/state_machine",
-    "broker/core/*",
+    "broker/core/propose broker/core/room broker/core/waits",
+    "broker/core/session",
+    "broker/core/hub_state broker/core/request",
+    "broker/core/outlets broker/core/command_log broker/core/wait broker/core/stats",
+    "broker/core/state_machine",
+    "broker/core/members broker/core/command",
+    "broker/core/client_registry broker/core/accounts broker/core/event_wire broker/core/batch_state",
+    "broker/core/event_log broker/core/tickets broker/core/login_throttle broker/core/password_hash broker/core/secret",
+    "broker/core/port_ids broker/core/params broker/core/pending broker/core/arrival broker/core/settings broker/core/spares",
     "broker/engine/engine",
     "broker/engine/store broker/engine/omap",
     "broker/engine/index broker/engine/tree",
@@ -60,13 +63,21 @@ LIBRARIES = [
     (re.compile(r"(zmq|czmq)"), "broker/net/* broker/config/* client/lib/* client/watch/*"),
     (re.compile(r"msgpack"), "common/rpc*"),
 ]
-# Functions that only these modules may call: only the state machine changes clients and stores.
+# Functions that only these modules may call: only the state machine changes clients and stores. (A session that belongs to
+# no client yet may be the last to hold a client's record: sessions frees it then.)
 DOORS = [
     (re.compile(r"engine_(put|del|record|expire|expire_key|open|close|configure)"), "broker/core/state_machine broker/core/client_registry"),
-    (re.compile(r"registry_(obtain|number|open|claim|review|review_noted|undo|forget|note|prepare|abandon|configure)"),
+    (re.compile(r"registry_(obtain|number|open|claim|review|review_later|review_pending|undo|forget|prepare|abandon|configure)"),
      "broker/core/state_machine"),
+    (re.compile(r"registry_release"), "broker/core/state_machine broker/core/sessions"),
     (re.compile(r"members_(add|remove)"), "broker/core/state_machine"),
+    (re.compile(r"state_machine_(prepare|abandon|configure)"), "broker/core/reconfigure"),
 ]
+# Functions whose callers are inlined elsewhere, and the files whose text may name them.
+INLINE_DOORS = [
+    (re.compile(r"\bstate_machine_apply\b"), "broker/core/state_machine.[ch] broker/core/propose.h broker/core/hub.c"),
+]
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -116,6 +127,17 @@ class House:
         for pattern, users in LIBRARIES:
             if mark == "<" and pattern.match(name) and not matches(module, users) and not module.startswith("examples/"):
                 self.finding(path, number, f"include not allowed: <{name}> is for {users}")
+
+    def read_texts(self):
+        """Checks INLINE_DOORS. The linker does not see which file an inlined function comes from."""
+        for path in self.files:
+            name = path.relative_to(self.root).as_posix()
+            text = COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), path.read_text())
+            for number, line in enumerate(text.splitlines(), 1):
+                for pattern, users in INLINE_DOORS:
+                    match = pattern.search(line)
+                    if match and not matches(name, users):
+                        self.finding(path, number, f"call not allowed: {match[0]} is for {users}")
 
     def read_calls(self, build):
         """Adds the uses that the linker sees: a call is possible without an include, if the function is declared elsewhere."""
@@ -217,6 +239,7 @@ def main():
     arguments = parser.parse_args()
     house = House(arguments.root.resolve())
     house.read_includes()
+    house.read_texts()
     if arguments.build:
         house.read_calls(arguments.build.resolve())
     house.check_order()

@@ -52,12 +52,12 @@ static void op_release(void *context, struct connection *connection, bool cut)
     connection->cut = cut;
 }
 
-static bool op_verify(void *context, uint64_t ticket, const char *hash, bytes_t password)
+static bool op_verify(void *context, uint64_t job, const char *hash, bytes_t password)
 {
     fixture_t *fixture = context;
     (void)hash;
     (void)password;
-    fixture->ticket = ticket;
+    fixture->job = job;
     return true;
 }
 
@@ -141,7 +141,7 @@ int hub_teardown(void **state)
 
 void only_at_once(const fixture_t *fixture)
 {
-    if (fixture->hub->log)
+    if (fixture->hub->command_log)
         skip();
 }
 
@@ -245,5 +245,5 @@ void login(fixture_t *fixture, struct connection *peer, bool right)
 {
     ask(fixture, peer, "auth", "ss", "adam", "eve");
     assert_int_equal(peer->count, 0);
-    hub_verified(fixture->hub, fixture->ticket, right ? VERDICT_RIGHT : VERDICT_WRONG, fixture->now_ms);
+    hub_verified(fixture->hub, fixture->job, right ? VERDICT_RIGHT : VERDICT_WRONG, fixture->now_ms);
 }

@@ -48,7 +48,7 @@ typedef struct fixture {
     credential_t manager;
     hub_t *hub;
     int64_t now_ms;
-    uint64_t ticket;      /* of the latest password to verify */
+    uint64_t job;         /* of the latest password to verify */
     size_t audience;      /* connections that may read events */
     unsigned published;   /* events and syncs */
     int64_t published_ms; /* `time_ms` of the last one published */

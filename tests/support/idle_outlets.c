@@ -62,19 +62,19 @@ static void some_endpoint(void *context, struct connection *connection, char *te
     snprintf(text, text_size, "tcp://127.0.0.1:5001");
 }
 
-static bool verify_nothing(void *context, uint64_t ticket, const char *hash, bytes_t password)
+static bool verify_nothing(void *context, uint64_t job, const char *hash, bytes_t password)
 {
     (void)context;
-    (void)ticket;
+    (void)job;
     (void)hash;
     (void)password;
     return false;
 }
 
-static void cancel_nothing(void *context, uint64_t ticket)
+static void cancel_nothing(void *context, uint64_t job)
 {
     (void)context;
-    (void)ticket;
+    (void)job;
 }
 
 outlets_t idle_outlets(void *context)

@@ -231,7 +231,7 @@ later_log_t *later_log_new(hub_t *hub, uint64_t seed)
                                .abandon = op_abandon,
                                .turn = op_turn,
                                .waits = op_waits};
-    hub->log = &log->log;
+    hub->command_log = &log->log;
     return log;
 }
 
@@ -258,7 +258,7 @@ void later_log_destroy(later_log_t **self)
 
 later_log_t *later_log_of(const hub_t *hub)
 {
-    return hub->log->context;
+    return hub->command_log->context;
 }
 
 void later_log_observe(later_log_t *log, later_log_observer_fn *observer, void *context)

@@ -143,9 +143,11 @@ static void lose(void *context, connection_t *connection)
     fixture->last_lost = *connection;
 }
 
+/* Returns whether connections are still leaving or gone. */
 static bool settle(fixture_t *fixture, bool empty)
 {
-    return connections_settle(fixture->connections, empty, lose, fixture);
+    connections_settle(fixture->connections, empty, lose, fixture);
+    return connections_ending(fixture->connections);
 }
 
 static void of_message__each_peer__has_its_own_connection(void **state)
@@ -211,6 +213,22 @@ static void settle__messages_go_on__loses_who_left_after_two_rounds_of_all(void 
     zmq_close(other);
 }
 
+/* As if the broker cut another connection after it had settled them. */
+static void drain__after_settle_takes_the_event_of_who_left__they_are_ending(void **state)
+{
+    fixture_t *fixture = *state;
+    void *peer = peer_new(fixture);
+    (void)hear(fixture, peer, 0);
+    assert_false(settle(fixture, true));
+    zmq_close(peer);
+    drain(fixture);
+    assert_true(connections_ending(fixture->connections));
+    while (settle(fixture, true)) /* no event follows */
+        connections_drain(fixture->connections, fixture->last_serial);
+    assert_int_equal(fixture->lost, 1);
+    assert_false(connections_ending(fixture->connections));
+}
+
 static void cut__open_connection__is_lost(void **state)
 {
     fixture_t *fixture = *state;
@@ -255,6 +273,7 @@ int main(void)
         TEST(of_message__each_peer__has_its_own_connection),
         TEST(settle__socket_was_read_empty__loses_who_left_and_nobody_else),
         TEST(settle__messages_go_on__loses_who_left_after_two_rounds_of_all),
+        TEST(drain__after_settle_takes_the_event_of_who_left__they_are_ending),
         TEST(cut__open_connection__is_lost),
         TEST(unheard__from_its_event_to_its_first_message_or_its_end),
     };

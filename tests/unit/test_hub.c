@@ -170,7 +170,7 @@ static void payloads_that_waited__with_long_answers__take_turns(void **state)
     ask(fixture, peer, "auth", "ss", "adam", "no");
     for (unsigned i = 0; i < WAITING; i++)
         ask(fixture, peer, "get", "s", "k");
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_WRONG, fixture->now_ms);
+    hub_verified(fixture->hub, fixture->job, VERDICT_WRONG, fixture->now_ms);
     assert_in_range(peer->count, 2, WAITING - 1);
     ping_is_answered(fixture, &fixture->peers[1]);
     turns_until(fixture, peer, WAITING + 1);
@@ -203,7 +203,7 @@ static void session__that_waits_for_its_password__does_not_time_out(void **state
     fixture->now_ms += 10 * fixture->settings.timeout_ms;
     hub_tick(fixture->hub, fixture->now_ms);
     assert_int_equal(sessions_count(fixture->hub->sessions), 1);
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
+    hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms);
     assert_got(&fixture->peers[0], "");
 }
 
@@ -227,7 +227,7 @@ static void verified__whose_session_is_gone__is_passed_over(void **state)
     hub_lost(fixture->hub, fixture->peers[0].session, fixture->now_ms);
     fixture->peers[0].session = NULL;
     ping_is_answered(fixture, &fixture->peers[0]);
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
+    hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms);
     ask(fixture, &fixture->peers[0], "stats", "");
     assert_got(&fixture->peers[0], "PERMISSION_DENIED");
 }
@@ -304,7 +304,7 @@ static void clients_limit__a_name_claimed_meanwhile__lets_no_manager_in(void **s
     hub_lost(fixture->hub, fixture->peers[0].session, fixture->now_ms);
     ask(fixture, owner, "hello", "p", "0123456789abcdef");
     assert_got(owner, "");
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
+    hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms);
     assert_got(late, "RESOURCE_EXHAUSTED");
     ask(fixture, late, "stats", "");
     assert_got(late, "UNAUTHENTICATED");

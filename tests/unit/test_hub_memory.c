@@ -151,7 +151,7 @@ static void step_play(world_t *world, step_t step)
     if (step != STEP_VERIFIED)
         payload_give(fixture, peer, &payload);
     else
-        hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
+        hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms);
     hub_tick(fixture->hub, fixture->now_ms);
     world->granted = refused > before ? REFUSE_NEVER : refuse_after;
     refuse_after = REFUSE_NEVER;

@@ -3,6 +3,7 @@
  * what happens to a request if the state has changed when its command is applied. */
 #include <stdlib.h>
 
+#include "broker/core/reconfigure.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/later_log.h"
 
@@ -197,7 +198,7 @@ static void session__lost_before_it_has_its_place__leaves_nothing(void **state)
     assert_int_equal(registry_count(hub->registry), 0);
     hub_lost(hub, peer->session, later->fixture->now_ms);
     later_log_settle(later->log);
-    hub_verified(hub, later->fixture->ticket, VERDICT_WRONG, later->fixture->now_ms);
+    hub_verified(hub, later->fixture->job, VERDICT_WRONG, later->fixture->now_ms);
     later_log_settle(later->log);
     assert_int_equal(registry_count(hub->registry), 0);
     assert_int_equal(sessions_count(hub->sessions), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Claims about a hub that gets new settings. tests/interop/test_reload.py tests what clients see of it. */
+#include "broker/core/reconfigure.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/refuse_memory.h"
 
@@ -74,7 +75,7 @@ static void configure__an_account_gone_and_back__is_another_one(void **state)
     ask(fixture, peer, "auth", "ss", "adam", "eve");
     assert_true(hub_configure(fixture->hub, &without, fixture->now_ms));
     assert_true(hub_configure(fixture->hub, &fixture->settings, fixture->now_ms));
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms); /* of the old account */
+    hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms); /* of the old account */
     assert_got(peer, "UNAUTHENTICATED");
     login(fixture, peer, true);
     assert_got(peer, "");
@@ -101,7 +102,7 @@ static void configure__a_name_with_a_parked_session__ends_it(void **state)
     assert_true(hub_configure(fixture->hub, &next, fixture->now_ms));
     assert_null(peer->session);
     assert_false(peer->cut);
-    hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms); /* nobody waits for it */
+    hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms); /* nobody waits for it */
     ask(fixture, peer, "ping", "");
     assert_got(peer, "UNAUTHENTICATED");
     assert_true(hub_configure(fixture->hub, &fixture->settings, fixture->now_ms));

@@ -158,12 +158,12 @@ static void note__a_client_twice__reviews_it_once_and_a_forgotten_one_is_kept_un
     fixture_t *fixture = *state;
     client_t *client = opened(fixture, "ann");
     client_t *other = opened(fixture, "bob");
-    registry_note(fixture->registry, client);
-    registry_note(fixture->registry, other);
-    registry_note(fixture->registry, client);
+    registry_review_later(fixture->registry, client);
+    registry_review_later(fixture->registry, other);
+    registry_review_later(fixture->registry, client);
     registry_forget(fixture->registry, client, &(actor_t){0}, &place);
-    registry_review_noted(fixture->registry, &place);
-    registry_review_noted(fixture->registry, &place);
+    registry_review_pending(fixture->registry, &place);
+    registry_review_pending(fixture->registry, &place);
     assert_null(registry_find(fixture->registry, bytes_from_text("ann")));
     assert_null(registry_find(fixture->registry, bytes_from_text("bob")));
 }

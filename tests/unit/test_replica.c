@@ -216,7 +216,7 @@ static void step(world_t *world)
         ask(fixture, peer, "auth", "ss", "adam", "eve");
         return;
     case 2:
-        hub_verified(fixture->hub, fixture->ticket, VERDICT_RIGHT, fixture->now_ms);
+        hub_verified(fixture->hub, fixture->job, VERDICT_RIGHT, fixture->now_ms);
         return;
     case 3:
         fixture->now_ms += below(world, 20) == 0 ? 2000 : below(world, 10);

@@ -27,17 +27,17 @@ static bytes_t text(const char *value)
 }
 
 /* Hashes of the password eve, made once for all tests. */
-static char cheap[ACCOUNTS_HASH_SIZE];
-static char dear[ACCOUNTS_HASH_SIZE];
+static char cheap[PASSWORD_HASH_SIZE];
+static char dear[PASSWORD_HASH_SIZE];
 
-/* Waits for the next finished job. Returns its ticket. */
+/* Waits for the next finished job. Returns its id. */
 static uint64_t collect(fixture_t *fixture, verdict_t *verdict)
 {
-    uint64_t ticket = 0;
+    uint64_t id = 0;
     zmq_pollitem_t item = {.socket = verifier_socket(fixture->verifier), .events = ZMQ_POLLIN};
     assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
-    assert_true(verifier_collect(fixture->verifier, &ticket, verdict));
-    return ticket;
+    assert_true(verifier_collect(fixture->verifier, &id, verdict));
+    return id;
 }
 
 static void job__right_password__matches(void **state)
@@ -57,9 +57,9 @@ static void job__wrong_empty_or_longest_password__does_not_match(void **state)
     assert_true(verifier_submit(fixture->verifier, 1, cheap, text("adam")));
     assert_true(verifier_submit(fixture->verifier, 2, cheap, bytes_of(NULL, 0)));
     assert_true(verifier_submit(fixture->verifier, 3, cheap, bytes_of(longest, sizeof longest)));
-    for (uint64_t ticket = 1; ticket <= 3; ticket++) {
+    for (uint64_t id = 1; id <= 3; id++) {
         verdict = VERDICT_RIGHT;
-        assert_int_equal(collect(fixture, &verdict), ticket);
+        assert_int_equal(collect(fixture, &verdict), id);
         assert_int_equal(verdict, VERDICT_WRONG);
     }
 }
@@ -86,10 +86,10 @@ static void jobs__several__are_done_in_order(void **state)
 static void jobs__none_finished__collects_nothing(void **state)
 {
     fixture_t *fixture = *state;
-    uint64_t ticket = 7;
+    uint64_t id = 7;
     verdict_t verdict = VERDICT_RIGHT;
-    assert_false(verifier_collect(fixture->verifier, &ticket, &verdict));
-    assert_int_equal(ticket, 7);
+    assert_false(verifier_collect(fixture->verifier, &id, &verdict));
+    assert_int_equal(id, 7);
     assert_int_equal(verdict, VERDICT_RIGHT);
 }
 
@@ -109,14 +109,14 @@ static void submit__slow_jobs__does_not_wait_for_them(void **state)
 {
     enum { JOBS = 50 };
     fixture_t *fixture = *state;
-    uint64_t ticket;
+    uint64_t id;
     verdict_t verdict = VERDICT_NONE;
     unsigned done = 1;
     for (unsigned i = 0; i < JOBS; i++)
         assert_true(verifier_submit(fixture->verifier, i, dear, text("eve")));
     assert_int_equal(collect(fixture, &verdict), 0);
     assert_int_equal(verdict, VERDICT_RIGHT);
-    while (verifier_collect(fixture->verifier, &ticket, &verdict))
+    while (verifier_collect(fixture->verifier, &id, &verdict))
         done++;
     assert_true(done < JOBS); /* all of them take seconds */
 }

@@ -9,8 +9,6 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
-enum { QUOTE_SIZE = 96 }; /* bytes of a quoted account's name in the log */
-
 static const char unverified_text[] =
     "the password cannot be verified now: the broker is short of memory; try again later";
 
@@ -18,7 +16,7 @@ static const char unverified_text[] =
 static bool asked_keep(session_t *session, bytes_t user)
 {
     uint8_t *copy = malloc(user.size + 1);
-    if (!copy)
+    if (copy == NULL)
         return false;
     memcpy(copy, user.data, user.size);
     copy[user.size] = 0;
@@ -36,7 +34,7 @@ handling_t handle_auth(request_t *request)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    char hash[ACCOUNTS_HASH_SIZE];
+    char hash[PASSWORD_HASH_SIZE];
     uint64_t wait_ms = 0;
     bytes_t user = request->args.user;
     session->auth.asked_version = accounts_version(hub->accounts, user);
@@ -102,7 +100,7 @@ static handling_t role_finish(request_t *request, outcome_kind_t outcome)
 {
     session_t *session = request->session;
     hub_t *hub = request->hub;
-    char quoted[QUOTE_SIZE];
+    char quoted[UTF8_QUOTE_SIZE];
     if (outcome != OUTCOME_DONE) {
         asked_release(session);
         return request_fail_memory(request);
@@ -143,16 +141,16 @@ static handling_t password_finish(request_t *request, verdict_t verdict)
     status_t status = accounts_end(hub->accounts, bytes_from_text(session->peer), session->auth.asked,
                                    matched, request->now_ms);
     if (status != STATUS_OK) {
-        char quoted[QUOTE_SIZE];
+        char quoted[UTF8_QUOTE_SIZE];
         hub->stats.auth_failure_total++;
         log_warning("client %s failed to authenticate as %s from %s",
-                    session->client ? session->client->id : "(refused)",
+                    session->client != NULL ? session->client->id : "(refused)",
                     utf8_quote(session->auth.asked, quoted, sizeof quoted), session->peer);
         return auth_refuse(request, status);
     }
     /* A session that was refused because of limits/clients is admitted now: otherwise nobody could remove
      * clients if there are too many. */
-    if (!session->client && !sessions_admit(session, true, request->now_ms))
+    if (session->client == NULL && !sessions_admit(session, true, request->now_ms))
         return request_wait(request, WAIT_LOG, 0);
     return role_ask(request);
 }

@@ -16,11 +16,11 @@ handling_t handle_events(request_t *request)
     session_t *session = request->session;
     buffer_t *answer = request->answer;
     const ticket_t *ticket = feed_ticket(session);
-    if (!ticket)
+    if (ticket == NULL)
         return request_fail_memory(request);
     char endpoint[OUTLETS_ENDPOINT_SIZE] = "";
     const publisher_t *publisher = &hub->outlets.publisher;
-    if (session->connection)
+    if (session->connection != NULL)
         publisher->endpoint(publisher->context, session->connection, endpoint, sizeof endpoint);
     rpc_write_map(answer, 7);
     rpc_write_text(answer, "endpoint");

@@ -10,7 +10,7 @@ static void client_write(request_t *request, const client_t *client)
     buffer_t *answer = request->answer;
     const session_t *newest = client->local.sessions;
     role_t role = ROLE_GUEST;
-    for (const session_t *session = newest; session; session = session->next) {
+    for (const session_t *session = newest; session != NULL; session = session->next) {
         if (session->role > role)
             role = session->role;
     }
@@ -26,7 +26,7 @@ static void client_write(request_t *request, const client_t *client)
     rpc_write_text(answer, "claimed");
     rpc_write_bool(answer, client->claimed);
     rpc_write_text(answer, "peer");
-    if (newest)
+    if (newest != NULL)
         rpc_write_text(answer, newest->peer);
     else
         rpc_write_nil(answer);
@@ -50,7 +50,7 @@ handling_t handle_clients(request_t *request)
     rpc_write_map(answer, 2);
     rpc_write_text(answer, "clients");
     page_t page = page_begin(request);
-    while (client && page_open(&page)) {
+    while (client != NULL && page_open(&page)) {
         client_write(request, client);
         if (!page_add(&page))
             break;
@@ -102,7 +102,8 @@ handling_t finish_role(request_t *request, const wait_result_t *result)
 handling_t handle_forget(request_t *request)
 {
     registry_t *registry = request->hub->registry;
-    client_t *client = request->client ? request->client : registry_find(registry, request->args.client);
+    client_t *client =
+        request->client != NULL ? request->client : registry_find(registry, request->args.client);
     command_t command = {.kind = COMMAND_FORGET,
                          .client = client,
                          .by = session_actor(request->session),

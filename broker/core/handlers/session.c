@@ -10,7 +10,7 @@
 
 enum {
     WRONG_SECRET_DELAY_MS = 1000, /* PROTOCOL.md section 3 */
-    QUOTE_SIZE = 48,              /* bytes of a quoted socket identity in a note */
+    NOTE_QUOTE_SIZE = 48,         /* bytes of a quoted socket identity in a note, which is short */
     ANSWER_ROOM = 480,            /* bytes of the answer, at most */
     NOTE_SIZE = 251 /* of a note with its terminating zero: it fits beside the rest of `hello`, see
                        room.h */
@@ -21,7 +21,7 @@ enum {
 /* Writes the note about the session, for people, or nil. */
 static void note_write(request_t *request)
 {
-    char quoted[QUOTE_SIZE];
+    char quoted[NOTE_QUOTE_SIZE];
     char text[NOTE_SIZE];
     if (!session_misnamed(request->session)) {
         rpc_write_nil(request->answer);
@@ -79,7 +79,7 @@ static handling_t name_claim(request_t *request)
     char claim[SECRET_HASH_SIZE];
     command_t command = {
         .kind = COMMAND_CLAIM, .client = client, .by = session_actor(request->session), .claim = claim};
-    if (client->local.unproven && !client->numbered) {
+    if (client->local.unproven != NULL && !client->numbered) {
         wait_result_t shared = {.what = WAIT_LOG, .command = &command, .outcome = {.kind = OUTCOME_SHARED}};
         return finish_hello(request, &shared);
     }
@@ -137,7 +137,7 @@ static handling_t secret_accept(request_t *request)
 handling_t handle_hello(request_t *request)
 {
     const client_t *client = request->client;
-    if (!buffer_reserve(request->answer, ANSWER_ROOM))
+    if (buffer_reserve(request->answer, ANSWER_ROOM) == NULL)
         return HANDLED; /* there is no memory for the answer, so nothing is done */
     if (!(request->args.given & OPTION_SECRET))
         return request->session->unproven ? request_fail_unproven(request) : hello_answer(request);
@@ -178,8 +178,7 @@ handling_t handle_bye(request_t *request)
 
 handling_t finish_bye(request_t *request, const wait_result_t *result)
 {
-    request->session->left = result->outcome.kind == OUTCOME_DONE;
-    request->session->batch.bye = true;
+    sessions_bye(request->session, result->outcome.kind == OUTCOME_DONE);
     rpc_write_bool(request->answer, true);
     return HANDLED;
 }

@@ -46,7 +46,7 @@ static handling_t absent_write(request_t *request)
                              .client = request->client,
                              .put = {.key = key, .lookup = engine_lookup(hub->engine, key)}};
         outcome_t outcome;
-        if (hub->log || !propose(hub, NULL, &command, &outcome))
+        if (hub->command_log != NULL || !propose(hub, NULL, &command, &outcome))
             return AGAIN; /* with a log, its expiry is already proposed */
     }
     rpc_write_nil(request->answer);
@@ -139,7 +139,7 @@ handling_t handle_put(request_t *request)
         command.client = NULL;
         command.name = args->client;
         command.claim = args->given & OPTION_SECRET ? claim : NULL;
-        if (command.claim)
+        if (command.claim != NULL)
             secret_hash(args->secret, claim);
     }
     return request_propose(request, &command, finish_put);
