@@ -732,8 +732,8 @@ typedef struct kvzmq_watch_options {
     bool initial;         /* the stream begins with the state, also after a RESET */
     bool resume;          /* continue after `since`: the last seq and epoch that were reported */
     bool earliest;     /* begin with the oldest change that the broker still keeps, or soon after it if others
-                          write     faster than it can be asked for. READY has the number before it. Not with
-                          `initial` or     `resume` */
+                          write faster than it can be asked for. READY has the number before it. Not with
+                          `initial` or `resume` */
     bool large_values; /* read values that an event leaves out (has_value), if they are still current */
     unsigned queue;  /* most events that wait for the application; 0 = KVZMQ_WATCH_QUEUE_DEFAULT. They take at
                         most KVZMQ_WATCH_QUEUE_BYTES plus one event */
