@@ -41,6 +41,7 @@ typedef struct received {
 
 /* An answer, to be sent with others: each wakes a thread of libzmq if that sleeps. */
 typedef struct outgoing {
+    const connection_t *connection;
     zmq_msg_t identity;
     zmq_msg_t payload;
 } outgoing_t;
@@ -59,7 +60,8 @@ struct request_socket {
     received_t *current;  /* the one that is being handed over; NULL: none, or its identity was sent back */
     outgoing_t outgoing[AHEAD]; /* to be sent, oldest first */
     unsigned outgoing_count;
-    uint64_t moved; /* bytes of payloads and answers since the start */
+    bool drain_owed; /* before anything is sent: connections.h */
+    uint64_t moved;  /* bytes of payloads and answers since the start */
 };
 
 request_socket_t *request_socket_new(void *zmq_context, const settings_t *settings,
@@ -157,6 +159,7 @@ connections_t *request_socket_connections(request_socket_t *requests)
 void request_socket_drain(request_socket_t *requests)
 {
     connections_drain(requests->connections, zap_last_serial(requests->zap));
+    requests->drain_owed = false;
 }
 
 uint64_t request_socket_moved(const request_socket_t *requests)
@@ -253,7 +256,7 @@ static unsigned ahead_read(request_socket_t *requests, const hub_t *hub)
     foreseen_t foreseen[AHEAD];
     unsigned count = 0;
     bool more = true;
-    bool unheard = connections_unheard(requests->connections); /* before a message of it is read */
+    requests->drain_owed |= connections_unheard(requests->connections); /* before a message of it is read */
     while (more && count < AHEAD && message_read(requests, &requests->ahead[count])) {
         const received_t *received = &requests->ahead[count];
         const connection_t *connection = received->connection;
@@ -262,8 +265,6 @@ static unsigned ahead_read(request_socket_t *requests, const hub_t *hub)
         more = received->bytes.size <= AHEAD_BYTES && requests->envelope.size == 0;
         count++;
     }
-    if (unheard)
-        request_socket_drain(requests);
     if (count > 1)
         hub_foresee(hub, foreseen, count);
     requests->ahead_count = count;
@@ -431,33 +432,54 @@ static bool identity_make(request_socket_t *requests, const connection_t *connec
     return zmq_msg_move(message, &current->identity) == 0;
 }
 
-void request_socket_flush(request_socket_t *requests)
+/* Whether what is sent to CONNECTION now reaches its peer, and not another one: connections.h. */
+static bool reaches(request_socket_t *requests, const connection_t *connection)
 {
-    for (unsigned i = 0; i < requests->outgoing_count; i++) {
-        outgoing_t *outgoing = &requests->outgoing[i];
-        if (zmq_msg_send(&outgoing->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-            zmq_msg_close(&outgoing->identity);
-        else if (zmq_msg_send(&outgoing->payload, requests->socket, ZMQ_DONTWAIT) >= 0)
-            continue;
-        zmq_msg_close(&outgoing->payload);
-    }
-    requests->outgoing_count = 0;
+    if (requests->drain_owed)
+        request_socket_drain(requests);
+    return connection->state == CONNECTION_OPEN;
 }
 
-static bool envelope_send(void *socket, bytes_t envelope)
+/* Sends the frames of ENVELOPE. If memory is refused, ends the message, and returns false. */
+static bool envelope_send(request_socket_t *requests, bytes_t envelope)
 {
     for (size_t at = 0; at < envelope.size;) {
         uint32_t size;
         memcpy(&size, envelope.data + at, sizeof size);
         at += sizeof size;
-        if (zmq_send(socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+        if (zmq_send(requests->socket, envelope.data + at, size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
             /* Only memory can fail here. End the message; the next one would be appended to it otherwise. */
-            zmq_send(socket, "", 0, ZMQ_DONTWAIT);
+            zmq_send(requests->socket, "", 0, ZMQ_DONTWAIT);
             return false;
         }
         at += size;
     }
     return true;
+}
+
+/* Sends the frames of OUTGOING, with ENVELOPE between them, unless its connection is gone. False if memory is
+ * refused. */
+static bool outgoing_send(request_socket_t *requests, outgoing_t *outgoing, bytes_t envelope)
+{
+    bool refused = false;
+    bool sent = reaches(requests, outgoing->connection) &&
+                zmq_msg_send(&outgoing->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0;
+    if (!sent) {
+        zmq_msg_close(&outgoing->identity);
+    } else {
+        refused = !envelope_send(requests, envelope);
+        sent = !refused && zmq_msg_send(&outgoing->payload, requests->socket, ZMQ_DONTWAIT) >= 0;
+    }
+    if (!sent)
+        zmq_msg_close(&outgoing->payload);
+    return !refused;
+}
+
+void request_socket_flush(request_socket_t *requests)
+{
+    for (unsigned i = 0; i < requests->outgoing_count; i++)
+        (void)outgoing_send(requests, &requests->outgoing[i], (bytes_t){0});
+    requests->outgoing_count = 0;
 }
 
 status_t request_socket_send(void *context, connection_t *connection, bytes_t identity, bytes_t envelope,
@@ -476,20 +498,11 @@ status_t request_socket_send(void *context, connection_t *connection, bytes_t id
         zmq_msg_close(&outgoing->payload);
         return STATUS_UNAVAILABLE;
     }
-    if (envelope.size == 0) {
-        requests->outgoing_count++;
-        return STATUS_OK;
-    }
-    bool sent = false;
-    if (zmq_msg_send(&outgoing->identity, requests->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-        zmq_msg_close(&outgoing->identity);
-    else if (!envelope_send(requests->socket, envelope))
-        status = STATUS_UNAVAILABLE;
-    else
-        sent = zmq_msg_send(&outgoing->payload, requests->socket, ZMQ_DONTWAIT) >= 0;
-    if (!sent)
-        zmq_msg_close(&outgoing->payload);
-    return status;
+    outgoing->connection = connection;
+    if (envelope.size > 0) /* rare: it is sent at once, as it may not live longer than this call */
+        return outgoing_send(requests, outgoing, envelope) ? STATUS_OK : STATUS_UNAVAILABLE;
+    requests->outgoing_count++;
+    return STATUS_OK;
 }
 
 bool request_socket_congested(void *context, connection_t *connection)
