@@ -13,8 +13,8 @@ def park(manager, client, *behind, user="slow", password="eve"):
     before = manager.call("stats")["requests_total"]
     client.send_raw(b"".join(pack([0, msgid, method, list(params)])
                              for msgid, (method, *params) in enumerate((("auth", user, password), *behind), 1)))
-    asked = itertools.count(2)  # the `auth`, and every `stats` counts itself
-    wait_until(lambda: manager.call("stats")["requests_total"] >= before + next(asked), what="the request is there")
+    asked = itertools.count(2)  # one for the `auth`, and one for each `stats`, which counts itself
+    wait_until(lambda: manager.call("stats")["requests_total"] >= before + next(asked), what="the broker has the request")
 
 
 def clients_of(manager, prefix=""):
