@@ -12,21 +12,21 @@ from client import unique  # noqa: E402
 
 
 def pytest_sessionstart(session):
-    """Said before anything can hang: what a test prints itself is shown only when it ends."""
+    """Prints the seed before a test can hang: pytest shows the output of a test only when it ends."""
     session.config.pluginmanager.get_plugin("terminalreporter").write_line(f"KV_SEED={chance.SEED}")
 
 
 @pytest.fixture(scope="module")
 def broker():
-    """One broker for the tests of a file that need nothing special of it; each test uses clients of its own."""
+    """One broker for all tests of a file that need no special options. Each test uses its own clients."""
     with Broker() as running:
         yield running
 
 
 @pytest.fixture
 def own_broker():
-    """For a test with raw event connections, which do not come back as a SUB does. When the managers of the test before end,
-    the broker may close any event connection that it cannot tell from theirs (PROTOCOL.md 6.1)."""
+    """A broker for one test with raw event connections. They do not reconnect as a SUB socket does, and when the managers of an
+    earlier test end, the broker may close any event connection that it cannot tell from theirs (PROTOCOL.md 6.1)."""
     with Broker() as running:
         yield running
 
@@ -38,5 +38,5 @@ def manager(broker):
 
 @pytest.fixture
 def name(request):
-    """A client's name that no other test uses: what it leaves outlives the test."""
+    """A client name that no other test uses, because its keys stay in the broker after the test."""
     return unique(request.module.__name__.removeprefix("test_"))

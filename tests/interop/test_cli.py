@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli in one-shot and piped use: what it shows, and how it ends."""
+"""kvzmq-cli in one-shot and piped use: its output and its exit status."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def text(done):
 
 
 def complaint(done):
-    """What is on standard error: one line."""
+    """Returns the only line on standard error."""
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
@@ -112,7 +112,7 @@ def test_x__more_than_8_MiB__is_refused_without_asking_the_broker(tmp_path):
 
 def test_x__8_MiB__is_taken(tmp_path):
     done = Tool("tcp://127.0.0.1:1", tmp_path).run("-x", "put", "k", typed=bytes(8 * 1024 * 1024))
-    assert done.returncode == 3, complaint(done)  # read, and then nobody listens
+    assert done.returncode == 3, complaint(done)  # the input was accepted; then the connection failed
 
 
 def test_json__bytes_are_base64_and_text_is_a_string(tool, name):
@@ -165,7 +165,7 @@ def test_list__control_characters__cannot_break_a_table_or_a_raw_line(tool, brok
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @pytest.mark.parametrize("value", ["aé", "日本" * 100, b"\x84\xdf\x9a", b"\xff\xfe"])
 def test_list__text_beyond_ascii__is_shown_whatever_the_locale(tool, broker, name, value, locale):
-    """libsmartcols 2.38 never ends with such a cell where the locale does not know it."""
+    """libsmartcols 2.38 loops forever on such a cell if the locale cannot represent it."""
     with broker.client(f"{name}/filler") as client:
         client.call("put", "größe", value)
     shown = text(tool.run("-n", name, "list", LC_ALL=locale)).splitlines()[1]
@@ -216,7 +216,7 @@ def test_hello_ping_bye__text_and_json(tool, name):
 
 
 def test_note__of_the_broker__is_on_standard_error_and_in_hello(broker, tmp_path):
-    """The tool asks for valid names alone; so its requests go through a socket that has another one."""
+    """The tool sends valid names only, so its requests are relayed through a socket with an invalid one."""
     front = context().socket(zmq.ROUTER)
     endpoint = f"ipc://{tmp_path}/front"
     front.bind(endpoint)
@@ -357,7 +357,7 @@ def test_exit_2__no_terminal_to_ask_for_a_password__says_what_to_do(tool):
 @pytest.mark.parametrize("arguments", [["get", "k"], ["put", "k", "v"], []])
 def test_exit_3__nobody_listens__one_line_names_the_endpoint_at_once(tmp_path, arguments):
     with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port, and nobody answers
+        reserved.bind(("127.0.0.1", 0))  # bound but not listening: no other process gets the port, and nobody answers
         endpoint = f"tcp://127.0.0.1:{reserved.getsockname()[1]}"
         done = Tool("tcp://127.0.0.1:1", tmp_path).run("-s", endpoint, "-t", "1000", *arguments, typed=b"ping\nping\n")
     assert done.returncode == 3
@@ -451,7 +451,7 @@ def test_exit_130__interrupted_while_it_waits_for_an_answer(tmp_path):
         tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
         with tool.start("-t", "60", "get", "k") as process:
             assert silent.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            wait_until(lambda: status_of(process.pid, "State") == "S", what="it waits")
+            wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=TIMEOUT)
             assert process.returncode == 130
@@ -474,8 +474,8 @@ def test_exit_130__ctrl_c_while_a_password_file_is_read(tool, tmp_path, argument
     words = [word.format(tmp_path / "pipe") for word in arguments]
     with tool.start("-o", "json", *words, KVZMQ_PASSWORD="eve") as process:
         wait_until(lambda: catches_interrupts(process.pid), what="it catches SIGINT")
-        # Again and again: one that comes before it opens the file does not end that.
-        wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="its end")
+        # Repeatedly: a signal that comes before it opens the file does not end the read.
+        wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="the end of the tool")
         shown, told = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130 and told == b"", told
     assert json.loads(shown)["error"]["code"] == "INTERRUPTED"
@@ -502,7 +502,7 @@ def test_exit_6__standard_file_that_it_needs_is_closed__says_so_and_does_nothing
 def test_standard_files__all_closed__are_no_socket_of_the_tool(broker, tool, name):
     done = subprocess.run(tool.command(["-n", name, "put", "k", "v"]), preexec_fn=lambda: os.closerange(0, 3),
                           env=tool.environment, timeout=2 * TIMEOUT, check=False)
-    assert done.returncode == 6  # it could not say what it did
+    assert done.returncode == 6  # it could not print the result
     with broker.client(name + "/wire") as client:
         assert client.call("get", "k") == "v"
 
@@ -575,7 +575,7 @@ def test_pipe__session_timed_out__says_that_it_is_a_new_client(tmp_path):
             process.stdin.write(b"put k v\n")
             process.stdin.flush()
             assert process.stdout.readline() == b"Successfully set k as v\n"
-            process.send_signal(signal.SIGSTOP)  # so that it cannot keep the session
+            process.send_signal(signal.SIGSTOP)  # so that it cannot keep the session alive
             broker.wait_log(r"timeout")
             process.send_signal(signal.SIGCONT)
             shown, told = process.communicate(b"get k\n", timeout=TIMEOUT)
@@ -583,7 +583,7 @@ def test_pipe__session_timed_out__says_that_it_is_a_new_client(tmp_path):
     assert b"new client" in told
 
 
-# -- help
+# -- end and help
 
 
 def test_end__of_each_way_to_use_it__is_a_bye_to_the_broker(tmp_path):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli -o json where commands fail: every command that it has, in every kind of error, shows one object and nothing
-else. The commands are those that the tool lists, so a new one is tested here without being named."""
+"""kvzmq-cli -o json when a command fails: every command, in every kind of error, prints one JSON object and nothing else.
+The commands come from the tool's own help, so a new command is tested here without being named."""
 
 import json
 import re
@@ -17,13 +17,13 @@ from terminal import status_of
 from tool import Tool, forward_one
 from waiting import TIMEOUT, wait_until
 
-LOCAL = {"help", "quit", "exit", "bye"}  # what asks no broker; `bye` alone has no session to end
+LOCAL = {"help", "quit", "exit", "bye"}  # commands that send nothing; a one-shot `bye` has no session to end
 SAMPLES = {"KEY": "k", "VALUE": "v", "CLIENT": "nobody", "ROLE": "guest", "USER": "adam", "WORKLOAD": "get"}
 SECRET = "0123456789abcdef"
 
 
 def words_of(row):
-    """A call of a command with the arguments that it must have."""
+    """Returns the words of a command with its required arguments."""
     return [row["command"], *[SAMPLES[name] for name in re.sub(r"\[.*?\]", "", row["arguments"]).split()]]
 
 
@@ -41,7 +41,7 @@ def same_help(tool, one, other):
 
 @pytest.fixture(scope="module")
 def calls(home):
-    """Calls of all commands, and of those that can be managed, behind `manage`."""
+    """The words of every command, and once more behind `manage` those that it accepts."""
     tool = Tool("tcp://127.0.0.1:1", home)
     rows = json.loads(tool.run("-o", "json", "help").stdout)
     own = [words_of(row) for row in rows if row["arguments"] != "CLIENT COMMAND ..."]
@@ -61,7 +61,7 @@ def tool(broker, home):
 
 
 def check_error(done, status, *codes):
-    """The error is one JSON object on standard output, and its text a line on standard error."""
+    """Checks the exit status, one JSON object with the error on standard output, and its message on standard error."""
     said = (done.args, done.stdout, done.stderr)
     assert done.returncode == status, said
     error = json.loads(done.stdout)
@@ -72,7 +72,7 @@ def check_error(done, status, *codes):
 
 
 def check_silent(tool, arguments, status, **environment):
-    """In the other formats standard output is empty. (Not for `auth`, whose sentence is its answer.)"""
+    """Checks that standard output is empty in the other formats. (Not for `auth`, which prints its failure there.)"""
     for form in ("text", "raw"):
         done = tool.run("-o", form, *arguments, **environment)
         assert (done.returncode, done.stdout) == (status, b""), done
@@ -116,13 +116,13 @@ def test_json_error__nobody_listens__of_every_command(home, remote):
 
 @pytest.fixture
 def silent(home):
-    """A tool whose broker takes everything and never answers."""
+    """A tool whose broker accepts every request and never answers."""
     with context().socket(zmq.ROUTER) as front:
         yield Tool(f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}", home), front
 
 
 def test_json_error__no_answer__of_every_command(silent, remote):
-    """All at once: their time limit, long enough to connect on a busy machine, is waited out once."""
+    """All commands run at the same time, so that the time limit, which must allow a busy machine to connect, passes once."""
     def run(words):
         return silent[0].run("-t", "6", "-o", "json", *words, KVZMQ_PASSWORD="eve")
 
@@ -137,7 +137,7 @@ def test_json_error__interrupted__of_every_command(silent, remote):
         with tool.start("-t", "60", "-o", "json", *words, KVZMQ_PASSWORD="eve") as process:
             assert front.poll(int(TIMEOUT * 1000)), "it did not send anything"
             front.recv_multipart()
-            wait_until(lambda: status_of(process.pid, "State") == "S", what="it waits")
+            wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
             process.send_signal(signal.SIGINT)
             shown = process.communicate(timeout=TIMEOUT)[0]
         assert process.returncode == 130
@@ -154,7 +154,7 @@ def test_json_error__denied__of_every_command(tool, broker, remote):
 
 
 def test_json_error__wrong_password__of_every_command(tool, remote):
-    for number, words in enumerate(remote):  # each as another user: who fails often has to wait
+    for number, words in enumerate(remote):  # each as another user: failures of the same user are delayed
         check_error(tool.run("-u", f"user{number}", "-o", "json", *words, KVZMQ_PASSWORD="wrong"), 5, "UNAUTHENTICATED")
     check_silent(tool, ["-u", "nobody", *remote[0]], 5, KVZMQ_PASSWORD="wrong")
 
@@ -189,7 +189,7 @@ def test_json_error__condition_that_fails__of_every_command_that_takes_one(tool,
             done = tool.run("-n", name, "-u", "adam", "-o", "json", *words, "--if-revision", "1", KVZMQ_PASSWORD="eve")
             check_error(done, 1, "FAILED_PRECONDITION")
             taken += 1
-        assert taken >= 4  # put and del, one's own and managed
+        assert taken >= 4  # put and del, each also behind `manage`
         assert owner.call("get", "k") == "v"
 
 
@@ -214,12 +214,12 @@ def test_json__commands_from_a_pipe__one_value_each_errors_included(tool):
         None, "USAGE", "USAGE", "USAGE", "PERMISSION_DENIED", "-"]
 
 
-# -- errors in the middle
+# -- errors after some output
 
 
 @pytest.fixture
 def broken_listing(broker, home):
-    """What `list` shows of two pages when the broker is lost behind the first."""
+    """Returns what `list` shows of two pages if the broker is lost after the first."""
     def run(form):
         name = unique("pages")
         front = context().socket(zmq.ROUTER)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Options of kvzmq-cli: wherever they stand, the same one-shot, piped and typed. And what it says of words that are wrong."""
+"""Options of kvzmq-cli: they may stand anywhere, and work the same in one-shot use, in a pipe and at the prompt. And the
+messages about wrong words."""
 
 import json
 import os
@@ -34,7 +35,7 @@ class OneShot:
 
 
 class Piped:
-    """One run that is given a line at a time, and behind each a ping: what it says before the answer is about that line."""
+    """One process that gets a line at a time, followed by a ping: all output before the ping's answer belongs to that line."""
 
     def __init__(self, tool, name):
         self.process = tool.start("-n", name)
@@ -63,7 +64,7 @@ class Piped:
 
 
 class Typed:
-    """At a terminal both streams are one, and a wrong command shows "Illegal command" first."""
+    """At a terminal both outputs are one, and a wrong command shows the line "Illegal command" first."""
 
     def __init__(self, tool, name):
         self.terminal = tool.terminal("-n", name)
@@ -81,7 +82,7 @@ class Typed:
 
 @pytest.fixture(params=[OneShot, Piped, Typed])
 def way(request, tool, name):
-    """A way to give the tool a command: `lines` are those of its two outputs."""
+    """A way to give the tool a command. `lines` returns the lines of standard output and of standard error."""
     made = request.param(tool, name)
     yield made
     made.close()
@@ -207,7 +208,7 @@ def test_auth__password_that_begins_with_a_dash__needs_two_dashes_and_is_not_sho
             assert done.returncode == 2 and b"write --" in done.stderr and b"3cret" not in done.stderr + done.stdout
 
 
-# -- what a word stands for
+# -- the meaning of a word
 
 
 @pytest.mark.parametrize("option", ["-u", "-n", "-s", "--secret-file", "--password-file", "--user", "--name", "--server", "-o"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli's session while it waits at the prompt: it is kept, and when it is lost all the same that is told at once."""
+"""The session of kvzmq-cli while it waits at the prompt: it is kept alive, and if it is lost the tool says so at once."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from waiting import TIMEOUT, wait_until
 
 @pytest.fixture
 def brief():
-    """A broker that ends a session after some seconds of silence: a busy machine is not silent for so long."""
+    """A broker that ends a session after 3 s of silence. On a busy machine, too, pings come more often."""
     with Broker(options={"session/timeout": 3}) as running:
         yield running
 
@@ -29,7 +29,7 @@ def at_prompt(broker, folder, *arguments):
 
 
 def wait_out(broker):
-    """Waits until a session that began just now, and has been silent since, was ended for that."""
+    """Begins a session and waits until the broker has ended it because it was silent."""
     with broker.client() as silent:
         number = silent.call("hello")["client"]
         broker.wait_log(rf"\b{number}\b.*timeout")
@@ -113,7 +113,7 @@ def test_broker__killed_while_a_line_is_half_typed__is_told_at_once_and_the_line
         running.wait(re.escape(f"The connection to ipc://{tmp_path}/r is lost: has the broker ended?\n" +
                                lost.format(client=running.client)) + r"\n> put ha\Z")
         first.process.wait()
-        first.process.returncode = 0  # it was meant to
+        first.process.returncode = 0  # the kill was intended; `stop` wants 0
     with running, Broker(requests=[f"ipc://{tmp_path}/r"]):
         running.press("ppy 1\n")
         shown = running.prompt()
@@ -144,7 +144,7 @@ def test_broker__that_does_not_answer_the_sign_of_life__does_not_hold_up_what_is
         with Tool(endpoint, tmp_path).terminal("-t", "60") as running:
             forward_one(front, behind)  # hello
             running.prompt()
-            assert front.poll(15000), "it gave no sign of life"
+            assert front.poll(15000), "it sent no ping"
             running.press("get city")
             running.wait("get city$")
 

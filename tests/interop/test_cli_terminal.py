@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli at a terminal: keys, history, passwords, what a value may do to the screen."""
+"""kvzmq-cli at a terminal: keys, history, passwords, and values with control characters."""
 
 import os
 import pathlib
@@ -53,10 +53,10 @@ def test_terminal__ctrl_c__ends_the_wait_for_an_answer_and_not_the_tool(broker, 
         endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
         tool = Tool(endpoint, tmp_path)
         with tool.terminal("-t", "60") as running, broker.client() as behind:
-            forward_one(front, behind)  # hello; from then on nothing is answered
+            forward_one(front, behind)  # hello; nothing is answered after it
             running.prompt()
             running.press("get city\n")
-            assert front.poll(15000), "it did not ask"
+            assert front.poll(15000), "it did not send the request"
             running.wait_asleep()
             running.press(INTERRUPT)
             shown = running.prompt()
@@ -84,7 +84,7 @@ def test_terminal__stopped_and_continued__edits_as_before(terminal):
     os.kill(terminal.process.pid, signal.SIGSTOP)
     wait_until(lambda: status_of(terminal.process.pid, "State") == "T")
     settings = termios.tcgetattr(terminal.master)
-    settings[3] |= termios.ICANON | termios.ECHO  # as the shell behind it sets the terminal
+    settings[3] |= termios.ICANON | termios.ECHO  # as a shell does when it has the terminal again
     termios.tcsetattr(terminal.master, termios.TCSANOW, settings)
     os.kill(terminal.process.pid, signal.SIGCONT)
     wait_until(lambda: not termios.tcgetattr(terminal.master)[3] & termios.ICANON, what="the terminal set for editing")
@@ -212,7 +212,7 @@ def test_history__folder_that_cannot_be_written__is_no_reason_to_fail(tool):
 def test_history__long_line__is_not_kept(tool):
     with tool.terminal() as running:
         running.prompt()
-        for size in (16 * 1024 - 1, 16 * 1024):  # and the newline
+        for size in (16 * 1024 - 1, 16 * 1024):  # plus the newline
             running.press("ping " + "x" * (size - 5) + "\n")
             running.wait("^usage: ping$")
             running.prompt()
@@ -227,7 +227,7 @@ def test_history__file_over_1_MiB__is_cut_to_its_newest_1000_lines(tool):
         running.prompt()
     assert history_lines(tool) == [f"{line}{number}" for number in range(100, 1100)]
     assert stat.S_IMODE(tool.history.stat().st_mode) == 0o600
-    assert list(tool.history.parent.iterdir()) == [tool.history]  # what it was written to first is gone
+    assert list(tool.history.parent.iterdir()) == [tool.history]  # the temporary file is gone
 
 
 def put_link(path):
@@ -240,7 +240,7 @@ def put_pipe(path):
 
 
 def put_device(path):
-    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # what /dev/null is
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # the device of /dev/null
     path.chmod(0o666)
 
 

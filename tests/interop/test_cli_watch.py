@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli's watch and verify: lines about changes, in the foreground, behind a person who types, and over a restart."""
+"""kvzmq-cli watch and verify: lines about changes, in the foreground, in the background while a user types, and across a
+restart of the broker."""
 
 import contextlib
 import datetime
@@ -24,7 +25,7 @@ MANAGER = ("-u", "adam")
 
 
 class Watch(Running):
-    """A watch in a process of its own; `lines` is what it has shown."""
+    """kvzmq-cli watch in its own process. `lines` is what it has shown so far."""
 
     def __init__(self, tool, *arguments, options=MANAGER, **environment):
         super().__init__(tool.start(*options, "watch", *arguments, **ACCOUNT, **environment))
@@ -37,7 +38,7 @@ def tool(broker, tmp_path):
 
 @pytest.fixture
 def client(broker):
-    """A client whose name no other test has."""
+    """A client with a name that no other test uses."""
     name = unique("store")
     with broker.client(name + "/wire") as made:
         made.name = name
@@ -182,7 +183,7 @@ def test_watch__without_client__tells_of_all_stores_and_of_who_comes_and_goes(to
             guest.call("put", "a", "1")
             guest.call("bye")
         client.call("put", "a", "1")
-        assert "<blank> -> 1" in watch.wait(f"  {number}  put  a  ")  # its store began before our eyes
+        assert "<blank> -> 1" in watch.wait(f"  {number}  put  a  ")  # the watch saw the store begin, so it knows the old value
         watch.wait(f"  {number}  connect")
         assert "bye" in watch.wait(f"  {number}  disconnect")
         watch.wait(f"  {number}  drop  by the broker")
@@ -228,7 +229,7 @@ def test_watch__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_sa
 
 @contextlib.contextmanager
 def writing(broker):
-    """Somebody writes to lamp's store as fast as that goes, so that a log of 16 changes is another one some milliseconds later."""
+    """Writes to lamp's store without pause, so that a log of 16 changes is replaced within milliseconds."""
     stop = threading.Event()
 
     def write():
@@ -329,7 +330,7 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
         with Watch(Tool(small.request_endpoint, tmp_path), "lamp") as watch:
             watch.wait("  ready  ")
             watch.process.send_signal(signal.SIGSTOP)
-            for _ in range(40):  # far more than ZeroMQ and the system hold back for who does not read
+            for _ in range(40):  # far more than ZeroMQ and the kernel buffer for a reader that is stopped
                 lamp.batch(*[("put", "a", "v" * 1000)] * 1000)
             watch.process.send_signal(signal.SIGCONT)
             watch.wait("  reset  some changes are missing")
@@ -396,7 +397,7 @@ def test_watch__session_that_another_manager_promoted__says_that_a_watch_needs_a
         own = running.prompt()[0].split(" ")[-1]
         manager.call("role", own, "manager")
         manager.call("manage", "typist", "put", "a", "1", {"create": True})
-        assert running.type(f"manage {own} list")  # it is a manager's
+        assert running.type(f"manage {own} list")  # its session is a manager's
         running.press(command + "\n")
         running.wait("PERMISSION_DENIED: watch and verify .* log in by themselves: auth USER first")
         running.wait("> $")
@@ -475,7 +476,7 @@ def test_watch__broker_is_started_anew__says_lost_again_and_reset_and_goes_on(tm
     watch.wait("  lost  ")
     with watch, Broker(**endpoints) as second, second.client("lamp/wire") as lamp:
         lamp.call("put", "a", "2")
-        line = watch.wait("-> 2  by lamp|entry  a  2")  # the change, or the state with it
+        line = watch.wait("-> 2  by lamp|entry  a  2")  # as an event, or in the state that is read
         kinds = [line.split("  ")[3] for line in watch.lines]
         assert kinds.index("lost") < kinds.index("again") < kinds.index("reset") < watch.lines.index(line)
         assert "the broker was restarted" in watch.wait("  reset  ")
@@ -484,7 +485,7 @@ def test_watch__broker_is_started_anew__says_lost_again_and_reset_and_goes_on(tm
         assert watch.process.poll() is None
 
 
-# -- one's own store
+# -- the client's own store
 
 
 def test_watch_own__tells_what_others_change_and_not_what_the_same_session_does(tool, broker, client):
@@ -529,7 +530,7 @@ def test_watch_own__broker_is_started_anew__says_reset_and_goes_on(tmp_path):
         watch.wait("put  a  .*-> 2")
 
 
-# -- behind a person who types
+# -- in the background while a user types
 
 
 @pytest.fixture
@@ -549,7 +550,7 @@ def enter(screen, line):
 
 
 def typed_part(lines):
-    """The prompt and what is typed at it, which there must be once, at the end."""
+    """Returns the prompt with the typed text. It must be shown once, at the end."""
     begins = [index for index, line in enumerate(lines) if line.startswith("> put long")]
     assert len(begins) == 1, lines
     return lines[begins[0]:]
@@ -563,7 +564,7 @@ def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, b
     value = f"{fill} größe {'漢字' * 40} 0123456789"  # characters of one byte and more, of one column and two
     screen.press(f"put long '{value}X'")
     before = typed_part(screen.wait(lambda lines: lines[-1].endswith("X'")))
-    assert len(before) > 1, "the line is too short for what it is to show"
+    assert len(before) > 1, "the typed line must need more than one row"
     for key in ("Left", "Home", "End"):
         screen.key(key)
         client.call("put", "a", key)
@@ -587,7 +588,7 @@ def test_background__ends_at_watch_stop_and_not_before(screen, client):
     screen.wait(lambda lines: any("1 -> 2" in line for line in lines))
     assert "Stopped watching" in enter(screen, "watch stop")
     client.call("put", "a", "3")
-    screen.press("get nothing")  # not on an empty screen: what must not be there would be gone with the rest
+    screen.press("get nothing")  # without clearing the screen: an unwanted line must stay visible
     screen.key("Enter")
     lines = screen.wait(lambda lines: lines[-2:] == ["<blank>", ">"])
     assert "Stopped watching" in lines and not any("2 -> 3" in line for line in lines)

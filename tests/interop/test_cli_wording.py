@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Errors of kvzmq-cli in the tool's own terms: what a person can do about it, with its options and commands."""
+"""Error messages of kvzmq-cli: they use the terms of the tool, and say what to do with its options and commands."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ def claimed(broker, name):
 
 
 def told(done, status=2):
-    """The line on standard error. None of it is in the protocol's terms."""
+    """Returns the first line on standard error. Checks that it has no terms of the protocol."""
     assert done.returncode == status and b"Successfully" not in done.stdout, done
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 1 or lines[1].startswith("usage: "), lines
