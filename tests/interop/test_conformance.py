@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Where sentences of PROTOCOL.md meet: the order of checks, batches that are cut short, claims, and the sequence."""
+"""Cases to which several rules of PROTOCOL.md apply: the order of checks, batches that end early, claims, the sequence."""
 
 import struct
 import subprocess
@@ -29,12 +29,12 @@ def whoami(client):
 
 
 def codes(answers):
-    """(msgid, code) of each answer, None for a result."""
+    """Returns (msgid, error code) of each answer. The code of a result is None."""
     return [(answer[1], answer[2] and answer[2][0]) for answer in answers]
 
 
 def alone(manager):
-    """Whether there is no session but the manager's. (That may have timed out too: it logs in again.)"""
+    """Whether the manager's session is the only one. (It logs in again, because it may have timed out too.)"""
     return manager.batch(("auth", "adam", "eve"), ("stats",))[1]["sessions"] == 1
 
 
@@ -64,7 +64,7 @@ def test_envelope__at_its_bounds(broker, envelope, taken):
 def test_seq__counts_every_event_and_nothing_else(name):
     with Broker() as broker, broker.manager() as manager:
         def step():
-            """How many numbers were taken since the last look."""
+            """Returns by how much seq has grown since the last call."""
             nonlocal last
             before, last = last, seq(manager)
             return last - before
@@ -75,7 +75,7 @@ def test_seq__counts_every_event_and_nothing_else(name):
         left.call("ping")
         assert step() == 1  # connect
         right.call("ping")
-        assert step() == 0  # another session
+        assert step() == 0  # another session of the client
         right.call("put", "k", "v")
         right.call("put", "k", "w")
         assert step() == 2
@@ -159,7 +159,7 @@ def test_forget__oneself_in_a_batch__is_answered_and_the_rest_is_dropped(broker,
         answers = one.exchange(pack([0, 1, "put", ["k", "w"]]) + pack([0, 2, "forget", [name]])
                                + pack([0, 3, "put", ["k", "x"]]) + pack([2, "put", ["l", "x"]]))
         assert [answer[1] for answer in answers] == [1, 2] and answers[1][3] is True
-        events = manager.call("replay", before, {"client": name})["events"]  # others may go meanwhile
+        events = manager.call("replay", before, {"client": name})["events"]  # other clients may change too
         assert [event["kind"] for event in events] == ["put", "disconnect", "drop"]
         assert manager.code("manage", name, "get", "k") == "NOT_FOUND"
         assert one.recv_push() == two.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
@@ -176,8 +176,8 @@ def test_forget__a_client_that_waits_for_auth__ends_it_and_the_broker_goes_on(na
             assert manager.call("forget", name) is True
             assert name not in clients_of(manager)
             assert one.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
-            assert two.code("auth", "slow", "wrong") == "UNAUTHENTICATED"  # verified behind it
-            assert one.request("hello") == one.recv_response()[1]  # the first answer that comes
+            assert two.code("auth", "slow", "wrong") == "UNAUTHENTICATED"  # verified after that one
+            assert one.request("hello") == one.recv_response()[1]  # no other answer comes before it
             assert one.call("hello")["role"] == "guest"
         assert manager.call("ping") == "pong"
 
@@ -208,13 +208,13 @@ def test_manage__last_key_of_an_absent_name__is_gone_for_the_next_request(broker
     assert results[0] > 0 and results[1].code == "NOT_FOUND"
 
 
-# -- requests that wait, with payloads behind
+# -- requests that wait, with payloads after them
 
 
 def test_auth__by_notification__is_carried_out_and_not_answered():
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
         client.notify("auth", "slow", "eve")
-        assert client.call("hello")["role"] == "manager"  # the first answer, and behind the role
+        assert client.call("hello")["role"] == "manager"  # the first answer, and after the change of role
         answers = client.exchange(pack([2, "role", [int(whoami(client)), "guest"]]) + pack([2, "auth", ["slow", "no"]])
                                   + pack([0, 9, "stats", []]))
         assert codes(answers) == [(9, "PERMISSION_DENIED")]
@@ -267,8 +267,8 @@ def test_batch__several_requests_that_wait__are_answered_in_order():
 def test_order__without_the_secret(broker, name):
     with broker.client(f"{name}/owner") as owner, broker.client(f"{name}/other") as other:
         owner.call("hello", {"secret": SECRET})
-        assert codes(other.exchange(pack([0, 1, "ping"]))) == [(1, "INVALID_ARGUMENT")]  # a well-formed request
-        assert other.code("nonsense") == "UNIMPLEMENTED"  # a known method
+        assert codes(other.exchange(pack([0, 1, "ping"]))) == [(1, "INVALID_ARGUMENT")]  # first: the form of the request
+        assert other.code("nonsense") == "UNIMPLEMENTED"  # second: the method
         for method, *params in (("ping", 1), ("stats",), ("stats", 1), ("manage",), ("hello", 1), ("hello", {"nonsense": 1}),
                                 ("hello", {}, 1), ("hello", {"secret": "short"}), ("bye", 1), ("bye",)):
             assert other.code(method, *params) == "UNAUTHENTICATED"
@@ -367,7 +367,7 @@ def test_claim__by_one_of_two_sessions_in_a_client__fails_until_the_other_left(b
 
 def test_claim__of_a_store_whose_entries_time_has_come__succeeds(broker, name):
     with broker.client(name) as client:
-        _, claim = client.batch(("put", "k", "v", {"ttl_ms": 50}), ("hello", {"secret": SECRET}))  # nothing comes between
+        _, claim = client.batch(("put", "k", "v", {"ttl_ms": 50}), ("hello", {"secret": SECRET}))  # in one payload
         assert claim.code == "FAILED_PRECONDITION"
         wait_until(lambda: client.code("hello", {"secret": SECRET}) is None)
 
@@ -388,7 +388,7 @@ def test_claim__of_a_name_with_a_session_left_outside__fails(broker, name):
     with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two, broker.client(f"{name}/3") as three:
         one.call("hello", {"secret": SECRET})
         assert two.code("ping") == "UNAUTHENTICATED"
-        one.call("bye")  # the claim is gone, the second has not spoken since
+        one.call("bye")  # the claim is gone; the second session has sent nothing since
         assert three.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
 
 
@@ -472,7 +472,7 @@ def test_prefix_and_after__at_their_bounds(manager, method):
         assert ask({option: b"\xff"}) == "INVALID_ARGUMENT"
 
 
-# -- limits that are configured small
+# -- small limits
 
 
 def test_limits__at_each_bound_and_one_past():
@@ -518,7 +518,7 @@ def test_answer__does_not_fit__a_notification_needs_no_room():
     options = {"limits/message": 65536, "limits/value": 20000, "limits/key": 100, "limits/batch": 8}
     with Broker(options=options) as broker, broker.client() as client:
         client.call("put", "big", "v" * 20000)
-        # 3 * 20,009 bytes, then what leaves less than any answer of a change may need, but enough for errors.
+        # After 3 * 20,009 bytes and this value, the room is less than the answer to a change may need, but enough for errors.
         client.call("put", "rest", "v" * (65536 - 3 * 20009 - 2 * 96 - 200))
         answers = client.exchange(b"".join(pack([0, number, "get", ["big"]]) for number in range(3)) + pack([0, 3, "get", ["rest"]])
                                   + pack([2, "get", ["big"]]) + pack([2, "put", ["notified", "v"]]))
@@ -595,7 +595,7 @@ def test_req__a_session_of_both_kinds__gets_no_push():
 def test_watch__an_entry_that_the_session_itself_found_expired__is_told():
     with Broker() as broker, broker.client() as client:
         client.call("watch", True)
-        for _ in range(30):  # often enough the request behind is read before the broker looks at its timers
+        for _ in range(30):  # in some rounds the broker reads the second payload before it checks its timers
             client.send_raw(pack([0, 1, "put", ["k", "v", {"ttl_ms": 1}]]) + pack([2, "ping", []]) * 4000)
             client.send_raw(pack([0, 2, "get", ["k"]]))
             assert [client.recv_response()[1] for _ in range(2)] == [1, 2]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What the documents name is there: commands and their options, files, presets, and the example of the C header."""
+"""Everything that the documents name exists: commands and their options, files, presets. And the examples of kvzmq.h compile."""
 
 import configparser
 import itertools
@@ -22,7 +22,7 @@ HEADER = REPOSITORY / "client" / "include" / "kvzmq.h"
 
 
 def quoted():
-    """What the documents quote as code, with where it stands."""
+    """Yields (FILE:LINE, text) of everything that the documents quote as code."""
     for name in DOCUMENTS:
         text = (REPOSITORY / name).read_text()
         for found in re.finditer(r"`([^`\n]+)`|\"(kv[^\"\n]+)\"", text):
@@ -34,7 +34,7 @@ def help_of(program, *arguments):
 
 
 def anchor_of(heading):
-    """Where a link to HEADING goes, by the rule of the sites that show Markdown."""
+    """Returns the anchor that sites which render Markdown give HEADING."""
     return "#" + re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
 
 
@@ -57,7 +57,7 @@ def test_example_of_the_protocol__is_what_the_broker_answers():
 
 @pytest.fixture(scope="module")
 def helps():
-    """Program -> the text that names its options and commands, those of the tool's commands included."""
+    """{program: its help}. The tool's includes the help of each of its commands."""
     tool = help_of("kvzmq-cli", "--help")
     commands = re.findall(r"^  ([a-z]+) ", tool[tool.index("\nCommands:"):], re.M)
     assert len(commands) > 15
@@ -86,7 +86,7 @@ def test_files__that_are_named__exist():
 
 
 def test_modules__that_the_layout_names__are_all_there_are():
-    """The tables of the broker's folders in ARCHITECTURE.md, each behind a line that begins with the folder."""
+    """ARCHITECTURE.md has a table for each folder of the broker, after a line that begins with the folder."""
     layout = (REPOSITORY / "ARCHITECTURE.md").read_text()
     layout = layout[layout.index("## The broker in four libraries"):layout.index("## The loop")]
     parts = re.split(r"^\*\*\w+\*\* \(`(broker/\w+/)`\)", layout, flags=re.M)[1:]
@@ -130,7 +130,7 @@ def test_editorconfig__says_of_C_what_the_formatter_does():
 
 
 def test_header__its_first_example__compiles_and_runs(tmp_path):
-    """The lines of code in the header's head, as a program."""
+    """The code in the first comment of the header, as a program."""
     head = HEADER.read_text().split(" * Threads.")[0]
     code = re.findall(r"^ \*     (.*)$", head, re.M)
     assert len(code) > 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Where the broker is reached: IPv4, IPv6, both, ipc; and which endpoint for events a manager is told then."""
+"""Endpoints of the broker: IPv4, IPv6, both, ipc; and which event endpoint a manager is told for each."""
 
 import contextlib
 import re
@@ -34,7 +34,7 @@ def port_of(endpoint):
 
 
 def assert_told(broker, request_host, event_host, sockopt=None):
-    """Who reaches the broker at REQUEST_HOST is told of EVENT_HOST, and hears events there."""
+    """Checks that a manager that connects to REQUEST_HOST is told EVENT_HOST for events, and receives events there."""
     endpoint = f"tcp://{request_host}:{port_of(broker.request_endpoints[0])}"
     with broker.manager(endpoint=endpoint, sockopt=sockopt) as manager, subscribed(manager, sockopt=sockopt):
         assert manager.call("events")["endpoint"] == f"tcp://{event_host}:{port_of(broker.event_endpoints[0])}"
@@ -67,12 +67,12 @@ def test_demotion__of_a_subscriber_over_ipv6__closes_its_connection():
         with broker.manager() as victim, subscribed(victim, sockopt=WIDE) as subscriber:
             boss.call("role", victim.call("hello")["client"], "guest")
             last = boss.call("put", "k", "v") - 1
-            with contextlib.suppress(TimeoutError):  # silence: there is not even a sync any more
+            with contextlib.suppress(TimeoutError):  # ends with silence: not even a sync comes
                 while True:
                     assert subscriber.recv(1.5)[1]["seq"] <= last
 
 
-# -- names of hosts
+# -- host names
 
 HOSTS = """127.0.0.1 both partly here localhost
 ::1 both
@@ -83,7 +83,7 @@ HOSTS = """127.0.0.1 both partly here localhost
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
-    """A command that runs another one where HOSTS are the names of hosts: with a file of them in a namespace of its own."""
+    """A command that runs another command in its own mount namespace, where /etc/hosts contains HOSTS."""
     folder = tmp_path_factory.mktemp("hosts")
     (folder / "hosts").write_text(HOSTS)
     (folder / "nsswitch").write_text("hosts: files\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Events as managers receive them (PROTOCOL.md 6.1, 6.2): what is in them, in what order they come, and syncs."""
+"""Events as managers receive them (PROTOCOL.md 6.1, 6.2): their content, their order, and syncs."""
 
 import contextlib
 import signal
@@ -18,7 +18,7 @@ SECRET = "a secret of sixteen"
 
 @pytest.fixture
 def world():
-    """A broker, a manager and a subscriber that hears everything; `begin` is the seq it starts behind."""
+    """A broker, a manager, and a subscriber that receives everything."""
     with Broker(options={"events/inline": 100, "session/timeout": 30}) as broker, broker.manager("boss") as manager:
         with subscribed(manager) as subscriber:
             yield broker, manager, subscriber
@@ -92,7 +92,7 @@ def test_expire__seen_by_a_request_first__comes_before_what_the_request_does(wor
         broker.process.send_signal(signal.SIGSTOP)
         try:
             put_behind = lamp.request("put", "k", "w", {"if_revision": 0})
-            wait_until(lambda: time.time() * 1000 > told + 200, what="its time has come")
+            wait_until(lambda: time.time() * 1000 > told + 200, what="the entry's time is up")
         finally:
             broker.process.send_signal(signal.SIGCONT)
         revision = lamp.result(put_behind)
@@ -181,7 +181,7 @@ def test_disconnect__timeout():
     with Broker(options={"session/timeout": 1}) as broker, broker.client("lamp") as lamp:
         lamp.call("put", "k", "v")
         broker.wait_log("lamp disconnected")
-        with broker.manager() as manager:  # one that was there all the time might have timed out too
+        with broker.manager() as manager:  # a session that was there from the start might have timed out too
             events = map(check_event, manager.call("replay", 0)["events"])
             (event,) = (event for event in events if event["kind"] == "disconnect")
             assert fields(event, "client", "value", "by") == ("lamp", "timeout", None)
@@ -201,7 +201,7 @@ def test_disconnect__slow():
     with Broker(hashes={"snail": slow_hash("pace")}) as broker, broker.manager() as manager:
         with subscribed(manager) as subscriber, broker.client("lamp") as lamp:
             lamp.request("auth", "snail", "pace")
-            for _ in range(1025):  # one more than may wait behind a password that is verified
+            for _ in range(1025):  # one more than may wait while a password is verified
                 lamp.request("ping")
             event = subscriber.until(of_kind("disconnect"))[-1]
             assert fields(event, "client", "value", "by") == ("lamp", "slow", None)
@@ -315,7 +315,7 @@ def test_sync__comes_every_second__with_epoch_seq_and_time(world):
     for sync in syncs:
         assert (sync["epoch"], sync["seq"]) == (ticket["epoch"], ticket["seq"])
     gaps = [after["time_ms"] - before["time_ms"] for before, after in zip(syncs, syncs[1:])]
-    assert 500 < min(gaps) < 1500, gaps  # a busy machine makes one longer, but not each
+    assert 500 < min(gaps) < 1500, gaps  # a busy machine makes some longer, but not all
     with broker.client("lamp") as lamp:
         assert lamp.call("put", "k", "v") == subscriber.sync()["seq"]
 
@@ -323,7 +323,7 @@ def test_sync__comes_every_second__with_epoch_seq_and_time(world):
 def test_sync__comes_soon_after_a_subscription(world):
     _, manager, _ = world
     begin = time.monotonic()
-    for _ in range(30):  # each waits for a sync: 30 s, if there were none but those that are due by time
+    for _ in range(30):  # each waits for a sync: with only one a second this would take 30 s
         with subscribed(manager, ["lamp/"]):
             pass
     assert time.monotonic() - begin < 20
