@@ -108,7 +108,7 @@ def test_device__broker_is_started_anew__obeys_what_the_new_one_has(tmp_path):
 
 
 class World:
-    """A device behind a relay, and the faults that it meets. Only its label is configured."""
+    """A device behind a relay, and faults for it. Only its label is configured."""
 
     def __init__(self, stack):
         self.stack = stack

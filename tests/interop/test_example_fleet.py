@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""examples/fleet, on the build under test."""
+"""examples/fleet, with the build under test."""
 
 import pathlib
 import subprocess

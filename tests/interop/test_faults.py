@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Faults of the surroundings, and peers that no ZeroMQ library is: the broker stays, and serves the others."""
+"""Faults of the environment, and peers that do what no ZeroMQ library does: the broker stays up and serves the others."""
 
 import contextlib
 import ctypes
@@ -34,7 +34,7 @@ def serves(broker):
 
 
 def spawned(folder, **streams):
-    """A broker whose standard streams are given, and an endpoint of it."""
+    """Starts a broker with the given standard streams. Returns its process and its request endpoint."""
     endpoint = f"ipc://{folder}/requests"
     command = [binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set", f"listen/events=ipc://{folder}/events"]
     return subprocess.Popen(command, **streams), endpoint
@@ -44,7 +44,7 @@ def answers_and_stops(process, endpoint):
     try:
         with Client(endpoint, process=process) as client:
             assert client.call("ping") == "pong"
-        with Client(endpoint, process=process) as client:  # the log has had lines since
+        with Client(endpoint, process=process) as client:  # the broker has written to its log since
             assert client.call("ping") == "pong"
         process.send_signal(signal.SIGTERM)
         assert process.wait(TIMEOUT) == 0
@@ -127,7 +127,7 @@ def test_identity__of_any_bytes__is_served(identity):
 
 
 def test_identity__of_another_that_lives__floods_and_is_reset__does_not_end_the_broker():
-    """libzmq never reads that connection, and aborted some 10 s later, at its next heartbeat."""
+    """libzmq never reads the second connection, and used to abort about 10 s later, at its next heartbeat."""
     with Broker() as broker, broker.client("lamp/1") as lamp:
         lamp.call("ping")
         with RawPeer(broker.request_endpoint, b"lamp/1") as second:
@@ -141,8 +141,8 @@ def test_identity__of_another_that_lives__floods_and_is_reset__does_not_end_the_
 # -- commands of ZMTP
 
 PING = b"\x04PING\x00\x01"
-# Command: what its sender gets for it. libzmq answers a PING, passes most others over, and takes the two that belong to
-# other sockets for messages. What is no command it passes over, or cuts the connection.
+# {command: what its sender gets}. libzmq answers a PING, ignores most other commands, and takes the two that belong to other
+# socket types for messages. Bytes that are no command it ignores, or it cuts the connection.
 COMMANDS = {
     b"\x04PING\x00\x00": "pong", PING + b"c" * 16: "pong", PING + b"c" * 17: "pong", b"\x04PING": "pong", b"\x04PING\x00": "pong",
     b"\x04PONG": "nothing", b"\x04PONG" + b"c" * 200: "nothing", b"\x04JOIN" + b"g" * 20: "nothing", b"\x05LEAVE": "nothing",
@@ -154,7 +154,7 @@ commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: comm
 
 
 def read_until(peer, last):
-    """The frames (flags, body) up to the first for whose body LAST is true; and whether that came, or the end instead."""
+    """Returns the frames (flags, body) up to the first for whose body LAST is true, and whether it came before the end."""
     frames = []
     try:
         while not frames or not last(frames[-1][1]):
@@ -166,7 +166,7 @@ def read_until(peer, last):
 
 def check_pongs(command, pongs):
     assert len(pongs) == 3 and all(body.startswith(b"\x04PONG") for body in pongs), pongs
-    if len(command) >= len(PING):  # PING without its TTL: see SECURITY.md
+    if len(command) >= len(PING):  # not for a PING without its TTL: see SECURITY.md
         assert {body[5:] for body in pongs} == {command[7:][:16]}, pongs
 
 
@@ -187,7 +187,7 @@ def test_zmtp_commands__after_the_handshake__the_sender_is_served_on_or_cut_and_
             check_pongs(command, pongs)
         else:
             assert not pongs
-        if kind == "message":  # three, or with MORE three frames before the first request
+        if kind == "message":  # three messages, or with MORE three frames before the first request
             assert set(errors) == {(0, "INVALID_ARGUMENT")} and (len(errors) == 1 or not more)
             assert len(answers) - len(errors) == (1 if more else 2)
         elif whole:
@@ -208,7 +208,7 @@ def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_o
 
 
 def test_zmtp_pings__that_are_sent_without_reading__are_bounded():
-    """Each ping makes libzmq allocate a timer for a moment. A sanitizer would keep what is freed, for so many about 30 MB."""
+    """libzmq allocates a timer for each ping and frees it soon. A sanitizer would keep about 30 MB of freed timers."""
     sanitizer = ["env", "ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=0:thread_local_quarantine_size_kb=0"]
     ping = b"\x04\x17" + PING + b"c" * 16
     with Broker(wrapper=sanitizer if SANITIZED else ()) as broker:
@@ -220,20 +220,20 @@ def test_zmtp_pings__that_are_sent_without_reading__are_bounded():
                 for _ in range(400):
                     peer.send(ping * 1000)
             serves(broker)
-            assert broker.rss() - before < 2 << 20  # of 10 MB that were sent
+            assert broker.rss() - before < 2 << 20  # 10 MB were sent
 
 
 def unseeded_routing_ids(count=8):
-    """What libzmq would give to its first peer without an identity, if nobody seeded rand(3): by which calls of it a socket
-    begins depends on how many sockets were made before."""
+    """Returns the routing ids that libzmq may give its first peer without an identity if nobody has seeded rand(3). Which of
+    them it is depends on how many sockets were made before."""
     libc = ctypes.CDLL(None)
-    libc.srand(1)  # what C says of a program that never calls it
+    libc.srand(1)  # the seed of a program that never calls srand
     numbers = [libc.rand() for _ in range(count + 1)]
     return [b"\0" + struct.pack(">I", (low | high << 31) & 0xffffffff) for low, high in zip(numbers, numbers[1:])]
 
 
 def test_identity__that_libzmq_would_give_to_its_next_peer__is_not_known_beforehand():
-    """Whoever claims it ends the process: with constant numbers anybody could."""
+    """A peer that claims this identity ends the process. If the numbers were constant, anybody could do that."""
     with Broker() as broker, contextlib.ExitStack() as claims:
         for identity in unseeded_routing_ids():
             claims.enter_context(RawPeer(broker.request_endpoint, identity)).send_frame(pack([0, 1, "ping", []]))
@@ -245,7 +245,7 @@ def test_identity__that_libzmq_would_give_to_its_next_peer__is_not_known_beforeh
 
 
 def test_storm__connections_that_come_and_go__leave_nothing(broker):
-    """Some say nothing, some half a greeting, some a whole request that nobody waits for."""
+    """Some send nothing, some half a greeting, some a whole request without waiting for the answer."""
     greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
     ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER")
     whole = greeting + bytes([RawPeer.COMMAND, len(ready)]) + ready + RawPeer.frame(pack([0, 1, "put", ["k", "v"]]))
@@ -269,7 +269,7 @@ def test_storm__connections_that_come_and_go__leave_nothing(broker):
 
 
 def test_storm__sessions_that_are_cut_while_others_come__others_stay(broker):
-    """A cut is by descriptor: it must not hit whoever has the number by then."""
+    """The broker cuts a connection by its descriptor. It must not cut a new connection that has the same descriptor by then."""
     with broker.client("lamp/owner") as owner:
         owner.call("hello", {"secret": SECRET})
         wrong = RawPeer.frame(pack([0, 1, "hello", [{"secret": "w" * 16}]]))

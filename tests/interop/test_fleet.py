@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Many clients: 2,000 at once, each with its own store, all killed; 1,200 short sessions, and more with KV_SESSIONS. (Fewer
-under sanitizers, which are to find faults, not to show numbers.)"""
+"""Many clients: 2,000 at once, each with its own store, all killed; 1,200 short sessions (KV_SESSIONS sets the number). Fewer
+under sanitizers, where speed is not measured."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ def test_2000_clients__each_reads_its_own_then_all_are_killed_and_gone():
 
         wait_until(all_gone, what="all killed clients are gone")
         print(f"{FLEET} clients gone {time.monotonic() - start:.2f} s after SIGKILL")
-        # The named ones' stores stay, each with its own value; the numbered ones' are gone.
+        # Stores of named clients stay, each with its own value. Those of numbered clients are gone.
         for name in list(names)[:50]:
             assert manager.call("manage", name, "get", "key-1") == f"value of {name}, 1"
         for number in [client_id for client_id in ids if client_id.isdigit()][:50]:
@@ -57,7 +57,7 @@ def test_2000_clients__each_reads_its_own_then_all_are_killed_and_gone():
 
 def test_short_sessions__one_after_another__numbers_are_reused_in_order():
     first, last = 40000, 40000 + SESSIONS // 4
-    options = {"ids/first": first, "ids/last": last, "session/timeout": 600}  # the manager is silent for long
+    options = {"ids/first": first, "ids/last": last, "session/timeout": 600}  # the manager is silent for a long time
     with Broker(options=options) as broker, broker.manager() as manager:
         assert whoami(manager) == str(first)
         with broker.peer(open=False) as peer:
@@ -82,9 +82,9 @@ def test_short_sessions__64_side_by_side__none_is_ended_wrongly_none_is_left():
         print(f"{SESSIONS} sessions in {time.monotonic() - start:.1f} s")
         assert not [answer for answer in answers if "wrong" in answer]
         ids = [client_id for answer in answers for client_id in answer["ids"]]
-        # The range is larger than the run: no number comes twice, and none is passed over.
+        # The range is larger than the run: no number is used twice, and none is skipped.
         assert sorted(map(int, ids)) == list(range(32769, 32769 + SESSIONS))
-        wait_until(lambda: set(clients_of(manager)) == {whoami(manager)}, what="nothing is left over")
+        wait_until(lambda: set(clients_of(manager)) == {whoami(manager)}, what="no client is left")
         assert broker.rss() < (2000 if SANITIZED else 100) * 1024 * 1024
 
 

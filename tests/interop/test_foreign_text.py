@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What the programs say of options, paths, endpoints and configurations is one line of valid UTF-8 without control
-characters, whatever was given to them."""
+"""Messages about options, paths, endpoints and configurations are lines of valid UTF-8 without control characters, whatever
+bytes the programs were given."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from project import binary_of
 from tool import Tool
 from waiting import TIMEOUT
 
-FOREIGN = b"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\xe2\x80\xae\xc2\x85z"  # breaks, escapes, C1, no UTF-8, a character that turns a line
+FOREIGN = b"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\xe2\x80\xae\xc2\x85z"  # line breaks, escapes, C1, invalid UTF-8, U+202E
 
 
 def check_lines(output):
@@ -20,7 +20,7 @@ def check_lines(output):
     for line in output.removesuffix(b"\n").split(b"\n"):
         text = line.decode()  # it is UTF-8
         assert text.isprintable(), text
-        assert text.count("\\n") <= 2, "the line was broken"
+        assert text.count("\\n") <= 2, "a line break was not escaped as expected"
     return output.decode()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Peers that mean harm, or are broken: the broker goes on serving the others, and its memory stays within bounds."""
+"""Malicious and broken peers: the broker keeps serving the others, and its memory stays within bounds."""
 
 import re
 import socket
@@ -20,7 +20,7 @@ from rpc import check_response, pack, unpack_all
 from waiting import TIMEOUT, wait_until
 
 MIB = 1 << 20
-# What the allocator and the sanitizers' shadow may add to what the broker really holds.
+# Bytes that the allocator and the sanitizers may add to the memory that the broker really uses.
 SLACK = 160 * MIB if SANITIZED else 8 * MIB
 
 
@@ -107,7 +107,7 @@ def test_garbage_instead_of_a_handshake__its_sender_is_cut_off_and_others_are_se
                 try:
                     peer.send(garbage)
                 except ConnectionError:
-                    pass  # it was cut off while it still wrote
+                    pass  # it was cut off while it was sending
                 assert peer.closed()
     serves(broker)
 
@@ -152,7 +152,7 @@ def test_mutated_messages__every_answer_is_well_formed(broker):
     with broker.client() as client:
         for number in range(rounds(1000 if SANITIZED else 2000)):
             client.send_raw(mutated(chance, chance.choice(valid)))
-            if number % 50 == 49:  # all answers up to that of a request that cannot be mistaken
+            if number % 50 == 49:  # read all answers, up to that of a request with a msgid of its own
                 marker = 0x7FFF0000 + number
                 client.send_raw(pack([0, marker, "ping", []]))
                 while True:
@@ -169,7 +169,7 @@ def test_mutated_messages__every_answer_is_well_formed(broker):
 
 
 class Pinger(threading.Thread):
-    """A well-behaved client beside the misbehaving one; remembers how long each of its requests took."""
+    """A well-behaved client beside the misbehaving one. Records how long each of its requests took, in seconds."""
 
     def __init__(self, broker):
         super().__init__(daemon=True)
@@ -187,7 +187,7 @@ class Pinger(threading.Thread):
                     assert client.call("get", "k") == "v"
                     self.times.append(time.monotonic() - start)
                     self.enough.wait(0.002)
-        except Exception as failure:  # handed to the test's own thread
+        except Exception as failure:  # raised again in the test's own thread
             self.failure = failure
 
     def __enter__(self):
@@ -203,18 +203,18 @@ class Pinger(threading.Thread):
 
 
 def run_into_the_bound(broker, manager, turn, size, count, batch, together):
-    """Asks for values without reading until the broker ends the session: COUNT times TOGETHER payloads of BATCH requests.
-    Returns the most memory that it held meanwhile."""
+    """Requests values without reading them until the broker ends the session: COUNT times TOGETHER payloads of BATCH requests.
+    Returns by how many bytes the broker's memory grew at most."""
     before, peak = broker.rss(), 0
-    # An instance for each turn: ZeroMQ may not have let go of the last connection's socket identity yet, and gives no
-    # answer to a second one with it.
+    # Another instance in each turn: ZeroMQ may still hold the socket identity of the last connection, and never answers a
+    # second connection with the same one.
     with RawPeer(broker.request_endpoint, b"slow/%d" % turn, receive_buffer=65536) as slow:
         slow.send_frame(pack([0, 1, "put", ["k", "v" * size]]))
         assert unpack_all(slow.read_frame()[1])[0][2] is None
         for _ in range(count):
             try:
                 slow.send(RawPeer.frame(pack([0, 2, "get", ["k"]]) * batch) * together)
-            except ConnectionError:  # cut off: as it should be
+            except ConnectionError:  # cut off, as it must be
                 break
             peak = max(peak, broker.rss() - before)
 
@@ -227,8 +227,8 @@ def run_into_the_bound(broker, manager, turn, size, count, batch, together):
     return peak
 
 
-# Short answers over ipc: over TCP a system sometimes drops one for want of receive buffer, as each takes more of it than
-# its bytes, with the acknowledgement in it; both directions stall then, and the broker's system gives the connection up.
+# Short answers go over ipc. Over TCP each takes more receive buffer than its bytes, and if the buffer is full the kernel may
+# drop a segment with the acknowledgement in it. Both directions then stall until the broker's kernel gives up the connection.
 @pytest.mark.parametrize("size, count, batch, together, ipc",
                          ((MIB, 200, 1, 1, False), (MIB, 60, 7, 1, False), (1000, 400, 1, 100, True)),
                          ids=("1 MiB", "1 MiB in batches", "1 kB"))
@@ -238,13 +238,13 @@ def test_slow_reader__is_cut_off_with_its_memory_bounded_and_others_not_slowed(s
         before = broker.rss()
         for turn in range(3):
             peak = run_into_the_bound(broker, manager, turn, size, count, batch, together)
-            # What is outstanding, one answer and the stored value, the sockets' own buffers.
+            # Outstanding answers; one more answer and the stored value; the buffers of the sockets.
             assert peak < 16 * MIB + 10 * MIB + SLACK, f"{peak >> 20} MiB, turn {turn}"
         assert broker.rss() - before < 16 * MIB + 10 * MIB + SLACK  # not more after three than after one
         wait_until(lambda: len(re.findall(r"slow.*disconnected.*\bslow\b", broker.log())) == 3, what="the log says why")
         times = sorted(pinger.times)
         print(f"another client's get: median {times[len(times) // 2] * 1000:.2f} ms, worst {times[-1] * 1000:.2f} ms")
-        assert times[len(times) // 2] < 0.5  # some ms; the worst is for a benchmark
+        assert times[len(times) // 2] < 0.5  # usually some ms; a benchmark measures the worst case
 
 
 def test_slow_reader__below_the_bound__gets_every_answer(broker):
@@ -256,11 +256,11 @@ def test_slow_reader__below_the_bound__gets_every_answer(broker):
             assert client.recv_response()[3] == "v" * 100000
 
 
-# -- waiting behind a parked request
+# -- payloads behind a parked request
 
 
 def parked(broker):
-    """A connection whose first request, a wrong secret, is answered after a second; and the name's owner."""
+    """Returns a connection whose first request, with a wrong secret, is answered after a second, and the owner of the name."""
     owner = broker.client("lamp/owner")
     owner.call("hello", {"secret": "s" * 16})
     thief = RawPeer(broker.request_endpoint, b"lamp/thief")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What is installed of libkvzmq: a program builds against it by CMake and by pkg-config and runs, and it shows its users
-the header's functions and nothing else."""
+"""The installed libkvzmq: a program builds against it with CMake and with pkg-config, and runs. The library exports the
+functions of the header and nothing else."""
 
 import os
 import pathlib
@@ -26,7 +26,7 @@ def run(*command, **keywords):
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
-    """Where the build was installed."""
+    """The folder in which the build was installed."""
     folder = tmp_path_factory.mktemp("prefix")
     run("cmake", "--install", os.environ["KV_BUILD_DIR"], "--prefix", folder)
     return folder
@@ -34,7 +34,7 @@ def prefix(tmp_path_factory):
 
 @pytest.fixture
 def source(tmp_path):
-    """A copy of the example: building leaves nothing in the checkout."""
+    """A copy of the example, so that building leaves nothing in the checkout."""
     return shutil.copytree(REPOSITORY / "examples" / "consumer", tmp_path / "consumer")
 
 
@@ -70,7 +70,7 @@ def test_library__shows_the_headers_functions_and_nothing_else(prefix):
     declared = set(re.findall(r"KVZMQ_EXPORT[^;(]*?\b(kvzmq_\w+)\(", header))
     assert len(declared) > 40
     names = run("nm", "-D", "--defined-only", "--format=posix", library_of(prefix)).splitlines()
-    shown = {line.split()[0].split("@")[0] for line in names if line.split()[1] != "A"}  # A: the version's own name
+    shown = {line.split()[0].split("@")[0] for line in names if line.split()[1] != "A"}  # A: the symbol of the version
     assert shown == declared
 
 
@@ -108,7 +108,7 @@ def as_it_is(header):
 
 
 def as_older_programs_had_it(header):
-    """Each struct that may grow without its last member."""
+    """Returns HEADER without the last member of each struct that may grow."""
     bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
     shorter, count = SIZED.subn(lambda found: found[1] + re.sub(r"[^;]*;\s*\Z", "", found[3]) + found[4], bare)
     assert count >= 12
@@ -116,7 +116,7 @@ def as_older_programs_had_it(header):
 
 
 def as_newer_programs_will_have_it(header):
-    """Each struct that may grow with members that this library does not know."""
+    """Returns HEADER with unknown members at the end of each struct that may grow."""
     longer, count = SIZED.subn(lambda found: found[1] + found[3] + "\n    uint64_t later[3];" + found[4], header)
     assert count >= 12
     return "#define LATER\n" + longer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What managers do, and how one becomes a manager: auth and its throttling, manage, clients, stats."""
+"""Managers: auth and its throttling, manage, clients, stats."""
 
 
 import pytest
@@ -15,7 +15,7 @@ CLIENT_FIELDS = {"id", "connected", "sessions", "role", "claimed", "peer", "sinc
 
 
 def attempt(client, user, password):
-    """The error of an `auth`, or None where it succeeds."""
+    """Returns the error of an `auth`, or None if it succeeds."""
     try:
         client.call("auth", user, password)
     except RpcError as error:
@@ -24,7 +24,7 @@ def attempt(client, user, password):
 
 
 def two_addresses(folder):
-    """Endpoints of a broker that sees two addresses: that of this machine's tcp, and that of this user over ipc."""
+    """Returns endpoints by which the broker sees two addresses: this machine over tcp, and this user over ipc."""
     return ["tcp://127.0.0.1:*", f"ipc://{folder}/requests"]
 
 
@@ -81,7 +81,7 @@ def test_auth__requests_behind_it_wait_and_see_the_new_role():
 
 
 def test_auth__an_unknown_user__takes_as_long_as_a_wrong_password():
-    """In time of the processor: what else the machine does is no part of it."""
+    """Measured in CPU time of the broker, which other programs do not affect."""
     with Broker(accounts={}, hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
         took = {"slow": [], "nobody": []}
         for _ in range(5):
@@ -97,7 +97,7 @@ def test_auth__an_unknown_user__takes_as_long_as_a_wrong_password():
 
 
 def failures_until_refused(client, user, most=40):
-    """The errors of wrong attempts, in order, up to the first that was refused for its rate."""
+    """Returns the errors of wrong attempts, in order, up to the first that was throttled, or MOST of them."""
     errors = []
     while len(errors) < most and (not errors or errors[-1].code == "UNAUTHENTICATED"):
         errors.append(attempt(client, user, "nope"))
@@ -147,7 +147,7 @@ def test_throttling__guesses_side_by_side_gain_nothing():
 def test_throttling__sessions_that_leave_before_their_answer__count_as_failures(tmp_path):
     with Broker(hashes={"slow": real_hash("eve")}, requests=two_addresses(tmp_path)) as broker:
         endpoint = broker.request_endpoints[1]
-        for _ in range(10):  # so that those behind them are not verified when they leave
+        for _ in range(10):  # these keep the broker busy, so that the later ones leave before they are verified
             broker.client().request("auth", "slow", "nope")
         guessers = [broker.client(f"guesser-{number}", endpoint=endpoint) for number in range(12)]
         for guesser in guessers:

@@ -17,8 +17,8 @@ CALLERS = ("guest", "failed_auth", "manager", "claimed_without_secret")
 
 
 class Method:
-    """A row of the matrix. RIGHT maps params to a check of the result; all others must be INVALID_ARGUMENT where the
-    caller may call the method at all. Params that are callables are given the world and return the params."""
+    """A row of the matrix. RIGHT has pairs of params and a check of the result. All other params must be answered with
+    INVALID_ARGUMENT if the caller may call the method. Params that are callables are given the world and return the params."""
 
     def __init__(self, who, right, few=(), many=(), wrong=()):
         self.who = who
@@ -130,7 +130,7 @@ METHODS = {
                             ("owner", "put", "k", 1), ("owner", "put", "k", "v", {"create": 1}),
                             ("owner", "put", "k", "v", {"nonsense": 1}), ("owner", "del", "k", {"create": True}),
                             ("owner", "list", "", {"limit": 0}),
-                            # Methods that there are, but not on another client's store.
+                            # Existing methods that cannot be applied to another client's store.
                             ("owner", "ping"), ("owner", "hello"), ("owner", "auth", "adam", "eve"), ("owner", "bye"),
                             ("owner", "clients"), ("owner", "stats"), ("owner", "manage", "owner", "get", "k")]),
     "clients": Method("M", right=[((), is_clients), ((None,), is_clients), (({},), is_clients),
@@ -158,7 +158,7 @@ METHODS = {
 
 
 class World:
-    """A broker with two stores to protect: that of a claimed name and that of a port-mimicking client."""
+    """A broker with two stores to protect: that of a claimed name and that of a numbered client."""
 
     def __init__(self, broker):
         self.broker = broker
@@ -175,7 +175,7 @@ class World:
         return f"fresh-{next(self._serial)}"
 
     def made(self):
-        """The name of a new client with a store."""
+        """Makes a client with a store and returns its name."""
         name = self.fresh()
         self.manager.call("manage", name, "put", "k", "v", {"create": True})
         return name
@@ -197,7 +197,7 @@ def world(broker):
 
 
 def expected_code(method, row, caller, kind):
-    """What the order of the checks says; None where the method must be carried out."""
+    """Returns the code by the order of the checks, or None if the method must be executed."""
     if caller == "claimed_without_secret":
         return "UNAUTHENTICATED"
     if row.who == "M" and caller != "manager":
@@ -234,13 +234,13 @@ def test_matrix(world, method, caller, kind):
 
 
 def methods_of_the_protocol():
-    """{method: who may}, by the table of PROTOCOL.md, section 5."""
+    """Returns {method: who may call it} by the table of PROTOCOL.md section 5."""
     section = (REPOSITORY / "common" / "PROTOCOL.md").read_text().split("\n## 5 ")[1].split("\n## ")[0]
     return {method: who for who, method in re.findall(r"^\| ([GM]) \| `(\w+)", section, re.M)}
 
 
 def methods_of_the_broker():
-    """The same, by its own table."""
+    """Returns the same by the broker's own table."""
     table = (REPOSITORY / "broker/core/methods.def").read_text()
     return {method: "M" if role == "MANAGER" else "G" for method, role in re.findall(r"^METHOD\((\w+), ROLE_(\w+),", table, re.M)}
 
@@ -288,7 +288,7 @@ def test_order__conditions_before_limits():
 
 
 def every_request(world):
-    """Every row of the matrix, aimed at the protected stores too, as one sender would try them."""
+    """Yields every row of the matrix, and all attempts to reach the protected stores."""
     for method, row in METHODS.items():
         if method == "auth":
             continue
@@ -327,7 +327,8 @@ def test_guests__obtain_no_byte_of_a_protected_store(world, caller):
 
 
 def guest_answer(guest, request):
-    """The answer's payload; no part of a protected store may stand in it unless the request itself held it."""
+    """Sends REQUEST and returns the answer's payload. Checks that it has no part of a protected store, except a key that the
+    request itself has."""
     guest.send_raw(request)
     payload = guest.recv_payload()
     for needle in NEEDLES:
