@@ -19,12 +19,12 @@ def ping(msgid):
 
 
 def errors(messages):
-    """(msgid, code) of each answer; the code is None for a result."""
+    """Returns (msgid, error code) of each answer. The code of a result is None."""
     return [(check_response(message)[1], message[2] and message[2][0]) for message in messages]
 
 
 def nested(depth):
-    """Arrays within arrays, DEPTH of them."""
+    """Returns DEPTH arrays, each within the one before."""
     value = []
     for _ in range(depth - 1):
         value = [value]
@@ -106,7 +106,7 @@ def test_notification__is_carried_out_and_never_answered(client):
     client.notify("get")
     client.notify("put", "k", "v", {"nonsense": 1})
     client.notify("clients")
-    assert client.call("get", "k") == "v"  # the first thing that comes back
+    assert client.call("get", "k") == "v"  # the first answer that comes
 
 
 def test_batch__with_notifications__answers_the_requests_alone(client):
@@ -137,7 +137,7 @@ def test_batch__ill_formed_messages_count():
         assert errors(client.exchange(ping(1) + b"\x07" * 4)) == [(0, "INVALID_ARGUMENT")]
 
 
-# -- where bytes break off
+# -- broken payloads
 
 
 @pytest.mark.parametrize("broken", (b"\xc1", b"\x94\x00", b"\xdd\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xd9", b"\xcf\x00",
@@ -179,7 +179,7 @@ def test_break__after_notifications__is_answered(client):
     assert errors(client.exchange(pack([2, "ping", []]) + b"\xc1")) == [(0, "INVALID_ARGUMENT")]
 
 
-# -- messages that are none
+# -- ill-formed messages
 
 
 @pytest.mark.parametrize("message", (
@@ -228,7 +228,7 @@ def test_text__with_a_message_in_it__is_read_as_before(client, before):
 
 
 def test_depth__8_is_well_formed_9_is_not(client):
-    # The message is the first level, its params the second: an unknown method tells "well-formed" from "ill-formed".
+    # The message is level 1, its params level 2. The code shows whether a message with an unknown method was well-formed.
     assert errors(client.exchange(pack([0, 5, "nonsense", nested(7)]))) == [(5, "UNIMPLEMENTED")]
     assert errors(client.exchange(pack([0, 5, "nonsense", nested(8)]) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
@@ -300,7 +300,7 @@ def test_values__keep_their_type(client, value):
     client.call("put", b"key", value)
     for seen in (client.call("get", "key"), client.call("entry", "key")["value"], client.call("list")["entries"][0][1]):
         assert type(seen) is type(value) and seen == value
-    assert client.call("list")["entries"][0][0] == "key"  # keys are given back as str
+    assert client.call("list")["entries"][0][0] == "key"  # keys are returned as str
 
 
 # -- integers
@@ -373,7 +373,7 @@ def test_message__at_the_limit__is_answered(client):
     body = bytes(8388608 - len(head) - 4)
     payload = head + struct.pack(">I", len(body)) + body
     assert len(payload) == 8388608
-    assert errors(client.exchange(payload)) == [(5, "INVALID_ARGUMENT")]  # of the value's length
+    assert errors(client.exchange(payload)) == [(5, "INVALID_ARGUMENT")]  # because of the value's length
 
 
 def test_page_limit__at_the_bounds(client):
@@ -388,7 +388,7 @@ def test_page_limit__at_the_bounds(client):
 
 @pytest.fixture(scope="module")
 def small():
-    """A broker whose answers hold three values of 20,000 bytes, no fourth, and 32 errors."""
+    """A broker whose answers have room for three values of 20,000 bytes and 32 errors, but not for a fourth value."""
     with Broker(options={"limits/message": 65536, "limits/value": 20000, "limits/key": 100, "limits/batch": 32}) as running:
         yield running
 
@@ -419,7 +419,7 @@ def test_answer__room_is_kept_for_every_error_of_the_largest_batch(small):
 
 
 def test_answer__a_notification_when_it_is_nearly_full__leaves_its_bound_as_it_is(small):
-    """What the notification would answer goes past the room that is there; the answers behind it may not."""
+    """The discarded result of the notification goes past the room that is left. The answers behind it must not."""
     with small.client() as client:
         values = {"long": 20000, "fills": 2720, "past": 505, "next": 400}
         for key, size in values.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The README's run command, on the build under test."""
+"""examples/quickstart, the run command of README.md, with the build under test."""
 
 import pathlib
 import subprocess
@@ -35,7 +35,7 @@ def test_quickstart__a_wrong_answer__fails_and_says_which(tmp_path):
 
 
 def test_quickstart__while_it_builds__shows_how_far_it_is_and_builds_what_the_fleet_needs(tmp_path):
-    """A cmake that says what it does, and stops before anything is built in the checkout."""
+    """A stand-in for cmake prints its arguments and fails, so that nothing is built in the checkout."""
     cmake = tmp_path / "cmake"
     cmake.write_text('#!/bin/sh\n[ "$1" = --build ] || exit 0\necho "progress of $*"\nexit 1\n')
     cmake.chmod(0o755)

@@ -21,8 +21,8 @@ README = (REPOSITORY / "README.md").read_text()
 BUILD = os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1]
 SANITIZE = os.environ.get("KV_SANITIZE", "")
 
-# Stands for cmake: nothing is built anew, but only what was asked for is then there. Installs what is under test. The tool
-# gets a time limit that a busy machine does not reach.
+# A stand-in for cmake. It builds nothing: it provides the requested targets, and only those, from the build under test, and
+# installs that build. The tool gets a time limit that a busy machine does not reach.
 CMAKE = f"""#!{sys.executable}
 import os, pathlib, sys
 here, there = pathlib.Path("build/release"), pathlib.Path({str(BUILD)!r})
@@ -47,14 +47,14 @@ else:
 
 @pytest.fixture
 def checkout(tmp_path):
-    """What one has after cloning the repository: nothing is built."""
+    """A copy of the repository, as after a clone: nothing is built."""
     return pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
         "build", ".git", ".cache", "__pycache__", "corpus")))
 
 
 @pytest.fixture
 def people(tmp_path, checkout):
-    """Two people at terminals with a shell, in the checkout, in one network."""
+    """Two users at terminals with a shell, in the checkout and in the same network."""
     home, tools = tmp_path / "home", tmp_path / "tools"
     home.mkdir()
     tools.mkdir()
@@ -71,7 +71,7 @@ def people(tmp_path, checkout):
 
 
 def settle_in(home):
-    """What a person waits for, as it takes no time: the broker's log says that what was typed has happened."""
+    """Returns a function that waits until the broker's log shows the effect of a line. (A user types too slowly to notice it.)"""
     log = home / "kvbroker.log"
 
     def settle(line):
@@ -84,13 +84,13 @@ def settle_in(home):
 
 
 def type_all(blocks, people, checkout, settle):
-    """Types the blocks of the document. A terminal that is named in the text before a block is that of those behind it too."""
+    """Types the blocks of the document. A terminal that is named before a block is used until another one is named."""
     terminal, shown = 0, None
     for block in blocks:
         if named := re.search(r"\b(first|second) terminal\b", block.before):
             terminal = ["first", "second"].index(named[1])
         if block.text == "tests/run\n":
-            continue  # this is it
+            continue  # it runs this test
         if block.kind == "sh":
             shown = type_commands(people[terminal], block.text, settle)
         elif block.kind == "console":
@@ -106,7 +106,7 @@ def test_every_command__typed_in_order__does_what_the_text_says(people, checkout
     assert len(blocks) > 25
     type_all(blocks, people, checkout, settle_in(tmp_path / "home"))
     left = subprocess.run(["pgrep", "-f", f"^{checkout}"], capture_output=True, text=True, check=False).stdout
-    assert left == "", "a process is left"
+    assert left == "", "a process is left running"
 
 
 def test_test_command__is_what_ci_runs():
@@ -122,11 +122,11 @@ def test_configuration_table__names_keys_that_exist():
         assert re.search(rf"^#{section}\n(#.*\n)*#    {name} = ", help_text, re.M), key
 
 
-# ---- The Python program, in what happens to programs
+# ---- The Python program
 
 
 def python_program(endpoint, then=""):
-    """The README's program at another broker, and code behind it."""
+    """Returns a command that runs the README's program with the broker at ENDPOINT, and then the code THEN."""
     (program,) = [block.text for block in blocks_of(README) if block.kind == "python"]
     assert program.count("tcp://127.0.0.1:5000") == 1
     return [sys.executable, "-c", program.replace("tcp://127.0.0.1:5000", endpoint) + then]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """SIGHUP reads the configuration again: what changes at once, for whom, what does not, and that a mistake changes nothing.
-And the other signals that used to end a broker with every store in it."""
+And other signals, which used to end the broker and lose every store."""
 
 import os
 import pty
@@ -40,7 +40,7 @@ ADAM = managers(adam="eve")
 
 
 def hup(broker):
-    """Sends SIGHUP; returns what the log says of it."""
+    """Sends SIGHUP and returns the lines of the log about it."""
     since = len(broker.lines)
     broker.process.send_signal(signal.SIGHUP)
     broker.wait_log(DONE, since=since)
@@ -48,7 +48,7 @@ def hup(broker):
 
 
 def reload(broker, *trees):
-    """Writes a configuration of TREES (those for where it listens are added), sends SIGHUP; returns what the log says."""
+    """Writes a configuration of TREES and the endpoints, and sends SIGHUP. Returns the lines of the log about it."""
     whole = {"listen": {"requests": "tcp://127.0.0.1:*", "events": "tcp://127.0.0.1:*"}}
     for tree in trees:
         for section, keys in tree.items():
@@ -58,7 +58,7 @@ def reload(broker, *trees):
 
 
 def was_taken(lines, taken, fixed=0):
-    """The log says that so many keys changed, and so many need a restart."""
+    """Checks that LINES report TAKEN changed keys, and FIXED keys that need a restart. Returns LINES."""
     assert lines[-1].endswith(f"read again; keys that changed: {taken}, that need a restart: {fixed}"), lines
     return lines
 
@@ -116,7 +116,7 @@ def test_batch__lowered_while_a_payload_waits__holds_for_the_next_one():
 
 
 def cpu_of(broker):
-    """Seconds of processor time since it was first asked of this broker."""
+    """Returns the CPU time in seconds since the first call for this broker."""
     fields = open(f"/proc/{broker.process.pid}/stat").read().rsplit(")", 1)[1].split()
     now = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     broker.cpu_began = getattr(broker, "cpu_began", now)
@@ -241,7 +241,7 @@ def test_an_account__that_is_void__its_sessions_are_guests_at_once(after):
                          if event["kind"] == "role" and event["value"] == "guest"]
                 assert sorted((event["client"], event["by"], event["user"]) for event in roles) == [
                     ("both", None, None), ("ruth", None, None)]
-                with pytest.raises(TimeoutError):  # what comes behind the role event is not heard
+                with pytest.raises(TimeoutError):  # nothing after the role event is received
                     while theirs.recv(1.5)[1]["seq"] < last:
                         pass
             assert ruth.code("events") == "PERMISSION_DENIED"
@@ -251,7 +251,7 @@ def test_an_account__that_is_void__its_sessions_are_guests_at_once(after):
 
 
 def test_a_password__changed_by_the_steps_of_the_help__is_the_only_one_that_is_taken(tmp_path):
-    """As a person does it: hash-password, the new hash in the file in place of the old one, --check-config, SIGHUP."""
+    """The steps: hash-password, replace the old hash in the file, --check-config, SIGHUP."""
     def hashed(password):
         return subprocess.run([binary_of("kvbroker"), "hash-password"], input=password + "\n", capture_output=True, text=True,
                               timeout=TIMEOUT, check=True).stdout.strip()
@@ -380,7 +380,7 @@ def test_a_signal_without_a_meaning__is_ignored(number):
     with Broker() as broker, broker.client("lamp") as lamp:
         lamp.call("put", "k", "v")
         broker.process.send_signal(number)
-        was_taken(hup(broker), 0)  # a later signal, which is taken: the one before did not end it
+        was_taken(hup(broker), 0)  # a later signal is handled: the one before did not end the broker
         assert lamp.call("get", "k") == "v"
 
 
@@ -412,11 +412,11 @@ def test_a_broker_in_the_background__survives_its_terminal(tmp_path, shell_optio
         with Client(endpoint, "lamp") as lamp:
             lamp.call("put", "k", "v")  # the broker has written to the terminal by then
             broker = int(pid_file.read_text())
-            os.close(terminal)  # the terminal hangs up: SIGHUP to all that are in its foreground
+            os.close(terminal)  # the terminal hangs up: SIGHUP to all processes in its foreground
             os.waitpid(shell, 0)
             for _ in range(3):
                 assert lamp.call("get", "k") == "v"
-            with Client(endpoint, "another") as another:  # which is logged, to a terminal that is gone
+            with Client(endpoint, "another") as another:  # its connection is logged, to a terminal that is gone
                 assert another.call("ping") == "pong"
     finally:
         os.kill(int(pid_file.read_text()), signal.SIGTERM)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""`replay`: its bounds, its pages, and a log so small that it forgets (PROTOCOL.md 5, 6.2)."""
+"""`replay`: its bounds, its pages, and a log too small to keep all events (PROTOCOL.md 5, 6.2)."""
 
 
 import pytest
@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def refused(manager, *params):
-    """The detail of the OUT_OF_RANGE that `replay` must answer."""
+    """Checks that `replay` fails with OUT_OF_RANGE, and returns its detail."""
     with pytest.raises(RpcError) as caught:
         manager.call("replay", *params)
     assert caught.value.code == "OUT_OF_RANGE", caught.value
@@ -21,7 +21,7 @@ def refused(manager, *params):
 
 
 def replay_all(manager, after, **options):
-    """All events after AFTER, page by page, and the seq that they are complete up to."""
+    """Returns all events after AFTER, read page by page, and the seq up to which they are complete."""
     events = []
     while True:
         page = manager.call("replay", after, options)
@@ -151,7 +151,7 @@ def test_client__far_between__is_found_page_by_page():
         assert until == manager.call("events")["seq"]
 
 
-# -- a log that forgets
+# -- a small log
 
 
 @pytest.mark.parametrize("keep", (1, 2, 5, 64))
@@ -190,7 +190,7 @@ def test_keep_bytes__the_latest_events_are_there__whatever_their_sizes():
             if oldest > 0:
                 assert refused(manager, oldest - 1) == oldest
             assert sum(len(event["key"] or "") + (event["size"] or 0) for event in events) <= keep_bytes
-            if size < 300:  # the newest is there where it fits
+            if size < 300:  # the newest event is kept if it fits
                 assert oldest < now
 
 
