@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The program kvbroker as a person or a script meets it: options, configuration, hash commands, how it ends."""
+"""The program kvbroker, as a user or a script runs it: options, configuration, hash commands, start and end."""
 
 import ctypes
 import ctypes.util
@@ -26,14 +26,14 @@ SECRET = "sixteen bytes ok"
 
 
 def kvbroker(*arguments, given="", cwd=None):
-    """Runs the program to its end; what it prints comes as bytes."""
+    """Runs the program to its end. Its output is bytes."""
     given = given.encode() if isinstance(given, str) else given
     return subprocess.run([binary_of("kvbroker"), *arguments], input=given, capture_output=True,
                           timeout=TIMEOUT, cwd=cwd, check=False)
 
 
 def one_line(done, status):
-    """The one line on standard error with which the program ended."""
+    """Checks the exit status and returns the only line on standard error."""
     text = done.stderr.decode()
     assert done.returncode == status, text
     assert done.stdout == b""
@@ -54,7 +54,7 @@ def password_matches(hashed, password):
 
 
 def table():
-    """Every key of the configuration with its default, as --help-config prints them."""
+    """Returns every key of the configuration with its default, as --help-config prints them."""
     keys = {}
     section = None
     for line in kvbroker("--help-config").stdout.decode().splitlines():
@@ -136,7 +136,7 @@ def test_hash_secret__generate__prints_a_new_secret_and_its_hash():
 
 
 class Terminal:
-    """The program on a pseudo-terminal of its own."""
+    """The program at its own pseudo-terminal."""
 
     def __init__(self, *arguments):
         self.shown = ""
@@ -145,7 +145,7 @@ class Terminal:
             os.execv(binary_of("kvbroker"), ["kvbroker", *arguments])
 
     def read(self, seconds):
-        """Takes what is shown within SECONDS. Returns whether there was something."""
+        """Reads what is shown within SECONDS. Returns whether there was anything."""
         try:
             text = os.read(self.terminal, 4096).decode() if readable(self.terminal, seconds) else ""
         except OSError:  # the program has ended, and all was read
@@ -166,7 +166,7 @@ class Terminal:
         return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
 
     def end(self, typing=None):
-        """Waits for the end, typing TYPING again and again. Returns the exit status, below 0 for a signal."""
+        """Waits for the end, and types TYPING repeatedly meanwhile. Returns the exit status; that of a signal is negative."""
         def ended():
             if typing:
                 self.type(typing)
@@ -275,7 +275,7 @@ def test_check_config__keys_that_do_not_agree__names_both():
 
 
 def test_example_configuration__is_what_help_config_prints():
-    assert EXAMPLE.read_bytes() == kvbroker("--help-config").stdout, "kvbroker --help-config > examples/kvbroker.conf"
+    assert EXAMPLE.read_bytes() == kvbroker("--help-config").stdout, "run: kvbroker --help-config > examples/kvbroker.conf"
 
 
 def test_example_configuration__with_every_key_uncommented__is_good(tmp_path):
@@ -382,7 +382,7 @@ def test_log__that_nobody_reads__does_not_stop_the_broker(tmp_path):
     broker = subprocess.Popen([binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set",
                                f"listen/events=ipc://{tmp_path}/events"], stdin=subprocess.DEVNULL, stderr=writer)
     try:
-        for number in range(200):  # each is some 200 bytes of log
+        for number in range(200):  # each makes about 200 bytes of log
             with Client(endpoint, f"client-{number}") as client:
                 assert client.call("ping") == "pong"
         lost = os.read(reader, 1 << 16)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Random requests of several sessions of two names and of a manager, against a plain model of sections 3 to 5: the code
-of every answer, what `clients` says, and that the sequence took exactly the numbers of the events."""
+"""Random requests of several sessions of two names and of a manager, against a simple model of PROTOCOL.md sections 3 to 5: the
+code of every answer, the result of `clients`, and a seq that grows by exactly the number of events."""
 
 import subprocess
 
@@ -18,7 +18,7 @@ SESSIONS = 3  # connections under each name
 
 
 class Name:
-    """What is known of a name. A session is None (none yet), "out" (has not given the secret) or its role."""
+    """The state of a name. A session is None (none yet), "out" (has not given the secret) or its role."""
 
     def __init__(self, configured):
         self.configured = configured
@@ -38,7 +38,7 @@ class Name:
 
 
 class Model:
-    """Each method gives the code that a request must be answered with, None for a result, and counts events."""
+    """Each request is a method. It returns the expected error code, or None for a result, and counts events in `seq`."""
 
     def __init__(self, seq, configured):
         self.seq = seq
@@ -49,7 +49,7 @@ class Model:
         name.sessions[index] = "guest"
 
     def arrive(self, name, index):
-        """A payload came."""
+        """The connection has sent a payload, with which a session begins."""
         if name.sessions[index] in (None, "out"):
             if name.claimed:
                 name.sessions[index] = "out"
@@ -62,7 +62,7 @@ class Model:
         name.claimed = name.configured
 
     def own(self, name, index, method, *params):
-        """A request of a session about itself."""
+        """A request of a session to its own client."""
         self.arrive(name, index)
         if method == "hello" and params:
             return self.secret(name, index)
@@ -151,7 +151,7 @@ def own_request(chance, text, key):
 
 
 def manager_request(chance, text, key):
-    """A request of the manager's, and how the model carries it out."""
+    """Returns a request of the manager, and a function that executes it in the model."""
     kind = chance.random()
     if kind < 0.2:
         return ("forget", text), lambda model, name: model.forget(name)

@@ -117,7 +117,7 @@ def test_identity__second_live_connection_with_it__gets_no_answer_the_first_goes
             second.request("get", "k")
             for _ in range(20):
                 assert first.call("get", "k") == "v"
-            assert second.silent(0.2)  # it never comes: there is nothing to wait for
+            assert second.silent(0.2)  # an answer never comes, so there is nothing to wait for
 
 
 def test_identity__again_after_the_peer_was_killed__is_served(broker, manager, name):
@@ -159,7 +159,7 @@ def test_name__last_key_expires__is_forgotten(broker, manager, name):
     gone(manager, name)
 
 
-# -- port-mimicking numbers
+# -- numbers
 
 
 def test_numbers__begin_at_ids_first_and_the_freed_one_comes_last():
@@ -216,7 +216,7 @@ def test_claim__wrong_secret__is_answered_after_a_second_that_holds_up_nobody_el
         while thief.silent(0):
             assert owner.call("ping") == "pong"
             beside += 1
-        assert beside > 1  # one may have waited with it
+        assert beside > 1  # one ping may have waited together with it
         with pytest.raises(RpcError, match="UNAUTHENTICATED"):
             thief.result(msgids[0])
         assert 0.95 <= time.monotonic() - start < TIMEOUT
@@ -227,7 +227,7 @@ def test_claim__wrong_secret__is_answered_after_a_second_that_holds_up_nobody_el
 
 def test_claim__of_a_name_with_another_session__fails(broker, name):
     with broker.client(f"{name}/one") as one, broker.client(f"{name}/two") as two:
-        one.send_raw(b"\xc1")  # whatever it sent, it counts
+        one.send_raw(b"\xc1")  # any payload begins a session
         one.recv()
         assert two.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
         assert two.call("ping") == "pong"
@@ -318,7 +318,7 @@ def test_timeout__an_idle_session_is_told_and_ends():
         with broker.manager() as manager:
             gone(manager, number)
             disconnected(manager, "quiet")
-        assert req.call("get", "k") == "v"  # nothing is pushed where requests come in envelopes: REQ would take it
+        assert req.call("get", "k") == "v"  # no push to a session with envelopes: REQ would take it for the answer
 
 
 @pytest.mark.parametrize("payload", (pack([0, 1, "ping", []]), pack([2, "ping", []]), b"\xc1"), ids=("request", "notification", "broken"))
@@ -328,7 +328,7 @@ def test_timeout__any_message_keeps_a_session_alive(payload):
         busy.call("put", "k", "v")
         whoami(idle)
         sent = 0
-        while idle.silent(0.1):  # until another one, as quiet as this one is not, is told
+        while idle.silent(0.1):  # until an idle session has timed out
             busy.send_raw(payload)
             sent += 1
         assert idle.recv_push()[1] == "bye"
@@ -378,10 +378,10 @@ def test_dead_peer__requests_it_had_queued_are_carried_out_and_leave_no_session(
         os.kill(broker.process.pid, signal.SIGSTOP)
         try:
             peer.send(b"".join(RawPeer.frame(pack([0, 1, "put", ["k", f"last words {number}"]])) for number in range(200)))
-            peer.close()  # what was sent and the end of the connection now wait in the system, together
+            peer.close()  # the requests and the end of the connection now wait in the kernel
         finally:
             os.kill(broker.process.pid, signal.SIGCONT)
-        # Whatever was queued has been taken once a later connection's request is answered and the dead one is gone.
+        # All that was queued has been read once a later connection's request is answered and the dead peer is gone.
         with broker.client() as later:
             later.call("ping")
         disconnected(manager, name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A broker that the system gives no more memory: it says so, and takes nothing for something else."""
+"""A broker that gets no more memory from the system: it answers UNAVAILABLE, and does not report another failure instead."""
 
 import contextlib
 import pathlib
@@ -14,15 +14,15 @@ from project import SANITIZED
 from rpc import RpcError
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers end a program that is refused memory")
-SPARE = 4 << 20  # bytes that are left: enough for requests, and much less than argon2id takes
-VALUE = 64 << 10  # bytes of a value: what libzmq needs for a request is much less, and is there when no value fits
-# Of "eve", at the cost of `kvbroker hash-password`, in a form that it does not write: a sum of 24 bytes.
+SPARE = 4 << 20  # bytes that are left: enough for requests, and much less than argon2id needs
+VALUE = 64 << 10  # bytes of a value; libzmq needs much less for a request, so requests arrive even if no value fits
+# Of "eve", with the cost of `kvbroker hash-password`, but with a hash of 24 bytes, which that command does not write.
 FOREIGN_HASH = "$argon2id$v=19$m=65536,t=2,p=1$c2l4dGVlbiBieXRlcyBvaw$mDCuWDbOs0DfS2MtLEgtrgtZQFsv2sGj"
 
 
 @contextlib.contextmanager
 def short_of_memory(broker, spare=SPARE):
-    """The system refuses the broker all memory beyond what it has and SPARE bytes."""
+    """Limits the address space of the broker to its present size and SPARE bytes."""
     pid = broker.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_AS)
     size = int(re.search(r"VmSize:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) << 10
@@ -60,7 +60,7 @@ def put_until_refused(client):
             client.call("put", f"k{number}", b"x" * VALUE)
         except RpcError as refused:
             return [f"k{i}" for i in range(number)], refused
-    raise AssertionError("1 GiB was taken")
+    raise AssertionError("1 GiB of values was accepted")
 
 
 def keys_of(client):
@@ -81,12 +81,12 @@ def test_requests__without_memory__are_unavailable_and_what_was_acknowledged_sta
             assert client.code("list") == "UNAVAILABLE"  # a page is larger than a value
             assert client.call("ping") == "pong"
             assert client.call("get", "small") == "s"
-            assert client.code("get", keys[-1]) in (None, "UNAVAILABLE")  # a copy of it is needed
-            for key in keys[:4]:  # which needs no memory, and makes room
+            assert client.code("get", keys[-1]) in (None, "UNAVAILABLE")  # needs a copy of the value
+            for key in keys[:4]:  # needs no memory, and makes room
                 client.call("del", key)
             assert len(client.call("get", keys[-1])) == VALUE
         assert sorted(keys_of(client)) == sorted(keys[4:] + ["small"])
         client.call("put", "more", b"x" * VALUE)
         assert broker.process.poll() is None
-        broker.wait_log(r"error +out of memory: ", what="the line that tells the operator")
+        broker.wait_log(r"error +out of memory: ", what="a line for the operator")
         assert len(re.findall(r"out of memory: ", broker.log())) < 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The way up and down: signals, the goodbye to every session, ports in use."""
+"""Start and shutdown: signals, the `bye` to every session, ports in use."""
 
 import os
 import re
@@ -17,13 +17,13 @@ from raw_peer import RawPeer
 from rpc import RpcError, pack, unpack_all
 from waiting import TIMEOUT
 
-BOUND = 5.0  # seconds that a shutdown may take, and what a busy machine adds
-GRACE = TIMEOUT / 3
+BOUND = 5.0  # seconds that a shutdown may take
+GRACE = TIMEOUT / 3  # seconds that a busy machine may add
 
 
 def stopping(broker, seconds=1):
-    """Sets a broker on its way down, which takes SECONDS: so many wrong secrets wait for their answers, a ping behind them.
-    Returns their sender and their msgids."""
+    """Begins a shutdown that takes SECONDS: the answers to so many wrong secrets, and to a ping after them, are still due.
+    Returns the client that sent them, and their msgids."""
     owner, thief = broker.client("lamp/owner"), broker.client("lamp/thief")
     owner.call("hello", {"secret": "s" * 16})
     assert thief.code("ping") == "UNAUTHENTICATED"
@@ -119,7 +119,7 @@ def run_broker(*arguments):
 
 
 def only_problem(done):
-    """The one line in which a broker that does not start says why."""
+    """Returns the only line in which a broker says why it does not start."""
     lines = [line for line in done.stderr.splitlines() if re.search(r"\berror\b|kvbroker:", line)] or done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
     return lines[0]

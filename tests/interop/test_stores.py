@@ -21,7 +21,7 @@ def client(broker):
 
 
 def digest_of(entries):
-    """PROTOCOL.md, section 7, computed with another implementation of XXH64."""
+    """Returns the digest of PROTOCOL.md section 7, with another implementation of XXH64."""
     total = 0
     for key, value, revision, _ in entries:
         key = key.encode()
@@ -32,7 +32,7 @@ def digest_of(entries):
 
 
 def listed(client, prefix="", limit=None):
-    """Every entry, page by page."""
+    """Returns all entries, read page by page."""
     entries, options = [], {} if limit is None else {"limit": limit}
     while True:
         page = client.call("list", prefix, options)
@@ -104,7 +104,7 @@ def test_list__an_entry_larger_than_a_page__comes_alone(client):
 def test_ttl__an_entry_is_gone_at_its_time(client):
     begin = time.monotonic()
     client.call("put", "k", "v", {"ttl_ms": 300})
-    put = time.monotonic()  # its time comes between 0.3 s after `begin` and 0.3 s after this
+    put = time.monotonic()  # it expires 0.3 s after a moment between `begin` and `put`
     asked, entry = time.monotonic(), client.call("entry", "k")
     while entry:
         assert 0 < entry["ttl_ms"] <= 300 and asked < put + 0.301  # the broker counts whole milliseconds
@@ -199,7 +199,7 @@ def test_payload__of_many_puts__is_one_run_of_the_sequence(client):
 
 
 def test_digest__first_of_a_large_store__waits_with_what_is_behind_it(broker):
-    """It is gone through in pieces: the answers keep their order, and the digest is that of the moment it is given."""
+    """The broker computes it in pieces. The answers keep their order, and the digest is that of the moment of its answer."""
     with broker.client("large/1") as client, broker.client("large/2") as beside:
         for start in range(0, 20000, 4000):
             client.batch(*(("put", f"k{number:05}", f"v{number}") for number in range(start, start + 4000)))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Who may not hear of events hears nothing: strangers, the demoted, those whose session is over; and what a ticket's
-holder may do to others (PROTOCOL.md 6.1)."""
+"""Events reach nobody who must not see them: strangers, demoted managers, managers whose session has ended. And the holder of
+a ticket cannot disturb others (PROTOCOL.md 6.1)."""
 
 import base64
 import contextlib
@@ -33,13 +33,13 @@ def ticket_with(ticket, username, password):
 
 
 def token(chance, size):
-    """Text as tickets are made of."""
+    """Returns text of the form that tickets have."""
     return base64.urlsafe_b64encode(chance.randbytes(size)).decode()
 
 
 class Opening(RawSubscriber):
-    """What a subscriber says, up to STEPS: 0 the greeting, 1 credentials, 2 the rest of the handshake, 3 a subscription
-    to everything. Nothing of the broker's is awaited but its welcome, and with RUDE not even that."""
+    """A subscriber that has sent STEPS: 0 = the greeting, 1 = also credentials, 2 = also the rest of the handshake, 3 = also a
+    subscription to everything. It waits for nothing but the broker's WELCOME, and with RUDE not even for that."""
 
     def __init__(self, ticket, steps=3, kind=b"SUB", rude=False):
         ipc = ticket["endpoint"].startswith("ipc://")
@@ -71,12 +71,12 @@ class Opening(RawSubscriber):
         self.said = max(self.said, steps)
 
     def wait_welcome(self):
-        """Or for its end, or that nothing comes for a while."""
+        """Waits for WELCOME, for the end of the connection, or until nothing comes for `patience` seconds."""
         while b"\x07WELCOME" not in self.data and readable(self.socket, self.patience) and not self.drain():
             pass
 
     def drain(self):
-        """Takes what is there, without waiting. Returns whether the connection is closed."""
+        """Reads what has come, without waiting. Returns whether the connection is closed."""
         self.socket.setblocking(False)
         try:
             while True:
@@ -96,7 +96,7 @@ class Opening(RawSubscriber):
         return not self.contents()
 
     def contents(self):
-        """The maps of all events and syncs that came."""
+        """Returns the maps of all events and syncs that came."""
         contents, frames, at = [], [], 64
         while at + 2 <= len(self.data):
             flags = self.data[at]
@@ -135,14 +135,14 @@ def test_strangers__hear_nothing_ever():
         lamp = stack.enter_context(broker.client("lamp"))
         strangers += [stack.enter_context(Opening(ticket_with(ticket, *pair)))
                       for pair in ((user, ""), ("", password), ("", ""))]
-        refused = len(strangers) - 1  # without a mechanism one does not come so far as to be asked for a ticket
+        refused = len(strangers) - 1  # the one without a mechanism is not asked for a ticket
         wait_until(lambda: lamp.call("put", "k", "v") and
-                   manager.call("stats")["subscribers_refused_total"] >= refused, what="they are all refused")
+                   manager.call("stats")["subscribers_refused_total"] >= refused, what="all strangers are refused")
         for _ in range(2):
             lamp.call("put", "k", "v")
             subscriber.sync()
         assert all(stranger.silent(0) for stranger in strangers)
-        assert manager.call("stats")["subscribers_refused_total"] == refused, "a SUB that was refused does not try again"
+        assert manager.call("stats")["subscribers_refused_total"] == refused, "a SUB that was refused must not try again"
         assert broker.wait_log(r"refused: no valid ticket")
 
 
@@ -162,7 +162,7 @@ def test_strangers__thousands_with_random_credentials__hear_nothing():
                 group.append(Opening(ticket_with(ticket, user, token(chance, 32)), rude=True))
             lamp.call("put", "k", "v")
             for peer in group:
-                wait_until(peer.drain, what="it is refused", interval=0.001)
+                wait_until(peer.drain, what="the peer is refused", interval=0.001)
             tried += len(group)
             kept.append(Opening(ticket_with(ticket, user, token(chance, 32)), 1))
             for peer in group:
@@ -180,22 +180,22 @@ def test_strangers__thousands_with_random_credentials__hear_nothing():
         assert manager.call("stats")["subscribers_refused_total"] >= tried
 
 
-# -- no manager any more
+# -- demoted managers
 
 ROUNDS = rounds(6 if SANITIZED else 20)
 
 
 @pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
 def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
-    """Rounds of a manager with connections at every stage, and three threads that open more of them all the time, while
-    puts are published all the time."""
+    """Each round demotes a manager that has connections at every stage. Three threads open more of them all the time, while
+    puts are published."""
     chance = seeded()
     demotions = ROUNDS // 4 if ipc else ROUNDS
     with Broker(ipc=ipc) as broker, broker.manager("boss") as boss, contextlib.ExitStack() as stack:
         putters = [stack.enter_context(broker.client(f"lamp-{number}")) for number in range(2)]
         stop = threading.Event()
-        current = []  # the ticket to be used at the moment
-        opened = {}  # username: connections under it
+        current = []  # the last one is the ticket to use
+        opened = {}  # {username: connections with it}
         stack.callback(stop.set)
 
         def put():
@@ -210,7 +210,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
                 ticket = current[-1]
                 with contextlib.suppress(OSError):
                     peer = Opening(ticket, 0, rude=dice.random() < 0.1)
-                    peer.patience = 0.05  # seconds; who is refused is not told
+                    peer.patience = 0.05  # seconds; a refused peer is not told
                     peer.say(dice.choice((0, 1, 2, 3, 3)))
                     opened[ticket["username"]].append(peer)
                     peers.append(peer)
@@ -236,7 +236,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
             mine += stages
             subscriber = stack.enter_context(subscribed(victim))
             if round_ == 0:
-                wait_until(lambda heard=stages[-1]: heard.drain() or heard.contents(), what="a connection hears something")
+                wait_until(lambda heard=stages[-1]: heard.drain() or heard.contents(), what="a connection receives something")
             stop.wait(chance.random() * 0.02)
             assert boss.call("role", name, "guest") == "guest"
             page = boss.call("replay", ticket["seq"], {"client": name, "limit": 10000})
@@ -272,7 +272,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
 
 @pytest.mark.parametrize("ipc", (False, True), ids=("tcp", "ipc"))
 def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(ipc):
-    """Publishing applies subscriptions that the broker never read: those of connections that it knows nothing of."""
+    """Publishing applies subscriptions that the broker has not read, also those of connections that it does not know yet."""
     puts = [("manage", "lamp", "put", "k", "v" * 500)] * (500 if SANITIZED else 4000)
     with Broker(ipc=ipc) as broker, broker.manager("boss") as boss, broker.client("lamp") as lamp:
         lamp.call("ping")
@@ -281,9 +281,9 @@ def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(
                 name = victim.call("hello")["client"]
                 ticket = victim.call("events")
                 peers = [stack.enter_context(Opening(ticket, steps)) for steps in (2, 1) * 6]
-                wait_until(lambda: all(peer.drain() or b"READY" in peer.data for peer in peers[::2]), what="connections")
+                wait_until(lambda: all(peer.drain() or b"READY" in peer.data for peer in peers[::2]), what="handshakes")
                 for peer in peers:
-                    peer.rude = True  # its welcome is there
+                    peer.rude = True  # it has its WELCOME
                 requests = [("role", name, "guest"), *puts[1:]]
                 boss.send_raw(b"".join(pack([0, number, request[0], list(request[1:])])
                                        for number, request in enumerate(requests)))
@@ -294,7 +294,7 @@ def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(
                 assert answers[0][3] == "guest"
                 limit = answers[1][3] - 1  # the role event stands before the first put
                 for peer in peers:
-                    wait_until(peer.drain, what="it is cut")
+                    wait_until(peer.drain, what="the connection is cut")
                     assert all(content["seq"] <= limit for content in peer.contents()), limit
 
 
@@ -305,12 +305,12 @@ def test_demotion__cuts_on_every_kind_of_endpoint(endpoint):
         with subscribed(victim) as demoted, subscribed(boss) as witness, broker.client("lamp") as lamp:
             boss.call("role", name, "guest")
             last = lamp.call("put", "k", "v")
-            witness.until(lambda event: event["seq"] == last)  # whoever hears of it has by now
+            witness.until(lambda event: event["seq"] == last)  # whoever receives it has received it by now
             assert not [event for event in heard(demoted) if event["kind"] != "role"]
 
 
 def heard(subscriber):
-    """The events that have come."""
+    """Returns the events that have come."""
     events = []
     while not subscriber.silent(0):
         method, content = subscriber.recv()
@@ -349,12 +349,12 @@ def test_demotion__other_subscribers_are_whole_again():
             with broker.manager() as victim:
                 name = victim.call("hello")["client"]
                 with subscribed(victim):
-                    # One that is in the middle of its handshake cannot be told from the victim's.
+                    # A connection in its handshake cannot be told from one of the victim's.
                     newcomer = stack.enter_context(Subscriber(other.call("events"), [""]))
                     boss.call("role", name, "guest")
                     last = lamp.call("put", "k", "v")
-                    wait_until(lambda: watcher.step() or watcher.seq >= last, what="it is whole", interval=0)
-                    wait_until(lambda: newcomer.sync()["seq"] >= last - 1, what="it hears", interval=0)
+                    wait_until(lambda: watcher.step() or watcher.seq >= last, what="the watcher has all events", interval=0)
+                    wait_until(lambda: newcomer.sync()["seq"] >= last - 1, what="the newcomer receives syncs", interval=0)
                     newcomer.close()
         seqs = [event["seq"] for event in events]
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
@@ -373,7 +373,7 @@ def test_demotion_and_promotion__give_another_ticket(broker):
             assert old.silent(0)
 
 
-# -- no session any more
+# -- ended sessions
 
 
 def end_by_bye(session):
@@ -396,7 +396,7 @@ def test_session_end__its_connections_are_closed__and_its_ticket_is_void(end):
         innocent = stack.enter_context(subscribed(witness))
         end(session)
         assert listening.closed() and idle.closed()
-        wait_until(midway[1].drain, what="that in its handshake is closed")
+        wait_until(midway[1].drain, what="the connection in its handshake is closed")
         midway[0].say(3)
         late = stack.enter_context(Opening(ticket))
         revision = lamp.call("put", "k", "v")
@@ -407,13 +407,13 @@ def test_session_end__its_connections_are_closed__and_its_ticket_is_void(end):
             assert not [content for content in peer.contents() if content["seq"] >= revision]
 
 
-# -- what a ticket's holder may do
+# -- holders of a ticket
 
 
 def assert_undisturbed(broker, manager, act):
-    """ACT must not cost another subscriber an event, nor, done again, the broker memory. It leaves MANAGER alone, whose
-    session is kept meanwhile."""
-    unread = {zmq.RCVHWM: 0}  # it reads at the end
+    """Checks that ACT costs another subscriber no event and that, done again, it takes no more memory of the broker. ACT must
+    not use MANAGER, whose session is kept alive meanwhile."""
+    unread = {zmq.RCVHWM: 0}  # unlimited: it reads at the end
     name = unique("witness")
     with broker.client(name) as witness, subscribed(manager, [f"{name}/"], sockopt=unread) as subscriber:
         stop = threading.Event()
@@ -432,9 +432,9 @@ def assert_undisturbed(broker, manager, act):
         writer = Background(put)
         try:
             act()
-            # What the broker keeps for so many is there now. How many there are at a time is for the machine to say: what
-            # grows every time is a leak.
-            wait_until(lambda: growth() < SLACK, what="that no more memory is taken", interval=0)
+            # The broker now has the memory that it keeps for so many connections. How many are open at the same time depends
+            # on the machine, so only growth in every call is a leak.
+            wait_until(lambda: growth() < SLACK, what="a call that takes no more memory", interval=0)
         finally:
             stop.set()
             writer.join()
@@ -455,7 +455,7 @@ def test_subscribers_that_vanish__thousands_of_times(broker):
             for _ in range(rounds(500 if SANITIZED else 2000)):
                 with contextlib.suppress(OSError):
                     peer = Opening(ticket, chance.choice((0, 1, 2, 3, 3, 3)), rude=chance.random() < 0.5)
-                    if chance.random() < 0.5:  # with a reset, not with an end
+                    if chance.random() < 0.5:  # close with a reset
                         peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     if chance.random() < 0.1:
                         peer.drain()
@@ -465,13 +465,13 @@ def test_subscribers_that_vanish__thousands_of_times(broker):
                     break
 
         assert_undisturbed(broker, manager, vanish)
-        wait_until(lambda: broker.descriptors() < 100, what="they are all gone")
+        wait_until(lambda: broker.descriptors() < 100, what="all connections are closed")
     print(f"{done} vanished")
     assert done >= 100
 
 
 def random_frames(chance):
-    """Frames as an XSUB might send them, and worse."""
+    """Returns frames that an XSUB might send, or that none would."""
     kind = chance.randrange(8)
     body = chance.randbytes(chance.choice((0, 1, 2, 10, 100, 256, 511, 512)))
     if kind == 0:
@@ -511,7 +511,7 @@ def test_xsub_peers_with_a_ticket__sending_any_frames(broker):
 
 
 def test_floods_of_subscriptions_and_pings__ended_by_a_reset():
-    """What aborts a libzmq that has stopped to read the connection."""
+    """This aborts libzmq if it has stopped reading the connection."""
     ping = bytes([RawPeer.COMMAND, 7]) + b"\x04PING\x00\x00"
     with Broker() as broker, broker.manager() as manager:
         ticket = manager.call("events")
@@ -526,8 +526,8 @@ def test_floods_of_subscriptions_and_pings__ended_by_a_reset():
 
 
 def test_floods_without_end__the_broker_goes_on():
-    """libzmq returns from no call on an XPUB before it has taken in all that is there. A broker of its own: what is left of
-    the floods may close all event connections once more."""
+    """A call of libzmq on an XPUB does not return before all that has come is read. The test has its own broker, because the rest
+    of the floods may close all event connections once more."""
     flood = RawPeer.frame(b"\x00x") * 200000
     longest = 0.0
     with Broker() as broker, broker.manager() as manager, broker.client("lamp") as lamp, contextlib.ExitStack() as stack:

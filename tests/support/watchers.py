@@ -127,7 +127,7 @@ class Library(WatchProcess):
 class Tool(WatchProcess):
     """kvzmq-cli watch. Its lines have no `prev`, and it keeps no copy."""
 
-    anew = True  # the next `ready` begins the stream anew
+    anew = True  # the next `ready` starts the stream again
 
     def command(self, since):
         return [*self.base(), "watch", *(["--since", f"{since[0]}@{since[1]}"] if since else [])]
