@@ -343,8 +343,10 @@ def test_exit_2__wrong_option__is_named_and_the_usage_shown(tool, arguments, pro
     ["put", "", "v"], ["-x", "ping"]])
 def test_exit_2__wrong_usage__one_line_says_what(tool, arguments):
     done = tool.run(*arguments)
-    assert done.returncode == 2, done
-    assert done.stderr
+    assert (done.returncode, done.stdout) == (2, b""), done
+    problem, *usage = done.stderr.decode().splitlines()
+    assert re.match(r"(Illegal command|INVALID_ARGUMENT|kvzmq-cli|put): \S", problem), done
+    assert not usage or len(usage) == 1 and usage[0].startswith("usage: "), done
 
 
 def test_exit_2__no_terminal_to_ask_for_a_password__says_what_to_do(tool):

@@ -169,6 +169,7 @@ def test_json_error__guest__of_every_command_of_managers(tool, remote):
 def test_json_error__password_or_secret_that_cannot_be_read__of_every_command(tool, remote):
     for words in remote:
         check_error(tool.run("--password-file", "/nonexistent", "-u", "adam", "-o", "json", *words), 2, "USAGE")
+        check_error(tool.run("--secret-file", "/nonexistent", "-n", "lamp", "-o", "json", *words), 2, "USAGE")
 
 
 def test_json_error__unknown_client__of_every_command_that_must_name_one(tool, remote):

@@ -33,7 +33,7 @@ def is_hello(result):
 
 
 def is_revision(result):
-    return isinstance(result, int) and result > 0
+    return type(result) is int and result > 0  # isinstance would take True
 
 
 def is_entry(result):
@@ -102,8 +102,8 @@ METHODS = {
                    wrong=[(1,), (None,), ([],), *with_options(""), ("", {"limit": 0}), ("", {"limit": 10001}),
                           ("", {"limit": -1}), ("", {"limit": "1"}), ("", {"after": 1})]),
     "digest": Method("G", right=[((), is_digest)], many=[(1,), ("k",)]),
-    "watch": Method("G", right=[((True,), lambda result: isinstance(result, int)), ((False,), lambda result: True),
-                                ((False, {"after": None, "epoch": None}), lambda result: True)],
+    "watch": Method("G", right=[((True,), is_revision), ((False,), is_revision),
+                                ((False, {"after": None, "epoch": None}), is_revision)],
                     few=[()], many=[(True, {}, 1)], wrong=[(1,), ("true",), (None,), *with_options(True)]),
     "auth": Method("G", right=[(("adam", "eve"), lambda result: result == {"role": "manager"})],
                    few=[(), ("adam",)], many=[("adam", "eve", 1)],

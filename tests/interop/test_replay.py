@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """`replay`: its bounds, its pages, and a log too small to keep all events (PROTOCOL.md 5, 6.2)."""
 
-
 import pytest
 
 from broker import Broker

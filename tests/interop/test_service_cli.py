@@ -350,14 +350,6 @@ def test_version__is_the_project_s():
 # ---- Start and end
 
 
-def test_start__port_in_use__is_one_line_and_status_1():
-    with Broker() as broker:
-        done = kvbroker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
-        lines = done.stderr.decode().splitlines()
-        assert done.returncode == 1
-        assert len(lines) == 1 and broker.request_endpoint in lines[0] and " error " in lines[0]
-
-
 def open_files(broker):
     text = pathlib.Path(f"/proc/{broker.process.pid}/limits").read_text()
     soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", text).groups()
