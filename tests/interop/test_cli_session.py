@@ -144,7 +144,7 @@ def test_broker__that_does_not_answer_the_sign_of_life__does_not_hold_up_what_is
         with Tool(endpoint, tmp_path).terminal("-t", "60") as running:
             forward_one(front, behind)  # hello
             running.prompt()
-            assert front.poll(15000), "it sent no ping"
+            assert front.poll(int(TIMEOUT * 1000)), "it sent no ping"
             running.press("get city")
             running.wait("get city$")
 

@@ -14,7 +14,7 @@ import zmq
 from client import context
 from terminal import INTERRUPT, KILL_LINE, TAB, UP, status_of
 from tool import Tool, forward_one
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_terminal__ctrl_c__ends_the_wait_for_an_answer_and_not_the_tool(broker, 
             forward_one(front, behind)  # hello; nothing is answered after it
             running.prompt()
             running.press("get city\n")
-            assert front.poll(15000), "it did not send the request"
+            assert front.poll(int(TIMEOUT * 1000)), "it did not send the request"
             running.wait_asleep()
             running.press(INTERRUPT)
             shown = running.prompt()

@@ -11,7 +11,7 @@ from broker import Broker
 from hashes import slow_hash
 from project import SANITIZED
 from subscriber import Subscriber, Watcher, check_event, subscribed
-from waiting import TIMEOUT, wait_until
+from waiting import wait_until
 
 SECRET = "a secret of sixteen"
 
@@ -257,13 +257,13 @@ def test_presence__a_fleet_that_leaves_at_once__is_told_of_whole_and_in_order():
             peer.do("open", count=FLEET, identity="fleet-%d/1")
             peer.kill()
             leaving = {f"fleet-{number}" for number in range(FLEET)}
-            deadline = time.monotonic() + TIMEOUT
-            left = []
-            while len(left) < FLEET and time.monotonic() < deadline:
-                watcher.step()
-                left = [event["client"] for event in events
+
+            def left():
+                return [event["client"] for event in events
                         if fields(event, "kind", "value") == ("disconnect", "lost") and event["client"] in leaving]
-            assert sorted(left) == sorted(leaving)
+
+            wait_until(lambda: watcher.step() or len(left()) >= FLEET, what="the fleet has left", interval=0)
+            assert sorted(left()) == sorted(leaving)
             seqs = [event["seq"] for event in events]
             assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
 

@@ -12,6 +12,7 @@ import pytest
 
 from broker import DEFAULT_ACCOUNT, Broker
 from project import REPOSITORY
+from waiting import TIMEOUT
 
 SANITIZE = os.environ.get("KV_SANITIZE", "")
 # A sanitized library needs a sanitized program.
@@ -19,7 +20,7 @@ FLAGS = f"-fsanitize={SANITIZE}" if SANITIZE else ""
 
 
 def run(*command, **keywords):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **keywords)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=2 * TIMEOUT, **keywords)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 

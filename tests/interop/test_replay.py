@@ -143,7 +143,7 @@ def test_client__far_between__is_found_page_by_page():
     with Broker() as broker, broker.manager("boss") as manager, broker.client("rare") as rare:
         rare.call("put", "k", "first")
         for _ in range(15):
-            manager.batch(*[("put", "k", "v")] * 4000, timeout=60)
+            manager.batch(*[("put", "k", "v")] * 4000)
         rare.call("put", "k", "last")
         events, until = replay_all(manager, 0, client="rare")
         assert [event["value"] for event in events] == [None, "first", "last"]

@@ -336,7 +336,7 @@ def test_after__a_store_that_was_lost_meanwhile__is_to_be_read_anew(lose):
 def test_far_behind__more_than_may_be_outstanding__is_told_whole__and_delays_nobody():
     with Broker() as broker, broker.client("lamp/1") as other, broker.client("other/1") as one, broker.client("other/2") as two:
         first = other.call("put", "k", "v")
-        revisions = [revision for _ in range(15) for revision in other.batch(*[("put", "k", "v" * 100)] * 4000, timeout=60)]
+        revisions = [revision for _ in range(15) for revision in other.batch(*[("put", "k", "v" * 100)] * 4000)]
         one.call("watch", True)
         with broker.client("lamp/2") as late:
             late.request("watch", True, {"after": first})

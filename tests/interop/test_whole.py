@@ -157,7 +157,7 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
 
         last = max(writers.known)
         for watcher in watchers:
-            wait_until(lambda watcher=watcher: (watcher.last() or 0) >= last, 60, what="a watcher has all changes")
+            wait_until(lambda watcher=watcher: (watcher.last() or 0) >= last, what="a watcher has all changes")
         wait_until(lambda: manager.call("stats")["keys"] == permanent(manager), what="all keys with a ttl have expired")
         end = manager.call("events")["seq"]
         seen, counts = {}, []

@@ -168,7 +168,7 @@ class Broker:
             self.process.kill()
             self.process.wait()
         if self._reader:
-            self._reader.join(5)
+            self._reader.join(TIMEOUT)
             self.process.stderr.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
