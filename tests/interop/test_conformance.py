@@ -2,44 +2,22 @@
 """Cases to which several rules of PROTOCOL.md apply: the order of checks, batches that end early, claims, the sequence."""
 
 import struct
-import subprocess
 import time
 
 import pytest
 
 from broker import Broker
-from hashes import real_hash, slow_hash
+from hashes import real_hash, secret_hash, slow_hash
 from managing import clients_of, park
-from project import binary_of
-from rpc import RpcError, pack, unpack_all
-from waiting import TIMEOUT, wait_until
+from rpc import RpcError, codes, pack, unpack_all
+from waiting import wait_until
 
 SECRET = "sixteen bytes or more of a secret"
-
-
-@pytest.fixture(scope="module")
-def secret_hash():
-    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
-                          timeout=TIMEOUT, check=True)
-    return done.stdout.strip()
-
-
-def whoami(client):
-    return client.call("hello")["client"]
-
-
-def codes(answers):
-    """Returns (msgid, error code) of each answer. The code of a result is None."""
-    return [(answer[1], answer[2] and answer[2][0]) for answer in answers]
 
 
 def alone(manager):
     """Whether the manager's session is the only one. (It logs in again, because it may have timed out too.)"""
     return manager.batch(("auth", "adam", "eve"), ("stats",))[1]["sessions"] == 1
-
-
-def seq(client):
-    return client.call("digest")["seq"]
 
 
 # -- envelopes
@@ -66,10 +44,10 @@ def test_seq__counts_every_event_and_nothing_else(name):
         def step():
             """Returns by how much seq has grown since the last call."""
             nonlocal last
-            before, last = last, seq(manager)
+            before, last = last, manager.seq()
             return last - before
 
-        last = seq(manager)
+        last = manager.seq()
         assert last == 2  # the manager's connect and its role
         left, right = broker.client(f"{name}/left"), broker.client(f"{name}/right")
         left.call("ping")
@@ -109,9 +87,9 @@ def test_seq__one_role_event_for_all_sessions_of_a_client(broker, manager, name)
     sessions = [broker.client(f"{name}/{number}") for number in range(3)]
     for session in sessions:
         session.call("hello", {"secret": SECRET})
-    before = seq(manager)
+    before = manager.seq()
     manager.call("role", name, "manager")
-    assert seq(manager) == before + 1
+    assert manager.seq() == before + 1
     assert all(session.call("hello")["role"] == "manager" for session in sessions)
 
 
@@ -130,7 +108,7 @@ def test_seq__the_expiries_that_a_list_meets_are_in_its_seq(broker):
 
 def test_bye__the_connections_next_payload_begins_a_new_session(broker):
     with broker.manager() as client:
-        number = whoami(client)
+        number = client.whoami()
         client.call("put", "k", "v")
         assert client.call("bye") is True
         assert client.batch(("get", "k"), ("clients",))[0] is None
@@ -155,7 +133,7 @@ def test_bye__of_one_session__leaves_the_clients_others(broker, manager, name):
 def test_forget__oneself_in_a_batch__is_answered_and_the_rest_is_dropped(broker, manager, name):
     with broker.manager(f"{name}/1") as one, broker.client(f"{name}/2") as two:
         two.call("put", "k", "v")
-        before = seq(manager)
+        before = manager.seq()
         answers = one.exchange(pack([0, 1, "put", ["k", "w"]]) + pack([0, 2, "forget", [name]])
                                + pack([0, 3, "put", ["k", "x"]]) + pack([2, "put", ["l", "x"]]))
         assert [answer[1] for answer in answers] == [1, 2] and answers[1][3] is True
@@ -182,8 +160,8 @@ def test_forget__a_client_that_waits_for_auth__ends_it_and_the_broker_goes_on(na
         assert manager.call("ping") == "pong"
 
 
-def test_forget__sessions_that_never_gave_the_secret_end_too(secret_hash):
-    with Broker(names={"lamp": secret_hash}) as broker, broker.manager() as manager, broker.client("lamp/1") as thief:
+def test_forget__sessions_that_never_gave_the_secret_end_too():
+    with Broker(names={"lamp": secret_hash(SECRET)}) as broker, broker.manager() as manager, broker.client("lamp/1") as thief:
         assert manager.code("forget", "lamp") == "NOT_FOUND"  # a claim alone is no client
         assert thief.code("ping") == "UNAUTHENTICATED"
         assert manager.call("stats")["sessions"] == 2
@@ -196,7 +174,7 @@ def test_forget__sessions_that_never_gave_the_secret_end_too(secret_hash):
 
 def test_role__given_up_in_a_batch__what_is_behind_sees_it(broker):
     with broker.manager() as one:
-        number = int(whoami(one))
+        number = int(one.whoami())
         results = one.batch(("stats",), ("role", number, "guest"), ("stats",), ("auth", "adam", "eve"), ("role", number, "manager"))
         assert results[1] == "guest" and results[2].code == "PERMISSION_DENIED"
         assert results[3:] == [{"role": "manager"}, "manager"]
@@ -215,7 +193,7 @@ def test_auth__by_notification__is_carried_out_and_not_answered():
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
         client.notify("auth", "slow", "eve")
         assert client.call("hello")["role"] == "manager"  # the first answer, and after the change of role
-        answers = client.exchange(pack([2, "role", [int(whoami(client)), "guest"]]) + pack([2, "auth", ["slow", "no"]])
+        answers = client.exchange(pack([2, "role", [int(client.whoami()), "guest"]]) + pack([2, "auth", ["slow", "no"]])
                                   + pack([0, 9, "stats", []]))
         assert codes(answers) == [(9, "PERMISSION_DENIED")]
 
@@ -237,7 +215,7 @@ def test_auth__in_an_envelope__is_answered_with_it():
 
 def test_bye__behind_a_request_that_waits__drops_the_payloads_behind_it():
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
-        number = whoami(client)
+        number = client.whoami()
         client.send_raw(pack([0, 1, "auth", ["slow", "eve"]]) + pack([0, 2, "bye", []]))
         client.send_raw(pack([0, 3, "ping", []]))
         assert unpack_all(client.recv_payload()) == [[1, 1, None, {"role": "manager"}], [1, 2, None, True]]
@@ -331,8 +309,8 @@ def test_clients_limit__a_client_that_is_there_takes_more_sessions():
             assert (one.call("get", "k"), two.call("get", "k")) == ("v", "v")
 
 
-def test_clients_limit__a_claimed_name_without_a_place__may_give_its_secret_again(secret_hash):
-    with Broker(options={"limits/clients": 2}, names={"lamp": secret_hash}) as broker, broker.manager(), broker.client() as other:
+def test_clients_limit__a_claimed_name_without_a_place__may_give_its_secret_again():
+    with Broker(options={"limits/clients": 2}, names={"lamp": secret_hash(SECRET)}) as broker, broker.manager(), broker.client() as other:
         other.call("ping")
         with broker.client("lamp/1") as lamp:
             assert lamp.code("hello", {"secret": SECRET}) == "RESOURCE_EXHAUSTED"
@@ -392,15 +370,15 @@ def test_claim__of_a_name_with_a_session_left_outside__fails(broker, name):
         assert three.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
 
 
-def test_create__with_secret__where_it_cannot_claim(broker, manager, name, secret_hash):
+def test_create__with_secret__where_it_cannot_claim(broker, manager, name):
     manager.call("manage", name, "put", "k", "v", {"create": True})
     assert manager.code("manage", name, "put", "k", "w", {"create": True, "secret": SECRET}) == "FAILED_PRECONDITION"
     assert manager.call("manage", name, "get", "k") == "v"
     with broker.client() as numbered:
-        number = int(whoami(numbered))
+        number = int(numbered.whoami())
         assert manager.code("manage", number, "put", "k", "w", {"create": True, "secret": SECRET}) == "FAILED_PRECONDITION"
         assert manager.code("manage", number, "put", "k", "w", {"create": True}) is None
-    with Broker(names={"lamp": secret_hash}) as other, other.manager() as boss:
+    with Broker(names={"lamp": secret_hash(SECRET)}) as other, other.manager() as boss:
         assert boss.code("manage", "lamp", "put", "k", "v", {"create": True, "secret": "w" * 16}) == "FAILED_PRECONDITION"
         assert boss.code("manage", "lamp", "get", "k") == "NOT_FOUND"
         assert boss.code("manage", "lamp", "put", "k", "v", {"create": True}) is None
@@ -424,7 +402,7 @@ def test_create__failed_put__claims_nothing(broker, manager, name):
 @pytest.mark.parametrize("form", ("uint64", "int64", "bin", "str"))
 def test_client__by_number_in_any_form(broker, manager, form):
     with broker.client() as client:
-        number = int(whoami(client))
+        number = int(client.whoami())
         encoded = {"uint64": b"\xcf" + struct.pack(">Q", number), "int64": b"\xd3" + struct.pack(">q", number),
                    "bin": pack(str(number).encode()), "str": pack(str(number))}[form]
         for msgid, (method, tail, count) in enumerate((("manage", pack("digest"), 2), ("role", pack("guest"), 2))):

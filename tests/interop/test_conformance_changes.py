@@ -4,39 +4,25 @@ a change, the order of events, and what ends with a session."""
 
 import contextlib
 import signal
-import subprocess
 import time
 
 import pytest
 
 from broker import Broker
 from chance import seeded
-from project import binary_of
+from hashes import secret_hash
 from rpc import RpcError, pack
-from subscriber import RawSubscriber, Subscriber, check_event, digest_of, subscribed
+from stores import digest_of
+from subscriber import RawSubscriber, Subscriber, check_event, subscribed
 from waiting import TIMEOUT, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 KEEP_ALL = {"limit": 10000}
 
 
-def whoami(client):
-    return client.call("hello")["client"]
-
-
-def hash_of_secret():
-    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
-                          timeout=TIMEOUT, check=True)
-    return done.stdout.strip()
-
-
 def since(manager, seq, **options):
     """Returns the events after SEQ and checks their form."""
     return [check_event(event) for event in manager.call("replay", seq, {**KEEP_ALL, **options})["events"]]
-
-
-def seq_of(client):
-    return client.call("digest")["seq"]
 
 
 def who(event):
@@ -87,8 +73,8 @@ def test_prev__over_many_lives_of_names_and_numbers__is_a_chain_that_begins_anew
 
 
 def test_prev__of_a_name_that_the_configuration_keeps__begins_anew_too():
-    with Broker(names={"kept": hash_of_secret()}) as broker, broker.manager() as manager, broker.client("kept/1") as client:
-        begin = seq_of(manager)
+    with Broker(names={"kept": secret_hash(SECRET)}) as broker, broker.manager() as manager, broker.client("kept/1") as client:
+        begin = manager.seq()
         for _ in range(2):
             client.call("hello", {"secret": SECRET})
             client.call("bye")
@@ -103,7 +89,7 @@ def test_prev__of_a_name_that_the_configuration_keeps__begins_anew_too():
 def test_prev__of_a_life_that_was_missed_whole__is_0_like_that_of_the_next_one():
     """This is why a subscriber to one client must also replay if prev is 0 (PROTOCOL.md 6.2)."""
     with Broker() as broker, broker.manager() as manager:
-        begin = seq_of(manager)
+        begin = manager.seq()
         for life in range(2):
             with broker.client(f"lamp/{life}") as lamp:
                 lamp.call("bye")
@@ -174,14 +160,14 @@ def test_recipe__for_one_client__is_whole_over_lost_events_and_whole_lives():
 
 def test_by_and_user__of_each_who_can_do_something():
     with Broker(accounts={"adam": "eve", "bert": "eve"}) as broker, broker.manager("boss") as boss:
-        begin = seq_of(boss)
+        begin = boss.seq()
         boss.call("manage", "lamp", "put", "k", "v", {"create": True, "secret": SECRET})
         with broker.client("lamp") as lamp, broker.client() as other:
             lamp.call("hello", {"secret": SECRET})
             lamp.call("put", "k", "guest")
             boss.call("role", "lamp", "manager")
             lamp.call("put", "k", "manager by another's word")
-            number = whoami(other)
+            number = other.whoami()
             lamp.call("manage", number, "put", "k", "v")
             lamp.call("auth", "bert", "eve")
             lamp.call("put", "k", "manager by bert")
@@ -261,7 +247,7 @@ def test_expire__comes_before_whatever_would_read_the_entry(reader, managed):
 
 def test_role_of_oneself__the_batch_goes_on_as_guest__and_nothing_behind_the_event_is_heard():
     with Broker() as broker, broker.manager("boss") as boss, broker.client("lamp") as lamp:
-        begin = seq_of(boss)
+        begin = boss.seq()
         with subscribed(boss) as subscriber:
             answers = boss.batch(("role", "boss", "guest"), ("events",), ("put", "k", "v"))
             assert answers[0] == "guest" and answers[1].code == "PERMISSION_DENIED"
@@ -278,7 +264,7 @@ def test_changed__is_the_event_as_it_was_published_and_is_replayed():
     with Broker(options={"events/inline": 10}) as broker, broker.manager("boss") as boss, broker.client("lamp/1") as lamp:
         with subscribed(boss, ["lamp/"]) as subscriber:
             lamp.call("watch", True)
-            begin = seq_of(boss)
+            begin = boss.seq()
             boss.call("manage", "lamp", "put", "k", b"\xff", {"ttl_ms": 60000})
             boss.call("manage", "lamp", "put", "k", "longer than ten")
             boss.call("manage", "lamp", "del", "k")
@@ -398,7 +384,7 @@ def test_replay__one_answer_looks_at_20000_events():
             manager.batch(*[("put", "k", "v")] * 4000, timeout=2 * TIMEOUT)
         assert manager.call("replay", 1, {"client": "nobody"}) == {"events": [], "seq": 20001}
         page = manager.call("replay", 20001, {"client": "nobody"})
-        assert page == {"events": [], "seq": seq_of(manager)}
+        assert page == {"events": [], "seq": manager.seq()}
 
 
 def test_replay__a_page_ends_at_an_eighth_of_a_message():

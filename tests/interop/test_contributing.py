@@ -4,7 +4,6 @@ test, a run of all tests by their list, benchmarks and fuzzers by a few rounds. 
 test."""
 
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -12,13 +11,12 @@ import sys
 
 import pytest
 
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, SANITIZED, build_folder
 from waiting import TIMEOUT
 from walkthrough import blocks_of
 
 BLOCKS = blocks_of((REPOSITORY / "CONTRIBUTING.md").read_text())
-BUILD = pathlib.Path(os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1])
-SANITIZE = os.environ.get("KV_SANITIZE", "")
+BUILD = build_folder()
 PRESETS = [preset["name"] for preset in json.loads((REPOSITORY / "CMakePresets.json").read_text())["buildPresets"]]
 
 # Programs that stand first on PATH, in place of the real ones.
@@ -101,7 +99,7 @@ def checkout(tmp_path):
     for preset, programs in SHORT.items():
         short_build(builds / preset, programs)
     tools.mkdir()
-    for name, text in (TOOLS | (WITHOUT_VALGRIND if SANITIZE else {})).items():
+    for name, text in (TOOLS | (WITHOUT_VALGRIND if SANITIZED else {})).items():
         script(tools / name, text)
     return root
 

@@ -4,7 +4,6 @@
 import configparser
 import itertools
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -12,7 +11,7 @@ import subprocess
 import pytest
 
 from broker import Broker
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, SANITIZER_FLAGS, binary_of, build_folder
 from waiting import TIMEOUT
 
 DOCUMENTS = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "common/PROTOCOL.md",
@@ -134,13 +133,12 @@ def test_header__its_first_example__compiles_and_runs(tmp_path):
     head = HEADER.read_text().split(" * Threads.")[0]
     code = re.findall(r"^ \*     (.*)$", head, re.M)
     assert len(code) > 5
-    flags = ["-fsanitize=" + os.environ["KV_SANITIZE"]] if os.environ.get("KV_SANITIZE") else []
-    library = os.path.join(os.environ["KV_BUILD_DIR"], "lib")
+    library = build_folder() / "lib"
     with Broker() as broker:
         text = "\n".join(["#include <kvzmq.h>", "#include <stdio.h>", "int main(void)", "{", *code, "    return 0;", "}", ""])
         source = tmp_path / "example.c"
         source.write_text(text.replace("tcp://127.0.0.1:5000", broker.request_endpoint))
-        for command in (["cc", "-Wall", "-Wextra", "-Werror", *flags, f"-I{HEADER.parent}", "-o", tmp_path / "example", source,
+        for command in (["cc", "-Wall", "-Wextra", "-Werror", *SANITIZER_FLAGS, f"-I{HEADER.parent}", "-o", tmp_path / "example", source,
                          f"-L{library}", f"-Wl,-rpath,{library}", "-lkvzmq"], [tmp_path / "example"]):
             done = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
             assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -10,10 +10,9 @@ import pytest
 import zmq
 
 from broker import Broker
-from project import binary_of
+from kvbroker import kvbroker
 from subscriber import subscribed
 from tool import Tool
-from waiting import TIMEOUT
 
 
 def has_ipv6():
@@ -134,18 +133,16 @@ def test_a_name__is_those_of_its_addresses_that_this_machine_has(named, name, ho
 def test_an_endpoint_that_is_not_here__is_refused_alike_by_the_check_and_by_the_start(named, endpoint, problem):
     said = []
     for arguments in (("--check-config",), ()):
-        done = subprocess.run([*named, binary_of("kvbroker"), *arguments, "--set", f"listen/requests={endpoint}", "--set",
-                               "listen/events=tcp://127.0.0.1:*"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        assert (done.returncode, done.stdout) == (2, ""), done
-        said.append(done.stderr)
+        done = kvbroker(*arguments, "--set", f"listen/requests={endpoint}", "--set", "listen/events=tcp://127.0.0.1:*", wrapper=named)
+        assert (done.returncode, done.stdout) == (2, b""), done
+        said.append(done.stderr.decode())
     assert said[0] == said[1] and said[0].count("\n") == 1
     assert said[0].startswith(f"listen/requests: {endpoint}: {problem}"), said[0]
 
 
 def test_a_port_in_use__is_no_fault_of_the_configuration():
     with Broker() as broker:
-        done = subprocess.run([binary_of("kvbroker"), "--check-config", "--config", str(broker.config), "--set",
-                               f"listen/requests={broker.request_endpoint}"], capture_output=True, timeout=TIMEOUT, check=False)
+        done = kvbroker("--check-config", "--config", broker.config, "--set", f"listen/requests={broker.request_endpoint}")
         assert (done.returncode, done.stderr) == (0, b"")
         with broker.client() as client:
             assert client.call("ping") == "pong"

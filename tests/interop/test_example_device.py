@@ -2,7 +2,6 @@
 """examples/device.c applies its configuration at its start, when it changes, and after the device was away."""
 
 import contextlib
-import pathlib
 import re
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import pytest
 
 from broker import Broker
 from chance import seeded
-from project import binary_of
+from project import build_folder
 from relay import Relay
 from rpc import RpcError
 from running import Running
@@ -20,7 +19,7 @@ from waiting import wait_until
 
 class Device(Running):
     def __init__(self, endpoint, name="lamp"):
-        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "examples" / "device"
+        program = build_folder() / "examples" / "device"
         super().__init__(subprocess.Popen([program, endpoint, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 
     def wait(self, line):

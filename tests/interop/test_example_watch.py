@@ -2,13 +2,12 @@
 """examples/watch.c prints changes until Ctrl-C, and says what is wrong. kvzmq.h shows the same code in short."""
 
 import os
-import pathlib
 import re
 import signal
 import subprocess
 
 from broker import DEFAULT_ACCOUNT, Broker
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, build_folder
 from running import Running
 from waiting import TIMEOUT, wait_until
 
@@ -16,7 +15,7 @@ USER, PASSWORD = DEFAULT_ACCOUNT
 
 
 def start(*arguments, password=PASSWORD):
-    program = pathlib.Path(binary_of("kvbroker")).parents[1] / "examples" / "watch"
+    program = build_folder() / "examples" / "watch"
     return subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "KVZMQ_PASSWORD": password})
 

@@ -15,8 +15,9 @@ import pytest
 from background import Background
 from broker import Broker
 from client import Client
+from kvbroker import start_kvbroker
 from managing import clients_of
-from project import SANITIZED, binary_of
+from project import SANITIZED
 from raw_peer import RawPeer
 from rpc import pack, unpack_all
 from subscriber import RawSubscriber, subscribed
@@ -25,20 +26,7 @@ from waiting import TIMEOUT, wait_until
 SECRET = "s" * 16
 
 
-def serves(broker):
-    with broker.client() as client:
-        client.call("put", "k", "v")
-        assert client.call("get", "k") == "v"
-
-
 # -- standard error
-
-
-def spawned(folder, **streams):
-    """Starts a broker with the given standard streams. Returns its process and its request endpoint."""
-    endpoint = f"ipc://{folder}/requests"
-    command = [binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set", f"listen/events=ipc://{folder}/events"]
-    return subprocess.Popen(command, **streams), endpoint
 
 
 def answers_and_stops(process, endpoint):
@@ -56,7 +44,7 @@ def answers_and_stops(process, endpoint):
 
 def test_standard_error__whose_reader_is_gone__does_not_end_the_broker(tmp_path):
     reader, writer = os.pipe()
-    process, endpoint = spawned(tmp_path, stderr=writer)
+    process, endpoint = start_kvbroker(tmp_path, stderr=writer)
     os.close(writer)
     os.close(reader)
     answers_and_stops(process, endpoint)
@@ -64,12 +52,12 @@ def test_standard_error__whose_reader_is_gone__does_not_end_the_broker(tmp_path)
 
 def test_standard_error__on_a_full_disk__does_not_end_the_broker(tmp_path):
     with open("/dev/full", "wb") as full:
-        process, endpoint = spawned(tmp_path, stderr=full)
+        process, endpoint = start_kvbroker(tmp_path, stderr=full)
     answers_and_stops(process, endpoint)
 
 
 def test_standard_streams__closed__are_no_socket_of_the_broker(tmp_path):
-    process, endpoint = spawned(tmp_path, preexec_fn=lambda: os.closerange(0, 3))
+    process, endpoint = start_kvbroker(tmp_path, preexec_fn=lambda: os.closerange(0, 3))
     with Client(endpoint, process=process) as client:
         client.call("ping")
         for number in range(3):
@@ -91,7 +79,7 @@ def test_descriptors__all_taken__those_who_are_there_are_served_and_others_later
         finally:
             for peer in crowd:
                 peer.close()
-        serves(broker)
+        broker.check_serves()
 
 
 # -- identities
@@ -106,7 +94,7 @@ def test_identity__longer_than_zeromq_allows__is_cut_off():
             peer.send(bytes([RawPeer.COMMAND | RawPeer.LONG]) + struct.pack(">Q", len(ready)) + ready)
             peer.send_frame(pack([0, 1, "ping", []]))
             assert peer.closed()
-        serves(broker)
+        broker.check_serves()
 
 
 @pytest.mark.parametrize("identity", (b"x" * 255, b"\xff" * 255, b"lamp/" + bytes(range(250)), b"/", b"lamp/", b"12", b" ",
@@ -193,7 +181,7 @@ def test_zmtp_commands__after_the_handshake__the_sender_is_served_on_or_cut_and_
             assert len(answers) - len(errors) == (1 if more else 2)
         elif whole:
             assert [answer[1:] for answer in answers] == [[1, None, "pong"], [2, None, "pong"]]
-    serves(broker)
+    broker.check_serves()
 
 
 @commands
@@ -213,14 +201,14 @@ def test_zmtp_pings__that_are_sent_without_reading__are_bounded():
     sanitizer = ["env", "ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=0:thread_local_quarantine_size_kb=0"]
     ping = b"\x04\x17" + PING + b"c" * 16
     with Broker(wrapper=sanitizer if SANITIZED else ()) as broker:
-        serves(broker)
+        broker.check_serves()
         before = broker.rss()
         with RawPeer(broker.request_endpoint, receive_buffer=4096) as peer:
             peer.socket.settimeout(1)
             with contextlib.suppress(ConnectionError, socket.timeout):
                 for _ in range(400):
                     peer.send(ping * 1000)
-            serves(broker)
+            broker.check_serves()
             assert broker.rss() - before < 2 << 20  # 10 MB were sent
 
 
@@ -250,7 +238,7 @@ def test_storm__connections_that_come_and_go__leave_nothing(broker):
     greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
     ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER")
     whole = greeting + bytes([RawPeer.COMMAND, len(ready)]) + ready + RawPeer.frame(pack([0, 1, "put", ["k", "v"]]))
-    serves(broker)
+    broker.check_serves()
     idle = broker.descriptors()
     with broker.client("watcher/1") as watcher:
         watcher.call("ping")

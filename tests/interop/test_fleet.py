@@ -16,10 +16,6 @@ SESSIONS = int(os.environ.get("KV_SESSIONS", 600 if SANITIZED else 1200))
 PROCESSES = 4
 
 
-def whoami(client):
-    return client.call("hello")["client"]
-
-
 def test_2000_clients__each_reads_its_own_then_all_are_killed_and_gone():
     with (Broker(options={"session/timeout": 600}) as broker, broker.manager() as manager,
           contextlib.ExitStack() as stack):
@@ -34,7 +30,7 @@ def test_2000_clients__each_reads_its_own_then_all_are_killed_and_gone():
             peer.start("own", keys=2)
         assert [peer.answer() for peer in peers] == [{"right": FLEET // PROCESSES}] * PROCESSES
         seen = clients_of(manager)
-        assert set(seen) == {*ids, whoami(manager)}
+        assert set(seen) == {*ids, manager.whoami()}
         assert all(seen[client_id]["connected"] and seen[client_id]["keys"] == 2 for client_id in ids)
 
         for peer in peers:
@@ -44,7 +40,7 @@ def test_2000_clients__each_reads_its_own_then_all_are_killed_and_gone():
 
         def all_gone():
             now = clients_of(manager)
-            return set(now) == names | {whoami(manager)} and not any(now[name]["connected"] for name in names)
+            return set(now) == names | {manager.whoami()} and not any(now[name]["connected"] for name in names)
 
         wait_until(all_gone, what="all killed clients are gone")
         print(f"{FLEET} clients gone {time.monotonic() - start:.2f} s after SIGKILL")
@@ -59,7 +55,7 @@ def test_short_sessions__one_after_another__numbers_are_reused_in_order():
     first, last = 40000, 40000 + SESSIONS // 4
     options = {"ids/first": first, "ids/last": last, "session/timeout": 600}  # the manager is silent for a long time
     with Broker(options=options) as broker, broker.manager() as manager:
-        assert whoami(manager) == str(first)
+        assert manager.whoami() == str(first)
         with broker.peer(open=False) as peer:
             start = time.monotonic()
             answer = peer.do("cycle", count=SESSIONS)
@@ -67,7 +63,7 @@ def test_short_sessions__one_after_another__numbers_are_reused_in_order():
         assert "wrong" not in answer, answer
         numbers = range(first + 1, last + 1)  # without the manager's
         assert answer["ids"] == [str(numbers[index % len(numbers)]) for index in range(SESSIONS)]
-        assert set(clients_of(manager)) == {whoami(manager)}
+        assert set(clients_of(manager)) == {manager.whoami()}
         wait_until(lambda: broker.descriptors() < 100, what="descriptors are closed")
 
 
@@ -83,7 +79,7 @@ def test_short_sessions__64_side_by_side__none_is_ended_wrongly_none_is_left():
         ids = [client_id for answer in answers for client_id in answer["ids"]]
         # The range is larger than the run: no number is used twice, and none is skipped.
         assert sorted(map(int, ids)) == list(range(32769, 32769 + SESSIONS))
-        wait_until(lambda: set(clients_of(manager)) == {whoami(manager)}, what="no client is left")
+        wait_until(lambda: set(clients_of(manager)) == {manager.whoami()}, what="no client is left")
         assert broker.rss() < (2000 if SANITIZED else 100) * 1024 * 1024
 
 
@@ -102,4 +98,4 @@ def test_64_side_by_side_that_are_killed_again_and_again__nothing_is_left():
                     peer.kill()
             with broker.client() as newcomer:
                 assert newcomer.call("get", "k") is None
-            wait_until(lambda: set(clients_of(manager)) == {whoami(manager)}, what="the killed clients are gone")
+            wait_until(lambda: set(clients_of(manager)) == {manager.whoami()}, what="the killed clients are gone")

@@ -4,13 +4,11 @@ bytes the programs were given."""
 
 import json
 import os
-import subprocess
 
 import pytest
 
-from project import binary_of
+from kvbroker import kvbroker
 from tool import Tool
-from waiting import TIMEOUT
 
 FOREIGN = b"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\xe2\x80\xae\xc2\x85z"  # line breaks, escapes, C1, invalid UTF-8, U+202E
 QUOTED = r"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\u{202e}\u{85}z"
@@ -29,11 +27,11 @@ def check_quotes(text):
     assert 0 < text.count(QUOTED) == text.count("\\n"), text
 
 
-def run(program, *arguments, typed=b"", **environment):
-    done = subprocess.run([binary_of(program), *arguments], input=typed, capture_output=True, timeout=2 * TIMEOUT,
-                          env={**os.environ, **environment})
+def refused(*arguments):
+    """Runs the broker, which must fail. Returns what it says."""
+    done = kvbroker(*arguments)
     assert done.returncode != 0
-    return done
+    return printable(done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [
@@ -42,12 +40,12 @@ def run(program, *arguments, typed=b"", **environment):
     ["--set", b"managers/" + FOREIGN + b"=1"], ["--set", b"listen/advertise=" + FOREIGN], [b"--" + FOREIGN], [FOREIGN],
     [b"hash-password", FOREIGN]])
 def test_broker__option_or_path_of_any_bytes__is_quoted(arguments):
-    check_quotes(printable(run("kvbroker", *arguments).stderr))
+    check_quotes(refused(*arguments))
 
 
 @pytest.mark.parametrize("arguments, shown", [(["--set", b"managers/adam=" + FOREIGN], "managers/adam is not"), ([b"-" + FOREIGN[4:]], r"option -\x1b;")])
 def test_broker__password_hash_or_letters_of_any_bytes__are_not_shown_whole(arguments, shown):
-    assert shown in printable(run("kvbroker", *arguments).stderr)
+    assert shown in refused(*arguments)
 
 
 @pytest.mark.parametrize("text", [FOREIGN, b"listen\n    " + FOREIGN, b"listen\n    requests = " + FOREIGN, b"listen\n    requests = \"" + FOREIGN[3:],
@@ -56,7 +54,7 @@ def test_broker__configuration_of_any_bytes__is_quoted(tmp_path, text):
     path = os.fsencode(tmp_path) + b"/" + FOREIGN
     with open(path, "wb") as file:
         file.write(text + b"\n")
-    check_quotes(printable(run("kvbroker", "--check-config", "--config", path).stderr))
+    check_quotes(refused("--check-config", "--config", path))
 
 
 @pytest.fixture

@@ -11,12 +11,10 @@ import subprocess
 import pytest
 
 from broker import DEFAULT_ACCOUNT, Broker
-from project import REPOSITORY
+from project import REPOSITORY, SANITIZER_FLAGS, build_folder
 from waiting import TIMEOUT
 
-SANITIZE = os.environ.get("KV_SANITIZE", "")
-# A sanitized library needs a sanitized program.
-FLAGS = f"-fsanitize={SANITIZE}" if SANITIZE else ""
+FLAGS = " ".join(SANITIZER_FLAGS)
 
 
 def run(*command, **keywords):
@@ -29,7 +27,7 @@ def run(*command, **keywords):
 def prefix(tmp_path_factory):
     """The folder in which the build was installed."""
     folder = tmp_path_factory.mktemp("prefix")
-    run("cmake", "--install", os.environ["KV_BUILD_DIR"], "--prefix", folder)
+    run("cmake", "--install", build_folder(), "--prefix", folder)
     return folder
 
 
@@ -131,7 +129,7 @@ def test_program_with_another_versions_header__gets_from_this_library_what_both_
     (tmp_path / "kvzmq.h").write_text(altered(header))
     library = library_of(prefix)
     source = REPOSITORY / "tests" / "support" / "sized_program.c"
-    run(compiler, "-x", language, "-Wall", "-Wextra", "-Werror", *FLAGS.split(), "-I", tmp_path, source,
+    run(compiler, "-x", language, "-Wall", "-Wextra", "-Werror", *SANITIZER_FLAGS, "-I", tmp_path, source,
         "-o", tmp_path / "program", "-L", library.parent, "-lkvzmq")
     with Broker() as broker:
         said = run(tmp_path / "program", broker.request_endpoint, *DEFAULT_ACCOUNT,

@@ -14,7 +14,7 @@ import tempfile
 import pytest
 
 from broker import Broker
-from project import binary_of
+from kvbroker import kvbroker
 from subscriber import subscribed
 from waiting import TIMEOUT
 
@@ -211,11 +211,10 @@ def test_group__that_the_broker_may_not_give__is_refused_alike_by_the_check_and_
     endpoints = {"requests": "tcp://127.0.0.1:*", "events": "tcp://127.0.0.1:*", which: f"ipc://{tmp_path}/socket"}
     sets = [f"--set=listen/{what}={endpoint}" for what, endpoint in endpoints.items()]
     for arguments in (["--check-config"], []):
-        done = subprocess.run(["setpriv", "--bounding-set=-chown", binary_of("kvbroker"), *arguments, *sets,
-                               f"--set=listen/ipc_group={NOBODY}"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        assert (done.returncode, done.stdout) == (2, ""), done
-        assert done.stderr == (f"listen/{which}: ipc://{tmp_path}/socket: its file cannot be given to listen/ipc_group: "
-                               "choose a group that the broker's user is in\n")
+        done = kvbroker(*arguments, *sets, f"--set=listen/ipc_group={NOBODY}", wrapper=["setpriv", "--bounding-set=-chown"])
+        assert (done.returncode, done.stdout) == (2, b""), done
+        assert done.stderr.decode() == (f"listen/{which}: ipc://{tmp_path}/socket: its file cannot be given to listen/ipc_group: "
+                                        "choose a group that the broker's user is in\n")
     assert not list(tmp_path.iterdir())
 
 

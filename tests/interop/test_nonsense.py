@@ -12,9 +12,9 @@ from broker import DEFAULT_ACCOUNT, Broker
 from chance import rounds, seeded
 from liar import Liar
 from managing import digests_of
-from test_own_whole import Owner, copy_of
+from owners import Owner
 from waiting import TIMEOUT, wait_until
-from watchers import Library, checksum
+from watchers import Library
 
 SECONDS = float(os.environ.get("KV_SECONDS", rounds(2)))
 
@@ -58,13 +58,9 @@ def test_nonsense__is_survived__and_a_sane_broker_is_followed():
         with second.manager() as manager:
             epoch = manager.call("hello")["epoch"]
             changes(second, chance, "device", lambda: (owner.position() or (0, ""))[1] == epoch)
-            owner.process.stdin.write("\n")
-            owner.process.stdin.flush()
-            wait_until(lambda: ["quiet"] in owner.lines())
-            end = manager.call("manage", "device", "put", "end", "v")
-            wait_until(lambda: owner.is_at(end), what="the device has all changes")
-            there = {row[0]: (row[2], checksum(row[1])) for row in manager.call("manage", "device", "list")["entries"]}
-            assert copy_of(owner.lines()) == there
+            owner.rest()
+            copy, there = owner.settle(manager)
+            assert copy == there
             wait_until(lambda: manager.call("manage", "device", "put", "finish", "v") and
                        any(line[4:5] == ["finish"] for line in watcher.lines()), what="the watcher follows", interval=0.1)
             end = manager.call("events")["seq"]

@@ -18,12 +18,12 @@ import pytest
 from background import Background
 from broker import DEFAULT_ACCOUNT, Broker
 from chance import seeded
-from project import binary_of
+from owners import Owner
 from relay import Relay
 from rpc import RpcError
 from subscriber import DATA_KINDS
 from waiting import TIMEOUT, wait_until
-from watchers import WatchProcess, checksum
+from watchers import checksum
 
 CHANGES = int(os.environ.get("KV_CHANGES", 6000))
 SEEDS = int(os.environ.get("KV_SEEDS", 1))
@@ -31,67 +31,6 @@ RATE = 600  # changes per second by other clients; the owners make their own in 
 OWNERS = 3
 EPOCHS = 3
 OPTIONS = {"events/keep": 3 * RATE // 2, "events/inline": 60, "session/timeout": 1}
-
-
-class Owner(WatchProcess):
-    """own_program.c across its restarts. The C file describes the lines of the stream."""
-
-    def __init__(self, name, folder, relay, chance):
-        super().__init__(name, folder, relay.endpoint, DEFAULT_ACCOUNT)
-        self.relay, self.chance = relay, chance
-
-    def command(self, since):
-        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "tests" / "own_program"
-        seed = self.chance.randrange(2**32)
-        return [str(program), self.endpoint, self.name, str(self.path), str(seed), *map(str, since or ())]
-
-    def position(self):
-        """Returns (seq, epoch) of the last change that it was told, or None if it has to read the store."""
-        found = None
-        for line in self.lines():
-            if line[0] in ("reset", "begin"):
-                found = None
-            elif line[0] == "listed":
-                found = (int(line[1]), line[2])
-            elif line[0] == "told" and found:
-                found = (int(line[1]), found[1])
-        return found
-
-    def back(self):
-        """Starts it again at its last position."""
-        self.start(self.position())
-
-    def is_at(self, seq):
-        """Whether it was told of SEQ, or has read the store since then."""
-        position = self.position()
-        return position and position[0] >= seq
-
-
-def copy_of(lines):
-    """Returns the copy that the lines of an owner make by the rule of kvzmq_on_change: {key: (revision, checksum)}."""
-    copy, known, pages = {}, {}, []
-
-    def is_news(key, seq):
-        read = [as_of for after, last, as_of in pages if (after == "-" or key > after) and (last == "-" or key <= last)]
-        news = seq > max([known.get(key, 0), *read])
-        if news:
-            known[key] = seq
-        return news
-
-    for line in lines:
-        if line[0] == "begin":
-            copy, known, pages = {}, {}, []
-        elif line[0] == "row":
-            copy[line[1]] = (int(line[2]), line[3])
-        elif line[0] == "page":
-            pages.append((line[1], line[2], int(line[3])))
-        elif line[0] in ("told", "own"):
-            seq, kind, key, value = (line[i] for i in ((1, 2, 3, 4) if line[0] == "told" else (3, 1, 2, 4)))
-            if is_news(key, int(seq)):
-                copy.pop(key, None)
-                if kind == "put":
-                    copy[key] = (int(seq), value)
-    return copy
 
 
 def check_stream(lines, truth):
@@ -270,26 +209,12 @@ def settle(broker, owners):
     """Waits until the owners have all changes. Their copies must then be what the broker has."""
     with contextlib.closing(Manager(broker)) as manager:
         for owner in owners:
-            owner.process.stdin.write("\n")
-            owner.process.stdin.flush()
+            owner.rest()
         for owner in owners:
-            wait_until(lambda owner=owner: ["quiet"] in owner.lines(), what=f"{owner.name} is quiet")
-        for owner in owners:
-            wait_until(lambda owner=owner: all(row[3] is None for row in list_of(manager, owner)), what="keys with a ttl expire")
-            end = manager.call("manage", owner.name, "put", "end", "v", {"create": True})
-            wait_until(lambda owner=owner, end=end: owner.is_at(end), what=f"{owner.name} has all changes")
-            there = {key: (revision, checksum(value)) for key, value, revision, _ in list_of(manager, owner)}
-            copy = copy_of(owner.lines())
+            copy, there = owner.settle(manager)
             assert {key: revision for key, (revision, _) in copy.items()} == {
                 key: revision for key, (revision, _) in there.items()}
             assert all(value in ("-", there[key][1]) for key, (_, value) in copy.items())
-
-
-def list_of(manager, owner):
-    try:
-        return manager.call("manage", owner.name, "list")["entries"]
-    except RpcError:  # it has no store
-        return []
 
 
 def one_epoch(broker, owners, part, changes):

@@ -9,18 +9,12 @@ import pytest
 import zmq
 
 from broker import Broker
-from managing import clients_of
-from rpc import RpcError, check_response, outcome, pack, unpack_all
-from waiting import wait_until
+from managing import wait_disconnected
+from rpc import RpcError, codes, outcome, pack, unpack_all
 
 
 def ping(msgid):
     return pack([0, msgid, "ping", []])
-
-
-def errors(messages):
-    """Returns (msgid, error code) of each answer. The code of a result is None."""
-    return [(check_response(message)[1], message[2] and message[2][0]) for message in messages]
 
 
 def nested(depth):
@@ -62,7 +56,7 @@ def test_envelope__is_sent_back_before_the_answer(client, envelope):
                          ids=("2", "2 payloads", "4", "empty last"))
 def test_frames__without_an_empty_one_before_the_payload__one_error_in_one_frame(client, frames):
     client.send_frames(frames)
-    assert errors(unpack_all(client.recv_payload())) == [(0, "INVALID_ARGUMENT")]
+    assert codes(unpack_all(client.recv_payload())) == [(0, "INVALID_ARGUMENT")]
     assert client.call("ping") == "pong"
 
 
@@ -121,20 +115,20 @@ def test_batch__at_the_limit__is_carried_out(client):
 
 def test_batch__one_past_the_limit__one_error_and_nothing_is_carried_out(client):
     payload = pack([0, 1, "put", ["past", "v"]]) + b"".join(ping(number) for number in range(4096))
-    assert errors(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
     assert client.call("get", "past") is None
 
 
 def test_batch__notifications_count(client):
     payload = pack([2, "put", ["past", "v"]]) * 4097
-    assert errors(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
     assert client.call("get", "past") is None
 
 
 def test_batch__ill_formed_messages_count():
     with Broker(options={"limits/batch": 4}) as broker, broker.client() as client:
         assert len(client.exchange(ping(1) + b"\x07" * 3)) == 4
-        assert errors(client.exchange(ping(1) + b"\x07" * 4)) == [(0, "INVALID_ARGUMENT")]
+        assert codes(client.exchange(ping(1) + b"\x07" * 4)) == [(0, "INVALID_ARGUMENT")]
 
 
 # -- broken payloads
@@ -145,7 +139,7 @@ def test_batch__ill_formed_messages_count():
 def test_break__what_stands_before_is_answered_then_one_error_that_says_where(client, broken):
     before = pack([0, 5, "put", ["k", "before"]]) + ping(6)
     answers = client.exchange(before + broken)
-    assert errors(answers) == [(5, None), (6, None), (0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(5, None), (6, None), (0, "INVALID_ARGUMENT")]
     offsets = [int(number) for number in re.findall(r"\d+", answers[2][2][1])]
     assert any(len(before) <= offset <= len(before + broken) for offset in offsets), answers[2]
     assert client.call("get", "k") == "before"
@@ -153,7 +147,7 @@ def test_break__what_stands_before_is_answered_then_one_error_that_says_where(cl
 
 def test_break__the_rest_is_dropped(client):
     answers = client.exchange(ping(1) + b"\xc1" + pack([0, 2, "put", ["rest", "v"]]))
-    assert errors(answers) == [(1, None), (0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(1, None), (0, "INVALID_ARGUMENT")]
     assert client.call("get", "rest") is None
 
 
@@ -164,7 +158,7 @@ def test_break__says_the_byte(client):
 
 def test_break__empty_payload__at_byte_0(client):
     answers = client.exchange(b"")
-    assert errors(answers) == [(0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(0, "INVALID_ARGUMENT")]
     assert "0" in re.findall(r"\d+", answers[0][2][1])
 
 
@@ -172,11 +166,11 @@ def test_break__empty_payload_in_an_envelope__is_answered_with_the_envelope(clie
     client.send_frames([b"r", b"", b""])
     envelope, empty, payload = client.recv_frames()
     assert (envelope, empty) == (b"r", b"")
-    assert errors(unpack_all(payload)) == [(0, "INVALID_ARGUMENT")]
+    assert codes(unpack_all(payload)) == [(0, "INVALID_ARGUMENT")]
 
 
 def test_break__after_notifications__is_answered(client):
-    assert errors(client.exchange(pack([2, "ping", []]) + b"\xc1")) == [(0, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(pack([2, "ping", []]) + b"\xc1")) == [(0, "INVALID_ARGUMENT")]
 
 
 # -- ill-formed messages
@@ -187,7 +181,7 @@ def test_break__after_notifications__is_answered(client):
     [0, 5, "ping", "x"], [0, 5, [], []], [0, 5, "ping", [1.5]], [0, 5, "put", ["k", 1.5]], [0, 5, "nonsense", [float("nan")]],
     [0, 5, "put", ["k", msgpack.ExtType(1, b"x")]], [0, 5, "put", ["k", msgpack.Timestamp(1, 0)]]), ids=repr)
 def test_ill_formed__with_a_msgid__is_answered_with_it(client, message):
-    assert errors(client.exchange(pack(message) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(pack(message) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 @pytest.mark.parametrize("message", (
@@ -196,7 +190,7 @@ def test_ill_formed__with_a_msgid__is_answered_with_it(client, message):
     [0, [5], "ping", []], [1, 5, None, "x"], ["0", 5, "ping", []], [[0], 5, "ping", []], 1.5, [1.5], [0, 1.5, "ping", []],
     msgpack.ExtType(5, b"")), ids=repr)
 def test_ill_formed__without_a_msgid__is_answered_with_0(client, message):
-    assert errors(client.exchange(pack(message) + ping(6))) == [(0, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(pack(message) + ping(6))) == [(0, "INVALID_ARGUMENT"), (6, None)]
 
 
 @pytest.mark.parametrize("message", (
@@ -213,7 +207,7 @@ def test_ill_formed__notification__gets_nothing(client, message):
     (b"POST /put HTTP/1.1\r\n\r\n{}", "HTTP"), (b"Hello", "text"), (b"put city Kolkata\n", "text")), ids=repr)
 def test_text_by_mistake__is_one_error_that_says_so_and_what_is_expected(client, payload, what):
     answers = client.exchange(payload)
-    assert errors(answers) == [(0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(0, "INVALID_ARGUMENT")]
     assert answers[0][2][1] == f"this is {what}, not MessagePack: send an array, [0, msgid, method, params]"
     client.send_frames([b"r", b"", payload])
     assert client.recv_frames() == [b"r", b"", pack(answers[0])]
@@ -229,21 +223,21 @@ def test_text__with_a_message_in_it__is_read_as_before(client, before):
 
 def test_depth__8_is_well_formed_9_is_not(client):
     # The message is level 1, its params level 2. The code shows whether a message with an unknown method was well-formed.
-    assert errors(client.exchange(pack([0, 5, "nonsense", nested(7)]))) == [(5, "UNIMPLEMENTED")]
-    assert errors(client.exchange(pack([0, 5, "nonsense", nested(8)]) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(pack([0, 5, "nonsense", nested(7)]))) == [(5, "UNIMPLEMENTED")]
+    assert codes(client.exchange(pack([0, 5, "nonsense", nested(8)]) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 def test_depth__maps_count(client):
     value = {}
     for _ in range(5):
         value = {"x": value}
-    assert errors(client.exchange(pack([0, 5, "nonsense", [value]]))) == [(5, "UNIMPLEMENTED")]
-    assert errors(client.exchange(pack([0, 5, "nonsense", [{"x": value}]]))) == [(5, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(pack([0, 5, "nonsense", [value]]))) == [(5, "UNIMPLEMENTED")]
+    assert codes(client.exchange(pack([0, 5, "nonsense", [{"x": value}]]))) == [(5, "INVALID_ARGUMENT")]
 
 
 def test_depth__a_very_deep_message__is_skipped_whole(client):
     deep = b"\x94\x00\x05\xa4ping" + b"\x91" * 100000 + b"\x90"
-    assert errors(client.exchange(deep + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(deep + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 # -- text
@@ -261,7 +255,7 @@ def test_utf8__bad_str_anywhere__is_ill_formed(client, bad):
     put = b"\x94\x00\x05\xa3put"
     for message in (b"\x94\x00\x05" + text + b"\x90", put + b"\x92" + text + b"\xa1v", put + b"\x92\xa1k" + text,
                     put + b"\x93\xa1k\xa1v\x81" + text + b"\x01", b"\x94\x00\x05\xa8nonsense\x91\x91" + text):
-        assert errors(client.exchange(message + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+        assert codes(client.exchange(message + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 @pytest.mark.parametrize("bad", BAD_UTF8, ids=bytes.hex)
@@ -311,7 +305,7 @@ def test_values__keep_their_type(client, value):
 def test_integers__count_by_value(client, five):
     assert client.exchange(b"\x94\x00" + five + b"\xa4ping\x90") == [[1, 5, None, "pong"]]
     page = b"\x94\x00\x05\xa4list\x92\xa0\x81\xa5limit" + five
-    assert errors(client.exchange(page)) == [(5, None)]
+    assert codes(client.exchange(page)) == [(5, None)]
 
 
 @pytest.mark.parametrize("zero", (b"\x00", b"\xcc\x00", b"\xd3" + bytes(8)), ids=bytes.hex)
@@ -341,7 +335,7 @@ def test_options__unknown_key__is_named(client):
 
 @pytest.mark.parametrize("pair", (b"\xa6ttl_ms\x01\xa6ttl_ms\x01", b"\xa6ttl_ms\x01\xc4\x06ttl_ms\x02"), ids=("str", "bin"))
 def test_options__a_key_twice__is_refused(client, pair):
-    assert errors(client.exchange(b"\x94\x00\x05\xa3put\x93\xa1k\xa1v\x82" + pair)) == [(5, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(b"\x94\x00\x05\xa3put\x93\xa1k\xa1v\x82" + pair)) == [(5, "INVALID_ARGUMENT")]
     assert client.call("get", "k") is None
 
 
@@ -373,7 +367,7 @@ def test_message__at_the_limit__is_answered(client):
     body = bytes(8388608 - len(head) - 4)
     payload = head + struct.pack(">I", len(body)) + body
     assert len(payload) == 8388608
-    assert errors(client.exchange(payload)) == [(5, "INVALID_ARGUMENT")]  # because of the value's length
+    assert codes(client.exchange(payload)) == [(5, "INVALID_ARGUMENT")]  # because of the value's length
 
 
 def test_page_limit__at_the_bounds(client):
@@ -403,7 +397,7 @@ def test_answer__does_not_fit__exhausted_from_there_on_and_nothing_more_is_carri
         assert len(payload) <= 65536
         answers = unpack_all(payload)
         assert [outcome(answer) for answer in answers[:3]] == ["v" * 20000] * 3
-        assert errors(answers[3:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in (3, 4, 5, 6)]
+        assert codes(answers[3:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in (3, 4, 5, 6)]
         assert client.call("get", "after") is None
         assert client.call("get", "notified") is None
 
@@ -413,9 +407,9 @@ def test_answer__room_is_kept_for_every_error_of_the_largest_batch(small):
         client.call("put", "k", "v" * 20000)
         answers = client.exchange(b"".join(pack([0, 2**32 - 1, "get", ["k"]]) for _ in range(32)))
         assert len(answers) == 32
-        codes = [code for _, code in errors(answers)]
-        assert set(codes) == {None, "RESOURCE_EXHAUSTED"}
-        assert codes == sorted(codes, key=lambda code: code is not None)
+        whole = [code is None for _, code in codes(answers)]
+        assert {code for _, code in codes(answers)} == {None, "RESOURCE_EXHAUSTED"}
+        assert whole == sorted(whole, reverse=True)
 
 
 def test_answer__a_notification_when_it_is_nearly_full__leaves_its_bound_as_it_is(small):
@@ -428,7 +422,7 @@ def test_answer__a_notification_when_it_is_nearly_full__leaves_its_bound_as_it_i
         behind = [pack([0, msgid, "get", [key]]) for msgid, key in enumerate(("past", *["next"] * 26), start=5)]
         answers = client.exchange(b"".join([*before, pack([2, "ping", []]), *behind]))
         assert [outcome(answer) for answer in answers[:4]] == ["v" * size for size in (20000, 20000, 20000, 2720)]
-        assert errors(answers[4:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in range(5, 32)]
+        assert codes(answers[4:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in range(5, 32)]
 
 
 def test_frame__above_the_limit__ends_that_connection_alone(small):
@@ -436,12 +430,8 @@ def test_frame__above_the_limit__ends_that_connection_alone(small):
         assert big.call("hello")["client"] == "big"
         other.call("put", "k", "v")
         big.send_raw(bytes(65537))
-        manager_sees_end(manager, "big")
+        wait_disconnected(manager, "big")
         assert other.call("get", "k") == "v"
-
-
-def manager_sees_end(manager, name):
-    wait_until(lambda: not clients_of(manager).get(name, {"connected": False})["connected"], what=f"{name} is gone")
 
 
 # -- options of the store's methods

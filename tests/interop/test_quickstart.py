@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
 """examples/quickstart, the run command of README.md, with the build under test."""
 
-import pathlib
 import subprocess
 
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, binary_of, build_folder
 from waiting import TIMEOUT
 
 
@@ -14,7 +13,7 @@ def quickstart(build):
 
 
 def test_quickstart__plays_the_session__every_answer_is_expected():
-    done = quickstart(pathlib.Path(binary_of("kvbroker")).parents[1])
+    done = quickstart(build_folder())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "> put city Kolkata\n    Successfully set city as Kolkata\n" in done.stdout
     assert "> manage 48106 put city Mumbai\n    Successfully set city as Mumbai\n" in done.stdout

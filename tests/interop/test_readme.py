@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """README.md, typed from its first to its last command in a fresh home and a fresh checkout, at two terminals."""
 
-import os
 import pathlib
 import re
 import shutil
@@ -11,21 +10,20 @@ import sys
 import pytest
 
 from broker import Broker
+from kvbroker import kvbroker
 from network import Network
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, SANITIZED, SANITIZER_FLAGS, build_folder
 from terminal import Terminal
 from waiting import TIMEOUT, wait_until
 from walkthrough import ENVIRONMENT, Person, blocks_of, same_shape, type_commands, type_session
 
 README = (REPOSITORY / "README.md").read_text()
-BUILD = os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1]
-SANITIZE = os.environ.get("KV_SANITIZE", "")
 
 # A stand-in for cmake. It builds nothing: it provides the requested targets, and only those, from the build under test, and
 # installs that build. The tool gets a time limit that a busy machine does not reach.
 CMAKE = f"""#!{sys.executable}
 import os, pathlib, sys
-here, there = pathlib.Path("build/release"), pathlib.Path({str(BUILD)!r})
+here, there = pathlib.Path("build/release"), pathlib.Path({str(build_folder())!r})
 programs = {{"kvbroker": "bin", "kvzmq-cli": "bin", "device": "examples"}}
 arguments = sys.argv[1:]
 if arguments == ["--preset", "release"]:
@@ -62,8 +60,8 @@ def people(tmp_path, checkout):
     (tools / "cmake").chmod(0o755)
     environment = {**ENVIRONMENT, "HOME": str(home), "PATH": f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin",
                    "PYTHONDONTWRITEBYTECODE": "1"}
-    if SANITIZE:
-        environment["CFLAGS"] = f"-fsanitize={SANITIZE}"
+    if SANITIZED:
+        environment["CFLAGS"] = " ".join(SANITIZER_FLAGS)
     with Network() as network:
         shell = [*network.inside, "env", f"--chdir={checkout}", "bash", "--norc", "--noprofile", "-i"]
         with Terminal(shell, environment) as one, Terminal(shell, environment) as two:
@@ -116,7 +114,7 @@ def test_test_command__is_what_ci_runs():
 def test_configuration_table__names_keys_that_exist():
     keys = re.findall(r"^\| `([a-z]+/[a-zA-Z]+)`", README, re.M)
     assert len(keys) >= 6
-    help_text = subprocess.run([binary_of("kvbroker"), "--help-config"], capture_output=True, text=True, timeout=TIMEOUT).stdout
+    help_text = kvbroker("--help-config").stdout.decode()
     for key in keys:
         section, name = key.split("/")
         assert re.search(rf"^#{section}\n(#.*\n)*#    {name} = ", help_text, re.M), key

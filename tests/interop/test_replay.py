@@ -209,6 +209,9 @@ def test_a_new_start__begins_at_1_in_another_epoch():
     epochs = set()
     for _ in range(2):
         with Broker() as broker, broker.manager() as manager:
-            epochs.add(manager.call("events")["epoch"])
-            assert seqs(manager.call("replay", 0)["events"]) == [1, 2]
+            epoch = manager.call("hello")["epoch"]
+            assert manager.call("events")["epoch"] == epoch
+            epochs.add(epoch)
+            assert seqs(manager.call("replay", 0)["events"]) == [1, 2]  # the manager's connect and its role
+            assert manager.call("put", "k", "v") == 3
     assert len(epochs) == 2

@@ -2,15 +2,13 @@
 """Random requests of several sessions of two names and of a manager, against a simple model of PROTOCOL.md sections 3 to 5: the
 code of every answer, the result of `clients`, and a seq that grows by exactly the number of events."""
 
-import subprocess
-
 import pytest
 
 from broker import Broker
 from chance import rounds, seeded
+from hashes import secret_hash
 from managing import clients_of
-from project import SANITIZED, binary_of
-from waiting import TIMEOUT
+from project import SANITIZED
 
 STEPS = rounds(500 if SANITIZED else 700)
 SECRETS = {"a": "the secret of a .", "b": "the secret of b ."}
@@ -171,9 +169,7 @@ def manager_request(chance, text, key):
 @pytest.mark.parametrize("configured", ((), ("b",)), ids=("no claim configured", "one claim configured"))
 def test_random_sessions__agree_with_a_model(configured):
     chance = seeded()
-    hashes = {name: subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRETS[name] + "\n", text=True,
-                                   capture_output=True, timeout=TIMEOUT, check=True).stdout.strip() for name in configured}
-    with Broker(names=hashes) as broker, broker.manager() as manager:
+    with Broker(names={name: secret_hash(SECRETS[name]) for name in configured}) as broker, broker.manager() as manager:
         sockets = {text: [broker.client(f"{text}/{index}") for index in range(SESSIONS)] for text in SECRETS}
         model = Model(manager.call("digest")["seq"], configured)
         for _ in range(STEPS):

@@ -12,6 +12,7 @@ from broker import Broker
 from hashes import real_hash
 from project import SANITIZED
 from rpc import RpcError
+from stores import entries_of
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers end a program that is refused memory")
 SPARE = 4 << 20  # bytes that are left: enough for requests, and much less than argon2id needs
@@ -63,15 +64,6 @@ def put_until_refused(client):
     raise AssertionError("1 GiB of values was accepted")
 
 
-def keys_of(client):
-    page = client.call("list", "", {"limit": 10000})
-    keys = [entry[0] for entry in page["entries"]]
-    while page["more"]:
-        page = client.call("list", "", {"limit": 10000, "after": keys[-1]})
-        keys += [entry[0] for entry in page["entries"]]
-    return keys
-
-
 def test_requests__without_memory__are_unavailable_and_what_was_acknowledged_stays():
     with Broker() as broker, broker.client("lamp") as client:
         client.call("put", "small", "s")
@@ -85,7 +77,7 @@ def test_requests__without_memory__are_unavailable_and_what_was_acknowledged_sta
             for key in keys[:4]:  # needs no memory, and makes room
                 client.call("del", key)
             assert len(client.call("get", keys[-1])) == VALUE
-        assert sorted(keys_of(client)) == sorted(keys[4:] + ["small"])
+        assert sorted(key for key, *_ in entries_of(client)) == sorted(keys[4:] + ["small"])
         client.call("put", "more", b"x" * VALUE)
         assert broker.process.poll() is None
         broker.wait_log(r"error +out of memory: ", what="a line for the operator")

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: MPL-2.0
 """Start and shutdown: signals, the `bye` to every session, ports in use."""
 
-import os
 import re
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
 import zmq
 
 from broker import Broker
-from project import binary_of
+from kvbroker import kvbroker
 from raw_peer import RawPeer
 from rpc import RpcError, pack, unpack_all
 from waiting import TIMEOUT
@@ -113,18 +111,13 @@ def test_signal__new_connections_are_not_served_while_it_stops():
             assert late.silent(0.05) or unpack_all(late.recv_payload())[0][:2] != [1, 1]
 
 
-def run_broker(*arguments):
-    return subprocess.run([binary_of("kvbroker"), *arguments], capture_output=True, text=True, timeout=TIMEOUT,
-                          stdin=subprocess.DEVNULL)
-
-
 @pytest.mark.parametrize("which", ("requests", "events"))
 def test_port_in_use__one_line_names_it_and_says_what_to_do(which):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         other = "events" if which == "requests" else "requests"
-        done = run_broker("--set", f"listen/{which}={endpoint}", "--set", f"listen/{other}=tcp://127.0.0.1:*")
-    (line,) = [line for line in done.stderr.splitlines() if not re.search(" info .*listening for requests", line)]
+        done = kvbroker("--set", f"listen/{which}={endpoint}", "--set", f"listen/{other}=tcp://127.0.0.1:*")
+    (line,) = [line for line in done.stderr.decode().splitlines() if not re.search(" info .*listening for requests", line)]
     assert done.returncode == 1 and " error " in line
     assert endpoint in line and f"listen/{which}" in line
     assert re.search("in use|another program", line)
@@ -132,8 +125,8 @@ def test_port_in_use__one_line_names_it_and_says_what_to_do(which):
 
 def test_two_brokers__the_second_fails_the_first_goes_on():
     with Broker() as broker, broker.client() as client:
-        done = run_broker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
-        (line,) = done.stderr.splitlines()
+        done = kvbroker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
+        (line,) = done.stderr.decode().splitlines()
         assert done.returncode == 1 and broker.request_endpoint in line
         assert client.call("ping") == "pong"
 
@@ -147,14 +140,6 @@ def test_several_endpoints__each_is_served(tmp_path):
                 client.call("put", "k", endpoint)
                 assert client.call("get", "k") == endpoint
         assert broker.event_endpoints[1] == f"ipc://{tmp_path}/events"
-
-
-def test_ipc__a_file_left_by_a_killed_broker__is_taken_over(tmp_path):
-    endpoint = [f"ipc://{tmp_path}/requests"]
-    Broker(requests=endpoint).start().kill()
-    assert os.path.exists(tmp_path / "requests")
-    with Broker(requests=endpoint) as second, second.client() as client:
-        assert client.call("ping") == "pong"
 
 
 def test_log__says_who_connected_and_who_disconnected_and_no_value_password_or_secret():

@@ -13,7 +13,7 @@ import check_chance
 import check_layers
 import check_source
 from chance import seeded
-from project import SUPPORT
+from project import REPOSITORY, SUPPORT
 from waiting import TIMEOUT, readable
 from watchers import WatchProcess
 
@@ -50,7 +50,7 @@ def house(root, files):
 
 
 def test_layers__of_the_project__have_no_includes_against_the_order():
-    assert house(SUPPORT.parents[1], {}).findings == []
+    assert house(REPOSITORY, {}).findings == []
 
 
 @pytest.mark.parametrize("files, finding", [
@@ -113,7 +113,7 @@ def test_source__a_file_against_the_rules__is_found(tmp_path, text, finding):
 
 
 def test_source__of_the_project__keeps_the_rules():
-    assert list(check_source.findings(SUPPORT.parents[1])) == []
+    assert list(check_source.findings(REPOSITORY)) == []
 
 
 def drawn(seed, purpose):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
 """The golden wire vectors (tests/vectors), checked with msgpack for Python, as an independent client reads them."""
 import json
-import pathlib
 
 import msgpack
 import pytest
 
-VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
+from project import REPOSITORY
+
+VECTORS = REPOSITORY / "tests" / "vectors"
 DEPTH = 8
 
 
@@ -175,7 +176,7 @@ def test_foreign__is_what_it_is_said_to_be(vector):
 
 
 def test_every_method_of_the_protocol__has_a_vector():
-    protocol = (VECTORS.parents[1] / "common" / "PROTOCOL.md").read_text(encoding="utf-8")
+    protocol = (REPOSITORY / "common" / "PROTOCOL.md").read_text(encoding="utf-8")
     rows = [line.split("|") for line in protocol.splitlines() if line.startswith(("| G |", "| M |"))]
     methods = {row[2].split("`")[1].split()[0] for row in rows}
     assert len(methods) >= 18

@@ -20,6 +20,7 @@ from chance import rounds, seeded
 from managing import clients_of, digests_of
 from project import SANITIZED
 from relay import Relay
+from stores import entries_of
 from subscriber import Subscriber, Watcher, subscribed
 from waiting import wait_until
 from watchers import Library, Recipe, Tool, checksum
@@ -178,16 +179,7 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
 
 def permanent(manager):
     """Returns the number of keys without a ttl in all stores."""
-    keys = 0
-    for client in clients_of(manager):
-        after = {}
-        while True:
-            page = manager.call("manage", client, "list", "", after)
-            keys += sum(1 for entry in page["entries"] if entry[3] is None)
-            if not page["more"]:
-                break
-            after = {"after": page["entries"][-1][0]}
-    return keys
+    return sum(entry[3] is None for client in clients_of(manager) for entry in entries_of(manager, of=client))
 
 
 def test_tail_loss__the_last_events_before_silence_are_dropped__whole_again():

@@ -228,6 +228,12 @@ class Broker:
 
     # -- clients
 
+    def check_serves(self):
+        """Checks that a new client is served."""
+        with self.client() as client:
+            client.call("put", "k", "v")
+            assert client.call("get", "k") == "v"
+
     def client(self, identity=None, exact=False, **keywords):
         """Returns a client. If an earlier client had the same IDENTITY, adds an instance to it, unless EXACT. This is needed
         even if the earlier client is closed: ZeroMQ drops its connection some time later, and never answers another

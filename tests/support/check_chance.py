@@ -63,7 +63,7 @@ def findings(folder):
 
 def main():
     found = list(findings(sys.argv[1] if len(sys.argv) > 1 else ROOT / "tests"))
-    print("\n".join(found))
+    print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 
 

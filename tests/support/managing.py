@@ -36,3 +36,9 @@ def digests_of(manager):
     """Returns {client: digest} of every store with keys. (A client without keys may be gone before its digest is asked for.)"""
     return {name: manager.call("manage", name, "digest")["digest"]
             for name, client in clients_of(manager).items() if client["keys"]}
+
+
+def wait_disconnected(manager, client):
+    """Waits until CLIENT has no session, or is gone."""
+    wait_until(lambda: not clients_of(manager).get(client, {"connected": False})["connected"],
+               what=f"client {client} has no session")

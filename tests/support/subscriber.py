@@ -4,13 +4,14 @@ They use only pyzmq, msgpack and client.py, but not libkvzmq."""
 
 import time
 
-import xxhash
 import zmq
 
 from client import Client, context
 from closing import Closing
+from managing import clients_of
 from raw_peer import RawPeer
 from rpc import RpcError, unpack_all
+from stores import as_bytes, entries_of
 from waiting import TIMEOUT
 
 EVENT_KEYS = ["seq", "prev", "time_ms", "kind", "client", "key", "value", "size", "ttl_ms", "revision", "by", "user"]
@@ -41,20 +42,6 @@ def check_event(event):
     if kind == "expire":
         assert (event["by"], event["user"]) == (None, None), event
     return event
-
-
-def as_bytes(value):
-    return value if isinstance(value, bytes) else value.encode()
-
-
-def digest_of(entries):
-    """Returns the digest of a store, PROTOCOL.md 7. ENTRIES is {key: (value, revision)}."""
-    digest = 0
-    for key, (value, revision) in entries.items():
-        name = key.encode()
-        digest ^= xxhash.xxh64_intdigest(len(name).to_bytes(4, "little") + name + bytes([isinstance(value, bytes)])
-                                         + as_bytes(value) + revision.to_bytes(8, "little"))
-    return digest
 
 
 class NothingPublished(TimeoutError):
@@ -277,30 +264,18 @@ class Watcher:
     def read_stores(self):
         """Reads all stores. Changes made meanwhile come as events; revisions tell whether an event is newer than the copy."""
         stores = {}
-        after = {}
-        while True:
-            clients = self.manager.call("clients", {"limit": 1000, **after})
-            for client in clients["clients"]:
-                stores[client["id"]] = {}
-                self.read_store(client["id"], stores[client["id"]])
-            if not clients["more"]:
-                break
-            after = {"after": clients["clients"][-1]["id"]}
+        for client in clients_of(self.manager):
+            stores[client] = self.read_store(client)
         self.stores = stores
         self.have_stores = True
 
-    def read_store(self, client, store):
-        after = {}
+    def read_store(self, client):
         try:
-            while True:
-                page = self.manager.call("manage", client, "list", "", after)
-                store.update((key, (value, revision)) for key, value, revision, _ in page["entries"])
-                if not page["more"]:
-                    return
-                after = {"after": page["entries"][-1][0]}
+            return {key: (value, revision) for key, value, revision, _ in entries_of(self.manager, of=client)}
         except RpcError as error:
             if error.code != "NOT_FOUND":
                 raise
+            return {}
 
     def apply(self, event):
         kind, client, seq = event["kind"], event["client"], event["seq"]
