@@ -3,7 +3,6 @@
 a change, the order of events, and what ends with a session."""
 
 import contextlib
-import signal
 import time
 
 import pytest
@@ -227,13 +226,10 @@ def test_expire__comes_before_whatever_would_read_the_entry(reader, managed):
         first = lamp.call("put", "k", "v", {"ttl_ms": 150})
         begin = time.monotonic()
         subscriber.until(lambda event: event["seq"] == first)
-        broker.process.send_signal(signal.SIGSTOP)
-        try:
+        with broker.standing_still():
             asker = manager if managed else lamp
             msgid = asker.request("manage", "lamp", *request) if managed else asker.request(*request)
             wait_until(lambda: time.monotonic() > begin + 0.2, what="its time has come")
-        finally:
-            broker.process.send_signal(signal.SIGCONT)
         result = asker.result(msgid)
         assert absent(result), result
         expire = subscriber.event()
@@ -444,10 +440,9 @@ def test_sync__many_subscriptions_at_once__make_few():
         with RawSubscriber(manager.call("events")) as peer:
             peer.subscribe(b"/")
             assert peer.message()[0] == b"/"
-            broker.process.send_signal(signal.SIGSTOP)
-            for number in range(1000):
-                peer.subscribe(b"no-%d/" % number)
-            broker.process.send_signal(signal.SIGCONT)
+            with broker.standing_still():
+                for number in range(1000):
+                    peer.subscribe(b"no-%d/" % number)
             begin = time.monotonic()
             syncs = 0
             while time.monotonic() - begin < 2.0:

@@ -89,12 +89,9 @@ def test_expire__seen_by_a_request_first__comes_before_what_the_request_does(wor
     with broker.client("lamp") as lamp:
         first = lamp.call("put", "k", "v", {"ttl_ms": 150})
         told = subscriber.until(lambda event: event["seq"] == first)[-1]["time_ms"]
-        broker.process.send_signal(signal.SIGSTOP)
-        try:
+        with broker.standing_still():
             put_behind = lamp.request("put", "k", "w", {"if_revision": 0})
             wait_until(lambda: time.time() * 1000 > told + 200, what="the entry's time is up")
-        finally:
-            broker.process.send_signal(signal.SIGCONT)
         revision = lamp.result(put_behind)
         expire, put = subscriber.until(lambda event: event["seq"] == revision)[-2:]
         assert fields(expire, "kind", "key", "prev", "by") == ("expire", "k", first, None)

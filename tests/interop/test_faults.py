@@ -18,8 +18,8 @@ from client import Client
 from kvbroker import start_kvbroker
 from managing import clients_of
 from project import SANITIZED
-from raw_peer import RawPeer
-from rpc import pack, unpack_all
+from raw_peer import GREETING_SIZE, RawPeer
+from rpc import codes, pack, unpack_all
 from subscriber import RawSubscriber, subscribed
 from waiting import TIMEOUT, wait_until
 
@@ -88,10 +88,9 @@ def test_descriptors__all_taken__those_who_are_there_are_served_and_others_later
 def test_identity__longer_than_zeromq_allows__is_cut_off():
     with Broker() as broker:
         with RawPeer(broker.request_endpoint, handshake=False) as peer:
-            peer.send(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-            peer.read(64)
-            ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", b"x" * 256)
-            peer.send(bytes([RawPeer.COMMAND | RawPeer.LONG]) + struct.pack(">Q", len(ready)) + ready)
+            peer.send(RawPeer.greeting())
+            peer.read(GREETING_SIZE)
+            peer.send(RawPeer.ready(identity=b"x" * 256))
             peer.send_frame(pack([0, 1, "ping", []]))
             assert peer.closed()
         broker.check_serves()
@@ -101,13 +100,7 @@ def test_identity__longer_than_zeromq_allows__is_cut_off():
                                       b"12/3", b"x" * 201), ids=lambda identity: identity[:6].hex())
 def test_identity__of_any_bytes__is_served(identity):
     with Broker() as broker, broker.client() as other:
-        with RawPeer(broker.request_endpoint, handshake=False) as peer:
-            peer.send(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-            peer.read(64)
-            ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", identity)
-            head = [RawPeer.COMMAND | RawPeer.LONG] if len(ready) > 255 else [RawPeer.COMMAND, len(ready)]
-            peer.send(bytes(head) + (struct.pack(">Q", len(ready)) if len(ready) > 255 else b"") + ready)
-            peer.read_any_frame()
+        with RawPeer(broker.request_endpoint, identity) as peer:
             peer.send_frame(pack([0, 1, "hello", []]))
             (answer,) = unpack_all(peer.read_frame()[1])
             assert answer[2] is None
@@ -120,7 +113,7 @@ def test_identity__of_another_that_lives__floods_and_is_reset__does_not_end_the_
     with Broker() as broker, broker.client("lamp/1") as lamp:
         lamp.call("ping")
         with RawPeer(broker.request_endpoint, b"lamp/1") as second:
-            second.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            second.reset_at_close()
             second.send(RawPeer.frame(pack([0, 1, "ping", []])) * 3000)
         with pytest.raises(subprocess.TimeoutExpired):
             broker.process.wait(12)
@@ -164,14 +157,14 @@ def check_pongs(command, pongs):
 def test_zmtp_commands__after_the_handshake__the_sender_is_served_on_or_cut_and_others_are_served(broker, command, more):
     kind = COMMANDS[command]
     with RawPeer(broker.request_endpoint) as peer:
-        peer.send((bytes([RawPeer.COMMAND | more, len(command)]) + command) * 3)
+        peer.send(RawPeer.frame(command, RawPeer.COMMAND | more) * 3)
         for msgid in (1, 2):
             peer.send_frame(pack([0, msgid, "ping", []]))
         frames, whole = read_until(peer, lambda body: body == pack([1, 2, None, "pong"]))
         assert whole or kind == "malformed", frames
         pongs = [body for flags, body in frames if flags & RawPeer.COMMAND]
         answers = [answer for flags, body in frames if not flags & RawPeer.COMMAND for answer in unpack_all(body)]
-        errors = [(answer[1], answer[2][0]) for answer in answers if answer[2]]
+        errors = [(msgid, code) for msgid, code in codes(answers) if code]
         if kind == "pong":
             check_pongs(command, pongs)
         else:
@@ -187,7 +180,7 @@ def test_zmtp_commands__after_the_handshake__the_sender_is_served_on_or_cut_and_
 @commands
 def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_others_hear(own_broker, command):
     with own_broker.manager() as manager, subscribed(manager, ["/"]) as other, RawSubscriber(manager.call("events")) as peer:
-        peer.send((bytes([RawPeer.COMMAND, len(command)]) + command) * 3)
+        peer.send(RawPeer.command(command) * 3)
         peer.subscribe(b"/")
         frames, whole = read_until(peer, lambda body: body == b"/")
         assert whole or COMMANDS[command] == "malformed", frames
@@ -199,7 +192,7 @@ def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_o
 def test_zmtp_pings__that_are_sent_without_reading__are_bounded():
     """libzmq allocates a timer for each ping and frees it soon. A sanitizer would keep about 30 MB of freed timers."""
     sanitizer = ["env", "ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=0:thread_local_quarantine_size_kb=0"]
-    ping = b"\x04\x17" + PING + b"c" * 16
+    ping = RawPeer.command(PING + b"c" * 16)
     with Broker(wrapper=sanitizer if SANITIZED else ()) as broker:
         broker.check_serves()
         before = broker.rss()
@@ -235,9 +228,7 @@ def test_identity__that_libzmq_would_give_to_its_next_peer__is_not_known_beforeh
 
 def test_storm__connections_that_come_and_go__leave_nothing(broker):
     """Some send nothing, some half a greeting, some a whole request without waiting for the answer."""
-    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-    ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER")
-    whole = greeting + bytes([RawPeer.COMMAND, len(ready)]) + ready + RawPeer.frame(pack([0, 1, "put", ["k", "v"]]))
+    whole = RawPeer.greeting() + RawPeer.ready() + RawPeer.frame(pack([0, 1, "put", ["k", "v"]]))
     broker.check_serves()
     idle = broker.descriptors()
     with broker.client("watcher/1") as watcher:
@@ -245,7 +236,7 @@ def test_storm__connections_that_come_and_go__leave_nothing(broker):
         for number in range(1000 if SANITIZED else 3000):
             with RawPeer(broker.request_endpoint, handshake=False) as peer:
                 if number % 3:
-                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    peer.reset_at_close()
                 try:
                     peer.send(whole[:number % (len(whole) + 1)] if number % 2 else whole)
                 except ConnectionError:

@@ -2,7 +2,6 @@
 """Malicious and broken peers: the broker keeps serving the others, and its memory stays within bounds."""
 
 import re
-import socket
 import struct
 import threading
 import time
@@ -63,7 +62,7 @@ def test_multipart_without_end__others_are_served_and_memory_comes_back(broker):
     before = broker.rss()
     with RawPeer(broker.request_endpoint) as peer, broker.client() as other:
         for _ in range(32):
-            peer.send_frame(b"x" * MIB, more=True)
+            peer.send_frame(b"x" * MIB, RawPeer.MORE)
             assert other.call("ping") == "pong"
     wait_until(lambda: broker.rss() - before < 16 * MIB + SLACK, what="the memory comes back")
     broker.check_serves()
@@ -105,13 +104,11 @@ def test_garbage_instead_of_a_handshake__its_sender_is_cut_off_and_others_are_se
 
 
 def test_connections_that_are_reset_at_any_point__others_are_served(broker):
-    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-    ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", b"reset/1")
-    whole = greeting + bytes([RawPeer.COMMAND, len(ready)]) + ready + b"\x00\x0b" + pack([0, 1, "ping", []])
+    whole = RawPeer.greeting() + RawPeer.ready(identity=b"reset/1") + RawPeer.frame(pack([0, 1, "ping", []]))
     for size in range(0, len(whole) + 1, 3):
         with RawPeer(broker.request_endpoint, handshake=False) as peer:
             peer.send(whole[:size])
-            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.reset_at_close()
     broker.check_serves()
     with broker.manager() as manager:
         wait_until(lambda: "reset" not in clients_of(manager), what="the reset peers leave no session")

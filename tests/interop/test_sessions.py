@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """Identity, sessions and roles: PROTOCOL.md, section 3."""
 
-import os
-import signal
 import time
 
 import pytest
@@ -363,12 +361,9 @@ def test_dead_peer__requests_it_had_queued_are_carried_out_and_leave_no_session(
         peer = RawPeer(broker.request_endpoint, identity)
         peer.send_frame(pack([0, 1, "hello", []]))
         name = unpack_all(peer.read_frame()[1])[0][3]["client"]
-        os.kill(broker.process.pid, signal.SIGSTOP)
-        try:
+        with broker.standing_still():
             peer.send(b"".join(RawPeer.frame(pack([0, 1, "put", ["k", f"last words {number}"]])) for number in range(200)))
             peer.close()  # the requests and the end of the connection now wait in the kernel
-        finally:
-            os.kill(broker.process.pid, signal.SIGCONT)
         # All that was queued has been read once a later connection's request is answered and the dead peer is gone.
         with broker.client() as later:
             later.call("ping")

@@ -19,7 +19,7 @@ from broker import Broker
 from chance import rounds, seeded
 from client import unique
 from project import SANITIZED
-from raw_peer import RawPeer
+from raw_peer import GREETING_SIZE, RawPeer
 from rpc import pack, unpack_all
 from subscriber import RawSubscriber, Subscriber, Watcher, subscribed
 from waiting import TIMEOUT, readable, wait_until
@@ -47,20 +47,9 @@ class Opening(RawSubscriber):
         if not ipc:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.said, self.rude, self.patience = -1, rude, 1.0
-        self.parts = [b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"PLAIN".ljust(20, b"\0") + bytes(32),
-                      self.hello_of(ticket), self.command_of(b"\x08INITIATE" + self.metadata(b"Socket-Type", kind)),
-                      self.frame(b"\x01")]
+        self.parts = [self.greeting(b"PLAIN"), self.hello(ticket), self.initiate(kind), self.frame(b"\x01")]
         self.data = b""
         self.say(steps)
-
-    @classmethod
-    def command_of(cls, body):
-        return bytes([cls.COMMAND, len(body)]) + body
-
-    @classmethod
-    def hello_of(cls, ticket):
-        user, password = ticket["username"].encode(), ticket["password"].encode()
-        return cls.command_of(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
 
     def say(self, steps):
         if steps >= 2 > self.said and not self.rude:
@@ -97,7 +86,7 @@ class Opening(RawSubscriber):
 
     def contents(self):
         """Returns the maps of all events and syncs that came."""
-        contents, frames, at = [], [], 64
+        contents, frames, at = [], [], GREETING_SIZE
         while at + 2 <= len(self.data):
             flags = self.data[at]
             head = 9 if flags & self.LONG else 2
@@ -456,7 +445,7 @@ def test_subscribers_that_vanish__thousands_of_times(broker):
                 with contextlib.suppress(OSError):
                     peer = Opening(ticket, chance.choice((0, 1, 2, 3, 3, 3)), rude=chance.random() < 0.5)
                     if chance.random() < 0.5:  # close with a reset
-                        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        peer.reset_at_close()
                     if chance.random() < 0.1:
                         peer.drain()
                     peer.close()
@@ -477,15 +466,14 @@ def random_frames(chance):
     if kind == 0:
         return RawPeer.frame(body)
     if kind == 1:
-        return RawPeer.frame(body, more=True)
+        return RawPeer.frame(body, RawPeer.MORE)
     if kind == 2:
-        return b"".join(RawPeer.frame(chance.randbytes(5), more=True) for _ in range(20)) + RawPeer.frame(b"\x01")
+        return b"".join(RawPeer.frame(chance.randbytes(5), RawPeer.MORE) for _ in range(20)) + RawPeer.frame(b"\x01")
     if kind == 3:
         return RawPeer.frame(chance.choice((b"\x00", b"\x01", b"\x00never", b"\x01lamp/", b"\x02\x01", b"")))
     if kind == 4:
         name = chance.choice((b"SUBSCRIBE", b"CANCEL", b"PING", b"PONG", b"ERROR", b"READY", b"X"))
-        body = (bytes([len(name)]) + name + body)[:255]
-        return bytes([RawPeer.COMMAND, len(body)]) + body
+        return RawPeer.command((bytes([len(name)]) + name + body)[:255])
     if kind == 5:
         return bytes([RawPeer.LONG]) + struct.pack(">Q", chance.choice((0, 513, 2**31, 2**63))) + body
     if kind == 6:
@@ -512,7 +500,7 @@ def test_xsub_peers_with_a_ticket__sending_any_frames(broker):
 
 def test_floods_of_subscriptions_and_pings__ended_by_a_reset():
     """This aborts libzmq if it has stopped reading the connection."""
-    ping = bytes([RawPeer.COMMAND, 7]) + b"\x04PING\x00\x00"
+    ping = RawPeer.command(b"\x04PING\x00\x00")
     with Broker() as broker, broker.manager() as manager:
         ticket = manager.call("events")
 
@@ -520,7 +508,7 @@ def test_floods_of_subscriptions_and_pings__ended_by_a_reset():
             for _ in range(10 if SANITIZED else 100):
                 with contextlib.suppress(OSError), Opening(ticket, 2) as peer:
                     peer.send((RawPeer.frame(b"\x01x") * 20 + ping) * 40)
-                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    peer.reset_at_close()
 
         assert_undisturbed(broker, manager, flood)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """`watch`: what a session is told about its own client's store, and in what order (PROTOCOL.md 5, 6.3)."""
 
-import signal
 import time
 
 import pytest
@@ -120,11 +119,10 @@ def test_who_did_not_ask_or_no_longer_asks__is_told_nothing(pair):
 def test_expiry__met_by_a_request_of_the_session_itself__is_told(pair, broker):
     first, second, _ = pair
     first.call("put", "k", "v", {"ttl_ms": 100})
-    broker.process.send_signal(signal.SIGSTOP)
-    begin = time.monotonic()
-    get = first.request("get", "k")
-    wait_until(lambda: time.monotonic() > begin + 0.3, what="the entry's time is up")
-    broker.process.send_signal(signal.SIGCONT)
+    with broker.standing_still():
+        begin = time.monotonic()
+        get = first.request("get", "k")
+        wait_until(lambda: time.monotonic() > begin + 0.3, what="the entry's time is up")
     assert first.result(get) is None
     assert changed(first)["kind"] == "expire"
 

@@ -8,6 +8,7 @@ for a condition and has a bound.
 """
 
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -225,6 +226,15 @@ class Broker:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        """Stops the process for the time of a `with`."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     # -- clients
 

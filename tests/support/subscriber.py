@@ -9,7 +9,7 @@ import zmq
 from client import Client, context
 from closing import Closing
 from managing import clients_of
-from raw_peer import RawPeer
+from raw_peer import GREETING_SIZE, RawPeer
 from rpc import RpcError, unpack_all
 from stores import as_bytes, entries_of
 from waiting import TIMEOUT
@@ -120,32 +120,25 @@ def subscribed(manager, topics=("",), **keywords):
 
 
 class RawSubscriber(RawPeer):
-    """A ZMTP connection to the event socket with PLAIN credentials, byte by byte. STEPS says how much of its handshake to do:
-    0 = greeting, 1 = also credentials, 2 = all."""
+    """A ZMTP connection to the event socket with the credentials in TICKET, byte by byte."""
 
-    def __init__(self, ticket, kind=b"SUB", steps=2, **keywords):
+    def __init__(self, ticket, **keywords):
         super().__init__(ticket["endpoint"], handshake=False, **keywords)
-        self.ticket, self.kind = ticket, kind
-        self.send(b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"PLAIN".ljust(20, b"\0") + b"\0" + bytes(31))
-        if steps >= 1:
-            self.read(64)
-            self.hello()
-        if steps >= 2:
-            self.initiate()
+        self.send(self.greeting(b"PLAIN"))
+        self.read(GREETING_SIZE)
+        self.send(self.hello(ticket))
+        self.read_command(b"\x07WELCOME")
+        self.send(self.initiate())
+        self.read_command(b"\x05READY")
 
-    def command(self, body):
-        self.send(bytes([self.COMMAND, len(body)]) + body)
+    @classmethod
+    def hello(cls, ticket):
+        user, password = ticket["username"].encode(), ticket["password"].encode()
+        return cls.command(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
 
-    def hello(self):
-        user, password = self.ticket["username"].encode(), self.ticket["password"].encode()
-        self.command(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
-
-    def initiate(self):
-        flags, welcome = self.read_any_frame()
-        assert flags & self.COMMAND and welcome.startswith(b"\x07WELCOME"), (flags, welcome)
-        self.command(b"\x08INITIATE" + self.metadata(b"Socket-Type", self.kind))
-        flags, ready = self.read_any_frame()
-        assert flags & self.COMMAND and ready.startswith(b"\x05READY"), (flags, ready)
+    @classmethod
+    def initiate(cls, kind=b"SUB"):
+        return cls.command(b"\x08INITIATE" + cls.metadata(b"Socket-Type", kind))
 
     def subscribe(self, topic=b""):
         self.send_frame(b"\x01" + topic)
