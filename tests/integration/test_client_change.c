@@ -304,20 +304,6 @@ static void listen__longer_than_the_sessions_time__keeps_the_session(void **stat
     kvzmq_destroy(&device);
 }
 
-/* Sessions time out after one second. */
-static int setup_brief(void **state)
-{
-    static const char *const options[] = {"session/timeout=1", NULL};
-    return setup_with(state, false, options);
-}
-
-/* The same after three: a process that keeps its session gets its turn within two of them on any machine. */
-static int setup_kept(void **state)
-{
-    static const char *const options[] = {"session/timeout=3", NULL};
-    return setup_with(state, false, options);
-}
-
 #define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
