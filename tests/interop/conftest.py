@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import chance  # noqa: E402  (the path above comes first)
 from broker import Broker  # noqa: E402
 from client import unique  # noqa: E402
+from tool import Tool  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -34,6 +35,19 @@ def own_broker():
 @pytest.fixture(scope="module")
 def manager(broker):
     return broker.manager()
+
+
+@pytest.fixture
+def client(broker):
+    """A client without a name: its store is empty at first."""
+    with broker.client() as made:
+        yield made
+
+
+@pytest.fixture
+def tool(broker, tmp_path):
+    """kvzmq-cli with the broker of the file."""
+    return Tool(broker.request_endpoint, tmp_path)
 
 
 @pytest.fixture

@@ -13,20 +13,14 @@ import time
 from multiprocessing.pool import ThreadPool
 
 import pytest
-import zmq
 
 from broker import Broker
-from client import context
+from front import Front
 from terminal import status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import TIMEOUT, wait_until
 
 ALL_BYTES = bytes(range(256))
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
 
 
 def text(done):
@@ -38,10 +32,6 @@ def complaint(done):
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
-
-
-def manager(tool, *arguments, **keywords):
-    return tool.run("-u", "adam", *arguments, KVZMQ_PASSWORD="eve", **keywords)
 
 
 # -- what is shown
@@ -148,7 +138,7 @@ def test_list__limit_or_pattern__says_on_standard_error_what_it_did(tool, broker
     done = tool.run("-n", name, "list", "k*")
     assert text(done).count("\n") == 2 and complaint(done) == "list: the argument is a prefix, not a pattern: * stands for itself"
     assert tool.run("-n", name, "-o", "json", "list", "k*", "--limit", "1").stderr == b""
-    assert "more follow" in complaint(manager(tool, "clients", "--limit", "1"))
+    assert "more follow" in complaint(tool.as_manager("clients", "--limit", "1"))
 
 
 def test_list__empty_store__is_an_empty_array(tool, name):
@@ -187,20 +177,20 @@ def test_entry_del_digest__json__have_the_protocols_names(tool, name):
 
 def test_clients_role_stats_forget__as_a_manager__work(tool, name):
     assert tool.run("-n", name, "put", "k", "v").returncode == 0
-    shown = json.loads(manager(tool, "-o", "json", "clients", name).stdout)
+    shown = json.loads(tool.as_manager("-o", "json", "clients", name).stdout)
     assert [(client["id"], client["keys"], client["connected"]) for client in shown] == [(name, 1, False)]
-    assert text(manager(tool, "manage", name, "get", "k")) == "v\n"
-    assert json.loads(manager(tool, "-o", "json", "stats").stdout)["puts_total"] > 0
-    done = manager(tool, "role", name, "manager")
+    assert text(tool.as_manager("manage", name, "get", "k")) == "v\n"
+    assert json.loads(tool.as_manager("-o", "json", "stats").stdout)["puts_total"] > 0
+    done = tool.as_manager("role", name, "manager")
     assert done.returncode == 1 and complaint(done).startswith("FAILED_PRECONDITION: ")
-    assert text(manager(tool, "forget", name)) == f"Successfully forgot {name}\n"
-    assert json.loads(manager(tool, "-o", "json", "clients", name).stdout) == []
+    assert text(tool.as_manager("forget", name)) == f"Successfully forgot {name}\n"
+    assert json.loads(tool.as_manager("-o", "json", "clients", name).stdout) == []
 
 
 def test_manage_put_create__name_and_secret__make_a_claimed_store(tool, name, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("0123456789abcdef\n")
-    done = manager(tool, "manage", name, "put", "k", "v", "--create", "--secret-file", str(secret))
+    done = tool.as_manager("manage", name, "put", "k", "v", "--create", "--secret-file", str(secret))
     assert (text(done), done.returncode) == ("Successfully set k as v\n", 0)
     assert tool.run("-n", name, "get", "k").returncode == 5
     assert text(tool.run("-n", name, "--secret-file", str(secret), "get", "k")) == "v\n"
@@ -217,17 +207,9 @@ def test_hello_ping_bye__text_and_json(tool, name):
 
 def test_note__of_the_broker__is_on_standard_error_and_in_hello(broker, tmp_path):
     """The tool sends valid names only, so its requests are relayed through a socket with an invalid one."""
-    front = context().socket(zmq.ROUTER)
-    endpoint = f"ipc://{tmp_path}/front"
-    front.bind(endpoint)
-    try:
-        with broker.client("my lamp") as behind:
-            process = Tool(endpoint, tmp_path).start("-o", "json", "hello")
-            for _ in range(3):  # hello, hello, bye
-                forward_one(front, behind)
-            shown, told = process.communicate(timeout=TIMEOUT)
-    finally:
-        front.close(0)
+    with Front() as front, broker.client("my lamp") as behind, Tool(front.endpoint, tmp_path).start("-o", "json", "hello") as process:
+        front.forward(behind, 3)  # hello, hello, bye
+        shown, told = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     said = told.decode()
     assert said.startswith('The broker says: the socket identity "my lamp" is not a valid name') and said.count("\n") == 1, said
@@ -270,13 +252,11 @@ def test_auth__password_from_file_or_environment_or_input__no_asking(tool, tmp_p
     (["auth", "adam", "s3cret-word"], {}), (["auth", "adam"], {"KVZMQ_PASSWORD": "s3cret-word"}),
     (["-n", "n", "get", "k"], {"KVZMQ_SECRET": "s3cret-word-of-16"})])
 def test_password__in_arguments_or_environment__is_gone_from_them_at_once(tmp_path, arguments, environment):
-    with context().socket(zmq.ROUTER) as silent:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
-        with tool.start("-t", "30", *arguments, **environment) as process:
-            assert silent.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            shown = b"".join(pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
-            process.kill()
-            process.communicate()
+    with Front() as silent, Tool(silent.endpoint, tmp_path).start("-t", "30", *arguments, **environment) as process:
+        silent.wait_asked()
+        shown = b"".join(pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+        process.kill()
+        process.communicate()
     assert b"kvzmq-cli" in shown and b"HOME=" in shown and b"s3cret-word" not in shown
 
 
@@ -374,8 +354,8 @@ def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path):
         begin = time.monotonic()
         return tool.run("-t", str(LIMIT), *command), time.monotonic() - begin
 
-    with context().socket(zmq.ROUTER) as silent, ThreadPool(3) as pool:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
+    with Front() as silent, ThreadPool(3) as pool:
+        tool = Tool(silent.endpoint, tmp_path)
         ended = pool.map(run, [["get", "k"], ["put", "k", "v"], ["auth", "adam", "eve"]])
     for done, taken in ended:
         assert done.returncode == 4 and complaint(done).startswith("TIMEOUT: "), done
@@ -383,10 +363,9 @@ def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path):
 
 
 def test_exit_4__write_without_an_answer__says_that_its_outcome_is_unknown(broker, tmp_path):
-    with context().socket(zmq.ROUTER) as front, broker.client() as behind:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).start("-t", str(LIMIT), "put", "k", "v") as process:
-            forward_one(front, behind)  # hello; the put is not answered
+    with Front() as front, broker.client() as behind:
+        with Tool(front.endpoint, tmp_path).start("-t", str(LIMIT), "put", "k", "v") as process:
+            front.forward(behind)  # hello; the put is not answered
             told = process.communicate(timeout=TIMEOUT)[1].decode()
     assert process.returncode == 4
     assert told.startswith("OUTCOME_UNKNOWN: ")
@@ -412,11 +391,11 @@ def test_exit_5__denied__guest_wrong_password_wrong_secret(tool, name):
 
 
 def test_exit_7__unknown_client__is_another_status_than_an_absent_key(tool, name):
-    done = manager(tool, "manage", name, "get", "k")
+    done = tool.as_manager("manage", name, "get", "k")
     assert (done.returncode, done.stdout) == (7, b"")
     assert complaint(done).startswith("NOT_FOUND: ")
-    manager(tool, "manage", name, "put", "k", "v", "--create")
-    assert manager(tool, "manage", name, "get", "absent").returncode == 1
+    tool.as_manager("manage", name, "put", "k", "v", "--create")
+    assert tool.as_manager("manage", name, "get", "absent").returncode == 1
 
 
 def test_del__nothing_there__says_so_and_is_exit_1(tool, name):
@@ -437,7 +416,7 @@ def test_put__one_shot_without_a_name__says_that_the_store_ends_with_it(tool, na
     assert "--name" in complaint(done) and "ends" in complaint(done)
     assert tool.run("-n", name, "put", "city", "Kolkata").stderr == b""
     assert tool.run(typed=b"put city Kolkata\nget city\n").stderr == b""
-    assert manager(tool, "manage", name, "put", "city", "Mumbai").stderr == b""
+    assert tool.as_manager("manage", name, "put", "city", "Mumbai").stderr == b""
 
 
 def test_exit_6__output_cannot_be_written__is_told(tool):
@@ -449,14 +428,12 @@ def test_exit_6__output_cannot_be_written__is_told(tool):
 
 
 def test_exit_130__interrupted_while_it_waits_for_an_answer(tmp_path):
-    with context().socket(zmq.ROUTER) as silent:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
-        with tool.start("-t", "60", "get", "k") as process:
-            assert silent.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=TIMEOUT)
-            assert process.returncode == 130
+    with Front() as silent, Tool(silent.endpoint, tmp_path).start("-t", "60", "get", "k") as process:
+        silent.wait_asked()
+        wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 130
 
 
 @pytest.mark.parametrize("arguments", [["-x", "put", "k"], []])

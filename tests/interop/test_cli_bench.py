@@ -20,11 +20,6 @@ SMALL = ["--clients", "3", "--keys", "300"]
 FACTS = {"endpoint", "broker", "library", "libzmq", "cpus", "kernel", "load_average"}
 
 
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
 def check_clean(broker):
     """Checks that no store of a benchmark is left."""
     with broker.manager() as manager:

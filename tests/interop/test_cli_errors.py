@@ -9,12 +9,12 @@ import socket
 from multiprocessing.pool import ThreadPool
 
 import pytest
-import zmq
 
 from broker import Broker
-from client import context, unique
+from client import unique
+from front import Front
 from terminal import status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import TIMEOUT, wait_until
 
 LOCAL = {"help", "quit", "exit", "bye"}  # commands that send nothing; a one-shot `bye` has no session to end
@@ -117,8 +117,8 @@ def test_json_error__nobody_listens__of_every_command(home, remote):
 @pytest.fixture
 def silent(home):
     """A tool whose broker accepts every request and never answers."""
-    with context().socket(zmq.ROUTER) as front:
-        yield Tool(f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}", home), front
+    with Front() as front:
+        yield Tool(front.endpoint, home), front
 
 
 def test_json_error__no_answer__of_every_command(silent, remote):
@@ -135,8 +135,7 @@ def test_json_error__interrupted__of_every_command(silent, remote):
     tool, front = silent
     for words in remote:
         with tool.start("-t", "60", "-o", "json", *words, KVZMQ_PASSWORD="eve") as process:
-            assert front.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            front.recv_multipart()
+            front.take()
             wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
             process.send_signal(signal.SIGINT)
             shown = process.communicate(timeout=TIMEOUT)[0]
@@ -175,7 +174,7 @@ def test_json_error__password_or_secret_that_cannot_be_read__of_every_command(to
 def test_json_error__unknown_client__of_every_command_that_must_name_one(tool, remote):
     for words in remote:
         if "nobody" in words:
-            check_error(tool.run("-u", "adam", "-o", "json", *words, KVZMQ_PASSWORD="eve"), 7, "NOT_FOUND")
+            check_error(tool.as_manager("-o", "json", *words), 7, "NOT_FOUND")
 
 
 def test_json_error__condition_that_fails__of_every_command_that_takes_one(tool, broker, calls):
@@ -187,7 +186,7 @@ def test_json_error__condition_that_fails__of_every_command_that_takes_one(tool,
             if b"--if-revision" not in tool.run(*words, "--help").stdout:
                 continue
             words = [name if word == "nobody" else word for word in words]
-            done = tool.run("-n", name, "-u", "adam", "-o", "json", *words, "--if-revision", "1", KVZMQ_PASSWORD="eve")
+            done = tool.as_manager("-n", name, "-o", "json", *words, "--if-revision", "1")
             check_error(done, 1, "FAILED_PRECONDITION")
             taken += 1
         assert taken >= 4  # put and del, each also behind `manage`
@@ -223,15 +222,12 @@ def broken_listing(broker, home):
     """Returns what `list` shows of two pages if the broker is lost after the first."""
     def run(form):
         name = unique("pages")
-        front = context().socket(zmq.ROUTER)
-        tool = Tool(f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}", home)
-        with broker.client(f"{name}/x") as behind:
+        with Front() as front, broker.client(f"{name}/x") as behind:
             behind.batch(*[("put", f"k{number:04}", "v") for number in range(1500)])
-            with tool.start("-o", form, "list") as process:
-                forward_one(front, behind)  # hello
-                forward_one(front, behind)  # the first page
-                assert front.poll(int(TIMEOUT * 1000)), "it did not ask for a second page"
-                front.close(0)
+            with Tool(front.endpoint, home).start("-o", form, "list") as process:
+                front.forward(behind, 2)  # hello, the first page
+                front.wait_asked()  # for the second page
+                front.close()
                 shown, told = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 3 and told.startswith(b"UNREACHABLE: ")
         return shown.decode()

@@ -7,7 +7,6 @@ import re
 import pytest
 from chance import seeded
 from terminal import UP
-from tool import Tool
 
 HOME, END = "\x01", "\x05"  # Ctrl-A, Ctrl-E: the same everywhere
 
@@ -30,11 +29,6 @@ FUNCTION_KEYS = [*[f"\x1bO{final}" for final in "PQRSMjklmnopqrstuvwxyX"], *[f"\
 
 def of_terminals(table):
     return [pytest.param(name, keys, id=name) for name, keys in table.items()]
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
 
 
 def at_prompt(tool, *lines, **environment):

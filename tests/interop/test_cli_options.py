@@ -13,11 +13,6 @@ from tool import Tool
 from waiting import TIMEOUT, readable
 
 
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
 def quoted(words):
     return " ".join("'" + word.replace("'", "\\'") + "'" for word in words)
 
@@ -191,8 +186,8 @@ def test_secret_file__of_the_name_and_of_a_new_store__are_told_apart_by_their_pl
     own, new = tmp_path / "own", tmp_path / "new"
     own.write_text("o" * 16)
     new.write_text("n" * 16)
-    done = tool.run("-u", "adam", "-n", f"{name}-boss", "--secret-file", str(own), "manage", name, "put", "k", "v", "--create",
-                    "--secret-file", str(new), KVZMQ_PASSWORD="eve")
+    done = tool.as_manager("-n", f"{name}-boss", "--secret-file", str(own), "manage", name, "put", "k", "v", "--create",
+                           "--secret-file", str(new))
     assert done.stdout == b"Successfully set k as v\n"
     assert tool.run("-n", name, "get", "k", "--secret-file", str(new)).stdout == b"v\n"
     assert tool.run("put", "k", "v", "-n", f"{name}-boss", "--secret-file", str(own)).returncode == 0

@@ -6,12 +6,11 @@ import re
 import signal
 
 import pytest
-import zmq
 
 from broker import Broker
-from client import context
+from front import Front
 from terminal import KILL_LINE, status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import TIMEOUT, wait_until
 
 
@@ -138,23 +137,17 @@ def test_broker__stops__is_told_at_once(tmp_path):
 
 
 def test_broker__that_does_not_answer_the_sign_of_life__does_not_hold_up_what_is_typed(brief, tmp_path):
-    front = context().socket(zmq.ROUTER)
-    with front, brief.client() as behind:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).terminal("-t", "60") as running:
-            forward_one(front, behind)  # hello
-            running.prompt()
-            assert front.poll(int(TIMEOUT * 1000)), "it sent no ping"
-            running.press("get city")
-            running.wait("get city$")
+    with Front() as front, brief.client() as behind, Tool(front.endpoint, tmp_path).terminal("-t", "60") as running:
+        front.forward(behind)  # hello
+        running.prompt()
+        front.wait_asked()  # it sends a ping
+        running.press("get city")
+        running.wait("get city$")
 
 
 def test_broker__that_does_not_answer_the_sign_of_life_in_time__is_told(brief, tmp_path):
-    front = context().socket(zmq.ROUTER)
-    with front, brief.client() as behind:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).terminal("-t", "0.5", "-n", "lamp") as running:
-            forward_one(front, behind)  # hello
-            running.prompt()
-            running.press("get city")
-            running.wait(rf"The connection to {endpoint} is lost: the broker does not answer\nThe next command connects again\n> get city\Z")
+    with Front() as front, brief.client() as behind, Tool(front.endpoint, tmp_path).terminal("-t", "0.5", "-n", "lamp") as running:
+        front.forward(behind)  # hello
+        running.prompt()
+        running.press("get city")
+        running.wait(rf"The connection to {front.endpoint} is lost: the broker does not answer\nThe next command connects again\n> get city\Z")

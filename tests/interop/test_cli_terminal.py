@@ -9,17 +9,11 @@ import stat
 import termios
 
 import pytest
-import zmq
 
-from client import context
+from front import Front
 from terminal import INTERRUPT, KILL_LINE, TAB, UP, status_of
-from tool import Tool, forward_one
-from waiting import TIMEOUT, wait_until
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
+from tool import Tool
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -48,20 +42,16 @@ def test_terminal__ctrl_c__drops_the_line_and_goes_on(terminal):
 
 
 def test_terminal__ctrl_c__ends_the_wait_for_an_answer_and_not_the_tool(broker, tmp_path):
-    front = context().socket(zmq.ROUTER)
-    with front:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        tool = Tool(endpoint, tmp_path)
-        with tool.terminal("-t", "60") as running, broker.client() as behind:
-            forward_one(front, behind)  # hello; nothing is answered after it
-            running.prompt()
-            running.press("get city\n")
-            assert front.poll(int(TIMEOUT * 1000)), "it did not send the request"
-            running.wait_asleep()
-            running.press(INTERRUPT)
-            shown = running.prompt()
-            assert any(line.startswith("INTERRUPTED: ") for line in shown), shown
-            assert running.type("help get")[0] == "Usage: get KEY"
+    with Front() as front, broker.client() as behind, Tool(front.endpoint, tmp_path).terminal("-t", "60") as running:
+        front.forward(behind)  # hello; nothing is answered after it
+        running.prompt()
+        running.press("get city\n")
+        front.wait_asked()
+        running.wait_asleep()
+        running.press(INTERRUPT)
+        shown = running.prompt()
+        assert any(line.startswith("INTERRUPTED: ") for line in shown), shown
+        assert running.type("help get")[0] == "Usage: get KEY"
 
 
 def test_terminal__ctrl_c__ends_a_long_listing(tool, broker):

@@ -32,11 +32,6 @@ class Watch(Running):
 
 
 @pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
-@pytest.fixture
 def client(broker):
     """A client with a name that no other test uses."""
     name = unique("store")
@@ -96,8 +91,8 @@ def test_watch__control_characters_and_long_values__stay_on_one_line_that_is_not
 def test_watch__time__is_that_of_the_change_to_the_millisecond_in_local_time(tool, client):
     revision = client.call("put", "a", "1")
     options = ("watch", client.name, "--since", str(revision - 1), "--count", "1")
-    event = json.loads(tool.run(*MANAGER, "-o", "json", *options, **ACCOUNT).stdout.splitlines()[-1])
-    line = tool.run(*MANAGER, *options, TZ="Asia/Kolkata", **ACCOUNT).stdout.decode().splitlines()[-1]
+    event = json.loads(tool.as_manager("-o", "json", *options).stdout.splitlines()[-1])
+    line = tool.as_manager(*options, TZ="Asia/Kolkata").stdout.decode().splitlines()[-1]
     shown = datetime.datetime.strptime(line.split("  ")[0] + "000 +0530", "%Y-%m-%d %H:%M:%S.%f %z")
     assert round(shown.timestamp() * 1000) == event["time_ms"]
 
@@ -130,7 +125,7 @@ def test_watch__binary_value__is_escaped_where_short_and_told_by_its_size_where_
 ])
 def test_watch__value__cannot_be_taken_for_another_part_of_its_line(tool, client, value, shown):
     before = client.call("put", value if isinstance(value, str) and len(value) < 200 else "key", value)
-    done = tool.run(*MANAGER, "watch", client.name, "--since", str(before - 1), "--count", "1", **ACCOUNT)
+    done = tool.as_manager("watch", client.name, "--since", str(before - 1), "--count", "1")
     line = done.stdout.decode().splitlines()[-1]
     key = shown if isinstance(value, str) and len(value) < 200 else "key"
     assert line.endswith(f"  put  {key}  ? -> {shown}  by {client.name}"), line
@@ -195,7 +190,7 @@ def test_watch__since__tells_what_came_after_that_number(tool, client):
     client.call("put", "a", "2")
     epoch = client.call("hello")["epoch"]
     for since in (str(first), f"{first}@{epoch}"):
-        done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "1", **ACCOUNT)
+        done = tool.as_manager("-o", "json", "watch", client.name, "--since", since, "--count", "1")
         assert done.returncode == 0, done.stderr
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert [(event["kind"], event["value"]) for event in events] == [("ready", None), ("put", "2")]
@@ -217,7 +212,7 @@ def test_watch__since_a_number_that_is_not_kept__says_reset_and_goes_on(tmp_path
 def test_watch__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_says_which(tmp_path):
     with Broker(options={"events/keep": 20}) as small, small.client("lamp/wire") as lamp:
         revisions = [lamp.call("put", "a", str(number)) for number in range(40)]
-        done = Tool(small.request_endpoint, tmp_path).run(*MANAGER, "watch", "lamp", "--since", "0", "--count", "0", **ACCOUNT)
+        done = Tool(small.request_endpoint, tmp_path).as_manager("watch", "lamp", "--since", "0", "--count", "0")
         assert done.returncode == 0, done
         lines = done.stdout.decode().splitlines()
         assert "  ready  " in lines[0] and all("  put  " in line for line in lines[1:]) and "-> 39" in lines[-1], lines
@@ -252,7 +247,7 @@ def test_watch__since_0_while_others_write_and_the_log_is_short__begins_at_the_o
         tool = Tool(small.request_endpoint, tmp_path)
         with writing(small):
             for _ in range(5):
-                done = tool.run(*MANAGER, "-o", "json", "watch", *arguments, "--since", "0", "--count", "1", **ACCOUNT)
+                done = tool.as_manager("-o", "json", "watch", *arguments, "--since", "0", "--count", "1")
                 assert done.returncode == 0, done
                 ready, first = [json.loads(line) for line in done.stdout.splitlines()]
                 assert ready["kind"] == "ready" and first["seq"] > ready["seq"] >= 24, done
@@ -283,7 +278,7 @@ def test_watch__since_a_position_while_others_write_and_the_log_is_short__says_r
         lamp.batch(*[("put", "a", str(number)) for number in range(40)])
         epoch = lamp.call("hello")["epoch"]
         with writing(small):
-            done = Tool(small.request_endpoint, tmp_path).run(*MANAGER, "watch", "--since", f"0@{epoch}", "--count", "0", **ACCOUNT)
+            done = Tool(small.request_endpoint, tmp_path).as_manager("watch", "--since", f"0@{epoch}", "--count", "0")
         lines = done.stdout.decode().splitlines()
         assert done.returncode == 0 and "  reset  " in lines[0] and "no longer keeps them" in lines[0], done
         assert "  ready  " in lines[1] and done.stderr == b"", done
@@ -304,7 +299,7 @@ def test_watch__since_with_count_0__tells_what_there_is_and_ends(tool, client, o
 def test_watch__since_now_with_count_0_or_nothing_wanted__ends_at_once(tool, client):
     now = client.call("put", "a", "1")
     for arguments in ((client.name, "--since", str(now)), (client.name, "--since", "0", "--prefix", "nothing")):
-        done = tool.run(*MANAGER, "watch", *arguments, "--count", "0", **ACCOUNT)
+        done = tool.as_manager("watch", *arguments, "--count", "0")
         assert done.returncode == 0 and done.stdout.decode().count("\n") == 1 and "  ready  " in done.stdout.decode(), done
 
 
@@ -322,7 +317,7 @@ def test_watch__name_that_nobody_has__says_so_and_waits(tool, broker, client):
             new.call("put", "a", "1")
         assert watch.ended() == 0
         assert watch.process.stderr.read().decode() == f"watch: there is no client {client.name}-new now; waiting for it\n"
-    assert tool.run(*MANAGER, "watch", client.name, "--count", "0", **ACCOUNT).stderr == b""
+    assert tool.as_manager("watch", client.name, "--count", "0").stderr == b""
 
 
 def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_path):
@@ -341,11 +336,11 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
 @pytest.mark.parametrize("since, reason", [("1@former", "the broker was restarted"),
                                            ("1000000", "the broker has not reached that number yet")])
 def test_watch__since_a_number_of_a_former_broker__says_reset_and_why(tool, client, since, reason):
-    done = tool.run(*MANAGER, "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
+    done = tool.as_manager("watch", client.name, "--since", since, "--count", "0")
     assert done.returncode == 0, done.stderr
     reset, ready = done.stdout.decode().splitlines()[:2]
     assert re.search(rf"  reset  {reason}.*: forget what was shown before$", reset) and "  ready  " in ready
-    done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
+    done = tool.as_manager("-o", "json", "watch", client.name, "--since", since, "--count", "0")
     assert json.loads(done.stdout.splitlines()[0])["value"].startswith(reason)
 
 
@@ -367,7 +362,7 @@ def test_watch__empty_value__can_be_seen(tool, client):
 
 def test_watch__count_0_with_initial__shows_the_state_and_ends(tool, client):
     client.call("put", "a", "1")
-    done = tool.run(*MANAGER, "watch", client.name, "--initial", "--count", "0", **ACCOUNT)
+    done = tool.as_manager("watch", client.name, "--initial", "--count", "0")
     assert done.returncode == 0
     assert [line.split("  ")[3] for line in done.stdout.decode().splitlines()] == ["entry", "ready"]
 
@@ -447,14 +442,14 @@ def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
 
 
 def test_watch__nobody_listens__exit_3(tmp_path):
-    done = Tool("tcp://127.0.0.1:1", tmp_path).run(*MANAGER, "watch", **ACCOUNT)
+    done = Tool("tcp://127.0.0.1:1", tmp_path).as_manager("watch")
     assert done.returncode == 3 and b"tcp://127.0.0.1:1" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("a", "b"), ("--since", "x"), ("--since", ""), ("--since", "1@"), ("--since", "1", "--initial"), ("a", "--own"),
                                        ("--own", "--initial"), ("--count",), ("--count", "x"), ("--nothing",)])
 def test_watch__wrong_arguments__exit_2(tool, arguments):
-    assert tool.run(*MANAGER, "watch", *arguments, **ACCOUNT).returncode == 2
+    assert tool.as_manager("watch", *arguments).returncode == 2
 
 
 def test_watch__account_that_is_wrong__exit_5(tool):
@@ -462,7 +457,7 @@ def test_watch__account_that_is_wrong__exit_5(tool):
 
 
 def test_watch__in_a_pipe__later_lines_have_the_same_session(tool, broker):
-    done = tool.run(*MANAGER, typed=b"put k v\nwatch --count 0\nget k\n", **ACCOUNT)
+    done = tool.as_manager(typed=b"put k v\nwatch --count 0\nget k\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().splitlines()[-1] == "v"
 
@@ -641,7 +636,7 @@ def test_background__leaving__ends_with_0(tool):
 def test_verify__one_store__is_equal(tool, client):
     for number in range(50):
         client.call("put", f"k{number}", "v")
-    done = tool.run(*MANAGER, "-o", "json", "verify", client.name, **ACCOUNT)
+    done = tool.as_manager("-o", "json", "verify", client.name)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [(row["client"], row["result"]) for row in rows] == [(client.name, "equal")] and rows[0]["seq"] > 0
@@ -652,14 +647,14 @@ def test_verify__all_stores__are_equal(tool, broker, client):
     with broker.client() as other:
         other.call("put", "a", "1")
         number = str(other.call("hello")["client"])
-        done = tool.run(*MANAGER, "-o", "json", "verify", **ACCOUNT)
+        done = tool.as_manager("-o", "json", "verify")
     assert done.returncode == 0, done.stderr
     rows = {row["client"]: row["result"] for row in json.loads(done.stdout)}
     assert rows[client.name] == rows[number] == "equal" and set(rows.values()) == {"equal"}
 
 
 def test_verify__client_that_is_none__says_so(tool):
-    done = tool.run(*MANAGER, "verify", "nosuch", **ACCOUNT)
+    done = tool.as_manager("verify", "nosuch")
     assert done.returncode == 7 and done.stderr.startswith(b"NOT_FOUND: ")
 
 
@@ -670,6 +665,6 @@ def another_digest(result):
 def test_verify__digest_that_differs__says_different_and_exit_1(broker, tmp_path, client):
     client.call("put", "a", "1")
     with Forger(broker, "digest", another_digest) as liar:
-        done = Tool(liar.endpoint, tmp_path).run(*MANAGER, "verify", client.name, **ACCOUNT)
+        done = Tool(liar.endpoint, tmp_path).as_manager("verify", client.name)
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert done.stdout.decode().splitlines()[1].split()[:2] == [client.name, "different"]

@@ -154,5 +154,5 @@ def test_the_tool__reaches_an_ipv6_address__and_watches_there(tmp_path):
         tool = Tool(broker.request_endpoint, tmp_path)
         done = tool.run("-n", "lamp", "put", "colour", "red")
         assert (done.returncode, done.stderr) == (0, b"")
-        done = tool.run("-u", "adam", "watch", "lamp", "--since", "0", "--count", "2", KVZMQ_PASSWORD="eve")
+        done = tool.as_manager("watch", "lamp", "--since", "0", "--count", "2")
         assert done.returncode == 0 and b"colour" in done.stdout, done

@@ -8,7 +8,6 @@ import os
 import pytest
 
 from kvbroker import kvbroker
-from tool import Tool
 
 FOREIGN = b"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\xe2\x80\xae\xc2\x85z"  # line breaks, escapes, C1, invalid UTF-8, U+202E
 QUOTED = r"a\n\r\t\x1b[31mb\x9b\x7f\xff\xc3\u{202e}\u{85}z"
@@ -55,11 +54,6 @@ def test_broker__configuration_of_any_bytes__is_quoted(tmp_path, text):
     with open(path, "wb") as file:
         file.write(text + b"\n")
     check_quotes(refused("--check-config", "--config", path))
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [

@@ -69,14 +69,14 @@ def never(page):
                                                      ("clients", 1, ("verify",))])  # its copy asks for the clients first
 def test_page__that_is_not_the_next_one__is_refused(broker, tmp_path, lie, method, honest, command):
     with Forger(broker, method, Pages(lie, honest)) as liar:
-        done = Tool(liar.endpoint, tmp_path).run("-u", "adam", *command, KVZMQ_PASSWORD="eve")
+        done = Tool(liar.endpoint, tmp_path).as_manager(*command)
         assert liar.forge.told
     assert done.returncode == 6 and b"PROTOCOL: " in done.stderr and b"not the next one in order" in done.stderr
 
 
 def test_verify__of_a_copy_that_never_becomes_whole__gives_up_and_says_why(broker, tmp_path):
     with Forger(broker, "list", never) as liar:
-        done = Tool(liar.endpoint, tmp_path).run("-u", "adam", "-t", "2", "verify", KVZMQ_PASSWORD="eve")
+        done = Tool(liar.endpoint, tmp_path).as_manager("-t", "2", "verify")
         assert liar.told
     assert (done.returncode, done.stdout) == (4, b""), done
     assert b"TIMEOUT: the copy has not grown for 12 s and is not complete" in done.stderr

@@ -25,12 +25,6 @@ def nested(depth):
     return value
 
 
-@pytest.fixture
-def client(broker):
-    with broker.client() as one:
-        yield one
-
-
 # -- frames and envelopes
 
 

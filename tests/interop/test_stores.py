@@ -3,20 +3,12 @@
 
 import time
 
-import pytest
-
 from broker import Broker
 from chance import rounds, seeded
 from project import SANITIZED
 from rpc import RpcError
 from stores import digest_of, entries_of
 from waiting import wait_until
-
-
-@pytest.fixture
-def client(broker):
-    with broker.client() as one:
-        yield one
 
 
 def test_put__revisions_rise_and_entry_shows_the_last(client):
