@@ -563,7 +563,7 @@ def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, b
     for key in ("Left", "Home", "End"):
         screen.key(key)
         client.call("put", "a", key)
-        lines = screen.wait(lambda lines: any(f"-> {key}" in line for line in lines))
+        lines = screen.wait(lambda lines: any(f"-> {key}" in line for line in lines) and lines[-1] == before[-1])
         assert typed_part(lines) == before
     screen.key("Left", "BSpace", "Enter")
     screen.wait(lambda lines: lines[-1] == ">" and any("Successfully" in line for line in lines))
