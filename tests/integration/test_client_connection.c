@@ -279,7 +279,7 @@ static uint64_t stat_of(kvzmq_t *conn, const char *wanted)
 /* Calls until the broker answers in time again. On a busy machine that can take several calls. */
 static void wait_answers(kvzmq_t *conn)
 {
-    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     kvzmq_status_t status;
     do
         status = kvzmq_ping(conn);

@@ -34,7 +34,7 @@ static void reader_open(reader_t *reader, const broker_process_t *broker)
  * library. */
 static void end_unread(const reader_t *reader, broker_process_t *broker)
 {
-    int64_t until_ms = clock_monotonic_ms() + BROKER_WAIT_MS;
+    int64_t until_ms = clock_monotonic_ms() + TIMEOUT_MS;
     broker_process_end(broker);
     while (own_descriptors() >= reader->descriptors) {
         assert_true(clock_monotonic_ms() < until_ms);
@@ -47,7 +47,7 @@ static void wait_readable(const reader_t *reader)
 {
     struct pollfd ready = {.fd = kvzmq_fd(reader->conn), .events = POLLIN};
     assert_true(ready.fd >= 0);
-    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+    assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
 }
 
 static void bye__broker_stops_while_nobody_reads__is_told(void **state)

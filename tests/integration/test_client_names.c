@@ -350,11 +350,11 @@ static void watch__events_endpoint_is_a_name__is_ready_without_a_second_ticket(v
     kvzmq_watch_counts_t counts;
     kvzmq_watch_t *watch = kvzmq_watch_new(&options, NULL);
     assert_non_null(watch);
-    assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_OK);
+    assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_OK);
     assert_int_equal(event.kind, KVZMQ_EVENT_READY);
     kvzmq_t *lamp = connect_named(broker, "lamp");
     while (event.kind != KVZMQ_EVENT_CONNECT)
-        assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_OK);
+        assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_OK);
     kvzmq_watch_counts(watch, &counts);
     assert_int_equal(counts.tickets, 1);
     kvzmq_destroy(&lamp);

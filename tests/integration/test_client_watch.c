@@ -24,7 +24,7 @@ static kvzmq_event_t next(kvzmq_watch_t *watch)
     kvzmq_event_t event = {0};
     kvzmq_status_t status;
     do
-        status = kvzmq_watch_next(watch, BROKER_WAIT_MS, &event);
+        status = kvzmq_watch_next(watch, TIMEOUT_MS, &event);
     while (status == KVZMQ_OK && event.kind == KVZMQ_EVENT_POSITION);
     if (status != KVZMQ_OK)
         fail_msg("no event: %s %s", kvzmq_status_text(status), kvzmq_watch_error(watch));
@@ -353,7 +353,7 @@ static void watch__value_of_another_broker_with_the_same_revision__is_not_taken(
     options.queue = 1;
     kvzmq_watch_t *watch = watch_new(broker, &options);
     struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
-    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+    assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
     put_text(robot, "small", "1"); /* the queue holds READY and is full */
     uint64_t revision = put_large(robot, "k", 'a');
     while (strcmp(expect(seen, KVZMQ_EVENT_PUT).key.data, "k") != 0)
@@ -492,11 +492,11 @@ static void watch__of_what_nobody_can_be__is_invalid(void **state)
         kvzmq_event_t event;
         kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &cases[i]);
         assert_non_null(watch);
-        assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_INVALID_ARGUMENT);
+        assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_INVALID_ARGUMENT);
         kvzmq_watch_destroy(&watch);
         kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, cases[i].client, cases[i].prefix);
         assert_non_null(mirror);
-        assert_int_equal(kvzmq_mirror_wait(mirror, 0, BROKER_WAIT_MS), KVZMQ_INVALID_ARGUMENT);
+        assert_int_equal(kvzmq_mirror_wait(mirror, 0, TIMEOUT_MS), KVZMQ_INVALID_ARGUMENT);
         kvzmq_mirror_destroy(&mirror);
     }
 }
@@ -507,7 +507,7 @@ static void watch__descriptor__is_readable_while_there_is_something(void **state
     kvzmq_watch_t *watch = watch_new(*state, &options);
     struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
     kvzmq_event_t event;
-    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+    assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
     assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_OK);
     assert_int_equal(event.kind, KVZMQ_EVENT_READY);
     assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_TIMEOUT);

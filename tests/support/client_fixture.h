@@ -17,6 +17,7 @@
 #include <kvzmq.h>
 
 #include "tests/support/broker_process.h"
+#include "tests/support/waiting.h"
 
 /* Asserts that a call on CONN returns STATUS. If not, prints the error text. */
 #define assert_status(conn, status, call) check_status(conn, status, call, #call, __FILE__, __LINE__)
@@ -51,8 +52,8 @@ static inline kvzmq_options_t options_to(const char *endpoint, notices_t *notice
     kvzmq_options_t options;
     kvzmq_options_init(&options);
     options.endpoint = endpoint;
-    options.connect_ms = 20000;
-    options.call_ms = 20000;
+    options.connect_ms = TIMEOUT_MS;
+    options.call_ms = TIMEOUT_MS;
     if (notices != NULL) {
         *notices = (notices_t){0};
         options.notice = note;
