@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from background import Background
 from broker import Broker
 from raw_peer import RawPeer
 from rpc import pack
@@ -38,15 +39,13 @@ def endless_requests(broker, senders=3):
                 peer.send(busy)
 
     peers = [RawPeer(broker.request_endpoint) for _ in range(senders)]
-    threads = [threading.Thread(target=send, args=(peer,)) for peer in peers]
-    for thread in threads:
-        thread.start()
+    threads = [Background(send, peer) for peer in peers]
     try:
         yield
     finally:
         enough.set()
         for thread in threads:
-            thread.join()
+            thread.finish()
         for peer in peers:
             peer.close()
 

@@ -9,6 +9,7 @@ import time
 import pytest
 import zmq
 
+from background import Background
 from broker import Broker
 from chance import rounds, seeded
 from hashes import slow_hash
@@ -16,7 +17,7 @@ from managing import clients_of
 from project import SANITIZED
 from raw_peer import RawPeer
 from rpc import check_response, codes, pack, unpack_all
-from waiting import TIMEOUT, wait_until
+from waiting import wait_until
 
 MIB = 1 << 20
 # Bytes that the allocator and the sanitizers may add to the memory that the broker really uses.
@@ -157,38 +158,32 @@ def test_mutated_messages__every_answer_is_well_formed(broker):
 # -- a client that does not read
 
 
-class Pinger(threading.Thread):
+class Pinger:
     """A well-behaved client beside the misbehaving one. Records how long each of its requests took, in seconds."""
 
     def __init__(self, broker):
-        super().__init__(daemon=True)
         self.broker = broker
         self.times = []
-        self.failure = None
         self.enough = threading.Event()
+        self.thread = None
 
-    def run(self):
-        try:
-            with self.broker.client() as client:
-                client.call("put", "k", "v")
-                while not self.enough.is_set():
-                    start = time.monotonic()
-                    assert client.call("get", "k") == "v"
-                    self.times.append(time.monotonic() - start)
-                    self.enough.wait(0.002)
-        except Exception as failure:  # raised again in the test's own thread
-            self.failure = failure
+    def ping(self):
+        with self.broker.client() as client:
+            client.call("put", "k", "v")
+            while not self.enough.is_set():
+                start = time.monotonic()
+                assert client.call("get", "k") == "v"
+                self.times.append(time.monotonic() - start)
+                self.enough.wait(0.002)
 
     def __enter__(self):
-        self.start()
-        wait_until(lambda: len(self.times) > 20 or self.failure, what="the pinger begins")
+        self.thread = Background(self.ping)
+        wait_until(lambda: len(self.times) > 20 or not self.thread.is_alive(), what="the pinger begins")
         return self
 
     def __exit__(self, *exception):
         self.enough.set()
-        self.join(TIMEOUT)
-        if self.failure:
-            raise self.failure
+        self.thread.finish()
 
 
 def run_into_the_bound(broker, manager, turn, size, count, batch, together):

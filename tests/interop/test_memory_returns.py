@@ -2,10 +2,10 @@
 """Memory that the broker allocated for clients goes back to the system when they are gone."""
 
 import contextlib
-import threading
 
 import pytest
 
+from background import Background
 from broker import Broker
 from managing import clients_of
 from project import SANITIZED
@@ -29,11 +29,8 @@ def test_guests_behind_a_wrong_secret__when_they_are_gone__their_payloads_memory
         waits = RawPeer.frame(pack([2, "put", ["k", b"x" * size]])) * min(900, 7 * MIB // size)
         with contextlib.ExitStack() as guests:
             peers = [guests.enter_context(RawPeer(broker.request_endpoint, b"lamp/%d" % number)) for number in range(GUESTS)]
-            senders = [threading.Thread(target=peer.send, args=(wrong + waits,)) for peer in peers]
-            for sender in senders:
-                sender.start()
-            for sender in senders:
-                sender.join()
+            for sender in [Background(peer.send, wrong + waits) for peer in peers]:
+                sender.finish()
             wait_until(lambda: broker.rss() > before + HELD, what="the payloads are held")
             # Allocate something behind them that stays: by itself, the C library gives back only the end of the heap.
             manager.batch(*[("manage", "pin", "put", f"k{key}", b"x" * 3000, {"create": True}) for key in range(500)])
@@ -52,6 +49,6 @@ def test_stores__when_they_are_dropped__their_memory_is_given_back():
         assert broker.rss() > before + HELD
         for number in range(40):
             manager.call("forget", f"lamp-{number}")
-        assert set(clients_of(manager)) == {manager.call("hello")["client"]}
+        assert set(clients_of(manager)) == {manager.whoami()}
         # The log of changes keeps its part, which is less than HELD.
         wait_until(lambda: broker.rss() < before + HELD, what="their memory is given back")

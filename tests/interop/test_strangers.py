@@ -208,17 +208,16 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
                 if dice.random() < 0.3:
                     stop.wait(0.003)
 
-        threads = [threading.Thread(target=put)] + [threading.Thread(target=intrude, args=(n,)) for n in range(3)]
-        limits = []
+        threads, limits = [], []
         for round_ in range(demotions):
             victim = stack.enter_context(broker.manager())
-            name = victim.call("hello")["client"]
+            name = victim.whoami()
             ticket = victim.call("events")
             mine = opened.setdefault(ticket["username"], [])
             current.append(ticket)
             if round_ == 0:
+                threads += [Background(put), *(Background(intrude, number) for number in range(3))]
                 for thread in threads:
-                    thread.start()
                     stack.callback(thread.join)
                 stack.callback(stop.set)
             stages = [Opening(ticket, steps) for steps in (0, 1, 2, 2, 3, 3)]
@@ -240,7 +239,7 @@ def test_demotion__nothing_above_the_role_event__on_any_connection(ipc):
         put_last = boss.call("manage", "lamp-0", "put", "last", "v")
         stop.set()
         for thread in threads:
-            thread.join()
+            thread.finish()
         with subscribed(boss, ["lamp-0/"]) as witness:
             boss.call("manage", "lamp-0", "put", "last", "v")
             witness.event()
@@ -267,7 +266,7 @@ def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(
         lamp.call("ping")
         for round_ in range(8):
             with broker.manager() as victim, contextlib.ExitStack() as stack:
-                name = victim.call("hello")["client"]
+                name = victim.whoami()
                 ticket = victim.call("events")
                 peers = [stack.enter_context(Opening(ticket, steps)) for steps in (2, 1) * 6]
                 wait_until(lambda: all(peer.drain() or b"READY" in peer.data for peer in peers[::2]), what="handshakes")
@@ -290,7 +289,7 @@ def test_demotion__subscriptions_that_come_while_its_payload_runs__hear_nothing(
 @pytest.mark.parametrize("endpoint", ("tcp://127.0.0.1:*", "tcp://*:*", "ipc://*", "ipc://@kvbroker-test-{}"))
 def test_demotion__cuts_on_every_kind_of_endpoint(endpoint):
     with Broker(events=[endpoint.format(os.getpid())]) as broker, broker.manager() as boss, broker.manager() as victim:
-        name = victim.call("hello")["client"]
+        name = victim.whoami()
         with subscribed(victim) as demoted, subscribed(boss) as witness, broker.client("lamp") as lamp:
             boss.call("role", name, "guest")
             last = lamp.call("put", "k", "v")
@@ -311,7 +310,7 @@ def heard(subscriber):
 def test_demotion__cuts_where_no_descriptor_is_left():
     with Broker() as own, own.manager("boss") as boss, own.manager() as victim, own.client("lamp") as lamp:
         ticket = victim.call("events")
-        name = victim.call("hello")["client"]
+        name = victim.whoami()
         lamp.call("ping")
         with RawSubscriber(ticket) as peer, RawSubscriber(ticket) as quiet:
             peer.subscribe()
@@ -336,7 +335,7 @@ def test_demotion__other_subscribers_are_whole_again():
         watcher.step()
         for _ in range(5):
             with broker.manager() as victim:
-                name = victim.call("hello")["client"]
+                name = victim.whoami()
                 with subscribed(victim):
                     # A connection in its handshake cannot be told from one of the victim's.
                     newcomer = stack.enter_context(Subscriber(other.call("events"), [""]))
@@ -351,7 +350,7 @@ def test_demotion__other_subscribers_are_whole_again():
 
 def test_demotion_and_promotion__give_another_ticket(broker):
     with broker.manager() as boss, broker.manager() as victim:
-        name = victim.call("hello")["client"]
+        name = victim.whoami()
         before = victim.call("events")
         boss.call("role", name, "guest")
         boss.call("role", name, "manager")
@@ -531,11 +530,9 @@ def test_floods_without_end__the_broker_goes_on():
                         peer.send(flood)
 
         before = broker.rss()
-        threads = [threading.Thread(target=pour) for _ in range(4)]
+        threads = [Background(pour) for _ in range(4)]
         stack.callback(lambda: [thread.join() for thread in threads])
         stack.callback(stop.set)
-        for thread in threads:
-            thread.start()
         until = time.monotonic() + rounds(2)
         while time.monotonic() < until:
             begin = time.monotonic()
@@ -543,6 +540,8 @@ def test_floods_without_end__the_broker_goes_on():
             longest = max(longest, time.monotonic() - begin)
             assert broker.rss() - before < 512 * MIB + SLACK
         stop.set()
+        for thread in threads:
+            thread.finish()
         print(f"a ping took {longest:.2f} s at most")
         with subscribed(manager) as subscriber:
             assert lamp.call("put", "k", "v") <= subscriber.until(lambda event: event["client"] == "lamp")[-1]["seq"]
