@@ -257,7 +257,7 @@ def test_json__watch_that_ends_with_an_error__shows_it_as_its_last_line(tool, br
             other.call("put", "k", "v")
         watchers = [client["id"] for client in manager.call("clients")["clients"] if client["role"] == "manager"]
         for client in watchers:
-            if client != str(manager.call("hello")["client"]):
+            if client != manager.whoami():
                 manager.call("role", client, "guest")
         *events, error = [json.loads(line) for line in process.communicate(timeout=TIMEOUT)[0].splitlines()]
         assert process.returncode == 5

@@ -30,7 +30,7 @@ def at_prompt(broker, folder, *arguments):
 def wait_out(broker):
     """Begins a session and waits until the broker has ended it because it was silent."""
     with broker.client() as silent:
-        number = silent.call("hello")["client"]
+        number = silent.whoami()
         broker.wait_log(rf"\b{number}\b.*timeout")
 
 

@@ -48,7 +48,7 @@ def test_watch__text__is_a_line_an_event_with_time_seq_client_kind_key_change_an
     with Watch(tool, client.name) as watch, broker.manager() as manager:
         watch.wait("ready")
         client.call("put", "city", "Kolkata", {"ttl_ms": 3600000})
-        adam = manager.call("hello")["client"]
+        adam = manager.whoami()
         revision = manager.call("manage", client.name, "put", "city", "Mumbai")
         line = watch.wait("Mumbai")
         assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}}  {revision}  {client.name}  put  city  "
@@ -174,7 +174,7 @@ def test_watch__without_client__tells_of_all_stores_and_of_who_comes_and_goes(to
     with Watch(tool) as watch:
         watch.wait("ready")
         with broker.client() as guest:
-            number = str(guest.call("hello")["client"])
+            number = guest.whoami()
             guest.call("put", "a", "1")
             guest.call("bye")
         client.call("put", "a", "1")
@@ -432,7 +432,7 @@ def test_watch__into_a_pipe_that_nobody_reads_any_more__ends_before_the_next_cha
 
 def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
     with Broker() as alone, alone.manager() as manager:
-        own = str(manager.call("hello")["client"])
+        own = manager.whoami()
         with Watch(Tool(alone.request_endpoint, tmp_path)) as watch:
             watch.wait("  ready  ")
             watching = next(row["id"] for row in manager.call("clients")["clients"] if row["id"] != own)
@@ -646,7 +646,7 @@ def test_verify__all_stores__are_equal(tool, broker, client):
     client.call("put", "a", b"\xff")
     with broker.client() as other:
         other.call("put", "a", "1")
-        number = str(other.call("hello")["client"])
+        number = other.whoami()
         done = tool.as_manager("-o", "json", "verify")
     assert done.returncode == 0, done.stderr
     rows = {row["client"]: row["result"] for row in json.loads(done.stdout)}

@@ -8,8 +8,8 @@ import pytest
 
 from broker import Broker
 from hashes import real_hash, secret_hash, slow_hash
-from managing import clients_of, park
-from rpc import RpcError, codes, pack, unpack_all
+from managing import clients_of, park, wait_disconnected
+from rpc import codes, pack, unpack_all
 from waiting import wait_until
 
 SECRET = "sixteen bytes or more of a secret"
@@ -274,9 +274,8 @@ def test_order__managed_options_before_the_client(manager):
 
 def test_order__conditions_before_limits__for_a_client_that_would_be_made():
     with Broker(options={"limits/clients": 1}) as broker, broker.manager() as manager:
-        with pytest.raises(RpcError) as caught:
-            manager.call("manage", "lamp", "put", "k", "v", {"create": True, "if_revision": 7})
-        assert (caught.value.code, caught.value.detail) == ("FAILED_PRECONDITION", 0)
+        error = manager.error("manage", "lamp", "put", "k", "v", {"create": True, "if_revision": 7})
+        assert (error.code, error.detail) == ("FAILED_PRECONDITION", 0)
         assert manager.code("manage", "lamp", "put", "k", "v", {"create": True}) == "RESOURCE_EXHAUSTED"
         assert manager.code("manage", "lamp", "get", "k") == "NOT_FOUND"
 
@@ -526,7 +525,7 @@ def test_clients__times_and_peer_mean_what_they_say(broker, manager, name):
         client.call("ping")
         entry = clients_of(manager)[name]
         assert entry["peer"] == "127.0.0.1" and entry["since_ms"] >= made + 20 and entry["idle_ms"] < 10000
-    wait_until(lambda: not clients_of(manager)[name]["connected"])
+    wait_disconnected(manager, name)
     assert clients_of(manager)[name]["since_ms"] >= entry["since_ms"]
     assert clients_of(manager)[name]["peer"] is None
 
@@ -599,7 +598,7 @@ def test_watch__what_is_owed_comes_before_the_answers_to_later_payloads(broker, 
     with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
         one.call("ping")
         for _ in range(10):
-            since = two.call("digest")["seq"]
+            since = two.seq()
             revisions = [two.call("put", key, "v") for key in "abc"]
             for msgid, method, params in ((1, "watch", [True, {"after": since}]), (2, "ping", []), (3, "put", ["own", "v"])):
                 one.send_raw(pack([0, msgid, method, params]))
@@ -627,15 +626,12 @@ def test_replay__is_one_chain_of_numbers_for_all_and_for_each_client():
         for event in own:
             assert event["prev"] == chain[-1]
             chain.append(0 if event["kind"] == "drop" else event["seq"])
-        number = manager.call("hello")["client"]
+        number = manager.whoami()
         assert [(event["kind"], event["value"], event["size"], event["by"], event["user"]) for event in own] == [
             ("connect", None, None, "lamp", None), ("put", "", 0, "lamp", None), ("role", "manager", None, "lamp", "adam"),
             ("put", "v", 1, number, "adam"), ("role", "guest", None, number, "adam"), ("disconnect", "forgotten", None, number, "adam"),
             ("drop", None, None, number, "adam"), ("connect", None, None, "lamp", None), ("put", b"w", 1, "lamp", None),
             ("del", None, None, "lamp", None), ("disconnect", "bye", None, "lamp", None), ("drop", None, None, None, None)]
         assert [event["ttl_ms"] for event in own if event["kind"] == "put"] == [None, 2**53, None]
-        for after in (page["seq"], page["seq"] + 1):
-            try:
-                assert manager.call("replay", after) == {"events": [], "seq": after} and after == page["seq"]
-            except RpcError as error:
-                assert (error.code, error.detail, after) == ("OUT_OF_RANGE", 0, page["seq"] + 1)
+        assert manager.call("replay", page["seq"]) == {"events": [], "seq": page["seq"]}
+        assert manager.out_of_range("replay", page["seq"] + 1) == 0

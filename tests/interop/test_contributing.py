@@ -4,14 +4,12 @@ test, a run of all tests by their list, benchmarks and fuzzers by a few rounds. 
 test."""
 
 import json
-import pathlib
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from project import REPOSITORY, SANITIZED, build_folder
+from project import REPOSITORY, SANITIZED, build_folder, fresh_checkout
 from waiting import TIMEOUT
 from walkthrough import blocks_of
 
@@ -90,9 +88,8 @@ def short_build(folder, programs):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A copy of the repository, as after a clone, and beside it the builds that the replaced cmake links to."""
-    root = pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
-        "build", ".git", ".cache", "__pycache__")))
+    """A fresh checkout, and beside it the builds that the replaced cmake links to."""
+    root = fresh_checkout(tmp_path / "kvbroker")
     builds, tools = tmp_path / "builds", tmp_path / "tools"
     builds.mkdir()
     (builds / "dev").symlink_to(BUILD)

@@ -64,7 +64,7 @@ def test_ipc_with_events_at_any_host__is_told_this_machine(events, tmp_path):
 def test_demotion__of_a_subscriber_over_ipv6__closes_its_connection():
     with Broker(requests=["tcp://127.0.0.1:*"], events=["tcp://[::1]:*"]) as broker, broker.manager("boss") as boss:
         with broker.manager() as victim, subscribed(victim, sockopt=WIDE) as subscriber:
-            boss.call("role", victim.call("hello")["client"], "guest")
+            boss.call("role", victim.whoami(), "guest")
             last = boss.call("put", "k", "v") - 1
             with contextlib.suppress(TimeoutError):  # ends with silence: not even a sync comes
                 while True:

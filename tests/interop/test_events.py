@@ -163,7 +163,7 @@ def test_presence__a_name_without_keys_and_a_number__are_dropped_at_their_end(wo
     broker, _, subscriber = world
     for identity in ("lamp", None):
         with broker.client(identity) as client:
-            name = client.call("hello")["client"]
+            name = client.whoami()
             if identity is None:
                 client.call("put", "k", "v")
             client.call("bye")
@@ -278,7 +278,7 @@ def test_order__one_sequence_without_holes__and_a_chain_for_each_client(world):
             if number % 10 == 9:
                 manager.call("manage", f"made-{number}", "put", "k", "v", {"create": True})
         two.call("bye")
-        end = manager.call("digest")["seq"]
+        end = manager.seq()
         events = subscriber.until(lambda event: event["seq"] >= end)
     assert [event["seq"] for event in events] == list(range(begin + 1, begin + 1 + len(events)))
     last = {}

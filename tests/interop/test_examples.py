@@ -89,7 +89,7 @@ def test_watcher__goes_on_after_its_session_was_ended__without_a_hole(run):
         watcher = run(str(WATCHER), broker.request_endpoint, "adam", typed="eve\n")
         begin = follows(watcher, lamp)
         (number,) = [entry["id"] for entry in manager.call("clients")["clients"]
-                     if entry["role"] == "manager" and entry["id"] != manager.call("hello")["client"]]
+                     if entry["role"] == "manager" and entry["id"] != manager.whoami()]
         manager.call("role", number, "guest")
         last = lamp.call("put", "k", "v")
         assert read_up_to(watcher, last) == list(range(begin + 1, last + 1))

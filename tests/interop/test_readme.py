@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """README.md, typed from its first to its last command in a fresh home and a fresh checkout, at two terminals."""
 
-import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -12,7 +10,7 @@ import pytest
 from broker import Broker
 from kvbroker import kvbroker
 from network import Network
-from project import REPOSITORY, SANITIZED, SANITIZER_FLAGS, build_folder
+from project import REPOSITORY, SANITIZED, SANITIZER_FLAGS, build_folder, fresh_checkout
 from terminal import Terminal
 from waiting import TIMEOUT, wait_until
 from walkthrough import ENVIRONMENT, Person, blocks_of, same_shape, type_commands, type_session
@@ -45,9 +43,7 @@ else:
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A copy of the repository, as after a clone: nothing is built."""
-    return pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
-        "build", ".git", ".cache", "__pycache__", "corpus")))
+    return fresh_checkout(tmp_path / "kvbroker", "corpus")
 
 
 @pytest.fixture

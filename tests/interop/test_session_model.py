@@ -171,7 +171,7 @@ def test_random_sessions__agree_with_a_model(configured):
     chance = seeded()
     with Broker(names={name: secret_hash(SECRETS[name]) for name in configured}) as broker, broker.manager() as manager:
         sockets = {text: [broker.client(f"{text}/{index}") for index in range(SESSIONS)] for text in SECRETS}
-        model = Model(manager.call("digest")["seq"], configured)
+        model = Model(manager.seq(), configured)
         for _ in range(STEPS):
             text, key = chance.choice(tuple(SECRETS)), chance.choice("xy")
             name = model.names[text]
@@ -184,7 +184,7 @@ def test_random_sessions__agree_with_a_model(configured):
                 request, carry_out = manager_request(chance, text, key)
                 code = manager.code(*request)
                 assert code == carry_out(model, name), request
-            assert manager.call("digest")["seq"] == model.seq, request
+            assert manager.seq() == model.seq, request
             seen = {one: {field: entry[field] for field in ("sessions", "claimed", "keys", "role")}
                     for one, entry in clients_of(manager).items() if one in SECRETS}
             assert seen == {one: known.seen() for one, known in model.names.items() if known.exists()}, request

@@ -84,6 +84,7 @@ def test_identity__that_is_a_name_or_none__is_not_noted(broker, identity):
     with broker.client(identity) as client:
         hello = client.call("hello")
         assert hello["note"] is None
+    broker.wait_log(rf"client {hello['client']} disconnected", since=since)  # so that all that was logged about it has come
     assert not [line for line in broker.lines[since:] if f"client {hello['client']} from 127.0.0.1 has a number" in line]
 
 

@@ -11,7 +11,7 @@ from client import unique
 from hashes import slow_hash
 from managing import park
 from project import SANITIZED
-from rpc import RpcError, outcome, pack, unpack_all
+from rpc import outcome, pack, unpack_all
 from subscriber import check_event
 from waiting import wait_until
 
@@ -27,13 +27,6 @@ def nothing_pushed(client):
     """Whether nothing was pushed before the answer to a ping."""
     client.call("ping")
     return not client.pushed
-
-
-def out_of_range(client, *params):
-    with pytest.raises(RpcError) as caught:
-        client.call("watch", *params)
-    assert caught.value.code == "OUT_OF_RANGE"
-    return caught.value.detail
 
 
 @pytest.fixture
@@ -231,21 +224,21 @@ def test_after__more_events_before_the_store_began_than_are_looked_at__is_out_of
     with Broker() as broker, broker.client("busy") as busy, broker.client("new") as new:
         for _ in range(6):
             last = busy.batch(*[("put", "k", "v")] * 4000)[-1]
-        assert out_of_range(new, True, {"after": 0}) == last
-        assert out_of_range(new, True, {"after": last - 20000}) == last
+        assert new.out_of_range("watch", True, {"after": 0}) == last
+        assert new.out_of_range("watch", True, {"after": last - 20000}) == last
         new.call("watch", True, {"after": last - 19999})
 
 
 def test_after__out_of_range__as_for_replay():
     with Broker(options={"events/keep": 10}) as broker, broker.client("lamp/1") as client:
         now = client.call("watch", True)
-        assert out_of_range(client, True, {"after": now + 1}) == 0
-        assert out_of_range(client, True, {"after": now, "epoch": "another"}) == 0
+        assert client.out_of_range("watch", True, {"after": now + 1}) == 0
+        assert client.out_of_range("watch", True, {"after": now, "epoch": "another"}) == 0
         with broker.client("lamp/2") as other:
             now = [other.call("put", "k", "v") for _ in range(20)][-1]
             for _ in range(20):
                 changed(client)
-            assert out_of_range(client, True, {"after": 0}) == now - 10
+            assert client.out_of_range("watch", True, {"after": 0}) == now - 10
             other.call("put", "k", "v")  # it still watches: a failed call changes nothing
             assert changed(client)["seq"] == now + 1
             client.call("watch", True, {"after": now - 9})
@@ -262,12 +255,12 @@ def test_params__that_are_wrong__are_invalid(broker, params):
 def test_a_reused_number__never_hears_of_the_one_who_had_it():
     with Broker(options={"ids/first": 40000, "ids/last": 40001}) as broker, broker.manager() as manager:
         with broker.client() as before:
-            name = before.call("hello")["client"]
+            name = before.whoami()
             before.call("put", "k", "private")
             before.call("bye")
         wait_until(lambda: manager.code("manage", name, "digest") == "NOT_FOUND", what="the end of the client")
         with broker.client() as after:
-            assert after.call("hello")["client"] == name
+            assert after.whoami() == name
             assert_begins_with_its_store(after, lambda: after.call("put", "k", "mine"))
 
 
@@ -282,8 +275,8 @@ def test_a_forgotten_name__never_hears_of_the_one_who_had_it(broker):
 
 def assert_begins_with_its_store(client, put):
     """Checks that the lowest `after` that CLIENT may give is where its store began, and that it is told only what PUT does."""
-    begin = out_of_range(client, True, {"after": 0})
-    assert out_of_range(client, True, {"after": begin - 1}) == begin
+    begin = client.out_of_range("watch", True, {"after": 0})
+    assert client.out_of_range("watch", True, {"after": begin - 1}) == begin
     put()
     client.call("watch", True, {"after": begin})
     assert changed(client)["value"] == "mine"
@@ -324,7 +317,7 @@ def test_after__a_store_that_was_lost_meanwhile__is_to_be_read_anew(lose):
             other.call("ping")
         lose(manager, other)
         with broker.client("away/3") as again:
-            begin = out_of_range(again, True, {"after": seen})
+            begin = again.out_of_range("watch", True, {"after": seen})
             assert seen < begin
             (connect_or_put, *_) = manager.call("replay", begin, {"client": "away"})["events"]
             assert (connect_or_put["seq"], connect_or_put["prev"]) == (begin + 1, 0)

@@ -47,7 +47,7 @@ class Writers:
     def begin(self, index):
         # Every fourth client has no name: its store ends with it.
         self.clients[index] = self.broker.client(f"writer-{index}/{self.done}" if index % 4 else None)
-        self.names[index] = self.clients[index].call("hello")["client"]
+        self.names[index] = self.clients[index].whoami()
 
     def change(self):
         chance = self.chance

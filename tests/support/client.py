@@ -153,6 +153,12 @@ class Client(Closing):
         error = self.error(method, *params, timeout=timeout)
         return error and error.code
 
+    def out_of_range(self, method, *params):
+        """Sends a request that must fail with OUT_OF_RANGE. Returns the seq in its answer."""
+        error = self.error(method, *params)
+        assert error and error.code == "OUT_OF_RANGE", error
+        return error.detail
+
     def whoami(self):
         """Returns the id of the client that its session belongs to."""
         return self.call("hello")["client"]

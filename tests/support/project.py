@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SUPPORT = pathlib.Path(__file__).resolve().parent
@@ -28,3 +29,9 @@ def binary_of(name):
 def build_folder():
     """Returns the folder of the build under test."""
     return pathlib.Path(os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1])
+
+
+def fresh_checkout(path, *without):
+    """Makes PATH a copy of the repository, as after a clone: nothing is built. Leaves out the names that match WITHOUT."""
+    names = ("build", ".git", ".cache", "__pycache__", *without)
+    return shutil.copytree(REPOSITORY, path, symlinks=True, ignore=shutil.ignore_patterns(*names))
