@@ -12,7 +12,8 @@ import socket
 import subprocess
 import time
 
-READY_S, STOP_S = 60, 30  # only a hang takes so long
+from waiting import TIMEOUT, wait_until
+
 STORE = "bench"  # name of the kvbroker client whose keys are used
 
 
@@ -70,13 +71,16 @@ class Server:
         return ["nats-server", "-c", configuration]
 
     def wait_ready(self):
-        deadline = time.monotonic() + READY_S
-        while True:
+        def accepts():
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return True
+            return self.process.poll() is not None
+
+        with contextlib.suppress(TimeoutError):
+            wait_until(accepts)
+            if self.process.poll() is None:
                 return
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Failure(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.02)
+        raise Failure(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
 
     def load(self, keys):
         """Put KEYS keys into the server."""
@@ -108,7 +112,7 @@ class Server:
         for process in filter(None, (self.holder, self.process)):
             process.terminate()
             try:
-                process.wait(STOP_S)
+                process.wait(TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

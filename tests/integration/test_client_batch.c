@@ -295,7 +295,7 @@ static void poll__with_a_descriptor__tells_of_answers(void **state)
     for (status = kvzmq_poll(conn, 0, &answer); status == KVZMQ_TIMEOUT;
          status = kvzmq_poll(conn, 0, &answer)) {
         struct pollfd ready = {.fd = kvzmq_fd(conn), .events = POLLIN};
-        assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+        assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
     }
     assert_ok(conn, status);
     assert_int_equal(answer.status, KVZMQ_ABSENT);

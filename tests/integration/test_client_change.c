@@ -49,7 +49,7 @@ static void hear_in_order(void *context, const kvzmq_event_t *event)
 static void listen_for(kvzmq_t *conn, const heard_t *heard, unsigned count)
 {
     while (heard->count < count)
-        assert_ok(conn, kvzmq_listen(conn, BROKER_WAIT_MS));
+        assert_ok(conn, kvzmq_listen(conn, TIMEOUT_MS));
     assert_int_equal(heard->count, count);
 }
 
@@ -129,7 +129,7 @@ static void on_change__more_at_once_than_a_queue_holds__tells_all_in_order(void 
             assert_int_equal(answer.status, KVZMQ_OK);
     }
     while (heard.count < CHANGES)
-        assert_ok(device, kvzmq_listen(device, BROKER_WAIT_MS));
+        assert_ok(device, kvzmq_listen(device, TIMEOUT_MS));
     assert_int_equal(heard.count, CHANGES);
     kvzmq_position_t position;
     assert_true(kvzmq_change_position(device, &position));
@@ -302,20 +302,6 @@ static void listen__longer_than_the_sessions_time__keeps_the_session(void **stat
     assert_true(clock_monotonic_ms() - start >= 7000);
     assert_int_equal(kvzmq_reconnects(device), 0);
     kvzmq_destroy(&device);
-}
-
-/* Sessions time out after one second. */
-static int setup_brief(void **state)
-{
-    static const char *const options[] = {"session/timeout=1", NULL};
-    return setup_with(state, false, options);
-}
-
-/* The same after three: a process that keeps its session gets its turn within two of them on any machine. */
-static int setup_kept(void **state)
-{
-    static const char *const options[] = {"session/timeout=3", NULL};
-    return setup_with(state, false, options);
 }
 
 #define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, teardown)

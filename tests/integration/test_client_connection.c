@@ -19,19 +19,6 @@ enum {
     ALARM_US = 20000
 };
 
-static kvzmq_t *conn_to(const char *endpoint, int limit_ms, bool once)
-{
-    kvzmq_options_t options;
-    kvzmq_options_init(&options);
-    options.endpoint = endpoint;
-    options.connect_ms = limit_ms;
-    options.call_ms = limit_ms;
-    options.connect_once = once;
-    kvzmq_t *conn = kvzmq_new(&options);
-    assert_non_null(conn);
-    return conn;
-}
-
 static void connect__nobody_listens__is_unreachable_within_the_limit(void **state)
 {
     (void)state;
@@ -292,7 +279,7 @@ static uint64_t stat_of(kvzmq_t *conn, const char *wanted)
 /* Calls until the broker answers in time again. On a busy machine that can take several calls. */
 static void wait_answers(kvzmq_t *conn)
 {
-    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     kvzmq_status_t status;
     do
         status = kvzmq_ping(conn);
@@ -357,12 +344,6 @@ static void call__after_shutdown__was_told_bye_and_is_unreachable(void **state)
     assert_int_equal(notices.count[KVZMQ_NOTICE_BYE], 1);
     assert_string_equal(notices.text[KVZMQ_NOTICE_BYE], "shutdown");
     kvzmq_destroy(&conn);
-}
-
-static int setup_impatient(void **state)
-{
-    static const char *const options[] = {"session/timeout=1", NULL};
-    return setup_with(state, false, options);
 }
 
 static void call__session_timed_out__is_a_new_client_on_the_same_connection(void **state)
@@ -523,8 +504,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(call__after_shutdown__was_told_bye_and_is_unreachable, setup_tcp,
                                         teardown),
         cmocka_unit_test_setup_teardown(call__session_timed_out__is_a_new_client_on_the_same_connection,
-                                        setup_impatient, teardown),
-        cmocka_unit_test_setup_teardown(call__named_session_timed_out__finds_its_store_again, setup_impatient,
+                                        setup_brief, teardown),
+        cmocka_unit_test_setup_teardown(call__named_session_timed_out__finds_its_store_again, setup_brief,
                                         teardown),
         cmocka_unit_test_setup_teardown(bye__then_another_call__begins_a_new_session, setup_tcp, teardown),
         cmocka_unit_test_setup_teardown(get__interrupted__returns_when_told_to_and_the_connection_stays,

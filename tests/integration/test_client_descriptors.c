@@ -12,8 +12,7 @@ enum {
     FREE_MAX = 12, /* descriptors left; each number up to this is tried */
     NEEDED = 10,   /* descriptors that a connection takes, according to kvzmq.h */
     CALL_MS = 3000,
-    SLACK_MS = 20000, /* only a call that hangs takes longer */
-    READY_MS = 30000
+    SLACK_MS = 20000 /* only a call that hangs takes longer */
 };
 
 /* Lowers the limit so that COUNT descriptors are free. Returns the old limit, for restore. */
@@ -109,9 +108,9 @@ static void watch__each_number_of_free_descriptors__is_refused_or_ready_later(vo
         /* One that was begun with few descriptors continues when there are enough. */
         kvzmq_event_t event = {0};
         while (watch != NULL && event.kind != KVZMQ_EVENT_READY)
-            assert_int_equal(kvzmq_watch_next(watch, READY_MS, &event), KVZMQ_OK);
+            assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_OK);
         if (mirror != NULL)
-            assert_int_equal(kvzmq_mirror_wait(mirror, 0, READY_MS), KVZMQ_OK);
+            assert_int_equal(kvzmq_mirror_wait(mirror, 0, TIMEOUT_MS), KVZMQ_OK);
         kvzmq_mirror_destroy(&mirror);
         kvzmq_watch_destroy(&watch);
     }

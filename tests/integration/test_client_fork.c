@@ -278,7 +278,7 @@ static void watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent(void **
                              .mirror = kvzmq_mirror_new(&options, NULL, (kvzmq_slice_t){0})};
     assert_non_null(followers.watch);
     assert_non_null(followers.mirror);
-    assert_int_equal(kvzmq_mirror_wait(followers.mirror, 0, BROKER_WAIT_MS), KVZMQ_OK);
+    assert_int_equal(kvzmq_mirror_wait(followers.mirror, 0, TIMEOUT_MS), KVZMQ_OK);
     for (unsigned i = 0; i < 10; i++) /* the threads are at different places each time */
         run_child(use_followers, &followers);
 
@@ -287,8 +287,8 @@ static void watch_and_mirror__in_a_child__say_so_and_go_on_in_the_parent(void **
     kvzmq_value_t value = {0};
     assert_ok(lamp, kvzmq_put(lamp, NULL, kvzmq_text("k"), kvzmq_text("v"), NULL, &revision));
     while (event.seq < revision)
-        assert_int_equal(kvzmq_watch_next(followers.watch, BROKER_WAIT_MS, &event), KVZMQ_OK);
-    assert_int_equal(kvzmq_mirror_wait(followers.mirror, revision, BROKER_WAIT_MS), KVZMQ_OK);
+        assert_int_equal(kvzmq_watch_next(followers.watch, TIMEOUT_MS, &event), KVZMQ_OK);
+    assert_int_equal(kvzmq_mirror_wait(followers.mirror, revision, TIMEOUT_MS), KVZMQ_OK);
     assert_int_equal(kvzmq_mirror_get(followers.mirror, "lamp", kvzmq_text("k"), &value, NULL), KVZMQ_OK);
     assert_string_equal(value.data, "v");
     kvzmq_value_release(&value);
@@ -305,9 +305,9 @@ static void become_daemon_with_followers(const kvzmq_options_t *options, int hol
                              .mirror = kvzmq_mirror_new(options, NULL, (kvzmq_slice_t){0})};
     kvzmq_event_t event = {0};
     while (event.kind != KVZMQ_EVENT_READY)
-        if (kvzmq_watch_next(followers.watch, BROKER_WAIT_MS, &event) != KVZMQ_OK)
+        if (kvzmq_watch_next(followers.watch, TIMEOUT_MS, &event) != KVZMQ_OK)
             _exit(1);
-    if (kvzmq_mirror_wait(followers.mirror, 0, BROKER_WAIT_MS) != KVZMQ_OK)
+    if (kvzmq_mirror_wait(followers.mirror, 0, TIMEOUT_MS) != KVZMQ_OK)
         _exit(1);
     if (fork() != 0)
         _exit(0);

@@ -7,11 +7,6 @@
 
 #define SECRET "a secret of sixteen bytes or more"
 
-static void put_text(kvzmq_t *conn, const char *key, const char *value)
-{
-    assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text(key), kvzmq_text(value), NULL, NULL));
-}
-
 static void two_connections_of_one_name__share_its_store(void **state)
 {
     kvzmq_t *first = connect_named(*state, "lamp");

@@ -10,13 +10,7 @@
 #include "common/clock.h"
 #include "tests/support/own_process.h"
 
-enum { CHILD_LIMIT_S = 60, WAIT_MS = 20000, ROUNDS = 300 };
-
-static int setup_impatient(void **state)
-{
-    static const char *const options[] = {"session/timeout=3", NULL};
-    return setup_with(state, false, options);
-}
+enum { CHILD_LIMIT_S = 60, ROUNDS = 300 };
 
 /* Makes COUNT idle sessions without keep_alive, one after the other, and waits until the broker has ended
  * each. *ENDED counts the sessions that it has ended so far. */
@@ -67,7 +61,7 @@ static void keep_alive__after_a_bye_and_a_new_session__keeps_that(void **state)
     kvzmq_destroy(&conn);
 }
 
-static int setup_impatient_ipc(void **state)
+static int setup_kept_ipc(void **state)
 {
     static const char *const options[] = {"session/timeout=3", NULL};
     return setup_with(state, true, options);
@@ -112,12 +106,6 @@ static void keep_alive__busy_program__each_call_gets_its_own_answer(void **state
     kvzmq_destroy(&conn);
 }
 
-static void count_change(void *context, const kvzmq_event_t *event)
-{
-    unsigned *changes = context;
-    *changes += event->kind == KVZMQ_EVENT_PUT;
-}
-
 /* The keeper's thread uses the socket too. It must not swallow the signal that wakes an event loop. */
 static void keep_alive__event_loop__is_woken_by_each_change(void **state)
 {
@@ -128,7 +116,7 @@ static void keep_alive__event_loop__is_woken_by_each_change(void **state)
     options.keep_alive = true;
     kvzmq_t *lamp = connect_to(broker, &options);
     kvzmq_t *manager = connect_manager(broker);
-    assert_ok(lamp, kvzmq_on_change(lamp, count_change, &changes, NULL));
+    assert_ok(lamp, kvzmq_on_change(lamp, count_puts, &changes, NULL));
     int64_t until_ms = clock_monotonic_ms() + 2200; /* the keeper sends twice in this time */
     unsigned puts = 0;
     do {
@@ -138,7 +126,7 @@ static void keep_alive__event_loop__is_woken_by_each_change(void **state)
         assert_ok(manager, kvzmq_put(manager, "lamp", kvzmq_text("k"), kvzmq_text("v"), NULL, NULL));
         puts++;
         while (changes < puts) {
-            assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+            assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
             kvzmq_status_t status = kvzmq_listen(lamp, 0);
             assert_true(status == KVZMQ_OK || status == KVZMQ_TIMEOUT);
             ready.fd = kvzmq_fd(lamp);
@@ -200,18 +188,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            keep_alive__program_is_silent_for_longer_than_a_session__keeps_its_store, setup_impatient,
-            teardown),
-        cmocka_unit_test_setup_teardown(keep_alive__after_a_bye_and_a_new_session__keeps_that,
-                                        setup_impatient, teardown),
+            keep_alive__program_is_silent_for_longer_than_a_session__keeps_its_store, setup_kept, teardown),
+        cmocka_unit_test_setup_teardown(keep_alive__after_a_bye_and_a_new_session__keeps_that, setup_kept,
+                                        teardown),
         cmocka_unit_test_setup_teardown(keep_alive__broker_is_gone__leaves_connecting_to_the_next_call,
-                                        setup_impatient_ipc, teardown),
-        cmocka_unit_test_setup_teardown(keep_alive__busy_program__each_call_gets_its_own_answer,
-                                        setup_impatient, teardown),
-        cmocka_unit_test_setup_teardown(keep_alive__event_loop__is_woken_by_each_change, setup_impatient,
+                                        setup_kept_ipc, teardown),
+        cmocka_unit_test_setup_teardown(keep_alive__busy_program__each_call_gets_its_own_answer, setup_kept,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(keep_alive__event_loop__is_woken_by_each_change, setup_kept,
                                         teardown),
         cmocka_unit_test_setup_teardown(keep_alive__fork__keeps_the_parents_session_and_the_childs,
-                                        setup_impatient, teardown),
+                                        setup_kept, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ static uint64_t put(kvzmq_t *conn, const char *key, const char *value)
 
 static void wait_for(kvzmq_mirror_t *mirror, uint64_t seq)
 {
-    kvzmq_status_t status = kvzmq_mirror_wait(mirror, seq, BROKER_WAIT_MS);
+    kvzmq_status_t status = kvzmq_mirror_wait(mirror, seq, TIMEOUT_MS);
     if (status != KVZMQ_OK)
         fail_msg("%s %s", kvzmq_status_text(status), kvzmq_mirror_error(mirror));
 }
@@ -40,7 +40,7 @@ static void assert_verified(kvzmq_mirror_t *mirror, kvzmq_t *manager, const char
 {
     bool equal = false;
     uint64_t seq = 0;
-    kvzmq_status_t status = kvzmq_mirror_verify(mirror, manager, store, BROKER_WAIT_MS, &equal, &seq);
+    kvzmq_status_t status = kvzmq_mirror_verify(mirror, manager, store, TIMEOUT_MS, &equal, &seq);
     assert_int_equal(status, KVZMQ_OK);
     assert_true(equal);
     assert_true(seq > 0);

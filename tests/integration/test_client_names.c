@@ -121,22 +121,10 @@ static int teardown_server(void **state)
 
 /* ---- Silence -------------------------------------------------------------------------------------- */
 
-static kvzmq_t *conn_to(const char *endpoint, int limit_ms)
-{
-    kvzmq_options_t options;
-    kvzmq_options_init(&options);
-    options.endpoint = endpoint;
-    options.connect_ms = limit_ms;
-    options.call_ms = limit_ms;
-    kvzmq_t *conn = kvzmq_new(&options);
-    assert_non_null(conn);
-    return conn;
-}
-
 static void every_call__name_server_is_silent__keeps_its_time_limit(void **state)
 {
     (void)state;
-    kvzmq_t *conn = conn_to("tcp://silent.test:5000", CALL_MS);
+    kvzmq_t *conn = conn_to("tcp://silent.test:5000", CALL_MS, false);
     unsigned before = own_threads();
     kvzmq_value_t value = {0};
     kvzmq_batch_t *batch = kvzmq_batch_new(conn);
@@ -166,7 +154,7 @@ static void many_hosts__name_server_is_silent__wait_in_a_bounded_number_of_threa
     for (unsigned i = 0; i < HOSTS; i++) {
         char endpoint[64];
         (void)snprintf(endpoint, sizeof endpoint, "tcp://silent-%u.test:5000", i);
-        kvzmq_t *conn = conn_to(endpoint, 20);
+        kvzmq_t *conn = conn_to(endpoint, 20, false);
         assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_ping(conn));
         kvzmq_destroy(&conn);
     }
@@ -178,7 +166,7 @@ static void lookup__answered_after_the_connection_is_gone__ends(void **state)
 {
     name_server_t *server = *state;
     unsigned before = own_threads();
-    kvzmq_t *conn = conn_to("tcp://late.test:5000", CALL_MS);
+    kvzmq_t *conn = conn_to("tcp://late.test:5000", CALL_MS, false);
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_ping(conn));
     kvzmq_destroy(&conn);
     int64_t start_ms = clock_monotonic_ms();
@@ -210,7 +198,7 @@ static void connect__interrupted_while_the_name_server_is_silent__returns(void *
 
 static int ping_in_child(const char *endpoint)
 {
-    kvzmq_t *conn = conn_to(endpoint, CALL_MS);
+    kvzmq_t *conn = conn_to(endpoint, CALL_MS, false);
     kvzmq_status_t status = kvzmq_ping(conn);
     kvzmq_destroy(&conn);
     return status == KVZMQ_UNREACHABLE ? 0 : 1;
@@ -220,7 +208,7 @@ static void lookup__under_way_at_a_fork__is_begun_anew_in_the_child(void **state
 {
     (void)state;
     int status;
-    kvzmq_t *conn = conn_to("tcp://silent.test:5000", CALL_MS);
+    kvzmq_t *conn = conn_to("tcp://silent.test:5000", CALL_MS, false);
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_ping(conn));
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -253,7 +241,7 @@ static void tool__name_server_is_silent__keeps_its_time_limit(void **state)
 static void connect__no_such_host__is_told_at_once(void **state)
 {
     (void)state;
-    kvzmq_t *conn = conn_to("tcp://nobody.test:5000", 60000);
+    kvzmq_t *conn = conn_to("tcp://nobody.test:5000", 60000, false);
     int64_t start_ms = clock_monotonic_ms();
     assert_status(conn, KVZMQ_UNREACHABLE, kvzmq_connect(conn));
     assert_non_null(strstr(kvzmq_error(conn), "no host of that name"));
@@ -362,11 +350,11 @@ static void watch__events_endpoint_is_a_name__is_ready_without_a_second_ticket(v
     kvzmq_watch_counts_t counts;
     kvzmq_watch_t *watch = kvzmq_watch_new(&options, NULL);
     assert_non_null(watch);
-    assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_OK);
+    assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_OK);
     assert_int_equal(event.kind, KVZMQ_EVENT_READY);
     kvzmq_t *lamp = connect_named(broker, "lamp");
     while (event.kind != KVZMQ_EVENT_CONNECT)
-        assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_OK);
+        assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_OK);
     kvzmq_watch_counts(watch, &counts);
     assert_int_equal(counts.tickets, 1);
     kvzmq_destroy(&lamp);

@@ -4,11 +4,6 @@
 
 #include "common/clock.h"
 
-static void put_text(kvzmq_t *conn, const char *key, const char *value)
-{
-    assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text(key), kvzmq_text(value), NULL, NULL));
-}
-
 static void get__absent_key__is_absent_and_no_error(void **state)
 {
     kvzmq_t *conn = connect_to(*state, NULL);

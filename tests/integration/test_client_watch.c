@@ -24,7 +24,7 @@ static kvzmq_event_t next(kvzmq_watch_t *watch)
     kvzmq_event_t event = {0};
     kvzmq_status_t status;
     do
-        status = kvzmq_watch_next(watch, BROKER_WAIT_MS, &event);
+        status = kvzmq_watch_next(watch, TIMEOUT_MS, &event);
     while (status == KVZMQ_OK && event.kind == KVZMQ_EVENT_POSITION);
     if (status != KVZMQ_OK)
         fail_msg("no event: %s %s", kvzmq_status_text(status), kvzmq_watch_error(watch));
@@ -51,11 +51,6 @@ static kvzmq_event_t skip_to(kvzmq_watch_t *watch, kvzmq_event_kind_t kind)
     }
 }
 
-static void put(kvzmq_t *conn, const char *key, const char *value)
-{
-    assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text(key), kvzmq_text(value), NULL, NULL));
-}
-
 static void assert_slice(kvzmq_slice_t slice, const char *text)
 {
     assert_non_null(slice.data);
@@ -79,8 +74,8 @@ static void watch__of_one_store__tells_its_changes_as_they_were_made(void **stat
     kvzmq_t *other = connect_named(*state, "other");
     kvzmq_watch_t *watch = watch_new(*state, &options);
     uint64_t base = expect(watch, KVZMQ_EVENT_READY).seq;
-    put(other, "not", "this");
-    put(robot, "speed", "fast");
+    put_text(other, "not", "this");
+    put_text(robot, "speed", "fast");
     assert_ok(robot, kvzmq_del(robot, NULL, kvzmq_text("speed"), NULL, NULL));
     kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
     assert_slice(event.client, "robot");
@@ -112,9 +107,9 @@ static void watch__with_state__tells_entries_in_pages_then_ready_then_changes(vo
     kvzmq_t *zoo = connect_named(*state, "zoo");
     for (int i = 0; i < KEYS; i++) {
         (void)snprintf(key, sizeof key, "key-%04d", i);
-        put(robot, key, "v");
+        put_text(robot, key, "v");
     }
-    put(zoo, "lion", "roar");
+    put_text(zoo, "lion", "roar");
     kvzmq_watch_t *watch = watch_new(*state, &options);
     for (int i = 0; i < KEYS; i++) {
         kvzmq_event_t entry = expect(watch, KVZMQ_EVENT_ENTRY);
@@ -124,7 +119,7 @@ static void watch__with_state__tells_entries_in_pages_then_ready_then_changes(vo
     }
     assert_slice(expect(watch, KVZMQ_EVENT_ENTRY).client, "zoo");
     uint64_t seq = expect(watch, KVZMQ_EVENT_READY).seq;
-    put(zoo, "lion", "yawn");
+    put_text(zoo, "lion", "yawn");
     kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
     assert_int_equal(event.seq, seq + 1);
     assert_slice(event.value, "yawn");
@@ -139,13 +134,13 @@ static void watch__with_a_prefix__tells_only_what_begins_with_it(void **state)
     kvzmq_watch_options_t options = watch_options(NULL, true);
     options.prefix = kvzmq_text("config/");
     kvzmq_t *robot = connect_named(*state, "robot");
-    put(robot, "config/a", "1");
-    put(robot, "status", "1");
+    put_text(robot, "config/a", "1");
+    put_text(robot, "status", "1");
     kvzmq_watch_t *watch = watch_new(*state, &options);
     assert_slice(expect(watch, KVZMQ_EVENT_ENTRY).key, "config/a");
     (void)expect(watch, KVZMQ_EVENT_READY);
-    put(robot, "status", "2");
-    put(robot, "config/b", "2");
+    put_text(robot, "status", "2");
+    put_text(robot, "config/b", "2");
     assert_slice(expect(watch, KVZMQ_EVENT_PUT).key, "config/b");
     kvzmq_watch_destroy(&watch);
     kvzmq_destroy(&robot);
@@ -157,7 +152,7 @@ static void watch__with_a_prefix_that_has_a_zero_byte__begins_with_the_state_beh
     kvzmq_watch_options_t options = watch_options("robot", true);
     options.prefix = kvzmq_text_of("a\0bcdefgh", 9);
     kvzmq_t *robot = connect_named(*state, "robot");
-    put(robot, "a", "1");
+    put_text(robot, "a", "1");
     kvzmq_slice_t key = kvzmq_text_of("a\0bcdefghi", 10);
     assert_ok(robot, kvzmq_put(robot, NULL, key, kvzmq_text("2"), NULL, NULL));
     kvzmq_watch_t *watch = watch_new(*state, &options);
@@ -175,18 +170,18 @@ static void watch__resumed_where_another_ended__goes_on_without_hole_or_duplicat
     kvzmq_t *robot = connect_named(*state, "robot");
     kvzmq_watch_t *watch = watch_new(*state, &options);
     (void)expect(watch, KVZMQ_EVENT_READY);
-    put(robot, "k", "1");
+    put_text(robot, "k", "1");
     kvzmq_event_t event = expect(watch, KVZMQ_EVENT_PUT);
     options.resume = true;
     options.since.seq = event.seq;
     (void)snprintf(options.since.epoch, sizeof options.since.epoch, "%s", event.epoch.data);
     kvzmq_watch_destroy(&watch);
-    put(robot, "k", "2");
-    put(robot, "k", "3");
+    put_text(robot, "k", "2");
+    put_text(robot, "k", "3");
     watch = watch_new(*state, &options);
     assert_int_equal(expect(watch, KVZMQ_EVENT_READY).seq, options.since.seq);
     assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "2");
-    put(robot, "k", "4");
+    put_text(robot, "k", "4");
     assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "3");
     assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "4");
     kvzmq_watch_destroy(&watch);
@@ -199,7 +194,7 @@ static void watch__resumed_in_another_epoch__resets(void **state)
     options.resume = true;
     options.since = (kvzmq_position_t){.seq = 1, .epoch = "of another broker"};
     kvzmq_t *robot = connect_named(*state, "robot");
-    put(robot, "k", "1");
+    put_text(robot, "k", "1");
     kvzmq_watch_t *watch = watch_new(*state, &options);
     assert_slice(expect(watch, KVZMQ_EVENT_RESET).value, "the broker was restarted");
     (void)expect(watch, KVZMQ_EVENT_ENTRY);
@@ -213,7 +208,7 @@ static void watch__broker_killed_and_restarted__says_lost_again_reset_and_the_ne
     broker_process_t *broker = *state;
     kvzmq_watch_options_t options = watch_options("robot", true);
     kvzmq_t *robot = connect_named(broker, "robot");
-    put(robot, "old", "1");
+    put_text(robot, "old", "1");
     kvzmq_watch_t *watch = watch_new(broker, &options);
     (void)expect(watch, KVZMQ_EVENT_ENTRY);
     (void)expect(watch, KVZMQ_EVENT_READY);
@@ -223,7 +218,7 @@ static void watch__broker_killed_and_restarted__says_lost_again_reset_and_the_ne
     (void)expect(watch, KVZMQ_EVENT_AGAIN);
     (void)expect(watch, KVZMQ_EVENT_RESET);
     (void)expect(watch, KVZMQ_EVENT_READY);
-    put(robot, "new", "1");
+    put_text(robot, "new", "1");
     assert_slice(skip_to(watch, KVZMQ_EVENT_PUT).key, "new");
     kvzmq_watch_destroy(&watch);
     kvzmq_destroy(&robot);
@@ -236,14 +231,14 @@ static void watch__broker_stopped_for_longer_than_a_sync__says_lost_and_misses_n
     kvzmq_t *robot = connect_named(broker, "robot");
     kvzmq_watch_t *watch = watch_new(broker, &options);
     (void)expect(watch, KVZMQ_EVENT_READY);
-    put(robot, "k", "1");
+    put_text(robot, "k", "1");
     (void)expect(watch, KVZMQ_EVENT_PUT);
     broker_process_signal(broker, SIGSTOP);
     kvzmq_event_t event = skip_to(watch, KVZMQ_EVENT_LOST);
     assert_true(event.has_value && event.value.size > 0);
     broker_process_signal(broker, SIGCONT);
     (void)expect(watch, KVZMQ_EVENT_AGAIN);
-    put(robot, "k", "2");
+    put_text(robot, "k", "2");
     assert_slice(expect(watch, KVZMQ_EVENT_PUT).value, "2");
     kvzmq_watch_destroy(&watch);
     kvzmq_destroy(&robot);
@@ -296,7 +291,7 @@ static void watch__log_too_short_for_what_was_missed__resets_and_has_the_state(v
     (void)expect(watch, KVZMQ_EVENT_READY);
     for (int i = 0; i < PUTS; i++)
         assert_ok(robot, kvzmq_put(robot, NULL, kvzmq_text("k"), kvzmq_binary(large, SIZE), NULL, NULL));
-    put(robot, "k", "last");
+    put_text(robot, "k", "last");
     free(large);
     (void)skip_to(watch, KVZMQ_EVENT_RESET);
     assert_slice(expect(watch, KVZMQ_EVENT_ENTRY).value, "last");
@@ -351,15 +346,15 @@ static void watch__value_of_another_broker_with_the_same_revision__is_not_taken(
     kvzmq_watch_options_t options = watch_options("robot", false);
     kvzmq_t *robot = connect_named(broker, "robot");
     for (int i = 0; i < FILLERS; i++)
-        put(robot, "filler", "1");
+        put_text(robot, "filler", "1");
     kvzmq_watch_t *seen = watch_new(broker, &options);
     (void)expect(seen, KVZMQ_EVENT_READY);
     options.large_values = true;
     options.queue = 1;
     kvzmq_watch_t *watch = watch_new(broker, &options);
     struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
-    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
-    put(robot, "small", "1"); /* the queue holds READY and is full */
+    assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
+    put_text(robot, "small", "1"); /* the queue holds READY and is full */
     uint64_t revision = put_large(robot, "k", 'a');
     while (strcmp(expect(seen, KVZMQ_EVENT_PUT).key.data, "k") != 0)
         continue;
@@ -388,7 +383,7 @@ static void watch__of_a_client_that_comes_and_goes__tells_its_presence(void **st
     kvzmq_watch_t *watch = watch_new(*state, &options);
     (void)expect(watch, KVZMQ_EVENT_READY);
     kvzmq_t *robot = connect_named(*state, "robot");
-    put(robot, "k", "1");
+    put_text(robot, "k", "1");
     (void)expect(watch, KVZMQ_EVENT_CONNECT);
     (void)expect(watch, KVZMQ_EVENT_PUT);
     assert_ok(robot, kvzmq_bye(robot));
@@ -497,11 +492,11 @@ static void watch__of_what_nobody_can_be__is_invalid(void **state)
         kvzmq_event_t event;
         kvzmq_watch_t *watch = kvzmq_watch_new(&connection, &cases[i]);
         assert_non_null(watch);
-        assert_int_equal(kvzmq_watch_next(watch, BROKER_WAIT_MS, &event), KVZMQ_INVALID_ARGUMENT);
+        assert_int_equal(kvzmq_watch_next(watch, TIMEOUT_MS, &event), KVZMQ_INVALID_ARGUMENT);
         kvzmq_watch_destroy(&watch);
         kvzmq_mirror_t *mirror = kvzmq_mirror_new(&connection, cases[i].client, cases[i].prefix);
         assert_non_null(mirror);
-        assert_int_equal(kvzmq_mirror_wait(mirror, 0, BROKER_WAIT_MS), KVZMQ_INVALID_ARGUMENT);
+        assert_int_equal(kvzmq_mirror_wait(mirror, 0, TIMEOUT_MS), KVZMQ_INVALID_ARGUMENT);
         kvzmq_mirror_destroy(&mirror);
     }
 }
@@ -512,7 +507,7 @@ static void watch__descriptor__is_readable_while_there_is_something(void **state
     kvzmq_watch_t *watch = watch_new(*state, &options);
     struct pollfd ready = {.fd = kvzmq_watch_fd(watch), .events = POLLIN};
     kvzmq_event_t event;
-    assert_int_equal(poll(&ready, 1, BROKER_WAIT_MS), 1);
+    assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
     assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_OK);
     assert_int_equal(event.kind, KVZMQ_EVENT_READY);
     assert_int_equal(kvzmq_watch_next(watch, 0, &event), KVZMQ_TIMEOUT);
@@ -553,13 +548,6 @@ static void watch__signal_that_the_application_blocks__stays_pending(void **stat
     kvzmq_watch_destroy(&watch);
 }
 
-/* Sessions time out after 0.4 seconds. */
-static int setup_impatient(void **state)
-{
-    static const char *const options[] = {"session/timeout=3", NULL};
-    return setup_with(state, false, options);
-}
-
 #define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -580,7 +568,7 @@ int main(void)
         ON(setup_tcp, watch__of_a_client_that_comes_and_goes__tells_its_presence),
         ON(setup_tcp, watch__of_a_guest__ends_with_permission_denied),
         cmocka_unit_test(watch__nobody_listens__says_lost_and_waits),
-        ON(setup_impatient, watch__of_a_broker_with_little_patience__keeps_its_session),
+        ON(setup_kept, watch__of_a_broker_with_little_patience__keeps_its_session),
         ON(setup_tcp, watch__interrupted_before_it_waits__does_not_wait),
         cmocka_unit_test(watch__that_could_not_be_made__says_so_by_the_same_functions),
         ON(setup_tcp, watch__options_not_initialised__is_invalid),

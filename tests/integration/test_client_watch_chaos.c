@@ -119,7 +119,7 @@ static void *read_all(void *argument)
     uint64_t prev = UINT64_MAX;
     if (watch == NULL)
         reader->problem = "no watch";
-    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     while (reader->problem == NULL && (!ready || seq < atomic_load(&reader->until))) {
         kvzmq_status_t status = kvzmq_watch_next(watch, LOOK_EVERY_MS, &event);
         if (status == KVZMQ_TIMEOUT && clock_monotonic_ms() < deadline)
@@ -128,7 +128,7 @@ static void *read_all(void *argument)
             reader->problem = "nothing came";
             break;
         }
-        deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+        deadline = clock_monotonic_ms() + TIMEOUT_MS;
         reader->problem = check(reader, &event, &ready, &seq, &prev);
         reader->resets += event.kind == KVZMQ_EVENT_RESET;
         reader->events++;
@@ -153,7 +153,7 @@ static void assert_mirror(kvzmq_mirror_t *mirror, kvzmq_t *manager, const char *
     bool equal = false;
     kvzmq_status_t status;
     do /* again if a reset came meanwhile */
-        status = kvzmq_mirror_verify(mirror, manager, store, BROKER_WAIT_MS, &equal, NULL);
+        status = kvzmq_mirror_verify(mirror, manager, store, TIMEOUT_MS, &equal, NULL);
     while (status == KVZMQ_UNAVAILABLE);
     assert_int_equal(status, KVZMQ_OK);
     assert_true(equal);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli in one-shot and piped use: what it shows, and how it ends."""
+"""kvzmq-cli in one-shot and piped use: its output and its exit status."""
 
 import base64
 import json
@@ -13,20 +13,14 @@ import time
 from multiprocessing.pool import ThreadPool
 
 import pytest
-import zmq
 
 from broker import Broker
-from client import context
+from front import Front
 from terminal import status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import TIMEOUT, wait_until
 
 ALL_BYTES = bytes(range(256))
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
 
 
 def text(done):
@@ -34,14 +28,10 @@ def text(done):
 
 
 def complaint(done):
-    """What is on standard error: one line."""
+    """Returns the only line on standard error."""
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
-
-
-def manager(tool, *arguments, **keywords):
-    return tool.run("-u", "adam", *arguments, KVZMQ_PASSWORD="eve", **keywords)
 
 
 # -- what is shown
@@ -112,7 +102,7 @@ def test_x__more_than_8_MiB__is_refused_without_asking_the_broker(tmp_path):
 
 def test_x__8_MiB__is_taken(tmp_path):
     done = Tool("tcp://127.0.0.1:1", tmp_path).run("-x", "put", "k", typed=bytes(8 * 1024 * 1024))
-    assert done.returncode == 3, complaint(done)  # read, and then nobody listens
+    assert done.returncode == 3, complaint(done)  # the input was accepted; then the connection failed
 
 
 def test_json__bytes_are_base64_and_text_is_a_string(tool, name):
@@ -148,7 +138,7 @@ def test_list__limit_or_pattern__says_on_standard_error_what_it_did(tool, broker
     done = tool.run("-n", name, "list", "k*")
     assert text(done).count("\n") == 2 and complaint(done) == "list: the argument is a prefix, not a pattern: * stands for itself"
     assert tool.run("-n", name, "-o", "json", "list", "k*", "--limit", "1").stderr == b""
-    assert "more follow" in complaint(manager(tool, "clients", "--limit", "1"))
+    assert "more follow" in complaint(tool.as_manager("clients", "--limit", "1"))
 
 
 def test_list__empty_store__is_an_empty_array(tool, name):
@@ -165,7 +155,7 @@ def test_list__control_characters__cannot_break_a_table_or_a_raw_line(tool, brok
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @pytest.mark.parametrize("value", ["aé", "日本" * 100, b"\x84\xdf\x9a", b"\xff\xfe"])
 def test_list__text_beyond_ascii__is_shown_whatever_the_locale(tool, broker, name, value, locale):
-    """libsmartcols 2.38 never ends with such a cell where the locale does not know it."""
+    """libsmartcols 2.38 loops forever on such a cell if the locale cannot represent it."""
     with broker.client(f"{name}/filler") as client:
         client.call("put", "größe", value)
     shown = text(tool.run("-n", name, "list", LC_ALL=locale)).splitlines()[1]
@@ -187,20 +177,20 @@ def test_entry_del_digest__json__have_the_protocols_names(tool, name):
 
 def test_clients_role_stats_forget__as_a_manager__work(tool, name):
     assert tool.run("-n", name, "put", "k", "v").returncode == 0
-    shown = json.loads(manager(tool, "-o", "json", "clients", name).stdout)
+    shown = json.loads(tool.as_manager("-o", "json", "clients", name).stdout)
     assert [(client["id"], client["keys"], client["connected"]) for client in shown] == [(name, 1, False)]
-    assert text(manager(tool, "manage", name, "get", "k")) == "v\n"
-    assert json.loads(manager(tool, "-o", "json", "stats").stdout)["puts_total"] > 0
-    done = manager(tool, "role", name, "manager")
+    assert text(tool.as_manager("manage", name, "get", "k")) == "v\n"
+    assert json.loads(tool.as_manager("-o", "json", "stats").stdout)["puts_total"] > 0
+    done = tool.as_manager("role", name, "manager")
     assert done.returncode == 1 and complaint(done).startswith("FAILED_PRECONDITION: ")
-    assert text(manager(tool, "forget", name)) == f"Successfully forgot {name}\n"
-    assert json.loads(manager(tool, "-o", "json", "clients", name).stdout) == []
+    assert text(tool.as_manager("forget", name)) == f"Successfully forgot {name}\n"
+    assert json.loads(tool.as_manager("-o", "json", "clients", name).stdout) == []
 
 
 def test_manage_put_create__name_and_secret__make_a_claimed_store(tool, name, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("0123456789abcdef\n")
-    done = manager(tool, "manage", name, "put", "k", "v", "--create", "--secret-file", str(secret))
+    done = tool.as_manager("manage", name, "put", "k", "v", "--create", "--secret-file", str(secret))
     assert (text(done), done.returncode) == ("Successfully set k as v\n", 0)
     assert tool.run("-n", name, "get", "k").returncode == 5
     assert text(tool.run("-n", name, "--secret-file", str(secret), "get", "k")) == "v\n"
@@ -216,18 +206,10 @@ def test_hello_ping_bye__text_and_json(tool, name):
 
 
 def test_note__of_the_broker__is_on_standard_error_and_in_hello(broker, tmp_path):
-    """The tool asks for valid names alone; so its requests go through a socket that has another one."""
-    front = context().socket(zmq.ROUTER)
-    endpoint = f"ipc://{tmp_path}/front"
-    front.bind(endpoint)
-    try:
-        with broker.client("my lamp") as behind:
-            process = Tool(endpoint, tmp_path).start("-o", "json", "hello")
-            for _ in range(3):  # hello, hello, bye
-                forward_one(front, behind)
-            shown, told = process.communicate(timeout=TIMEOUT)
-    finally:
-        front.close(0)
+    """The tool sends valid names only, so its requests are relayed through a socket with an invalid one."""
+    with Front() as front, broker.client("my lamp") as behind, Tool(front.endpoint, tmp_path).start("-o", "json", "hello") as process:
+        front.forward(behind, 3)  # hello, hello, bye
+        shown, told = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     said = told.decode()
     assert said.startswith('The broker says: the socket identity "my lamp" is not a valid name') and said.count("\n") == 1, said
@@ -270,13 +252,11 @@ def test_auth__password_from_file_or_environment_or_input__no_asking(tool, tmp_p
     (["auth", "adam", "s3cret-word"], {}), (["auth", "adam"], {"KVZMQ_PASSWORD": "s3cret-word"}),
     (["-n", "n", "get", "k"], {"KVZMQ_SECRET": "s3cret-word-of-16"})])
 def test_password__in_arguments_or_environment__is_gone_from_them_at_once(tmp_path, arguments, environment):
-    with context().socket(zmq.ROUTER) as silent:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
-        with tool.start("-t", "30", *arguments, **environment) as process:
-            assert silent.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            shown = b"".join(pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
-            process.kill()
-            process.communicate()
+    with Front() as silent, Tool(silent.endpoint, tmp_path).start("-t", "30", *arguments, **environment) as process:
+        silent.wait_asked()
+        shown = b"".join(pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+        process.kill()
+        process.communicate()
     assert b"kvzmq-cli" in shown and b"HOME=" in shown and b"s3cret-word" not in shown
 
 
@@ -343,8 +323,10 @@ def test_exit_2__wrong_option__is_named_and_the_usage_shown(tool, arguments, pro
     ["put", "", "v"], ["-x", "ping"]])
 def test_exit_2__wrong_usage__one_line_says_what(tool, arguments):
     done = tool.run(*arguments)
-    assert done.returncode == 2, done
-    assert done.stderr
+    assert (done.returncode, done.stdout) == (2, b""), done
+    problem, *usage = done.stderr.decode().splitlines()
+    assert re.match(r"(Illegal command|INVALID_ARGUMENT|kvzmq-cli|put): \S", problem), done
+    assert not usage or len(usage) == 1 and usage[0].startswith("usage: "), done
 
 
 def test_exit_2__no_terminal_to_ask_for_a_password__says_what_to_do(tool):
@@ -357,7 +339,7 @@ def test_exit_2__no_terminal_to_ask_for_a_password__says_what_to_do(tool):
 @pytest.mark.parametrize("arguments", [["get", "k"], ["put", "k", "v"], []])
 def test_exit_3__nobody_listens__one_line_names_the_endpoint_at_once(tmp_path, arguments):
     with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port, and nobody answers
+        reserved.bind(("127.0.0.1", 0))  # bound but not listening: no other process gets the port, and nobody answers
         endpoint = f"tcp://127.0.0.1:{reserved.getsockname()[1]}"
         done = Tool("tcp://127.0.0.1:1", tmp_path).run("-s", endpoint, "-t", "1000", *arguments, typed=b"ping\nping\n")
     assert done.returncode == 3
@@ -372,8 +354,8 @@ def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path):
         begin = time.monotonic()
         return tool.run("-t", str(LIMIT), *command), time.monotonic() - begin
 
-    with context().socket(zmq.ROUTER) as silent, ThreadPool(3) as pool:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
+    with Front() as silent, ThreadPool(3) as pool:
+        tool = Tool(silent.endpoint, tmp_path)
         ended = pool.map(run, [["get", "k"], ["put", "k", "v"], ["auth", "adam", "eve"]])
     for done, taken in ended:
         assert done.returncode == 4 and complaint(done).startswith("TIMEOUT: "), done
@@ -381,10 +363,9 @@ def test_exit_4__peer_that_never_answers__within_the_limit(tmp_path):
 
 
 def test_exit_4__write_without_an_answer__says_that_its_outcome_is_unknown(broker, tmp_path):
-    with context().socket(zmq.ROUTER) as front, broker.client() as behind:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).start("-t", str(LIMIT), "put", "k", "v") as process:
-            forward_one(front, behind)  # hello; the put is not answered
+    with Front() as front, broker.client() as behind:
+        with Tool(front.endpoint, tmp_path).start("-t", str(LIMIT), "put", "k", "v") as process:
+            front.forward(behind)  # hello; the put is not answered
             told = process.communicate(timeout=TIMEOUT)[1].decode()
     assert process.returncode == 4
     assert told.startswith("OUTCOME_UNKNOWN: ")
@@ -410,11 +391,11 @@ def test_exit_5__denied__guest_wrong_password_wrong_secret(tool, name):
 
 
 def test_exit_7__unknown_client__is_another_status_than_an_absent_key(tool, name):
-    done = manager(tool, "manage", name, "get", "k")
+    done = tool.as_manager("manage", name, "get", "k")
     assert (done.returncode, done.stdout) == (7, b"")
     assert complaint(done).startswith("NOT_FOUND: ")
-    manager(tool, "manage", name, "put", "k", "v", "--create")
-    assert manager(tool, "manage", name, "get", "absent").returncode == 1
+    tool.as_manager("manage", name, "put", "k", "v", "--create")
+    assert tool.as_manager("manage", name, "get", "absent").returncode == 1
 
 
 def test_del__nothing_there__says_so_and_is_exit_1(tool, name):
@@ -435,7 +416,7 @@ def test_put__one_shot_without_a_name__says_that_the_store_ends_with_it(tool, na
     assert "--name" in complaint(done) and "ends" in complaint(done)
     assert tool.run("-n", name, "put", "city", "Kolkata").stderr == b""
     assert tool.run(typed=b"put city Kolkata\nget city\n").stderr == b""
-    assert manager(tool, "manage", name, "put", "city", "Mumbai").stderr == b""
+    assert tool.as_manager("manage", name, "put", "city", "Mumbai").stderr == b""
 
 
 def test_exit_6__output_cannot_be_written__is_told(tool):
@@ -447,14 +428,12 @@ def test_exit_6__output_cannot_be_written__is_told(tool):
 
 
 def test_exit_130__interrupted_while_it_waits_for_an_answer(tmp_path):
-    with context().socket(zmq.ROUTER) as silent:
-        tool = Tool(f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}", tmp_path)
-        with tool.start("-t", "60", "get", "k") as process:
-            assert silent.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            wait_until(lambda: status_of(process.pid, "State") == "S", what="it waits")
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=TIMEOUT)
-            assert process.returncode == 130
+    with Front() as silent, Tool(silent.endpoint, tmp_path).start("-t", "60", "get", "k") as process:
+        silent.wait_asked()
+        wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 130
 
 
 @pytest.mark.parametrize("arguments", [["-x", "put", "k"], []])
@@ -474,8 +453,8 @@ def test_exit_130__ctrl_c_while_a_password_file_is_read(tool, tmp_path, argument
     words = [word.format(tmp_path / "pipe") for word in arguments]
     with tool.start("-o", "json", *words, KVZMQ_PASSWORD="eve") as process:
         wait_until(lambda: catches_interrupts(process.pid), what="it catches SIGINT")
-        # Again and again: one that comes before it opens the file does not end that.
-        wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="its end")
+        # Repeatedly: a signal that comes before it opens the file does not end the read.
+        wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="the end of the tool")
         shown, told = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130 and told == b"", told
     assert json.loads(shown)["error"]["code"] == "INTERRUPTED"
@@ -502,7 +481,7 @@ def test_exit_6__standard_file_that_it_needs_is_closed__says_so_and_does_nothing
 def test_standard_files__all_closed__are_no_socket_of_the_tool(broker, tool, name):
     done = subprocess.run(tool.command(["-n", name, "put", "k", "v"]), preexec_fn=lambda: os.closerange(0, 3),
                           env=tool.environment, timeout=2 * TIMEOUT, check=False)
-    assert done.returncode == 6  # it could not say what it did
+    assert done.returncode == 6  # it could not print the result
     with broker.client(name + "/wire") as client:
         assert client.call("get", "k") == "v"
 
@@ -575,7 +554,7 @@ def test_pipe__session_timed_out__says_that_it_is_a_new_client(tmp_path):
             process.stdin.write(b"put k v\n")
             process.stdin.flush()
             assert process.stdout.readline() == b"Successfully set k as v\n"
-            process.send_signal(signal.SIGSTOP)  # so that it cannot keep the session
+            process.send_signal(signal.SIGSTOP)  # so that it cannot keep the session alive
             broker.wait_log(r"timeout")
             process.send_signal(signal.SIGCONT)
             shown, told = process.communicate(b"get k\n", timeout=TIMEOUT)
@@ -583,7 +562,7 @@ def test_pipe__session_timed_out__says_that_it_is_a_new_client(tmp_path):
     assert b"new client" in told
 
 
-# -- help
+# -- end and help
 
 
 def test_end__of_each_way_to_use_it__is_a_bye_to_the_broker(tmp_path):

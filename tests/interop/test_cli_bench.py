@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli bench: what it does and shows, that it notices each kind of wrong answer, and that it leaves nothing behind."""
+"""kvzmq-cli bench: what it does and shows, that it detects each kind of wrong answer, and that it leaves nothing behind."""
 
 import json
 import re
@@ -20,19 +20,14 @@ SMALL = ["--clients", "3", "--keys", "300"]
 FACTS = {"endpoint", "broker", "library", "libzmq", "cpus", "kernel", "load_average"}
 
 
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
 def check_clean(broker):
-    """No store of a benchmark is left."""
+    """Checks that no store of a benchmark is left."""
     with broker.manager() as manager:
         assert [client["id"] for client in manager.call("clients", {"prefix": "bench-"})["clients"]] == []
 
 
 def bench(tool, *arguments, status=0):
-    """Runs it. Returns its JSON, and what it said on standard error."""
+    """Runs a benchmark. Returns its JSON output and its standard error."""
     done = tool.run("-o", "json", "-t", str(TIMEOUT), "bench", *arguments)
     assert done.returncode == status, (done.stdout, done.stderr)
     return json.loads(done.stdout), done.stderr.decode()
@@ -148,7 +143,7 @@ def flip(text):
 
 
 class Stale:
-    """The first value that a key had, for ever: values differ in all but their place among the answers."""
+    """Answers every `get` with the first value that was read, whatever the key."""
 
     def __init__(self):
         self.first = None
@@ -194,7 +189,7 @@ def test_forged_answer__is_noticed_and_fails_the_run(broker, tmp_path, name):
 
 
 def test_write_that_is_not_carried_out__is_noticed(broker, tmp_path):
-    """The broker says that a put was done, but the value stays the one before."""
+    """Each put is replaced by one with the key's first value: it is reported as done, but the value does not change."""
     class Forgetter(Forger):
         def __init__(self):
             self.puts = 0
@@ -249,7 +244,7 @@ def test_limit_of_the_broker__fails_the_run_before_it_is_measured(tmp_path):
 
 
 def test_stall_of_the_broker__is_in_the_latency_of_all_that_was_due_meanwhile(broker, tmp_path):
-    """No coordinated omission: with one message in flight only one request is sent during the stall."""
+    """No coordinated omission: although only one message may be in flight, latency counts from when a request was due."""
     class Stall(Forger):
         def answer(self, methods, payload):
             if methods == ["get"] and not self.told:
@@ -260,14 +255,14 @@ def test_stall_of_the_broker__is_in_the_latency_of_all_that_was_due_meanwhile(br
     with Stall(broker, None, None) as stall:
         shown, _ = bench(Tool(stall.endpoint, tmp_path), "get", "--clients", "1", "--keys", "10", "--duration", "2", "--rate", "100")
     assert shown["operations"] == 200 and shown["max_ns"] >= 1e9
-    assert shown["p90_ns"] >= 0.7e9  # half of the 200 were due in that second, and wait for 1 s down to 0
+    assert shown["p90_ns"] >= 0.7e9  # half of the 200 are due in that second; their latencies go from 1 s down to 0
 
 
-# -- its end
+# -- the end of a run
 
 
 def wait_told(process, pattern):
-    """Reads standard error until a line matches."""
+    """Reads standard error until a line matches PATTERN."""
     lines = []
     while not lines or not re.search(pattern, lines[-1]):
         assert readable(process.stderr, TIMEOUT), f"{pattern} was not said: {lines}"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli -o json where commands fail: every command that it has, in every kind of error, shows one object and nothing
-else. The commands are those that the tool lists, so a new one is tested here without being named."""
+"""kvzmq-cli -o json when a command fails: every command, in every kind of error, prints one JSON object and nothing else.
+The commands come from the tool's own help, so a new command is tested here without being named."""
 
 import json
 import re
@@ -9,21 +9,21 @@ import socket
 from multiprocessing.pool import ThreadPool
 
 import pytest
-import zmq
 
 from broker import Broker
-from client import context, unique
+from client import unique
+from front import Front
 from terminal import status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import TIMEOUT, wait_until
 
-LOCAL = {"help", "quit", "exit", "bye"}  # what asks no broker; `bye` alone has no session to end
+LOCAL = {"help", "quit", "exit", "bye"}  # commands that send nothing; a one-shot `bye` has no session to end
 SAMPLES = {"KEY": "k", "VALUE": "v", "CLIENT": "nobody", "ROLE": "guest", "USER": "adam", "WORKLOAD": "get"}
 SECRET = "0123456789abcdef"
 
 
 def words_of(row):
-    """A call of a command with the arguments that it must have."""
+    """Returns the words of a command with its required arguments."""
     return [row["command"], *[SAMPLES[name] for name in re.sub(r"\[.*?\]", "", row["arguments"]).split()]]
 
 
@@ -41,7 +41,7 @@ def same_help(tool, one, other):
 
 @pytest.fixture(scope="module")
 def calls(home):
-    """Calls of all commands, and of those that can be managed, behind `manage`."""
+    """The words of every command, and once more behind `manage` those that it accepts."""
     tool = Tool("tcp://127.0.0.1:1", home)
     rows = json.loads(tool.run("-o", "json", "help").stdout)
     own = [words_of(row) for row in rows if row["arguments"] != "CLIENT COMMAND ..."]
@@ -61,7 +61,7 @@ def tool(broker, home):
 
 
 def check_error(done, status, *codes):
-    """The error is one JSON object on standard output, and its text a line on standard error."""
+    """Checks the exit status, one JSON object with the error on standard output, and its message on standard error."""
     said = (done.args, done.stdout, done.stderr)
     assert done.returncode == status, said
     error = json.loads(done.stdout)
@@ -72,7 +72,7 @@ def check_error(done, status, *codes):
 
 
 def check_silent(tool, arguments, status, **environment):
-    """In the other formats standard output is empty. (Not for `auth`, whose sentence is its answer.)"""
+    """Checks that standard output is empty in the other formats. (Not for `auth`, which prints its failure there.)"""
     for form in ("text", "raw"):
         done = tool.run("-o", form, *arguments, **environment)
         assert (done.returncode, done.stdout) == (status, b""), done
@@ -116,13 +116,13 @@ def test_json_error__nobody_listens__of_every_command(home, remote):
 
 @pytest.fixture
 def silent(home):
-    """A tool whose broker takes everything and never answers."""
-    with context().socket(zmq.ROUTER) as front:
-        yield Tool(f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}", home), front
+    """A tool whose broker accepts every request and never answers."""
+    with Front() as front:
+        yield Tool(front.endpoint, home), front
 
 
 def test_json_error__no_answer__of_every_command(silent, remote):
-    """All at once: their time limit, long enough to connect on a busy machine, is waited out once."""
+    """All commands run at the same time, so that the time limit, which must allow a busy machine to connect, passes once."""
     def run(words):
         return silent[0].run("-t", "6", "-o", "json", *words, KVZMQ_PASSWORD="eve")
 
@@ -135,9 +135,8 @@ def test_json_error__interrupted__of_every_command(silent, remote):
     tool, front = silent
     for words in remote:
         with tool.start("-t", "60", "-o", "json", *words, KVZMQ_PASSWORD="eve") as process:
-            assert front.poll(int(TIMEOUT * 1000)), "it did not send anything"
-            front.recv_multipart()
-            wait_until(lambda: status_of(process.pid, "State") == "S", what="it waits")
+            front.take()
+            wait_until(lambda: status_of(process.pid, "State") == "S", what="the tool waits")
             process.send_signal(signal.SIGINT)
             shown = process.communicate(timeout=TIMEOUT)[0]
         assert process.returncode == 130
@@ -154,7 +153,7 @@ def test_json_error__denied__of_every_command(tool, broker, remote):
 
 
 def test_json_error__wrong_password__of_every_command(tool, remote):
-    for number, words in enumerate(remote):  # each as another user: who fails often has to wait
+    for number, words in enumerate(remote):  # each as another user: failures of the same user are delayed
         check_error(tool.run("-u", f"user{number}", "-o", "json", *words, KVZMQ_PASSWORD="wrong"), 5, "UNAUTHENTICATED")
     check_silent(tool, ["-u", "nobody", *remote[0]], 5, KVZMQ_PASSWORD="wrong")
 
@@ -169,12 +168,13 @@ def test_json_error__guest__of_every_command_of_managers(tool, remote):
 def test_json_error__password_or_secret_that_cannot_be_read__of_every_command(tool, remote):
     for words in remote:
         check_error(tool.run("--password-file", "/nonexistent", "-u", "adam", "-o", "json", *words), 2, "USAGE")
+        check_error(tool.run("--secret-file", "/nonexistent", "-n", "lamp", "-o", "json", *words), 2, "USAGE")
 
 
 def test_json_error__unknown_client__of_every_command_that_must_name_one(tool, remote):
     for words in remote:
         if "nobody" in words:
-            check_error(tool.run("-u", "adam", "-o", "json", *words, KVZMQ_PASSWORD="eve"), 7, "NOT_FOUND")
+            check_error(tool.as_manager("-o", "json", *words), 7, "NOT_FOUND")
 
 
 def test_json_error__condition_that_fails__of_every_command_that_takes_one(tool, broker, calls):
@@ -186,10 +186,10 @@ def test_json_error__condition_that_fails__of_every_command_that_takes_one(tool,
             if b"--if-revision" not in tool.run(*words, "--help").stdout:
                 continue
             words = [name if word == "nobody" else word for word in words]
-            done = tool.run("-n", name, "-u", "adam", "-o", "json", *words, "--if-revision", "1", KVZMQ_PASSWORD="eve")
+            done = tool.as_manager("-n", name, "-o", "json", *words, "--if-revision", "1")
             check_error(done, 1, "FAILED_PRECONDITION")
             taken += 1
-        assert taken >= 4  # put and del, one's own and managed
+        assert taken >= 4  # put and del, each also behind `manage`
         assert owner.call("get", "k") == "v"
 
 
@@ -214,23 +214,20 @@ def test_json__commands_from_a_pipe__one_value_each_errors_included(tool):
         None, "USAGE", "USAGE", "USAGE", "PERMISSION_DENIED", "-"]
 
 
-# -- errors in the middle
+# -- errors after some output
 
 
 @pytest.fixture
 def broken_listing(broker, home):
-    """What `list` shows of two pages when the broker is lost behind the first."""
+    """Returns what `list` shows of two pages if the broker is lost after the first."""
     def run(form):
         name = unique("pages")
-        front = context().socket(zmq.ROUTER)
-        tool = Tool(f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}", home)
-        with broker.client(f"{name}/x") as behind:
+        with Front() as front, broker.client(f"{name}/x") as behind:
             behind.batch(*[("put", f"k{number:04}", "v") for number in range(1500)])
-            with tool.start("-o", form, "list") as process:
-                forward_one(front, behind)  # hello
-                forward_one(front, behind)  # the first page
-                assert front.poll(int(TIMEOUT * 1000)), "it did not ask for a second page"
-                front.close(0)
+            with Tool(front.endpoint, home).start("-o", form, "list") as process:
+                front.forward(behind, 2)  # hello, the first page
+                front.wait_asked()  # for the second page
+                front.close()
                 shown, told = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 3 and told.startswith(b"UNREACHABLE: ")
         return shown.decode()
@@ -260,7 +257,7 @@ def test_json__watch_that_ends_with_an_error__shows_it_as_its_last_line(tool, br
             other.call("put", "k", "v")
         watchers = [client["id"] for client in manager.call("clients")["clients"] if client["role"] == "manager"]
         for client in watchers:
-            if client != str(manager.call("hello")["client"]):
+            if client != manager.whoami():
                 manager.call("role", client, "guest")
         *events, error = [json.loads(line) for line in process.communicate(timeout=TIMEOUT)[0].splitlines()]
         assert process.returncode == 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli's keys: what they send on the terminals that there are, what they do to the line, and pasted text."""
+"""Keys of kvzmq-cli on common terminals: the sequences that they send, what they do to the line, and pasted text."""
 
 import pathlib
 import re
@@ -7,11 +7,10 @@ import re
 import pytest
 from chance import seeded
 from terminal import UP
-from tool import Tool
 
 HOME, END = "\x01", "\x05"  # Ctrl-A, Ctrl-E: the same everywhere
 
-# What keys send, by terminfo and by what the programs really send.
+# What keys send: as terminfo says, and as terminal programs really do.
 LEFT_WORD = {"xterm": ["\x1b[1;5D", "\x1b[1;3D", "\x1bb"], "vt220": ["\x1b[5D", "\x1bb"], "rxvt": ["\x1bOd", "\x1b\x1b[D"],
              "screen": ["\x1b[1;5D", "\x1bO5D"], "linux": ["\x1b\x1b[D", "\x1bb"]}
 RIGHT_WORD = {"xterm": ["\x1b[1;5C", "\x1b[1;3C"], "vt220": ["\x1b[5C"], "rxvt": ["\x1bOc", "\x1b\x1b[C"], "screen": ["\x1b[1;5C", "\x1bO5C"],
@@ -20,7 +19,7 @@ TO_BEGIN = {"xterm": ["\x1b[H", "\x1bOH", "\x1b[1;5H"], "vt220": ["\x1b[1~"], "r
 TO_END = {"xterm": ["\x1b[F", "\x1bOF", "\x1b[1;2F"], "vt220": ["\x1b[4~"], "rxvt": ["\x1b[8~", "\x1b[8$"], "screen": ["\x1b[4~"], "linux": ["\x1b[4~"]}
 ALL = ("xterm", "vt220", "rxvt", "screen", "linux")
 
-# Keys that do nothing here: F1 to F24, insert, the keypad, focus, a mouse, what kitty and others send for any key.
+# Sequences that must do nothing: F1 to F24, insert, the keypad, focus and mouse reports, the key encodings of kitty and others.
 FUNCTION_KEYS = [*[f"\x1bO{final}" for final in "PQRSMjklmnopqrstuvwxyX"], *[f"\x1b[{number}~" for number in (2, *range(9, 35))],
                  *[f"\x1b[{number};5~" for number in range(9, 35)], *[f"\x1b[1;{held}{final}" for held in (2, 5) for final in "PQRS"],
                  *[f"\x1b[[{final}" for final in "ABCDE"], *[f"\x1b[{number}{final}" for number in range(11, 35) for final in "^$@"],
@@ -32,13 +31,8 @@ def of_terminals(table):
     return [pytest.param(name, keys, id=name) for name, keys in table.items()]
 
 
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
 def at_prompt(tool, *lines, **environment):
-    """A terminal at whose prompt LINES were typed."""
+    """Returns a terminal at the prompt, after LINES were typed."""
     running = tool.terminal(**environment)
     running.prompt()
     for line in lines:
@@ -54,7 +48,7 @@ def check(running, keys, answer):
 
 
 def check_each(tool, name, keys, typed, answer):
-    """Presses what TYPED makes of each of KEYS at a terminal called NAME."""
+    """For each of KEYS, types TYPED(key) at a terminal with TERM=NAME and checks ANSWER."""
     with at_prompt(tool, TERM=name) as running:
         for key in keys:
             check(running, typed(key), answer)
@@ -123,7 +117,7 @@ def test_key__while_the_history_is_searched__types_nothing(tool):
 def test_sequence__cut_off_by_another_key__is_passed_over(tool):
     with at_prompt(tool) as running:
         check(running, "put k a\x1b[1;5\x1b[20~b", "Successfully set k as ab")
-        check(running, "put k \x1b[12;größe", "Successfully set k as röße")  # g ends it
+        check(running, "put k \x1b[12;größe", "Successfully set k as röße")  # g ends the sequence
 
 
 def test_key__bound_in_editrc__does_what_that_says(tool):
@@ -143,7 +137,7 @@ def paste(text):
 
 def test_paste__is_asked_for_at_the_prompt_alone(tool):
     with at_prompt(tool) as running:
-        assert running.raw.endswith(b"\x1b[?2004h" + running.raw.split(b"\x1b[?2004h")[-1]) and b"\x1b[?2004l" not in running.raw
+        assert running.raw.count(b"\x1b[?2004h") == 1 and b"\x1b[?2004l" not in running.raw
         running.type("get k")
         assert running.raw.count(b"\x1b[?2004h") == 2 and running.raw.count(b"\x1b[?2004l") == 1
         running.leave()
@@ -174,7 +168,7 @@ def test_paste__several_lines__are_commands_of_which_none_runs_before_enter(tool
         running.press("2\n")
         running.wait(answers)
         running.prompt()
-        running.press(UP + "\n")  # the history has all of it as one entry
+        running.press(UP + "\n")  # the history keeps all of it as one entry
         running.wait(answers)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Options of kvzmq-cli: wherever they stand, the same one-shot, piped and typed. And what it says of words that are wrong."""
+"""Options of kvzmq-cli: they may stand anywhere, and work the same in one-shot use, in a pipe and at the prompt. And the
+messages about wrong words."""
 
 import json
 import os
@@ -10,11 +11,6 @@ import pytest
 from broker import Broker
 from tool import Tool
 from waiting import TIMEOUT, readable
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
 
 
 def quoted(words):
@@ -34,7 +30,7 @@ class OneShot:
 
 
 class Piped:
-    """One run that is given a line at a time, and behind each a ping: what it says before the answer is about that line."""
+    """One process that gets a line at a time, followed by a ping: all output before the ping's answer belongs to that line."""
 
     def __init__(self, tool, name):
         self.process = tool.start("-n", name)
@@ -63,7 +59,7 @@ class Piped:
 
 
 class Typed:
-    """At a terminal both streams are one, and a wrong command shows "Illegal command" first."""
+    """At a terminal both outputs are one, and a wrong command shows the line "Illegal command" first."""
 
     def __init__(self, tool, name):
         self.terminal = tool.terminal("-n", name)
@@ -81,7 +77,7 @@ class Typed:
 
 @pytest.fixture(params=[OneShot, Piped, Typed])
 def way(request, tool, name):
-    """A way to give the tool a command: `lines` are those of its two outputs."""
+    """A way to give the tool a command. `lines` returns the lines of standard output and of standard error."""
     made = request.param(tool, name)
     yield made
     made.close()
@@ -190,8 +186,8 @@ def test_secret_file__of_the_name_and_of_a_new_store__are_told_apart_by_their_pl
     own, new = tmp_path / "own", tmp_path / "new"
     own.write_text("o" * 16)
     new.write_text("n" * 16)
-    done = tool.run("-u", "adam", "-n", f"{name}-boss", "--secret-file", str(own), "manage", name, "put", "k", "v", "--create",
-                    "--secret-file", str(new), KVZMQ_PASSWORD="eve")
+    done = tool.as_manager("-n", f"{name}-boss", "--secret-file", str(own), "manage", name, "put", "k", "v", "--create",
+                           "--secret-file", str(new))
     assert done.stdout == b"Successfully set k as v\n"
     assert tool.run("-n", name, "get", "k", "--secret-file", str(new)).stdout == b"v\n"
     assert tool.run("put", "k", "v", "-n", f"{name}-boss", "--secret-file", str(own)).returncode == 0
@@ -207,7 +203,7 @@ def test_auth__password_that_begins_with_a_dash__needs_two_dashes_and_is_not_sho
             assert done.returncode == 2 and b"write --" in done.stderr and b"3cret" not in done.stderr + done.stdout
 
 
-# -- what a word stands for
+# -- the meaning of a word
 
 
 @pytest.mark.parametrize("option", ["-u", "-n", "-s", "--secret-file", "--password-file", "--user", "--name", "--server", "-o"])

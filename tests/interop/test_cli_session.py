@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli's session while it waits at the prompt: it is kept, and when it is lost all the same that is told at once."""
+"""The session of kvzmq-cli while it waits at the prompt: it is kept alive, and if it is lost the tool says so at once."""
 
 import os
 import re
 import signal
 
 import pytest
-import zmq
 
 from broker import Broker
-from client import context
+from front import Front
 from terminal import KILL_LINE, status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import TIMEOUT, wait_until
 
 
 @pytest.fixture
 def brief():
-    """A broker that ends a session after some seconds of silence: a busy machine is not silent for so long."""
+    """A broker that ends a session after 3 s of silence. On a busy machine, too, pings come more often."""
     with Broker(options={"session/timeout": 3}) as running:
         yield running
 
@@ -29,9 +28,9 @@ def at_prompt(broker, folder, *arguments):
 
 
 def wait_out(broker):
-    """Waits until a session that began just now, and has been silent since, was ended for that."""
+    """Begins a session and waits until the broker has ended it because it was silent."""
     with broker.client() as silent:
-        number = silent.call("hello")["client"]
+        number = silent.whoami()
         broker.wait_log(rf"\b{number}\b.*timeout")
 
 
@@ -113,7 +112,7 @@ def test_broker__killed_while_a_line_is_half_typed__is_told_at_once_and_the_line
         running.wait(re.escape(f"The connection to ipc://{tmp_path}/r is lost: has the broker ended?\n" +
                                lost.format(client=running.client)) + r"\n> put ha\Z")
         first.process.wait()
-        first.process.returncode = 0  # it was meant to
+        first.process.returncode = 0  # the kill was intended; `stop` wants 0
     with running, Broker(requests=[f"ipc://{tmp_path}/r"]):
         running.press("ppy 1\n")
         shown = running.prompt()
@@ -138,23 +137,17 @@ def test_broker__stops__is_told_at_once(tmp_path):
 
 
 def test_broker__that_does_not_answer_the_sign_of_life__does_not_hold_up_what_is_typed(brief, tmp_path):
-    front = context().socket(zmq.ROUTER)
-    with front, brief.client() as behind:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).terminal("-t", "60") as running:
-            forward_one(front, behind)  # hello
-            running.prompt()
-            assert front.poll(15000), "it gave no sign of life"
-            running.press("get city")
-            running.wait("get city$")
+    with Front() as front, brief.client() as behind, Tool(front.endpoint, tmp_path).terminal("-t", "60") as running:
+        front.forward(behind)  # hello
+        running.prompt()
+        front.wait_asked()  # it sends a ping
+        running.press("get city")
+        running.wait("get city$")
 
 
 def test_broker__that_does_not_answer_the_sign_of_life_in_time__is_told(brief, tmp_path):
-    front = context().socket(zmq.ROUTER)
-    with front, brief.client() as behind:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        with Tool(endpoint, tmp_path).terminal("-t", "0.5", "-n", "lamp") as running:
-            forward_one(front, behind)  # hello
-            running.prompt()
-            running.press("get city")
-            running.wait(rf"The connection to {endpoint} is lost: the broker does not answer\nThe next command connects again\n> get city\Z")
+    with Front() as front, brief.client() as behind, Tool(front.endpoint, tmp_path).terminal("-t", "0.5", "-n", "lamp") as running:
+        front.forward(behind)  # hello
+        running.prompt()
+        running.press("get city")
+        running.wait(rf"The connection to {front.endpoint} is lost: the broker does not answer\nThe next command connects again\n> get city\Z")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli at a terminal: keys, history, passwords, what a value may do to the screen."""
+"""kvzmq-cli at a terminal: keys, history, passwords, and values with control characters."""
 
 import os
 import pathlib
@@ -9,17 +9,11 @@ import stat
 import termios
 
 import pytest
-import zmq
 
-from client import context
+from front import Front
 from terminal import INTERRUPT, KILL_LINE, TAB, UP, status_of
-from tool import Tool, forward_one
+from tool import Tool
 from waiting import wait_until
-
-
-@pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
 
 
 @pytest.fixture
@@ -48,20 +42,16 @@ def test_terminal__ctrl_c__drops_the_line_and_goes_on(terminal):
 
 
 def test_terminal__ctrl_c__ends_the_wait_for_an_answer_and_not_the_tool(broker, tmp_path):
-    front = context().socket(zmq.ROUTER)
-    with front:
-        endpoint = f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}"
-        tool = Tool(endpoint, tmp_path)
-        with tool.terminal("-t", "60") as running, broker.client() as behind:
-            forward_one(front, behind)  # hello; from then on nothing is answered
-            running.prompt()
-            running.press("get city\n")
-            assert front.poll(15000), "it did not ask"
-            running.wait_asleep()
-            running.press(INTERRUPT)
-            shown = running.prompt()
-            assert any(line.startswith("INTERRUPTED: ") for line in shown), shown
-            assert running.type("help get")[0] == "Usage: get KEY"
+    with Front() as front, broker.client() as behind, Tool(front.endpoint, tmp_path).terminal("-t", "60") as running:
+        front.forward(behind)  # hello; nothing is answered after it
+        running.prompt()
+        running.press("get city\n")
+        front.wait_asked()
+        running.wait_asleep()
+        running.press(INTERRUPT)
+        shown = running.prompt()
+        assert any(line.startswith("INTERRUPTED: ") for line in shown), shown
+        assert running.type("help get")[0] == "Usage: get KEY"
 
 
 def test_terminal__ctrl_c__ends_a_long_listing(tool, broker):
@@ -84,7 +74,7 @@ def test_terminal__stopped_and_continued__edits_as_before(terminal):
     os.kill(terminal.process.pid, signal.SIGSTOP)
     wait_until(lambda: status_of(terminal.process.pid, "State") == "T")
     settings = termios.tcgetattr(terminal.master)
-    settings[3] |= termios.ICANON | termios.ECHO  # as the shell behind it sets the terminal
+    settings[3] |= termios.ICANON | termios.ECHO  # as a shell does when it has the terminal again
     termios.tcsetattr(terminal.master, termios.TCSANOW, settings)
     os.kill(terminal.process.pid, signal.SIGCONT)
     wait_until(lambda: not termios.tcgetattr(terminal.master)[3] & termios.ICANON, what="the terminal set for editing")
@@ -212,7 +202,7 @@ def test_history__folder_that_cannot_be_written__is_no_reason_to_fail(tool):
 def test_history__long_line__is_not_kept(tool):
     with tool.terminal() as running:
         running.prompt()
-        for size in (16 * 1024 - 1, 16 * 1024):  # and the newline
+        for size in (16 * 1024 - 1, 16 * 1024):  # plus the newline
             running.press("ping " + "x" * (size - 5) + "\n")
             running.wait("^usage: ping$")
             running.prompt()
@@ -227,7 +217,7 @@ def test_history__file_over_1_MiB__is_cut_to_its_newest_1000_lines(tool):
         running.prompt()
     assert history_lines(tool) == [f"{line}{number}" for number in range(100, 1100)]
     assert stat.S_IMODE(tool.history.stat().st_mode) == 0o600
-    assert list(tool.history.parent.iterdir()) == [tool.history]  # what it was written to first is gone
+    assert list(tool.history.parent.iterdir()) == [tool.history]  # the temporary file is gone
 
 
 def put_link(path):
@@ -240,7 +230,7 @@ def put_pipe(path):
 
 
 def put_device(path):
-    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # what /dev/null is
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # the device of /dev/null
     path.chmod(0o666)
 
 

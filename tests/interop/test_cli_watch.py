@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""kvzmq-cli's watch and verify: lines about changes, in the foreground, behind a person who types, and over a restart."""
+"""kvzmq-cli watch and verify: lines about changes, in the foreground, in the background while a user types, and across a
+restart of the broker."""
 
 import contextlib
 import datetime
@@ -24,20 +25,15 @@ MANAGER = ("-u", "adam")
 
 
 class Watch(Running):
-    """A watch in a process of its own; `lines` is what it has shown."""
+    """kvzmq-cli watch in its own process. `lines` is what it has shown so far."""
 
     def __init__(self, tool, *arguments, options=MANAGER, **environment):
         super().__init__(tool.start(*options, "watch", *arguments, **ACCOUNT, **environment))
 
 
 @pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
-@pytest.fixture
 def client(broker):
-    """A client whose name no other test has."""
+    """A client with a name that no other test uses."""
     name = unique("store")
     with broker.client(name + "/wire") as made:
         made.name = name
@@ -52,7 +48,7 @@ def test_watch__text__is_a_line_an_event_with_time_seq_client_kind_key_change_an
     with Watch(tool, client.name) as watch, broker.manager() as manager:
         watch.wait("ready")
         client.call("put", "city", "Kolkata", {"ttl_ms": 3600000})
-        adam = manager.call("hello")["client"]
+        adam = manager.whoami()
         revision = manager.call("manage", client.name, "put", "city", "Mumbai")
         line = watch.wait("Mumbai")
         assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}}  {revision}  {client.name}  put  city  "
@@ -95,8 +91,8 @@ def test_watch__control_characters_and_long_values__stay_on_one_line_that_is_not
 def test_watch__time__is_that_of_the_change_to_the_millisecond_in_local_time(tool, client):
     revision = client.call("put", "a", "1")
     options = ("watch", client.name, "--since", str(revision - 1), "--count", "1")
-    event = json.loads(tool.run(*MANAGER, "-o", "json", *options, **ACCOUNT).stdout.splitlines()[-1])
-    line = tool.run(*MANAGER, *options, TZ="Asia/Kolkata", **ACCOUNT).stdout.decode().splitlines()[-1]
+    event = json.loads(tool.as_manager("-o", "json", *options).stdout.splitlines()[-1])
+    line = tool.as_manager(*options, TZ="Asia/Kolkata").stdout.decode().splitlines()[-1]
     shown = datetime.datetime.strptime(line.split("  ")[0] + "000 +0530", "%Y-%m-%d %H:%M:%S.%f %z")
     assert round(shown.timestamp() * 1000) == event["time_ms"]
 
@@ -129,7 +125,7 @@ def test_watch__binary_value__is_escaped_where_short_and_told_by_its_size_where_
 ])
 def test_watch__value__cannot_be_taken_for_another_part_of_its_line(tool, client, value, shown):
     before = client.call("put", value if isinstance(value, str) and len(value) < 200 else "key", value)
-    done = tool.run(*MANAGER, "watch", client.name, "--since", str(before - 1), "--count", "1", **ACCOUNT)
+    done = tool.as_manager("watch", client.name, "--since", str(before - 1), "--count", "1")
     line = done.stdout.decode().splitlines()[-1]
     key = shown if isinstance(value, str) and len(value) < 200 else "key"
     assert line.endswith(f"  put  {key}  ? -> {shown}  by {client.name}"), line
@@ -178,11 +174,11 @@ def test_watch__without_client__tells_of_all_stores_and_of_who_comes_and_goes(to
     with Watch(tool) as watch:
         watch.wait("ready")
         with broker.client() as guest:
-            number = str(guest.call("hello")["client"])
+            number = guest.whoami()
             guest.call("put", "a", "1")
             guest.call("bye")
         client.call("put", "a", "1")
-        assert "<blank> -> 1" in watch.wait(f"  {number}  put  a  ")  # its store began before our eyes
+        assert "<blank> -> 1" in watch.wait(f"  {number}  put  a  ")  # the watch saw the store begin, so it knows the old value
         watch.wait(f"  {number}  connect")
         assert "bye" in watch.wait(f"  {number}  disconnect")
         watch.wait(f"  {number}  drop  by the broker")
@@ -194,7 +190,7 @@ def test_watch__since__tells_what_came_after_that_number(tool, client):
     client.call("put", "a", "2")
     epoch = client.call("hello")["epoch"]
     for since in (str(first), f"{first}@{epoch}"):
-        done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "1", **ACCOUNT)
+        done = tool.as_manager("-o", "json", "watch", client.name, "--since", since, "--count", "1")
         assert done.returncode == 0, done.stderr
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert [(event["kind"], event["value"]) for event in events] == [("ready", None), ("put", "2")]
@@ -216,7 +212,7 @@ def test_watch__since_a_number_that_is_not_kept__says_reset_and_goes_on(tmp_path
 def test_watch__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_says_which(tmp_path):
     with Broker(options={"events/keep": 20}) as small, small.client("lamp/wire") as lamp:
         revisions = [lamp.call("put", "a", str(number)) for number in range(40)]
-        done = Tool(small.request_endpoint, tmp_path).run(*MANAGER, "watch", "lamp", "--since", "0", "--count", "0", **ACCOUNT)
+        done = Tool(small.request_endpoint, tmp_path).as_manager("watch", "lamp", "--since", "0", "--count", "0")
         assert done.returncode == 0, done
         lines = done.stdout.decode().splitlines()
         assert "  ready  " in lines[0] and all("  put  " in line for line in lines[1:]) and "-> 39" in lines[-1], lines
@@ -228,7 +224,7 @@ def test_watch__since_0_when_the_first_are_not_kept__begins_at_the_oldest_and_sa
 
 @contextlib.contextmanager
 def writing(broker):
-    """Somebody writes to lamp's store as fast as that goes, so that a log of 16 changes is another one some milliseconds later."""
+    """Writes to lamp's store without pause, so that a log of 16 changes is replaced within milliseconds."""
     stop = threading.Event()
 
     def write():
@@ -251,7 +247,7 @@ def test_watch__since_0_while_others_write_and_the_log_is_short__begins_at_the_o
         tool = Tool(small.request_endpoint, tmp_path)
         with writing(small):
             for _ in range(5):
-                done = tool.run(*MANAGER, "-o", "json", "watch", *arguments, "--since", "0", "--count", "1", **ACCOUNT)
+                done = tool.as_manager("-o", "json", "watch", *arguments, "--since", "0", "--count", "1")
                 assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done
                 ready, first = [json.loads(line) for line in done.stdout.splitlines()]
                 assert ready["kind"] == "ready" and first["seq"] > ready["seq"] >= 24, done
@@ -282,7 +278,7 @@ def test_watch__since_a_position_while_others_write_and_the_log_is_short__says_r
         lamp.batch(*[("put", "a", str(number)) for number in range(40)])
         epoch = lamp.call("hello")["epoch"]
         with writing(small):
-            done = Tool(small.request_endpoint, tmp_path).run(*MANAGER, "watch", "--since", f"0@{epoch}", "--count", "0", **ACCOUNT)
+            done = Tool(small.request_endpoint, tmp_path).as_manager("watch", "--since", f"0@{epoch}", "--count", "0")
         lines = done.stdout.decode().splitlines()
         assert done.returncode == 0 and "  reset  " in lines[0] and "no longer keeps them" in lines[0], done
         assert "  ready  " in lines[1] and done.stderr == b"", done
@@ -303,7 +299,7 @@ def test_watch__since_with_count_0__tells_what_there_is_and_ends(tool, client, o
 def test_watch__since_now_with_count_0_or_nothing_wanted__ends_at_once(tool, client):
     now = client.call("put", "a", "1")
     for arguments in ((client.name, "--since", str(now)), (client.name, "--since", "0", "--prefix", "nothing")):
-        done = tool.run(*MANAGER, "watch", *arguments, "--count", "0", **ACCOUNT)
+        done = tool.as_manager("watch", *arguments, "--count", "0")
         assert done.returncode == 0 and done.stdout.decode().count("\n") == 1 and "  ready  " in done.stdout.decode(), done
 
 
@@ -321,7 +317,7 @@ def test_watch__name_that_nobody_has__says_so_and_waits(tool, broker, client):
             new.call("put", "a", "1")
         assert watch.ended() == 0
         assert watch.process.stderr.read().decode() == f"watch: there is no client {client.name}-new now; waiting for it\n"
-    assert tool.run(*MANAGER, "watch", client.name, "--count", "0", **ACCOUNT).stderr == b""
+    assert tool.as_manager("watch", client.name, "--count", "0").stderr == b""
 
 
 def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_path):
@@ -329,7 +325,7 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
         with Watch(Tool(small.request_endpoint, tmp_path), "lamp") as watch:
             watch.wait("  ready  ")
             watch.process.send_signal(signal.SIGSTOP)
-            for _ in range(40):  # far more than ZeroMQ and the system hold back for who does not read
+            for _ in range(40):  # far more than ZeroMQ and the kernel buffer for a reader that is stopped
                 lamp.batch(*[("put", "a", "v" * 1000)] * 1000)
             watch.process.send_signal(signal.SIGCONT)
             watch.wait("  reset  some changes are missing")
@@ -340,11 +336,11 @@ def test_watch__stopped_until_the_log_is_overrun__says_reset_and_goes_on(tmp_pat
 @pytest.mark.parametrize("since, reason", [("1@former", "the broker was restarted"),
                                            ("1000000", "the broker has not reached that number yet")])
 def test_watch__since_a_number_of_a_former_broker__says_reset_and_why(tool, client, since, reason):
-    done = tool.run(*MANAGER, "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
+    done = tool.as_manager("watch", client.name, "--since", since, "--count", "0")
     assert done.returncode == 0, done.stderr
     reset, ready = done.stdout.decode().splitlines()[:2]
     assert re.search(rf"  reset  {reason}.*: forget what was shown before$", reset) and "  ready  " in ready
-    done = tool.run(*MANAGER, "-o", "json", "watch", client.name, "--since", since, "--count", "0", **ACCOUNT)
+    done = tool.as_manager("-o", "json", "watch", client.name, "--since", since, "--count", "0")
     assert json.loads(done.stdout.splitlines()[0])["value"].startswith(reason)
 
 
@@ -366,7 +362,7 @@ def test_watch__empty_value__can_be_seen(tool, client):
 
 def test_watch__count_0_with_initial__shows_the_state_and_ends(tool, client):
     client.call("put", "a", "1")
-    done = tool.run(*MANAGER, "watch", client.name, "--initial", "--count", "0", **ACCOUNT)
+    done = tool.as_manager("watch", client.name, "--initial", "--count", "0")
     assert done.returncode == 0
     assert [line.split("  ")[3] for line in done.stdout.decode().splitlines()] == ["entry", "ready"]
 
@@ -396,7 +392,7 @@ def test_watch__session_that_another_manager_promoted__says_that_a_watch_needs_a
         own = running.prompt()[0].split(" ")[-1]
         manager.call("role", own, "manager")
         manager.call("manage", "typist", "put", "a", "1", {"create": True})
-        assert running.type(f"manage {own} list")  # it is a manager's
+        assert running.type(f"manage {own} list")  # its session is a manager's
         running.press(command + "\n")
         running.wait("PERMISSION_DENIED: watch and verify .* log in by themselves: auth USER first")
         running.wait("> $")
@@ -436,7 +432,7 @@ def test_watch__into_a_pipe_that_nobody_reads_any_more__ends_before_the_next_cha
 
 def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
     with Broker() as alone, alone.manager() as manager:
-        own = str(manager.call("hello")["client"])
+        own = manager.whoami()
         with Watch(Tool(alone.request_endpoint, tmp_path)) as watch:
             watch.wait("  ready  ")
             watching = next(row["id"] for row in manager.call("clients")["clients"] if row["id"] != own)
@@ -446,14 +442,14 @@ def test_watch__manager_that_is_no_longer_one__exit_5(tmp_path):
 
 
 def test_watch__nobody_listens__exit_3(tmp_path):
-    done = Tool("tcp://127.0.0.1:1", tmp_path).run(*MANAGER, "watch", **ACCOUNT)
+    done = Tool("tcp://127.0.0.1:1", tmp_path).as_manager("watch")
     assert done.returncode == 3 and b"tcp://127.0.0.1:1" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("a", "b"), ("--since", "x"), ("--since", ""), ("--since", "1@"), ("--since", "1", "--initial"), ("a", "--own"),
                                        ("--own", "--initial"), ("--count",), ("--count", "x"), ("--nothing",)])
 def test_watch__wrong_arguments__exit_2(tool, arguments):
-    assert tool.run(*MANAGER, "watch", *arguments, **ACCOUNT).returncode == 2
+    assert tool.as_manager("watch", *arguments).returncode == 2
 
 
 def test_watch__account_that_is_wrong__exit_5(tool):
@@ -461,7 +457,7 @@ def test_watch__account_that_is_wrong__exit_5(tool):
 
 
 def test_watch__in_a_pipe__later_lines_have_the_same_session(tool, broker):
-    done = tool.run(*MANAGER, typed=b"put k v\nwatch --count 0\nget k\n", **ACCOUNT)
+    done = tool.as_manager(typed=b"put k v\nwatch --count 0\nget k\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().splitlines()[-1] == "v"
 
@@ -475,7 +471,7 @@ def test_watch__broker_is_started_anew__says_lost_again_and_reset_and_goes_on(tm
     watch.wait("  lost  ")
     with watch, Broker(**endpoints) as second, second.client("lamp/wire") as lamp:
         lamp.call("put", "a", "2")
-        line = watch.wait("-> 2  by lamp|entry  a  2")  # the change, or the state with it
+        line = watch.wait("-> 2  by lamp|entry  a  2")  # as an event, or in the state that is read
         kinds = [line.split("  ")[3] for line in watch.lines]
         assert kinds.index("lost") < kinds.index("again") < kinds.index("reset") < watch.lines.index(line)
         assert "the broker was restarted" in watch.wait("  reset  ")
@@ -484,7 +480,7 @@ def test_watch__broker_is_started_anew__says_lost_again_and_reset_and_goes_on(tm
         assert watch.process.poll() is None
 
 
-# -- one's own store
+# -- the client's own store
 
 
 def test_watch_own__tells_what_others_change_and_not_what_the_same_session_does(tool, broker, client):
@@ -529,7 +525,7 @@ def test_watch_own__broker_is_started_anew__says_reset_and_goes_on(tmp_path):
         watch.wait("put  a  .*-> 2")
 
 
-# -- behind a person who types
+# -- in the background while a user types
 
 
 @pytest.fixture
@@ -549,7 +545,7 @@ def enter(screen, line):
 
 
 def typed_part(lines):
-    """The prompt and what is typed at it, which there must be once, at the end."""
+    """Returns the prompt with the typed text. It must be shown once, at the end."""
     begins = [index for index, line in enumerate(lines) if line.startswith("> put long")]
     assert len(begins) == 1, lines
     return lines[begins[0]:]
@@ -563,11 +559,11 @@ def test_background__line_that_is_typed__stays_whole_and_can_be_edited(screen, b
     value = f"{fill} größe {'漢字' * 40} 0123456789"  # characters of one byte and more, of one column and two
     screen.press(f"put long '{value}X'")
     before = typed_part(screen.wait(lambda lines: lines[-1].endswith("X'")))
-    assert len(before) > 1, "the line is too short for what it is to show"
+    assert len(before) > 1, "the typed line must need more than one row"
     for key in ("Left", "Home", "End"):
         screen.key(key)
         client.call("put", "a", key)
-        lines = screen.wait(lambda lines: any(f"-> {key}" in line for line in lines))
+        lines = screen.wait(lambda lines: any(f"-> {key}" in line for line in lines) and lines[-1] == before[-1])
         assert typed_part(lines) == before
     screen.key("Left", "BSpace", "Enter")
     screen.wait(lambda lines: lines[-1] == ">" and any("Successfully" in line for line in lines))
@@ -587,7 +583,7 @@ def test_background__ends_at_watch_stop_and_not_before(screen, client):
     screen.wait(lambda lines: any("1 -> 2" in line for line in lines))
     assert "Stopped watching" in enter(screen, "watch stop")
     client.call("put", "a", "3")
-    screen.press("get nothing")  # not on an empty screen: what must not be there would be gone with the rest
+    screen.press("get nothing")  # without clearing the screen: an unwanted line must stay visible
     screen.key("Enter")
     lines = screen.wait(lambda lines: lines[-2:] == ["<blank>", ">"])
     assert "Stopped watching" in lines and not any("2 -> 3" in line for line in lines)
@@ -640,7 +636,7 @@ def test_background__leaving__ends_with_0(tool):
 def test_verify__one_store__is_equal(tool, client):
     for number in range(50):
         client.call("put", f"k{number}", "v")
-    done = tool.run(*MANAGER, "-o", "json", "verify", client.name, **ACCOUNT)
+    done = tool.as_manager("-o", "json", "verify", client.name)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [(row["client"], row["result"]) for row in rows] == [(client.name, "equal")] and rows[0]["seq"] > 0
@@ -650,15 +646,15 @@ def test_verify__all_stores__are_equal(tool, broker, client):
     client.call("put", "a", b"\xff")
     with broker.client() as other:
         other.call("put", "a", "1")
-        number = str(other.call("hello")["client"])
-        done = tool.run(*MANAGER, "-o", "json", "verify", **ACCOUNT)
+        number = other.whoami()
+        done = tool.as_manager("-o", "json", "verify")
     assert done.returncode == 0, done.stderr
     rows = {row["client"]: row["result"] for row in json.loads(done.stdout)}
     assert rows[client.name] == rows[number] == "equal" and set(rows.values()) == {"equal"}
 
 
 def test_verify__client_that_is_none__says_so(tool):
-    done = tool.run(*MANAGER, "verify", "nosuch", **ACCOUNT)
+    done = tool.as_manager("verify", "nosuch")
     assert done.returncode == 7 and done.stderr.startswith(b"NOT_FOUND: ")
 
 
@@ -669,6 +665,6 @@ def another_digest(result):
 def test_verify__digest_that_differs__says_different_and_exit_1(broker, tmp_path, client):
     client.call("put", "a", "1")
     with Forger(broker, "digest", another_digest) as liar:
-        done = Tool(liar.endpoint, tmp_path).run(*MANAGER, "verify", client.name, **ACCOUNT)
+        done = Tool(liar.endpoint, tmp_path).as_manager("verify", client.name)
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert done.stdout.decode().splitlines()[1].split()[:2] == [client.name, "different"]

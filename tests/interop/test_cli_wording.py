@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Errors of kvzmq-cli in the tool's own terms: what a person can do about it, with its options and commands."""
+"""Error messages of kvzmq-cli: they use the terms of the tool, and say what to do with its options and commands."""
 
 import os
 import socket
@@ -16,11 +16,6 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def tool(broker, tmp_path):
-    return Tool(broker.request_endpoint, tmp_path)
-
-
-@pytest.fixture
 def claimed(broker, name):
     with broker.client(f"{name}/owner") as owner:
         owner.call("hello", {"secret": SECRET})
@@ -28,16 +23,12 @@ def claimed(broker, name):
 
 
 def told(done, status=2):
-    """The line on standard error. None of it is in the protocol's terms."""
+    """Returns the first line on standard error. Checks that it has no terms of the protocol."""
     assert done.returncode == status and b"Successfully" not in done.stdout, done
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 1 or lines[1].startswith("usage: "), lines
     assert not [term for term in ("`", "hello", "options:", "ext type", "msgid", "params") if term in lines[0]], lines
     return lines[0]
-
-
-def manager(tool, *arguments, **environment):
-    return tool.run("-u", "adam", *arguments, KVZMQ_PASSWORD="eve", **environment)
 
 
 # -- claimed names
@@ -58,12 +49,12 @@ def test_claimed_name__with_a_wrong_secret__says_where_it_came_from(tool, claime
 def test_claiming__that_cannot_be__names_the_option(tool, claimed, broker, tmp_path):
     (tmp_path / "secret").write_text(SECRET)
     create = ["--create", "--secret-file", str(tmp_path / "secret")]
-    assert "--secret-file" in told(manager(tool, "manage", claimed, "put", "k", "v", *create), 1)
+    assert "--secret-file" in told(tool.as_manager("manage", claimed, "put", "k", "v", *create), 1)
     other = unique("unclaimed")
     with broker.client(f"{other}/x") as client:
         client.call("put", "k", "v")
-        assert "--secret-file" in told(manager(tool, "manage", other, "put", "k", "v", *create), 1)
-    assert "--secret-file goes with --create" in told(manager(tool, "manage", other, "put", "k", "v", *create[1:]))
+        assert "--secret-file" in told(tool.as_manager("manage", other, "put", "k", "v", *create), 1)
+    assert "--secret-file goes with --create" in told(tool.as_manager("manage", other, "put", "k", "v", *create[1:]))
 
 
 def test_name_and_secret__that_are_not_valid__are_named_by_their_options(tool):
@@ -98,7 +89,7 @@ def test_limit_of_clients__a_manager_is_let_in_as_the_message_says(tmp_path):
         first.call("put", "k", "v")
         tool = Tool(broker.request_endpoint, tmp_path)
         assert "or log in as a manager with -u USER" in told(tool.run("get", "k"), 6)
-        assert manager(tool, "manage", "first", "get", "k").stdout == b"v\n"
+        assert tool.as_manager("manage", "first", "get", "k").stdout == b"v\n"
         piped = tool.run(typed=b"auth adam eve\nmanage first get k\n")
         assert (piped.stdout, piped.returncode) == (b"Authentication success\nv\n", 0)
         assert told(tool.run("-u", "nobody", "ping", KVZMQ_PASSWORD="wrong"), 5).startswith("UNAUTHENTICATED")
@@ -150,7 +141,7 @@ def test_password_file__that_holds_none__says_why(tool, tmp_path, content, probl
     line = "kvzmq-cli: " + problem.format(path)
     assert told(tool.run("-u", "adam", "--password-file", str(path), "ping")) == line
     assert told(tool.run("-n", "a", "--secret-file", str(path), "ping")) == line
-    created = manager(tool, "manage", "new", "put", "k", "v", "--create", "--secret-file", str(path))
+    created = tool.as_manager("manage", "new", "put", "k", "v", "--create", "--secret-file", str(path))
     assert told(created) == line.replace("kvzmq-cli: ", "put: ")
 
 

@@ -1,45 +1,23 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Where sentences of PROTOCOL.md meet: the order of checks, batches that are cut short, claims, and the sequence."""
+"""Cases to which several rules of PROTOCOL.md apply: the order of checks, batches that end early, claims, the sequence."""
 
 import struct
-import subprocess
 import time
 
 import pytest
 
 from broker import Broker
-from hashes import real_hash, slow_hash
-from managing import clients_of, park
-from project import binary_of
-from rpc import RpcError, pack, unpack_all
-from waiting import TIMEOUT, wait_until
+from hashes import real_hash, secret_hash, slow_hash
+from managing import clients_of, park, wait_disconnected
+from rpc import codes, pack, unpack_all
+from waiting import wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 
 
-@pytest.fixture(scope="module")
-def secret_hash():
-    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
-                          timeout=TIMEOUT, check=True)
-    return done.stdout.strip()
-
-
-def whoami(client):
-    return client.call("hello")["client"]
-
-
-def codes(answers):
-    """(msgid, code) of each answer, None for a result."""
-    return [(answer[1], answer[2] and answer[2][0]) for answer in answers]
-
-
 def alone(manager):
-    """Whether there is no session but the manager's. (That may have timed out too: it logs in again.)"""
+    """Whether the manager's session is the only one. (It logs in again, because it may have timed out too.)"""
     return manager.batch(("auth", "adam", "eve"), ("stats",))[1]["sessions"] == 1
-
-
-def seq(client):
-    return client.call("digest")["seq"]
 
 
 # -- envelopes
@@ -64,18 +42,18 @@ def test_envelope__at_its_bounds(broker, envelope, taken):
 def test_seq__counts_every_event_and_nothing_else(name):
     with Broker() as broker, broker.manager() as manager:
         def step():
-            """How many numbers were taken since the last look."""
+            """Returns by how much seq has grown since the last call."""
             nonlocal last
-            before, last = last, seq(manager)
+            before, last = last, manager.seq()
             return last - before
 
-        last = seq(manager)
+        last = manager.seq()
         assert last == 2  # the manager's connect and its role
         left, right = broker.client(f"{name}/left"), broker.client(f"{name}/right")
         left.call("ping")
         assert step() == 1  # connect
         right.call("ping")
-        assert step() == 0  # another session
+        assert step() == 0  # another session of the client
         right.call("put", "k", "v")
         right.call("put", "k", "w")
         assert step() == 2
@@ -109,9 +87,9 @@ def test_seq__one_role_event_for_all_sessions_of_a_client(broker, manager, name)
     sessions = [broker.client(f"{name}/{number}") for number in range(3)]
     for session in sessions:
         session.call("hello", {"secret": SECRET})
-    before = seq(manager)
+    before = manager.seq()
     manager.call("role", name, "manager")
-    assert seq(manager) == before + 1
+    assert manager.seq() == before + 1
     assert all(session.call("hello")["role"] == "manager" for session in sessions)
 
 
@@ -130,7 +108,7 @@ def test_seq__the_expiries_that_a_list_meets_are_in_its_seq(broker):
 
 def test_bye__the_connections_next_payload_begins_a_new_session(broker):
     with broker.manager() as client:
-        number = whoami(client)
+        number = client.whoami()
         client.call("put", "k", "v")
         assert client.call("bye") is True
         assert client.batch(("get", "k"), ("clients",))[0] is None
@@ -155,11 +133,11 @@ def test_bye__of_one_session__leaves_the_clients_others(broker, manager, name):
 def test_forget__oneself_in_a_batch__is_answered_and_the_rest_is_dropped(broker, manager, name):
     with broker.manager(f"{name}/1") as one, broker.client(f"{name}/2") as two:
         two.call("put", "k", "v")
-        before = seq(manager)
+        before = manager.seq()
         answers = one.exchange(pack([0, 1, "put", ["k", "w"]]) + pack([0, 2, "forget", [name]])
                                + pack([0, 3, "put", ["k", "x"]]) + pack([2, "put", ["l", "x"]]))
         assert [answer[1] for answer in answers] == [1, 2] and answers[1][3] is True
-        events = manager.call("replay", before, {"client": name})["events"]  # others may go meanwhile
+        events = manager.call("replay", before, {"client": name})["events"]  # other clients may change too
         assert [event["kind"] for event in events] == ["put", "disconnect", "drop"]
         assert manager.code("manage", name, "get", "k") == "NOT_FOUND"
         assert one.recv_push() == two.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
@@ -176,14 +154,14 @@ def test_forget__a_client_that_waits_for_auth__ends_it_and_the_broker_goes_on(na
             assert manager.call("forget", name) is True
             assert name not in clients_of(manager)
             assert one.recv_push() == [2, "bye", [{"reason": "forgotten"}]]
-            assert two.code("auth", "slow", "wrong") == "UNAUTHENTICATED"  # verified behind it
-            assert one.request("hello") == one.recv_response()[1]  # the first answer that comes
+            assert two.code("auth", "slow", "wrong") == "UNAUTHENTICATED"  # verified after that one
+            assert one.request("hello") == one.recv_response()[1]  # no other answer comes before it
             assert one.call("hello")["role"] == "guest"
         assert manager.call("ping") == "pong"
 
 
-def test_forget__sessions_that_never_gave_the_secret_end_too(secret_hash):
-    with Broker(names={"lamp": secret_hash}) as broker, broker.manager() as manager, broker.client("lamp/1") as thief:
+def test_forget__sessions_that_never_gave_the_secret_end_too():
+    with Broker(names={"lamp": secret_hash(SECRET)}) as broker, broker.manager() as manager, broker.client("lamp/1") as thief:
         assert manager.code("forget", "lamp") == "NOT_FOUND"  # a claim alone is no client
         assert thief.code("ping") == "UNAUTHENTICATED"
         assert manager.call("stats")["sessions"] == 2
@@ -196,7 +174,7 @@ def test_forget__sessions_that_never_gave_the_secret_end_too(secret_hash):
 
 def test_role__given_up_in_a_batch__what_is_behind_sees_it(broker):
     with broker.manager() as one:
-        number = int(whoami(one))
+        number = int(one.whoami())
         results = one.batch(("stats",), ("role", number, "guest"), ("stats",), ("auth", "adam", "eve"), ("role", number, "manager"))
         assert results[1] == "guest" and results[2].code == "PERMISSION_DENIED"
         assert results[3:] == [{"role": "manager"}, "manager"]
@@ -208,14 +186,14 @@ def test_manage__last_key_of_an_absent_name__is_gone_for_the_next_request(broker
     assert results[0] > 0 and results[1].code == "NOT_FOUND"
 
 
-# -- requests that wait, with payloads behind
+# -- requests that wait, with payloads after them
 
 
 def test_auth__by_notification__is_carried_out_and_not_answered():
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
         client.notify("auth", "slow", "eve")
-        assert client.call("hello")["role"] == "manager"  # the first answer, and behind the role
-        answers = client.exchange(pack([2, "role", [int(whoami(client)), "guest"]]) + pack([2, "auth", ["slow", "no"]])
+        assert client.call("hello")["role"] == "manager"  # the first answer, and after the change of role
+        answers = client.exchange(pack([2, "role", [int(client.whoami()), "guest"]]) + pack([2, "auth", ["slow", "no"]])
                                   + pack([0, 9, "stats", []]))
         assert codes(answers) == [(9, "PERMISSION_DENIED")]
 
@@ -237,7 +215,7 @@ def test_auth__in_an_envelope__is_answered_with_it():
 
 def test_bye__behind_a_request_that_waits__drops_the_payloads_behind_it():
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as client:
-        number = whoami(client)
+        number = client.whoami()
         client.send_raw(pack([0, 1, "auth", ["slow", "eve"]]) + pack([0, 2, "bye", []]))
         client.send_raw(pack([0, 3, "ping", []]))
         assert unpack_all(client.recv_payload()) == [[1, 1, None, {"role": "manager"}], [1, 2, None, True]]
@@ -267,8 +245,8 @@ def test_batch__several_requests_that_wait__are_answered_in_order():
 def test_order__without_the_secret(broker, name):
     with broker.client(f"{name}/owner") as owner, broker.client(f"{name}/other") as other:
         owner.call("hello", {"secret": SECRET})
-        assert codes(other.exchange(pack([0, 1, "ping"]))) == [(1, "INVALID_ARGUMENT")]  # a well-formed request
-        assert other.code("nonsense") == "UNIMPLEMENTED"  # a known method
+        assert codes(other.exchange(pack([0, 1, "ping"]))) == [(1, "INVALID_ARGUMENT")]  # first: the form of the request
+        assert other.code("nonsense") == "UNIMPLEMENTED"  # second: the method
         for method, *params in (("ping", 1), ("stats",), ("stats", 1), ("manage",), ("hello", 1), ("hello", {"nonsense": 1}),
                                 ("hello", {}, 1), ("hello", {"secret": "short"}), ("bye", 1), ("bye",)):
             assert other.code(method, *params) == "UNAUTHENTICATED"
@@ -296,9 +274,8 @@ def test_order__managed_options_before_the_client(manager):
 
 def test_order__conditions_before_limits__for_a_client_that_would_be_made():
     with Broker(options={"limits/clients": 1}) as broker, broker.manager() as manager:
-        with pytest.raises(RpcError) as caught:
-            manager.call("manage", "lamp", "put", "k", "v", {"create": True, "if_revision": 7})
-        assert (caught.value.code, caught.value.detail) == ("FAILED_PRECONDITION", 0)
+        error = manager.error("manage", "lamp", "put", "k", "v", {"create": True, "if_revision": 7})
+        assert (error.code, error.detail) == ("FAILED_PRECONDITION", 0)
         assert manager.code("manage", "lamp", "put", "k", "v", {"create": True}) == "RESOURCE_EXHAUSTED"
         assert manager.code("manage", "lamp", "get", "k") == "NOT_FOUND"
 
@@ -331,8 +308,8 @@ def test_clients_limit__a_client_that_is_there_takes_more_sessions():
             assert (one.call("get", "k"), two.call("get", "k")) == ("v", "v")
 
 
-def test_clients_limit__a_claimed_name_without_a_place__may_give_its_secret_again(secret_hash):
-    with Broker(options={"limits/clients": 2}, names={"lamp": secret_hash}) as broker, broker.manager(), broker.client() as other:
+def test_clients_limit__a_claimed_name_without_a_place__may_give_its_secret_again():
+    with Broker(options={"limits/clients": 2}, names={"lamp": secret_hash(SECRET)}) as broker, broker.manager(), broker.client() as other:
         other.call("ping")
         with broker.client("lamp/1") as lamp:
             assert lamp.code("hello", {"secret": SECRET}) == "RESOURCE_EXHAUSTED"
@@ -367,7 +344,7 @@ def test_claim__by_one_of_two_sessions_in_a_client__fails_until_the_other_left(b
 
 def test_claim__of_a_store_whose_entries_time_has_come__succeeds(broker, name):
     with broker.client(name) as client:
-        _, claim = client.batch(("put", "k", "v", {"ttl_ms": 50}), ("hello", {"secret": SECRET}))  # nothing comes between
+        _, claim = client.batch(("put", "k", "v", {"ttl_ms": 50}), ("hello", {"secret": SECRET}))  # in one payload
         assert claim.code == "FAILED_PRECONDITION"
         wait_until(lambda: client.code("hello", {"secret": SECRET}) is None)
 
@@ -388,19 +365,19 @@ def test_claim__of_a_name_with_a_session_left_outside__fails(broker, name):
     with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two, broker.client(f"{name}/3") as three:
         one.call("hello", {"secret": SECRET})
         assert two.code("ping") == "UNAUTHENTICATED"
-        one.call("bye")  # the claim is gone, the second has not spoken since
+        one.call("bye")  # the claim is gone; the second session has sent nothing since
         assert three.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
 
 
-def test_create__with_secret__where_it_cannot_claim(broker, manager, name, secret_hash):
+def test_create__with_secret__where_it_cannot_claim(broker, manager, name):
     manager.call("manage", name, "put", "k", "v", {"create": True})
     assert manager.code("manage", name, "put", "k", "w", {"create": True, "secret": SECRET}) == "FAILED_PRECONDITION"
     assert manager.call("manage", name, "get", "k") == "v"
     with broker.client() as numbered:
-        number = int(whoami(numbered))
+        number = int(numbered.whoami())
         assert manager.code("manage", number, "put", "k", "w", {"create": True, "secret": SECRET}) == "FAILED_PRECONDITION"
         assert manager.code("manage", number, "put", "k", "w", {"create": True}) is None
-    with Broker(names={"lamp": secret_hash}) as other, other.manager() as boss:
+    with Broker(names={"lamp": secret_hash(SECRET)}) as other, other.manager() as boss:
         assert boss.code("manage", "lamp", "put", "k", "v", {"create": True, "secret": "w" * 16}) == "FAILED_PRECONDITION"
         assert boss.code("manage", "lamp", "get", "k") == "NOT_FOUND"
         assert boss.code("manage", "lamp", "put", "k", "v", {"create": True}) is None
@@ -424,7 +401,7 @@ def test_create__failed_put__claims_nothing(broker, manager, name):
 @pytest.mark.parametrize("form", ("uint64", "int64", "bin", "str"))
 def test_client__by_number_in_any_form(broker, manager, form):
     with broker.client() as client:
-        number = int(whoami(client))
+        number = int(client.whoami())
         encoded = {"uint64": b"\xcf" + struct.pack(">Q", number), "int64": b"\xd3" + struct.pack(">q", number),
                    "bin": pack(str(number).encode()), "str": pack(str(number))}[form]
         for msgid, (method, tail, count) in enumerate((("manage", pack("digest"), 2), ("role", pack("guest"), 2))):
@@ -472,7 +449,7 @@ def test_prefix_and_after__at_their_bounds(manager, method):
         assert ask({option: b"\xff"}) == "INVALID_ARGUMENT"
 
 
-# -- limits that are configured small
+# -- small limits
 
 
 def test_limits__at_each_bound_and_one_past():
@@ -518,7 +495,7 @@ def test_answer__does_not_fit__a_notification_needs_no_room():
     options = {"limits/message": 65536, "limits/value": 20000, "limits/key": 100, "limits/batch": 8}
     with Broker(options=options) as broker, broker.client() as client:
         client.call("put", "big", "v" * 20000)
-        # 3 * 20,009 bytes, then what leaves less than any answer of a change may need, but enough for errors.
+        # After 3 * 20,009 bytes and this value, the room is less than the answer to a change may need, but enough for errors.
         client.call("put", "rest", "v" * (65536 - 3 * 20009 - 2 * 96 - 200))
         answers = client.exchange(b"".join(pack([0, number, "get", ["big"]]) for number in range(3)) + pack([0, 3, "get", ["rest"]])
                                   + pack([2, "get", ["big"]]) + pack([2, "put", ["notified", "v"]]))
@@ -548,7 +525,7 @@ def test_clients__times_and_peer_mean_what_they_say(broker, manager, name):
         client.call("ping")
         entry = clients_of(manager)[name]
         assert entry["peer"] == "127.0.0.1" and entry["since_ms"] >= made + 20 and entry["idle_ms"] < 10000
-    wait_until(lambda: not clients_of(manager)[name]["connected"])
+    wait_disconnected(manager, name)
     assert clients_of(manager)[name]["since_ms"] >= entry["since_ms"]
     assert clients_of(manager)[name]["peer"] is None
 
@@ -595,7 +572,7 @@ def test_req__a_session_of_both_kinds__gets_no_push():
 def test_watch__an_entry_that_the_session_itself_found_expired__is_told():
     with Broker() as broker, broker.client() as client:
         client.call("watch", True)
-        for _ in range(30):  # often enough the request behind is read before the broker looks at its timers
+        for _ in range(30):  # in some rounds the broker reads the second payload before it checks its timers
             client.send_raw(pack([0, 1, "put", ["k", "v", {"ttl_ms": 1}]]) + pack([2, "ping", []]) * 4000)
             client.send_raw(pack([0, 2, "get", ["k"]]))
             assert [client.recv_response()[1] for _ in range(2)] == [1, 2]
@@ -621,7 +598,7 @@ def test_watch__what_is_owed_comes_before_the_answers_to_later_payloads(broker, 
     with broker.client(f"{name}/1") as one, broker.client(f"{name}/2") as two:
         one.call("ping")
         for _ in range(10):
-            since = two.call("digest")["seq"]
+            since = two.seq()
             revisions = [two.call("put", key, "v") for key in "abc"]
             for msgid, method, params in ((1, "watch", [True, {"after": since}]), (2, "ping", []), (3, "put", ["own", "v"])):
                 one.send_raw(pack([0, msgid, method, params]))
@@ -649,15 +626,12 @@ def test_replay__is_one_chain_of_numbers_for_all_and_for_each_client():
         for event in own:
             assert event["prev"] == chain[-1]
             chain.append(0 if event["kind"] == "drop" else event["seq"])
-        number = manager.call("hello")["client"]
+        number = manager.whoami()
         assert [(event["kind"], event["value"], event["size"], event["by"], event["user"]) for event in own] == [
             ("connect", None, None, "lamp", None), ("put", "", 0, "lamp", None), ("role", "manager", None, "lamp", "adam"),
             ("put", "v", 1, number, "adam"), ("role", "guest", None, number, "adam"), ("disconnect", "forgotten", None, number, "adam"),
             ("drop", None, None, number, "adam"), ("connect", None, None, "lamp", None), ("put", b"w", 1, "lamp", None),
             ("del", None, None, "lamp", None), ("disconnect", "bye", None, "lamp", None), ("drop", None, None, None, None)]
         assert [event["ttl_ms"] for event in own if event["kind"] == "put"] == [None, 2**53, None]
-        for after in (page["seq"], page["seq"] + 1):
-            try:
-                assert manager.call("replay", after) == {"events": [], "seq": after} and after == page["seq"]
-            except RpcError as error:
-                assert (error.code, error.detail, after) == ("OUT_OF_RANGE", 0, page["seq"] + 1)
+        assert manager.call("replay", page["seq"]) == {"events": [], "seq": page["seq"]}
+        assert manager.out_of_range("replay", page["seq"] + 1) == 0

@@ -1,42 +1,27 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Where sentences of PROTOCOL.md about changes meet: chains over several lives, who did it, what is told before what, and
-what of a session ends with it."""
+"""Cases to which several rules of PROTOCOL.md about changes apply: chains of `prev` over several lives of a client, who made
+a change, the order of events, and what ends with a session."""
 
 import contextlib
-import signal
-import subprocess
 import time
 
 import pytest
 
 from broker import Broker
 from chance import seeded
-from project import binary_of
+from hashes import secret_hash
 from rpc import RpcError, pack
-from subscriber import RawSubscriber, Subscriber, check_event, digest_of, subscribed
+from stores import digest_of
+from subscriber import RawSubscriber, Subscriber, check_event, subscribed
 from waiting import TIMEOUT, wait_until
 
 SECRET = "sixteen bytes or more of a secret"
 KEEP_ALL = {"limit": 10000}
 
 
-def whoami(client):
-    return client.call("hello")["client"]
-
-
-def hash_of_secret():
-    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
-                          timeout=TIMEOUT, check=True)
-    return done.stdout.strip()
-
-
 def since(manager, seq, **options):
-    """The events after SEQ, their form checked."""
+    """Returns the events after SEQ and checks their form."""
     return [check_event(event) for event in manager.call("replay", seq, {**KEEP_ALL, **options})["events"]]
-
-
-def seq_of(client):
-    return client.call("digest")["seq"]
 
 
 def who(event):
@@ -47,7 +32,7 @@ def who(event):
 
 
 def random_lives(broker, manager, chance):
-    """Clients of two names and of two numbers that come, go, are forgotten and come again, with keys and without."""
+    """Clients with two names and two numbers connect, leave, are forgotten and connect again, with and without keys."""
     sessions = {}
     for _ in range(300):
         slot = chance.choice(("a/1", "a/2", "b/1", None, ""))
@@ -67,7 +52,7 @@ def random_lives(broker, manager, chance):
             manager.code("manage", name, "del", chance.choice("klm"))
         elif chance.random() < 0.5:
             manager.code("forget", name)
-    for name in ("a", "b"):  # two lives at least, whatever chance chose
+    for name in ("a", "b"):  # at least two lives each, whatever was drawn above
         for _ in range(2):
             manager.call("manage", name, "put", "m", "v", {"create": True})
             manager.call("forget", name)
@@ -87,8 +72,8 @@ def test_prev__over_many_lives_of_names_and_numbers__is_a_chain_that_begins_anew
 
 
 def test_prev__of_a_name_that_the_configuration_keeps__begins_anew_too():
-    with Broker(names={"kept": hash_of_secret()}) as broker, broker.manager() as manager, broker.client("kept/1") as client:
-        begin = seq_of(manager)
+    with Broker(names={"kept": secret_hash(SECRET)}) as broker, broker.manager() as manager, broker.client("kept/1") as client:
+        begin = manager.seq()
         for _ in range(2):
             client.call("hello", {"secret": SECRET})
             client.call("bye")
@@ -96,14 +81,14 @@ def test_prev__of_a_name_that_the_configuration_keeps__begins_anew_too():
         assert [event["kind"] for event in events] == ["connect", "disconnect", "drop"] * 2
         assert [event["prev"] for event in events] == [0, begin + 1, begin + 2, 0, begin + 4, begin + 5]
         client.call("hello", {"secret": SECRET})
-        for after in (begin, begin + 4, begin + 6):  # there was nothing in it
+        for after in (begin, begin + 4, begin + 6):  # its store had no changes in any life
             assert client.call("watch", True, {"after": after}) == begin + 7
 
 
 def test_prev__of_a_life_that_was_missed_whole__is_0_like_that_of_the_next_one():
-    """Why who hears of one client alone must replay also where prev is 0 (6.2)."""
+    """This is why a subscriber to one client must also replay if prev is 0 (PROTOCOL.md 6.2)."""
     with Broker() as broker, broker.manager() as manager:
-        begin = seq_of(manager)
+        begin = manager.seq()
         for life in range(2):
             with broker.client(f"lamp/{life}") as lamp:
                 lamp.call("bye")
@@ -112,7 +97,7 @@ def test_prev__of_a_life_that_was_missed_whole__is_0_like_that_of_the_next_one()
 
 
 class OneClient:
-    """Follows one client as 6.2 says; LOSE(event) tells which events never arrive."""
+    """Follows one client as PROTOCOL.md 6.2 says. Events for which LOSE(event) is true never arrive."""
 
     def __init__(self, manager, name, lose):
         self.manager, self.name, self.lose = manager, name, lose
@@ -174,14 +159,14 @@ def test_recipe__for_one_client__is_whole_over_lost_events_and_whole_lives():
 
 def test_by_and_user__of_each_who_can_do_something():
     with Broker(accounts={"adam": "eve", "bert": "eve"}) as broker, broker.manager("boss") as boss:
-        begin = seq_of(boss)
+        begin = boss.seq()
         boss.call("manage", "lamp", "put", "k", "v", {"create": True, "secret": SECRET})
         with broker.client("lamp") as lamp, broker.client() as other:
             lamp.call("hello", {"secret": SECRET})
             lamp.call("put", "k", "guest")
             boss.call("role", "lamp", "manager")
             lamp.call("put", "k", "manager by another's word")
-            number = whoami(other)
+            number = other.whoami()
             lamp.call("manage", number, "put", "k", "v")
             lamp.call("auth", "bert", "eve")
             lamp.call("put", "k", "manager by bert")
@@ -201,7 +186,7 @@ def test_by_and_user__of_each_who_can_do_something():
             ("connect", "lamp", "lamp", None),
             ("put", "lamp", "lamp", None),
             ("role", "lamp", "boss", "adam"),
-            ("put", "lamp", "lamp", None),  # manager by no account
+            ("put", "lamp", "lamp", None),  # a manager without an account
             ("put", number, "lamp", None),
             ("put", "lamp", "lamp", "bert"),
             ("del", number, "lamp", "bert"),
@@ -209,15 +194,15 @@ def test_by_and_user__of_each_who_can_do_something():
             ("put", "lamp", "lamp", None),
             ("role", "lamp", "boss", "adam"),  # the account did not come back with the role
             ("del", "lamp", "lamp", None),
-            ("put", "lamp", "lamp", "adam"),  # the one that it authenticated as last; no event, the role is the same
-            ("role", "lamp", "lamp", None),  # its own role: what it is after it
+            ("put", "lamp", "lamp", "adam"),  # its last login, which made no event: the role stayed the same
+            ("role", "lamp", "lamp", None),  # it gave up its own role: as it is after the change
             ("put", "lamp", "lamp", None),
             ("role", "lamp", "lamp", "bert"),
             ("disconnect", "lamp", "lamp", "bert"),
             ("drop", "lamp", "lamp", "bert")]
 
 
-# -- what comes first
+# -- order
 
 
 READERS = {
@@ -234,20 +219,17 @@ READERS = {
 @pytest.mark.parametrize("managed", (False, True), ids=("own", "managed"))
 @pytest.mark.parametrize("reader", READERS)
 def test_expire__comes_before_whatever_would_read_the_entry(reader, managed):
-    """The broker is stopped while the entry's time comes, so that the request is what it meets first."""
+    """The broker is stopped until the entry has expired, so that it handles the request before its timer."""
     request, absent = READERS[reader]
     with Broker() as broker, broker.manager() as manager, broker.client("lamp") as lamp, subscribed(manager) as subscriber:
         lamp.call("watch", True)
         first = lamp.call("put", "k", "v", {"ttl_ms": 150})
         begin = time.monotonic()
         subscriber.until(lambda event: event["seq"] == first)
-        broker.process.send_signal(signal.SIGSTOP)
-        try:
+        with broker.standing_still():
             asker = manager if managed else lamp
             msgid = asker.request("manage", "lamp", *request) if managed else asker.request(*request)
             wait_until(lambda: time.monotonic() > begin + 0.2, what="its time has come")
-        finally:
-            broker.process.send_signal(signal.SIGCONT)
         result = asker.result(msgid)
         assert absent(result), result
         expire = subscriber.event()
@@ -261,13 +243,13 @@ def test_expire__comes_before_whatever_would_read_the_entry(reader, managed):
 
 def test_role_of_oneself__the_batch_goes_on_as_guest__and_nothing_behind_the_event_is_heard():
     with Broker() as broker, broker.manager("boss") as boss, broker.client("lamp") as lamp:
-        begin = seq_of(boss)
+        begin = boss.seq()
         with subscribed(boss) as subscriber:
             answers = boss.batch(("role", "boss", "guest"), ("events",), ("put", "k", "v"))
             assert answers[0] == "guest" and answers[1].code == "PERMISSION_DENIED"
             lamp.call("put", "k", "v")
             heard = []
-            with contextlib.suppress(TimeoutError):  # silence, not even a sync
+            with contextlib.suppress(TimeoutError):  # ends with silence: not even a sync comes
                 while True:
                     heard.append(subscriber.recv(1.5)[1]["seq"])
             assert not [seq for seq in heard if seq > begin + 1], heard
@@ -278,7 +260,7 @@ def test_changed__is_the_event_as_it_was_published_and_is_replayed():
     with Broker(options={"events/inline": 10}) as broker, broker.manager("boss") as boss, broker.client("lamp/1") as lamp:
         with subscribed(boss, ["lamp/"]) as subscriber:
             lamp.call("watch", True)
-            begin = seq_of(boss)
+            begin = boss.seq()
             boss.call("manage", "lamp", "put", "k", b"\xff", {"ttl_ms": 60000})
             boss.call("manage", "lamp", "put", "k", "longer than ten")
             boss.call("manage", "lamp", "del", "k")
@@ -294,11 +276,11 @@ def test_changed__is_the_event_as_it_was_published_and_is_replayed():
 
 
 def assert_void(broker, ticket):
-    """Who comes with TICKET is refused, and hears nothing."""
+    """Checks that a subscriber with TICKET is refused and receives nothing."""
     with broker.manager() as other:
         before = other.call("stats")["subscribers_refused_total"]
         with Subscriber(ticket) as late:
-            wait_until(lambda: other.call("stats")["subscribers_refused_total"] > before, what="it is refused")
+            wait_until(lambda: other.call("stats")["subscribers_refused_total"] > before, what="the subscriber is refused")
             assert late.silent(0)
 
 
@@ -316,10 +298,10 @@ def test_bye__the_connections_next_session__neither_watches_nor_has_the_ticket(b
 
 
 def silence_until_timeout(boss):
-    def ended():  # its own session may have timed out too
+    def ended():  # log in again: its own session may have timed out too
         return boss.batch(("auth", "adam", "eve"), ("manage", "deputy", "digest"))[1]
 
-    wait_until(lambda: isinstance(answer := ended(), RpcError) and answer.code == "NOT_FOUND", what="its end")
+    wait_until(lambda: isinstance(answer := ended(), RpcError) and answer.code == "NOT_FOUND", what="the end of its session")
 
 
 def forget(boss):
@@ -359,7 +341,7 @@ def test_watch__options_in_every_combination(broker):
         now = client.call("watch", True, {"epoch": epoch})
         assert client.code("watch", True, {"epoch": "another"}) == "OUT_OF_RANGE"
         assert client.code("watch", False, {"after": "x"}) == "INVALID_ARGUMENT"
-        revision = other.call("put", "k", "v")  # it watches still: an error changes nothing
+        revision = other.call("put", "k", "v")  # it still watches: a failed call changes nothing
         assert client.recv_push()[2][0]["seq"] == revision
         for options in (None, {}, {"after": now, "epoch": epoch}, {"after": 2**60}, {"epoch": "another"}):
             assert client.call("watch", False, options) >= revision
@@ -398,7 +380,7 @@ def test_replay__one_answer_looks_at_20000_events():
             manager.batch(*[("put", "k", "v")] * 4000, timeout=2 * TIMEOUT)
         assert manager.call("replay", 1, {"client": "nobody"}) == {"events": [], "seq": 20001}
         page = manager.call("replay", 20001, {"client": "nobody"})
-        assert page == {"events": [], "seq": seq_of(manager)}
+        assert page == {"events": [], "seq": manager.seq()}
 
 
 def test_replay__a_page_ends_at_an_eighth_of_a_message():
@@ -414,7 +396,7 @@ def test_replay__a_page_ends_at_an_eighth_of_a_message():
 
 
 def replayed(manager, after, until, **options):
-    """The events after AFTER up to UNTIL, page by page."""
+    """Yields the events after AFTER up to UNTIL, page by page."""
     while after < until:
         page = manager.call("replay", after, options)
         yield from (check_event(event) for event in page["events"] if event["seq"] <= until)
@@ -422,7 +404,7 @@ def replayed(manager, after, until, **options):
 
 
 def random_changes(session, chance):
-    """Notifications, so that they are under way while somebody asks for a digest."""
+    """Makes changes by notifications, so that they are in flight when a digest is requested."""
     for _ in range(chance.randrange(40)):
         key = f"k{chance.randrange(20)}"
         if chance.random() < 0.3:
@@ -458,10 +440,9 @@ def test_sync__many_subscriptions_at_once__make_few():
         with RawSubscriber(manager.call("events")) as peer:
             peer.subscribe(b"/")
             assert peer.message()[0] == b"/"
-            broker.process.send_signal(signal.SIGSTOP)
-            for number in range(1000):
-                peer.subscribe(b"no-%d/" % number)
-            broker.process.send_signal(signal.SIGCONT)
+            with broker.standing_still():
+                for number in range(1000):
+                    peer.subscribe(b"no-%d/" % number)
             begin = time.monotonic()
             syncs = 0
             while time.monotonic() - begin < 2.0:

@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: MPL-2.0
-"""CONTRIBUTING.md: every command of it, in order, in a fresh checkout. What takes long is replaced by something short: the
-build by the one under test, all tests by their list, benchmarks and fuzzers by a few rounds, and the test command by nothing,
-because it is what runs this test."""
+"""Runs every command of CONTRIBUTING.md, in order, in a fresh checkout. Slow commands are replaced: a build by the build under
+test, a run of all tests by their list, benchmarks and fuzzers by a few rounds. tests/run is left out, because it runs this
+test."""
 
 import json
-import os
-import pathlib
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, SANITIZED, build_folder, fresh_checkout
 from waiting import TIMEOUT
 from walkthrough import blocks_of
 
 BLOCKS = blocks_of((REPOSITORY / "CONTRIBUTING.md").read_text())
-BUILD = pathlib.Path(os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1])
-SANITIZE = os.environ.get("KV_SANITIZE", "")
+BUILD = build_folder()
 PRESETS = [preset["name"] for preset in json.loads((REPOSITORY / "CMakePresets.json").read_text())["buildPresets"]]
 
-# Programs that come first on PATH.
+# Programs that stand first on PATH, in place of the real ones.
 TOOLS = {
     "cmake": f"""#!{sys.executable}
 import pathlib, sys
@@ -43,7 +39,7 @@ case " $* " in
 esac
 """,
 }
-# valgrind runs no program with sanitizers.
+# valgrind cannot run programs with sanitizers.
 WITHOUT_VALGRIND = {
     "valgrind": """#!/bin/sh
 while :; do
@@ -59,7 +55,7 @@ done
 exec cat "$1"
 """,
 }
-# Programs of a build that do less than they are told to.
+# Replacements for programs of a build; they do less work.
 SHORT = {
     "release": {"bench_requests": 'exec "$real" "$1" "$2" 100 10 2 100'},
     "fuzz": {"fuzz_rpc": """for word; do
@@ -80,7 +76,7 @@ def script(path, text):
 
 
 def short_build(folder, programs):
-    """The build under test, but with PROGRAMS in its tests."""
+    """Makes FOLDER a copy of the build under test with PROGRAMS among its test programs."""
     (folder / "tests").mkdir(parents=True)
     (folder / "bin").symlink_to(BUILD / "bin")
     for program in (BUILD / "tests").glob("bench_*"):
@@ -92,16 +88,15 @@ def short_build(folder, programs):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """What one has after cloning the repository, and beside it what the stand-in for cmake gives."""
-    root = pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
-        "build", ".git", ".cache", "__pycache__")))
+    """A fresh checkout, and beside it the builds that the replaced cmake links to."""
+    root = fresh_checkout(tmp_path / "kvbroker")
     builds, tools = tmp_path / "builds", tmp_path / "tools"
     builds.mkdir()
     (builds / "dev").symlink_to(BUILD)
     for preset, programs in SHORT.items():
         short_build(builds / preset, programs)
     tools.mkdir()
-    for name, text in (TOOLS | (WITHOUT_VALGRIND if SANITIZE else {})).items():
+    for name, text in (TOOLS | (WITHOUT_VALGRIND if SANITIZED else {})).items():
         script(tools / name, text)
     return root
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A connection that is cut at the same kind of request again and again: what the library asked once more, on a new session
-with the same broker, is as good as the first answer. A mirror ends whole, and reading goes on."""
+"""A connection that is cut again and again at one kind of request. The library repeats the request in a new session with the
+same broker: reading goes on, and the mirror is complete at the end."""
 
 import collections
 import contextlib
@@ -13,11 +13,11 @@ from watchers import Library
 
 
 class Cutter(Relay):
-    """Cuts a connection in place of passing on every EVERYth payload that asks for METHOD."""
+    """Cuts the connection instead of passing on every EVERYth request for METHOD."""
 
     def __init__(self, endpoint, method, every):
         self.method, self.every = method, every
-        self.asked = collections.Counter()  # how often each method was
+        self.asked = collections.Counter()  # number of requests for each method
         self.cuts = 0
         super().__init__(endpoint)
 
@@ -32,7 +32,7 @@ class Cutter(Relay):
 
 @contextlib.contextmanager
 def mirroring(broker, cutter):
-    """A mirror by way of CUTTER that has read, or begins to read, the state. Its `finish` tells what it has at last."""
+    """A mirror that connects through CUTTER and has begun its stream. Its `finish` returns its final state."""
     watcher = Library("library", broker.folder, cutter.endpoint, DEFAULT_ACCOUNT)
     watcher.start()
     try:
@@ -45,7 +45,7 @@ def mirroring(broker, cutter):
 def test_mirror__cut_at_every_40th_value_that_it_reads__has_every_value():
     with Broker(options={"events/inline": 50}) as broker, broker.manager("boss") as manager, broker.client("lamp") as lamp, \
             Cutter(broker.request_endpoint, "entry", 40) as cutter, mirroring(broker, cutter) as watcher:
-        # Of the watch one, of the mirror two, the last of which ends its reading: what is put from here on comes as events.
+        # One of the watch and two of the mirror, the second at the end of its reading. Later puts come as events.
         wait_until(lambda: cutter.asked["events"] >= 3, what="the mirror has read the state")
         numbers = itertools.count()
 

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Peers that die with requests on their way: the requests belong to the dead peer's own session, PROTOCOL.md section 3.
-So there are as many sessions as peers, each is lost once, and what reached the broker is carried out."""
+"""Peers that die with requests in flight. The requests belong to the dead peer's own session (PROTOCOL.md section 3), so there
+is one session for each peer, each is lost once, and the requests that reached the broker are executed."""
 
 import contextlib
-import os
-import signal
 import threading
 
 import pytest
 
+from background import Background
 from broker import Broker
 from raw_peer import RawPeer
 from rpc import pack
@@ -16,7 +15,7 @@ from waiting import wait_until
 
 PEERS = 200
 PAYLOADS = 8  # of each
-PUTS = 30  # in each payload: the broker needs several turns for what all of them sent
+PUTS = 30  # in each payload: all together take several turns of the broker's loop
 UNENDING = bytes([RawPeer.LONG]) + b"\x7f" + b"\xff" * 7  # begins a frame of 8 EiB, which no peer may send
 
 
@@ -29,35 +28,24 @@ def last_words(payloads=PAYLOADS, end=b""):
 
 
 @contextlib.contextmanager
-def standing_still(broker):
-    os.kill(broker.process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(broker.process.pid, signal.SIGCONT)
-
-
-@contextlib.contextmanager
 def endless_requests(broker, senders=3):
-    """Others who send without end: the request socket is never read empty."""
+    """SENDERS peers send without pause, so that the request socket never becomes empty."""
     enough = threading.Event()
     busy = RawPeer.frame(pack([2, "ping", []]) * 2000) * 16
 
     def send(peer):
-        with contextlib.suppress(ConnectionError, OSError):
+        with contextlib.suppress(OSError):
             while not enough.is_set():
                 peer.send(busy)
 
     peers = [RawPeer(broker.request_endpoint) for _ in range(senders)]
-    threads = [threading.Thread(target=send, args=(peer,)) for peer in peers]
-    for thread in threads:
-        thread.start()
+    threads = [Background(send, peer) for peer in peers]
     try:
         yield
     finally:
         enough.set()
         for thread in threads:
-            thread.join()
+            thread.finish()
         for peer in peers:
             peer.close()
 
@@ -80,11 +68,11 @@ def test_peers__killed_at_once_with_requests_queued__leave_one_session_each(ipc,
         before = manager.call("stats")
         with broker.peer(open=False) as process:
             process.do("raw_open", count=PEERS, ping=heard)
-            with standing_still(broker):
+            with broker.standing_still():
                 process.do("raw_send", data=last_words().hex())
                 process.kill()
         assert_one_session_each(manager, before, PEERS * PAYLOADS * PUTS)
-        wait_until(lambda: broker.log().count("disconnected (lost)") >= PEERS, what="the log has them all")
+        wait_until(lambda: broker.log().count("disconnected (lost)") >= PEERS, what="all are in the log")
         assert broker.log().count("disconnected (lost)") == PEERS
 
 
@@ -94,14 +82,14 @@ def test_peers__killed_while_others_send_without_end__leave_one_session_each():
         before = manager.call("stats")
         with broker.peer(open=False) as process:
             process.do("raw_open", count=PEERS)
-            with standing_still(broker):
+            with broker.standing_still():
                 process.do("raw_send", data=last_words().hex())
                 process.kill()
         assert_one_session_each(manager, before, PEERS * PAYLOADS * PUTS)
 
 
 def test_peers__that_break_the_protocol_behind_their_requests__leave_one_session_each():
-    """libzmq tells of their end before it hands over what came before the fault."""
+    """libzmq reports their end before it delivers the messages that came before the fault."""
     with Broker() as broker, broker.manager() as manager:
         before = manager.call("stats")
         for _ in range(PEERS):
@@ -116,7 +104,7 @@ def test_peer__killed_with_more_than_its_queue_holds__leaves_one_session():
         before = manager.call("stats")
         with broker.peer(open=False) as process:
             process.do("raw_open", count=1)
-            with standing_still(broker):
+            with broker.standing_still():
                 process.do("raw_send", data=last_words(payloads=900).hex())
                 process.kill()
         wait_until(lambda: grown(manager, before, "sessions_lost_total") >= (1,), what="the peer is seen to be dead")

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What the documents name is there: commands and their options, files, presets, and the example of the C header."""
+"""Everything that the documents name exists: commands and their options, files, presets. And the examples of kvzmq.h compile."""
 
 import configparser
 import itertools
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 
 import check_layers
 from broker import Broker
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, SANITIZER_FLAGS, binary_of, build_folder
 from waiting import TIMEOUT
 
 DOCUMENTS = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "common/PROTOCOL.md",
@@ -23,7 +22,7 @@ HEADER = REPOSITORY / "client" / "include" / "kvzmq.h"
 
 
 def quoted():
-    """What the documents quote as code, with where it stands."""
+    """Yields (FILE:LINE, text) of everything that the documents quote as code."""
     for name in DOCUMENTS:
         text = (REPOSITORY / name).read_text()
         for found in re.finditer(r"`([^`\n]+)`|\"(kv[^\"\n]+)\"", text):
@@ -35,7 +34,7 @@ def help_of(program, *arguments):
 
 
 def anchor_of(heading):
-    """Where a link to HEADING goes, by the rule of the sites that show Markdown."""
+    """Returns the anchor that sites which render Markdown give HEADING."""
     return "#" + re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
 
 
@@ -63,7 +62,7 @@ def test_example_of_the_protocol__is_what_the_broker_answers():
 
 @pytest.fixture(scope="module")
 def helps():
-    """Program -> the text that names its options and commands, those of the tool's commands included."""
+    """{program: its help}. The tool's includes the help of each of its commands."""
     tool = help_of("kvzmq-cli", "--help")
     commands = re.findall(r"^  ([a-z]+) ", tool[tool.index("\nCommands:"):], re.M)
     assert len(commands) > 15
@@ -104,7 +103,7 @@ def test_sources__that_are_named__exist():
 
 
 def test_modules__that_the_layout_names__are_all_there_are():
-    """The tables of the broker's folders in ARCHITECTURE.md, each behind a line that begins with the folder."""
+    """ARCHITECTURE.md has a table for each folder of the broker, after a line that begins with the folder."""
     layout = (REPOSITORY / "ARCHITECTURE.md").read_text()
     layout = layout[layout.index("## The broker in four libraries"):layout.index("## The loop")]
     parts = re.split(r"^\*\*\w+\*\* \(`(broker/\w+/)`\)", layout, flags=re.M)[1:]
@@ -153,17 +152,16 @@ def test_editorconfig__says_of_C_what_the_formatter_does():
 
 
 def test_header__its_first_example__compiles_and_runs(tmp_path):
-    """The lines of code in the header's head, as a program."""
+    """The code in the first comment of the header, as a program."""
     head = HEADER.read_text().split(" * Threads.")[0]
     code = re.findall(r"^ \*     (.*)$", head, re.M)
     assert len(code) > 5
-    flags = ["-fsanitize=" + os.environ["KV_SANITIZE"]] if os.environ.get("KV_SANITIZE") else []
-    library = os.path.join(os.environ["KV_BUILD_DIR"], "lib")
+    library = build_folder() / "lib"
     with Broker() as broker:
         text = "\n".join(["#include <kvzmq.h>", "#include <stdio.h>", "int main(void)", "{", *code, "    return 0;", "}", ""])
         source = tmp_path / "example.c"
         source.write_text(text.replace("tcp://127.0.0.1:5000", broker.request_endpoint))
-        for command in (["cc", "-Wall", "-Wextra", "-Werror", *flags, f"-I{HEADER.parent}", "-o", tmp_path / "example", source,
+        for command in (["cc", "-Wall", "-Wextra", "-Werror", *SANITIZER_FLAGS, f"-I{HEADER.parent}", "-o", tmp_path / "example", source,
                          f"-L{library}", f"-Wl,-rpath,{library}", "-lkvzmq"], [tmp_path / "example"]):
             done = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
             assert done.returncode == 0 and done.stderr == "", done.stderr

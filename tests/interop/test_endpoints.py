@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Where the broker is reached: IPv4, IPv6, both, ipc; and which endpoint for events a manager is told then."""
+"""Endpoints of the broker: IPv4, IPv6, both, ipc; and which event endpoint a manager is told for each."""
 
 import contextlib
 import re
@@ -10,10 +10,9 @@ import pytest
 import zmq
 
 from broker import Broker
-from project import binary_of
+from kvbroker import kvbroker
 from subscriber import subscribed
 from tool import Tool
-from waiting import TIMEOUT
 
 
 def has_ipv6():
@@ -34,7 +33,7 @@ def port_of(endpoint):
 
 
 def assert_told(broker, request_host, event_host, sockopt=None):
-    """Who reaches the broker at REQUEST_HOST is told of EVENT_HOST, and hears events there."""
+    """Checks that a manager that connects to REQUEST_HOST is told EVENT_HOST for events, and receives events there."""
     endpoint = f"tcp://{request_host}:{port_of(broker.request_endpoints[0])}"
     with broker.manager(endpoint=endpoint, sockopt=sockopt) as manager, subscribed(manager, sockopt=sockopt):
         assert manager.call("events")["endpoint"] == f"tcp://{event_host}:{port_of(broker.event_endpoints[0])}"
@@ -65,14 +64,14 @@ def test_ipc_with_events_at_any_host__is_told_this_machine(events, tmp_path):
 def test_demotion__of_a_subscriber_over_ipv6__closes_its_connection():
     with Broker(requests=["tcp://127.0.0.1:*"], events=["tcp://[::1]:*"]) as broker, broker.manager("boss") as boss:
         with broker.manager() as victim, subscribed(victim, sockopt=WIDE) as subscriber:
-            boss.call("role", victim.call("hello")["client"], "guest")
+            boss.call("role", victim.whoami(), "guest")
             last = boss.call("put", "k", "v") - 1
-            with contextlib.suppress(TimeoutError):  # silence: there is not even a sync any more
+            with contextlib.suppress(TimeoutError):  # ends with silence: not even a sync comes
                 while True:
                     assert subscriber.recv(1.5)[1]["seq"] <= last
 
 
-# -- names of hosts
+# -- host names
 
 HOSTS = """127.0.0.1 both partly here localhost
 ::1 both
@@ -83,7 +82,7 @@ HOSTS = """127.0.0.1 both partly here localhost
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
-    """A command that runs another one where HOSTS are the names of hosts: with a file of them in a namespace of its own."""
+    """A command that runs another command in its own mount namespace, where /etc/hosts contains HOSTS."""
     folder = tmp_path_factory.mktemp("hosts")
     (folder / "hosts").write_text(HOSTS)
     (folder / "nsswitch").write_text("hosts: files\n")
@@ -134,18 +133,16 @@ def test_a_name__is_those_of_its_addresses_that_this_machine_has(named, name, ho
 def test_an_endpoint_that_is_not_here__is_refused_alike_by_the_check_and_by_the_start(named, endpoint, problem):
     said = []
     for arguments in (("--check-config",), ()):
-        done = subprocess.run([*named, binary_of("kvbroker"), *arguments, "--set", f"listen/requests={endpoint}", "--set",
-                               "listen/events=tcp://127.0.0.1:*"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        assert (done.returncode, done.stdout) == (2, ""), done
-        said.append(done.stderr)
+        done = kvbroker(*arguments, "--set", f"listen/requests={endpoint}", "--set", "listen/events=tcp://127.0.0.1:*", wrapper=named)
+        assert (done.returncode, done.stdout) == (2, b""), done
+        said.append(done.stderr.decode())
     assert said[0] == said[1] and said[0].count("\n") == 1
     assert said[0].startswith(f"listen/requests: {endpoint}: {problem}"), said[0]
 
 
 def test_a_port_in_use__is_no_fault_of_the_configuration():
     with Broker() as broker:
-        done = subprocess.run([binary_of("kvbroker"), "--check-config", "--config", str(broker.config), "--set",
-                               f"listen/requests={broker.request_endpoint}"], capture_output=True, timeout=TIMEOUT, check=False)
+        done = kvbroker("--check-config", "--config", broker.config, "--set", f"listen/requests={broker.request_endpoint}")
         assert (done.returncode, done.stderr) == (0, b"")
         with broker.client() as client:
             assert client.call("ping") == "pong"
@@ -157,5 +154,5 @@ def test_the_tool__reaches_an_ipv6_address__and_watches_there(tmp_path):
         tool = Tool(broker.request_endpoint, tmp_path)
         done = tool.run("-n", "lamp", "put", "colour", "red")
         assert (done.returncode, done.stderr) == (0, b"")
-        done = tool.run("-u", "adam", "watch", "lamp", "--since", "0", "--count", "2", KVZMQ_PASSWORD="eve")
+        done = tool.as_manager("watch", "lamp", "--since", "0", "--count", "2")
         assert done.returncode == 0 and b"colour" in done.stdout, done

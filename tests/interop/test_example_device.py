@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
-"""examples/device.c: it does what its configuration says, when it is changed, and after it was away."""
+"""examples/device.c applies its configuration at its start, when it changes, and after the device was away."""
 
 import contextlib
-import pathlib
 import re
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import pytest
 
 from broker import Broker
 from chance import seeded
-from project import binary_of
+from project import build_folder
 from relay import Relay
 from rpc import RpcError
 from running import Running
@@ -20,7 +19,7 @@ from waiting import wait_until
 
 class Device(Running):
     def __init__(self, endpoint, name="lamp"):
-        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "examples" / "device"
+        program = build_folder() / "examples" / "device"
         super().__init__(subprocess.Popen([program, endpoint, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 
     def wait(self, line):
@@ -108,7 +107,7 @@ def test_device__broker_is_started_anew__obeys_what_the_new_one_has(tmp_path):
 
 
 class World:
-    """A device behind a relay, and what happens to it. It has only its label configured."""
+    """A device behind a relay, and faults for it. Only its label is configured."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -127,7 +126,8 @@ class World:
         self.device = self.stack.enter_context(Device(self.relay.endpoint))
 
     def manage(self, *request):
-        """The result; None where there is no such client. As another manager each time: sessions are short here."""
+        """Returns the result of a manager's request, or None if it fails, as for a client that does not exist. Uses a new session
+        each time, because sessions time out quickly here."""
         with self.broker.manager() as manager:
             with contextlib.suppress(RpcError):
                 return manager.call(*request)
@@ -142,7 +142,7 @@ class World:
         wanted = "none" if label is None else label
         wait_until(lambda: self.manage("manage", "lamp", "get", "state/label") == wanted, what=f"the label {wanted}")
 
-    # Each returns the label that the device is to have after it.
+    # The faults. Each returns the label that the device must have afterwards.
 
     def is_cut(self, label):
         self.relay.cut()
@@ -150,7 +150,7 @@ class World:
         return label
 
     def is_stopped(self, label):
-        """For longer than its session lasts."""
+        """Stopped until its session has timed out."""
         since = len(self.broker.lines)
         self.device.process.send_signal(signal.SIGSTOP)
         self.configure(label)

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
-"""examples/fleet, on the build under test."""
+"""examples/fleet, with the build under test."""
 
-import pathlib
 import subprocess
 
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, build_folder
 from waiting import TIMEOUT
 
 
 def test_fleet__50_devices_and_a_watching_manager__all_of_it_happens():
-    build = pathlib.Path(binary_of("kvbroker")).parents[1]
-    done = subprocess.run([REPOSITORY / "examples" / "fleet", build], capture_output=True, text=True, timeout=8 * TIMEOUT)
+    done = subprocess.run([REPOSITORY / "examples" / "fleet", build_folder()], capture_output=True, text=True, timeout=8 * TIMEOUT)
     assert done.returncode == 0, done.stdout + done.stderr
     for told in ("50 devices have connected", "each takes a reading every 250 ms now", "device-01 refuses", "device-02 was killed",
                  "device-02 is back", "all have said goodbye", "without a hole", "applied interval_ms = 250"):

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
-"""examples/watch.c: it prints changes until Ctrl-C, and says what is wrong. It is what kvzmq.h shows in short."""
+"""examples/watch.c prints changes until Ctrl-C, and says what is wrong. kvzmq.h shows the same code in short."""
 
 import os
-import pathlib
 import re
 import signal
 import subprocess
 
 from broker import DEFAULT_ACCOUNT, Broker
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, build_folder
 from running import Running
 from waiting import TIMEOUT, wait_until
 
@@ -16,7 +15,7 @@ USER, PASSWORD = DEFAULT_ACCOUNT
 
 
 def start(*arguments, password=PASSWORD):
-    program = pathlib.Path(binary_of("kvbroker")).parents[1] / "examples" / "watch"
+    program = build_folder() / "examples" / "watch"
     return subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "KVZMQ_PASSWORD": password})
 
@@ -30,8 +29,8 @@ def test_watch__of_a_store__prints_its_state_and_each_change_until_ctrl_c():
             second = lamp.call("put", "colour", "blue")
             while (said := watch.line()) != f"{second} put lamp colour = blue":
                 assert re.fullmatch(r"\d+ position", said)
-            process = watch.process  # again and again: a signal between a look and poll(2) is not seen, as with any program
-            wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="its end")
+            process = watch.process  # repeatedly: a signal between a check and poll(2) goes unnoticed
+            wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, what="the end of the program")
             assert process.returncode == 0
 
 
@@ -46,7 +45,7 @@ def test_watch__is_what_the_header_shows():
     section = header[header.index("---- Watching"):]
     shown = [line.removeprefix(" *     ").strip() for line in section[:section.index("*/")].splitlines() if line.startswith(" *     ")]
     program = [line.strip() for line in (REPOSITORY / "examples" / "watch.c").read_text().splitlines()]
-    values = ("connection.user =", "connection.password =", "wanted.client =")  # from the command line there
+    values = ("connection.user =", "connection.password =", "wanted.client =")  # the program has them from its command line
     assert len(shown) > 10
     for line in shown:
         assert line in program or line.startswith(values), line

@@ -17,7 +17,7 @@ WATCHER = REPOSITORY / "examples" / "python" / "watcher.py"
 
 
 class Program(Running):
-    """An example, to which TYPED is typed."""
+    """An example program with TYPED as its standard input."""
 
     def __init__(self, *command, typed=""):
         super().__init__(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -39,12 +39,12 @@ def test_watcher__is_below_90_lines():
 
 
 def begun(watcher):
-    """Waits until the watcher begins, or begins anew. Returns the number after which it prints changes."""
+    """Waits until the watcher begins, or starts over. Returns the seq after which it prints changes."""
     return int(line_with(watcher, "reset: what the stores hold, then changes after ").split()[-1])
 
 
 def follows(watcher, lamp):
-    """Waits until the watcher has read the stores and follows: then it shows a change that LAMP makes. Returns its number."""
+    """Waits until the watcher has read the stores and shows a change that LAMP makes. Returns the seq of that change."""
     begun(watcher)
     revision = lamp.call("put", "mark", "v")
     if line_with(watcher, "lamp put mark v by lamp", "lamp holds mark v").startswith("-"):
@@ -54,7 +54,7 @@ def follows(watcher, lamp):
 
 
 def line_with(watcher, *texts):
-    """The next line that holds one of TEXTS."""
+    """Returns the next line that contains one of TEXTS."""
     while True:
         line = watcher.line()
         if any(text in line for text in texts):
@@ -62,7 +62,7 @@ def line_with(watcher, *texts):
 
 
 def read_up_to(watcher, last):
-    """The numbers of the changes that are printed next, up to LAST."""
+    """Returns the seqs of the changes that are printed next, up to LAST."""
     seqs = [int(watcher.line().split()[0])]
     while seqs[-1] < last:
         seqs.append(int(watcher.line().split()[0]))
@@ -89,7 +89,7 @@ def test_watcher__goes_on_after_its_session_was_ended__without_a_hole(run):
         watcher = run(str(WATCHER), broker.request_endpoint, "adam", typed="eve\n")
         begin = follows(watcher, lamp)
         (number,) = [entry["id"] for entry in manager.call("clients")["clients"]
-                     if entry["role"] == "manager" and entry["id"] != manager.call("hello")["client"]]
+                     if entry["role"] == "manager" and entry["id"] != manager.whoami()]
         manager.call("role", number, "guest")
         last = lamp.call("put", "k", "v")
         assert read_up_to(watcher, last) == list(range(begin + 1, last + 1))
@@ -101,7 +101,7 @@ def test_watcher__stopped_until_the_log_is_overrun__reads_the_stores_anew(run):
         follows(watcher, lamp)
         mark = lamp.call("get", "mark")
         watcher.process.send_signal(signal.SIGSTOP)
-        for _ in range(40):  # far more than ZeroMQ and the system hold back for who does not read
+        for _ in range(40):  # far more than ZeroMQ and the kernel buffer for a reader that is stopped
             last = lamp.batch(*[("put", "k", "v" * 1000)] * 1000)[-1]
         lamp.call("put", "k", "last")
         watcher.process.send_signal(signal.SIGCONT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Faults of the surroundings, and peers that no ZeroMQ library is: the broker stays, and serves the others."""
+"""Faults of the environment, and peers that do what no ZeroMQ library does: the broker stays up and serves the others."""
 
 import contextlib
 import ctypes
@@ -12,39 +12,28 @@ import threading
 
 import pytest
 
+from background import Background
 from broker import Broker
 from client import Client
+from kvbroker import start_kvbroker
 from managing import clients_of
-from project import SANITIZED, binary_of
-from raw_peer import RawPeer
-from rpc import pack, unpack_all
+from project import SANITIZED
+from raw_peer import GREETING_SIZE, RawPeer
+from rpc import codes, pack, unpack_all
 from subscriber import RawSubscriber, subscribed
 from waiting import TIMEOUT, wait_until
 
 SECRET = "s" * 16
 
 
-def serves(broker):
-    with broker.client() as client:
-        client.call("put", "k", "v")
-        assert client.call("get", "k") == "v"
-
-
 # -- standard error
-
-
-def spawned(folder, **streams):
-    """A broker whose standard streams are given, and an endpoint of it."""
-    endpoint = f"ipc://{folder}/requests"
-    command = [binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set", f"listen/events=ipc://{folder}/events"]
-    return subprocess.Popen(command, **streams), endpoint
 
 
 def answers_and_stops(process, endpoint):
     try:
         with Client(endpoint, process=process) as client:
             assert client.call("ping") == "pong"
-        with Client(endpoint, process=process) as client:  # the log has had lines since
+        with Client(endpoint, process=process) as client:  # the broker has written to its log since
             assert client.call("ping") == "pong"
         process.send_signal(signal.SIGTERM)
         assert process.wait(TIMEOUT) == 0
@@ -55,7 +44,7 @@ def answers_and_stops(process, endpoint):
 
 def test_standard_error__whose_reader_is_gone__does_not_end_the_broker(tmp_path):
     reader, writer = os.pipe()
-    process, endpoint = spawned(tmp_path, stderr=writer)
+    process, endpoint = start_kvbroker(tmp_path, stderr=writer)
     os.close(writer)
     os.close(reader)
     answers_and_stops(process, endpoint)
@@ -63,12 +52,12 @@ def test_standard_error__whose_reader_is_gone__does_not_end_the_broker(tmp_path)
 
 def test_standard_error__on_a_full_disk__does_not_end_the_broker(tmp_path):
     with open("/dev/full", "wb") as full:
-        process, endpoint = spawned(tmp_path, stderr=full)
+        process, endpoint = start_kvbroker(tmp_path, stderr=full)
     answers_and_stops(process, endpoint)
 
 
 def test_standard_streams__closed__are_no_socket_of_the_broker(tmp_path):
-    process, endpoint = spawned(tmp_path, preexec_fn=lambda: os.closerange(0, 3))
+    process, endpoint = start_kvbroker(tmp_path, preexec_fn=lambda: os.closerange(0, 3))
     with Client(endpoint, process=process) as client:
         client.call("ping")
         for number in range(3):
@@ -90,7 +79,7 @@ def test_descriptors__all_taken__those_who_are_there_are_served_and_others_later
         finally:
             for peer in crowd:
                 peer.close()
-        serves(broker)
+        broker.check_serves()
 
 
 # -- identities
@@ -99,26 +88,19 @@ def test_descriptors__all_taken__those_who_are_there_are_served_and_others_later
 def test_identity__longer_than_zeromq_allows__is_cut_off():
     with Broker() as broker:
         with RawPeer(broker.request_endpoint, handshake=False) as peer:
-            peer.send(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-            peer.read(64)
-            ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", b"x" * 256)
-            peer.send(bytes([RawPeer.COMMAND | RawPeer.LONG]) + struct.pack(">Q", len(ready)) + ready)
+            peer.send(RawPeer.greeting())
+            peer.read(GREETING_SIZE)
+            peer.send(RawPeer.ready(identity=b"x" * 256))
             peer.send_frame(pack([0, 1, "ping", []]))
             assert peer.closed()
-        serves(broker)
+        broker.check_serves()
 
 
 @pytest.mark.parametrize("identity", (b"x" * 255, b"\xff" * 255, b"lamp/" + bytes(range(250)), b"/", b"lamp/", b"12", b" ",
                                       b"12/3", b"x" * 201), ids=lambda identity: identity[:6].hex())
 def test_identity__of_any_bytes__is_served(identity):
     with Broker() as broker, broker.client() as other:
-        with RawPeer(broker.request_endpoint, handshake=False) as peer:
-            peer.send(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-            peer.read(64)
-            ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER") + RawPeer.metadata(b"Identity", identity)
-            head = [RawPeer.COMMAND | RawPeer.LONG] if len(ready) > 255 else [RawPeer.COMMAND, len(ready)]
-            peer.send(bytes(head) + (struct.pack(">Q", len(ready)) if len(ready) > 255 else b"") + ready)
-            peer.read_any_frame()
+        with RawPeer(broker.request_endpoint, identity) as peer:
             peer.send_frame(pack([0, 1, "hello", []]))
             (answer,) = unpack_all(peer.read_frame()[1])
             assert answer[2] is None
@@ -127,11 +109,11 @@ def test_identity__of_any_bytes__is_served(identity):
 
 
 def test_identity__of_another_that_lives__floods_and_is_reset__does_not_end_the_broker():
-    """libzmq never reads that connection, and aborted some 10 s later, at its next heartbeat."""
+    """libzmq never reads the second connection, and used to abort about 10 s later, at its next heartbeat."""
     with Broker() as broker, broker.client("lamp/1") as lamp:
         lamp.call("ping")
         with RawPeer(broker.request_endpoint, b"lamp/1") as second:
-            second.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            second.reset_at_close()
             second.send(RawPeer.frame(pack([0, 1, "ping", []])) * 3000)
         with pytest.raises(subprocess.TimeoutExpired):
             broker.process.wait(12)
@@ -141,8 +123,8 @@ def test_identity__of_another_that_lives__floods_and_is_reset__does_not_end_the_
 # -- commands of ZMTP
 
 PING = b"\x04PING\x00\x01"
-# Command: what its sender gets for it. libzmq answers a PING, passes most others over, and takes the two that belong to
-# other sockets for messages. What is no command it passes over, or cuts the connection.
+# {command: what its sender gets}. libzmq answers a PING, ignores most other commands, and takes the two that belong to other
+# socket types for messages. Bytes that are no command it ignores, or it cuts the connection.
 COMMANDS = {
     b"\x04PING\x00\x00": "pong", PING + b"c" * 16: "pong", PING + b"c" * 17: "pong", b"\x04PING": "pong", b"\x04PING\x00": "pong",
     b"\x04PONG": "nothing", b"\x04PONG" + b"c" * 200: "nothing", b"\x04JOIN" + b"g" * 20: "nothing", b"\x05LEAVE": "nothing",
@@ -154,7 +136,7 @@ commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: comm
 
 
 def read_until(peer, last):
-    """The frames (flags, body) up to the first for whose body LAST is true; and whether that came, or the end instead."""
+    """Returns the frames (flags, body) up to the first for whose body LAST is true, and whether it came before the end."""
     frames = []
     try:
         while not frames or not last(frames[-1][1]):
@@ -166,7 +148,7 @@ def read_until(peer, last):
 
 def check_pongs(command, pongs):
     assert len(pongs) == 3 and all(body.startswith(b"\x04PONG") for body in pongs), pongs
-    if len(command) >= len(PING):  # PING without its TTL: see SECURITY.md
+    if len(command) >= len(PING):  # not for a PING without its TTL: see SECURITY.md
         assert {body[5:] for body in pongs} == {command[7:][:16]}, pongs
 
 
@@ -175,30 +157,30 @@ def check_pongs(command, pongs):
 def test_zmtp_commands__after_the_handshake__the_sender_is_served_on_or_cut_and_others_are_served(broker, command, more):
     kind = COMMANDS[command]
     with RawPeer(broker.request_endpoint) as peer:
-        peer.send((bytes([RawPeer.COMMAND | more, len(command)]) + command) * 3)
+        peer.send(RawPeer.frame(command, RawPeer.COMMAND | more) * 3)
         for msgid in (1, 2):
             peer.send_frame(pack([0, msgid, "ping", []]))
         frames, whole = read_until(peer, lambda body: body == pack([1, 2, None, "pong"]))
         assert whole or kind == "malformed", frames
         pongs = [body for flags, body in frames if flags & RawPeer.COMMAND]
         answers = [answer for flags, body in frames if not flags & RawPeer.COMMAND for answer in unpack_all(body)]
-        errors = [(answer[1], answer[2][0]) for answer in answers if answer[2]]
+        errors = [(msgid, code) for msgid, code in codes(answers) if code]
         if kind == "pong":
             check_pongs(command, pongs)
         else:
             assert not pongs
-        if kind == "message":  # three, or with MORE three frames before the first request
+        if kind == "message":  # three messages, or with MORE three frames before the first request
             assert set(errors) == {(0, "INVALID_ARGUMENT")} and (len(errors) == 1 or not more)
             assert len(answers) - len(errors) == (1 if more else 2)
         elif whole:
             assert [answer[1:] for answer in answers] == [[1, None, "pong"], [2, None, "pong"]]
-    serves(broker)
+    broker.check_serves()
 
 
 @commands
 def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_others_hear(own_broker, command):
     with own_broker.manager() as manager, subscribed(manager, ["/"]) as other, RawSubscriber(manager.call("events")) as peer:
-        peer.send((bytes([RawPeer.COMMAND, len(command)]) + command) * 3)
+        peer.send(RawPeer.command(command) * 3)
         peer.subscribe(b"/")
         frames, whole = read_until(peer, lambda body: body == b"/")
         assert whole or COMMANDS[command] == "malformed", frames
@@ -208,32 +190,32 @@ def test_zmtp_commands__to_the_event_socket__the_sender_hears_on_or_is_cut_and_o
 
 
 def test_zmtp_pings__that_are_sent_without_reading__are_bounded():
-    """Each ping makes libzmq allocate a timer for a moment. A sanitizer would keep what is freed, for so many about 30 MB."""
+    """libzmq allocates a timer for each ping and frees it soon. A sanitizer would keep about 30 MB of freed timers."""
     sanitizer = ["env", "ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=0:thread_local_quarantine_size_kb=0"]
-    ping = b"\x04\x17" + PING + b"c" * 16
+    ping = RawPeer.command(PING + b"c" * 16)
     with Broker(wrapper=sanitizer if SANITIZED else ()) as broker:
-        serves(broker)
+        broker.check_serves()
         before = broker.rss()
         with RawPeer(broker.request_endpoint, receive_buffer=4096) as peer:
             peer.socket.settimeout(1)
             with contextlib.suppress(ConnectionError, socket.timeout):
                 for _ in range(400):
                     peer.send(ping * 1000)
-            serves(broker)
-            assert broker.rss() - before < 2 << 20  # of 10 MB that were sent
+            broker.check_serves()
+            assert broker.rss() - before < 2 << 20  # 10 MB were sent
 
 
 def unseeded_routing_ids(count=8):
-    """What libzmq would give to its first peer without an identity, if nobody seeded rand(3): by which calls of it a socket
-    begins depends on how many sockets were made before."""
+    """Returns the routing ids that libzmq may give its first peer without an identity if nobody has seeded rand(3). Which of
+    them it is depends on how many sockets were made before."""
     libc = ctypes.CDLL(None)
-    libc.srand(1)  # what C says of a program that never calls it
+    libc.srand(1)  # the seed of a program that never calls srand
     numbers = [libc.rand() for _ in range(count + 1)]
     return [b"\0" + struct.pack(">I", (low | high << 31) & 0xffffffff) for low, high in zip(numbers, numbers[1:])]
 
 
 def test_identity__that_libzmq_would_give_to_its_next_peer__is_not_known_beforehand():
-    """Whoever claims it ends the process: with constant numbers anybody could."""
+    """A peer that claims this identity ends the process. If the numbers were constant, anybody could do that."""
     with Broker() as broker, contextlib.ExitStack() as claims:
         for identity in unseeded_routing_ids():
             claims.enter_context(RawPeer(broker.request_endpoint, identity)).send_frame(pack([0, 1, "ping", []]))
@@ -245,18 +227,16 @@ def test_identity__that_libzmq_would_give_to_its_next_peer__is_not_known_beforeh
 
 
 def test_storm__connections_that_come_and_go__leave_nothing(broker):
-    """Some say nothing, some half a greeting, some a whole request that nobody waits for."""
-    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-    ready = b"\x05READY" + RawPeer.metadata(b"Socket-Type", b"DEALER")
-    whole = greeting + bytes([RawPeer.COMMAND, len(ready)]) + ready + RawPeer.frame(pack([0, 1, "put", ["k", "v"]]))
-    serves(broker)
+    """Some send nothing, some half a greeting, some a whole request without waiting for the answer."""
+    whole = RawPeer.greeting() + RawPeer.ready() + RawPeer.frame(pack([0, 1, "put", ["k", "v"]]))
+    broker.check_serves()
     idle = broker.descriptors()
     with broker.client("watcher/1") as watcher:
         watcher.call("ping")
         for number in range(1000 if SANITIZED else 3000):
             with RawPeer(broker.request_endpoint, handshake=False) as peer:
                 if number % 3:
-                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    peer.reset_at_close()
                 try:
                     peer.send(whole[:number % (len(whole) + 1)] if number % 2 else whole)
                 except ConnectionError:
@@ -269,7 +249,7 @@ def test_storm__connections_that_come_and_go__leave_nothing(broker):
 
 
 def test_storm__sessions_that_are_cut_while_others_come__others_stay(broker):
-    """A cut is by descriptor: it must not hit whoever has the number by then."""
+    """The broker cuts a connection by its descriptor. It must not cut a new connection that has the same descriptor by then."""
     with broker.client("lamp/owner") as owner:
         owner.call("hello", {"secret": SECRET})
         wrong = RawPeer.frame(pack([0, 1, "hello", [{"secret": "w" * 16}]]))
@@ -278,15 +258,10 @@ def test_storm__sessions_that_are_cut_while_others_come__others_stay(broker):
 
         def attack():
             while not enough.is_set():
-                try:
-                    with RawPeer(broker.request_endpoint, b"lamp/thief") as peer:
-                        peer.send(flood)
-                except (ConnectionError, AssertionError):
-                    pass
+                with contextlib.suppress(ConnectionError), RawPeer(broker.request_endpoint, b"lamp/thief") as peer:
+                    peer.send(flood)
 
-        attackers = [threading.Thread(target=attack) for _ in range(2)]
-        for attacker in attackers:
-            attacker.start()
+        attackers = [Background(attack) for _ in range(2)]
         try:
             for _ in range(60 if SANITIZED else 100):
                 with RawPeer(broker.request_endpoint) as innocent:
@@ -297,4 +272,6 @@ def test_storm__sessions_that_are_cut_while_others_come__others_stay(broker):
             enough.set()
             for attacker in attackers:
                 attacker.join()
+        for attacker in attackers:
+            attacker.finish()
         assert owner.call("ping") == "pong"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What is installed of libkvzmq: a program builds against it by CMake and by pkg-config and runs, and it shows its users
-the header's functions and nothing else."""
+"""The installed libkvzmq: a program builds against it with CMake and with pkg-config, and runs. The library exports the
+functions of the header and nothing else."""
 
 import os
 import pathlib
@@ -11,30 +11,29 @@ import subprocess
 import pytest
 
 from broker import DEFAULT_ACCOUNT, Broker
-from project import REPOSITORY
+from project import REPOSITORY, SANITIZER_FLAGS, build_folder
+from waiting import TIMEOUT
 
-SANITIZE = os.environ.get("KV_SANITIZE", "")
-# A sanitized library needs a sanitized program.
-FLAGS = f"-fsanitize={SANITIZE}" if SANITIZE else ""
+FLAGS = " ".join(SANITIZER_FLAGS)
 
 
 def run(*command, **keywords):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **keywords)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=2 * TIMEOUT, **keywords)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
-    """Where the build was installed."""
+    """The folder in which the build was installed."""
     folder = tmp_path_factory.mktemp("prefix")
-    run("cmake", "--install", os.environ["KV_BUILD_DIR"], "--prefix", folder)
+    run("cmake", "--install", build_folder(), "--prefix", folder)
     return folder
 
 
 @pytest.fixture
 def source(tmp_path):
-    """A copy of the example: building leaves nothing in the checkout."""
+    """A copy of the example, so that building leaves nothing in the checkout."""
     return shutil.copytree(REPOSITORY / "examples" / "consumer", tmp_path / "consumer")
 
 
@@ -70,7 +69,7 @@ def test_library__shows_the_headers_functions_and_nothing_else(prefix):
     declared = set(re.findall(r"KVZMQ_EXPORT[^;(]*?\b(kvzmq_\w+)\(", header))
     assert len(declared) > 40
     names = run("nm", "-D", "--defined-only", "--format=posix", library_of(prefix)).splitlines()
-    shown = {line.split()[0].split("@")[0] for line in names if line.split()[1] != "A"}  # A: the version's own name
+    shown = {line.split()[0].split("@")[0] for line in names if line.split()[1] != "A"}  # A: the symbol of the version
     assert shown == declared
 
 
@@ -108,7 +107,7 @@ def as_it_is(header):
 
 
 def as_older_programs_had_it(header):
-    """Each struct that may grow without its last member."""
+    """Returns HEADER without the last member of each struct that may grow."""
     bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
     shorter, count = SIZED.subn(lambda found: found[1] + re.sub(r"[^;]*;\s*\Z", "", found[3]) + found[4], bare)
     assert count >= 12
@@ -116,7 +115,7 @@ def as_older_programs_had_it(header):
 
 
 def as_newer_programs_will_have_it(header):
-    """Each struct that may grow with members that this library does not know."""
+    """Returns HEADER with unknown members at the end of each struct that may grow."""
     longer, count = SIZED.subn(lambda found: found[1] + found[3] + "\n    uint64_t later[3];" + found[4], header)
     assert count >= 12
     return "#define LATER\n" + longer
@@ -130,7 +129,7 @@ def test_program_with_another_versions_header__gets_from_this_library_what_both_
     (tmp_path / "kvzmq.h").write_text(altered(header))
     library = library_of(prefix)
     source = REPOSITORY / "tests" / "support" / "sized_program.c"
-    run(compiler, "-x", language, "-Wall", "-Wextra", "-Werror", *FLAGS.split(), "-I", tmp_path, source,
+    run(compiler, "-x", language, "-Wall", "-Wextra", "-Werror", *SANITIZER_FLAGS, "-I", tmp_path, source,
         "-o", tmp_path / "program", "-L", library.parent, "-lkvzmq")
     with Broker() as broker:
         said = run(tmp_path / "program", broker.request_endpoint, *DEFAULT_ACCOUNT,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Listening at a path: it belongs to one broker at a time, what is not a dead broker's socket is left as it is, and the
-file's mode says who may connect."""
+"""Listening at an ipc path: it belongs to one broker at a time, a file that is not the socket of a dead broker is left alone,
+and the mode of the socket file says who may connect."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ import tempfile
 import pytest
 
 from broker import Broker
-from project import binary_of
+from kvbroker import kvbroker
 from subscriber import subscribed
 from waiting import TIMEOUT
 
@@ -24,14 +24,14 @@ sockets = pytest.mark.parametrize("which", ("requests", "events"))
 
 
 def at(path, which):
-    """Where a broker listens that has PATH for WHICH of its sockets."""
+    """Returns the endpoints of a broker that uses PATH for WHICH of its sockets."""
     endpoints = {"requests": ["tcp://127.0.0.1:*"], "events": ["tcp://127.0.0.1:*"]}
     endpoints[which] = [f"ipc://{path}"]
     return endpoints
 
 
 def refused(broker, text, status=1):
-    """BROKER does not start: it says TEXT and exits with STATUS."""
+    """Checks that BROKER does not start: it logs TEXT and exits with STATUS."""
     try:
         broker.spawn()
         broker.wait_log(text)
@@ -46,7 +46,7 @@ def connects(path):
     return True
 
 
-# -- whose path it is
+# -- the owner of a path
 
 
 @sockets
@@ -80,7 +80,7 @@ def test_path__of_a_broker_that_was_killed__is_taken_over(tmp_path, which):
     path = tmp_path / "socket"
     dead = Broker(**at(path, which)).start()
     dead.kill()
-    assert stat.S_ISSOCK(path.lstat().st_mode), "the dead one left its socket"
+    assert stat.S_ISSOCK(path.lstat().st_mode), "the killed broker must leave its socket"
     with Broker(**at(path, which)) as broker, broker.manager() as manager, subscribed(manager):
         assert connects(path)
 
@@ -164,7 +164,7 @@ def test_path__that_a_newer_broker_has__is_not_the_older_ones_to_take_away(tmp_p
                 assert lamp.call("ping") == "pong"
 
 
-# -- paths from somewhere
+# -- relative paths
 
 
 def test_relative_path__managers_are_told_the_whole_one(tmp_path):
@@ -211,11 +211,10 @@ def test_group__that_the_broker_may_not_give__is_refused_alike_by_the_check_and_
     endpoints = {"requests": "tcp://127.0.0.1:*", "events": "tcp://127.0.0.1:*", which: f"ipc://{tmp_path}/socket"}
     sets = [f"--set=listen/{what}={endpoint}" for what, endpoint in endpoints.items()]
     for arguments in (["--check-config"], []):
-        done = subprocess.run(["setpriv", "--bounding-set=-chown", binary_of("kvbroker"), *arguments, *sets,
-                               f"--set=listen/ipc_group={NOBODY}"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        assert (done.returncode, done.stdout) == (2, ""), done
-        assert done.stderr == (f"listen/{which}: ipc://{tmp_path}/socket: its file cannot be given to listen/ipc_group: "
-                               "choose a group that the broker's user is in\n")
+        done = kvbroker(*arguments, *sets, f"--set=listen/ipc_group={NOBODY}", wrapper=["setpriv", "--bounding-set=-chown"])
+        assert (done.returncode, done.stdout) == (2, b""), done
+        assert done.stderr.decode() == (f"listen/{which}: ipc://{tmp_path}/socket: its file cannot be given to listen/ipc_group: "
+                                        "choose a group that the broker's user is in\n")
     assert not list(tmp_path.iterdir())
 
 
@@ -236,7 +235,7 @@ while True:
 
 @pytest.fixture
 def open_folder():
-    """A folder that everybody may pass through."""
+    """A folder that every user may enter."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kvbroker-ipc-"))
     folder.chmod(0o755)
     yield folder
@@ -245,7 +244,7 @@ def open_folder():
 
 @needs_root
 def test_mode__is_there_before_anybody_could_connect(open_folder):
-    """Somebody else tries without pause, from before the broker starts."""
+    """Another user tries to connect without pause, beginning before the broker starts."""
     path, last = open_folder / "socket", open_folder / "last"
     stranger = subprocess.Popen([sys.executable, "-c", CONNECT, str(path), str(last)], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Pages of a broken broker: whoever asks for page after page comes to an end, and says why."""
+"""Pages of a broken broker: a reader of page after page does not loop forever, and says why it gives up."""
 
 import pytest
 
@@ -16,11 +16,11 @@ def broker():
         yield running
 
 
-# Each is given the rows of the first page, and how many pages were lied about before.
+# The lies. Each is given the rows of the first page and the number of false pages before this one.
 
 
 def nothing(rows, before):
-    """No rows, and more behind them, for ever."""
+    """No rows, but more to follow, forever."""
     return []
 
 
@@ -29,7 +29,7 @@ def nothing_behind_the_first(rows, before):
 
 
 def the_same_again(rows, before):
-    """A page that repeats for ever: the second one is not behind the first."""
+    """The same page forever: its rows do not follow those of the page before."""
     return rows
 
 
@@ -42,7 +42,7 @@ def twice(rows, before):
 
 
 class Pages:
-    """Says of each page, but for the first HONEST ones, that more follows, and tells lies about its rows."""
+    """Falsifies the rows of every page after the first HONEST ones, and says that more follow."""
 
     def __init__(self, lie, honest):
         self.lie, self.honest = lie, honest
@@ -60,23 +60,23 @@ class Pages:
 
 
 def never(page):
-    """A list as of a time that does not come."""
+    """A list as of a seq that is never reached."""
     return None, {**page, "seq": 2**62}
 
 
 @pytest.mark.parametrize("lie", [nothing, nothing_behind_the_first, the_same_again, backwards, twice])
 @pytest.mark.parametrize("method, honest, command", [("list", 0, ("manage", "lamp", "list")), ("clients", 0, ("clients",)),
-                                                     ("clients", 1, ("verify",))])  # its copy asks for them first
+                                                     ("clients", 1, ("verify",))])  # its copy asks for the clients first
 def test_page__that_is_not_the_next_one__is_refused(broker, tmp_path, lie, method, honest, command):
     with Forger(broker, method, Pages(lie, honest)) as liar:
-        done = Tool(liar.endpoint, tmp_path).run("-u", "adam", *command, KVZMQ_PASSWORD="eve")
+        done = Tool(liar.endpoint, tmp_path).as_manager(*command)
         assert liar.forge.told
     assert done.returncode == 6 and b"PROTOCOL: " in done.stderr and b"not the next one in order" in done.stderr
 
 
 def test_verify__of_a_copy_that_never_becomes_whole__gives_up_and_says_why(broker, tmp_path):
     with Forger(broker, "list", never) as liar:
-        done = Tool(liar.endpoint, tmp_path).run("-u", "adam", "-t", "2", "verify", KVZMQ_PASSWORD="eve")
+        done = Tool(liar.endpoint, tmp_path).as_manager("-t", "2", "verify")
         assert liar.told
     assert (done.returncode, done.stdout) == (4, b""), done
     assert b"TIMEOUT: the copy has not grown for 12 s and is not complete" in done.stderr

@@ -17,8 +17,8 @@ CALLERS = ("guest", "failed_auth", "manager", "claimed_without_secret")
 
 
 class Method:
-    """A row of the matrix. RIGHT maps params to a check of the result; all others must be INVALID_ARGUMENT where the
-    caller may call the method at all. Params that are callables are given the world and return the params."""
+    """A row of the matrix. RIGHT has pairs of params and a check of the result. All other params must be answered with
+    INVALID_ARGUMENT if the caller may call the method. Params that are callables are given the world and return the params."""
 
     def __init__(self, who, right, few=(), many=(), wrong=()):
         self.who = who
@@ -33,7 +33,7 @@ def is_hello(result):
 
 
 def is_revision(result):
-    return isinstance(result, int) and result > 0
+    return type(result) is int and result > 0  # isinstance would take True
 
 
 def is_entry(result):
@@ -102,8 +102,8 @@ METHODS = {
                    wrong=[(1,), (None,), ([],), *with_options(""), ("", {"limit": 0}), ("", {"limit": 10001}),
                           ("", {"limit": -1}), ("", {"limit": "1"}), ("", {"after": 1})]),
     "digest": Method("G", right=[((), is_digest)], many=[(1,), ("k",)]),
-    "watch": Method("G", right=[((True,), lambda result: isinstance(result, int)), ((False,), lambda result: True),
-                                ((False, {"after": None, "epoch": None}), lambda result: True)],
+    "watch": Method("G", right=[((True,), is_revision), ((False,), is_revision),
+                                ((False, {"after": None, "epoch": None}), is_revision)],
                     few=[()], many=[(True, {}, 1)], wrong=[(1,), ("true",), (None,), *with_options(True)]),
     "auth": Method("G", right=[(("adam", "eve"), lambda result: result == {"role": "manager"})],
                    few=[(), ("adam",)], many=[("adam", "eve", 1)],
@@ -130,7 +130,7 @@ METHODS = {
                             ("owner", "put", "k", 1), ("owner", "put", "k", "v", {"create": 1}),
                             ("owner", "put", "k", "v", {"nonsense": 1}), ("owner", "del", "k", {"create": True}),
                             ("owner", "list", "", {"limit": 0}),
-                            # Methods that there are, but not on another client's store.
+                            # Existing methods that cannot be applied to another client's store.
                             ("owner", "ping"), ("owner", "hello"), ("owner", "auth", "adam", "eve"), ("owner", "bye"),
                             ("owner", "clients"), ("owner", "stats"), ("owner", "manage", "owner", "get", "k")]),
     "clients": Method("M", right=[((), is_clients), ((None,), is_clients), (({},), is_clients),
@@ -147,9 +147,9 @@ METHODS = {
     "forget": Method("M", right=[(lambda world: (world.made(),), is_true)], few=[()], many=[("owner", 1)],
                      wrong=[(None,), ([],), ({},), (True,)]),
     "events": Method("M", right=[((), lambda result: "username" in result)], many=[(1,), ({},)]),
-    "replay": Method("M", right=[(lambda world: (world.manager.call("digest")["seq"],),
+    "replay": Method("M", right=[(lambda world: (world.manager.seq(),),
                                   lambda result: set(result) == {"events", "seq"}),
-                                 (lambda world: (world.manager.call("digest")["seq"],
+                                 (lambda world: (world.manager.seq(),
                                                  {"client": None, "limit": None, "epoch": None}),
                                   lambda result: set(result) == {"events", "seq"})],
                      few=[()], many=[(0, {}, 1)], wrong=[("0",), (None,), (-1,), *with_options(0)]),
@@ -158,7 +158,7 @@ METHODS = {
 
 
 class World:
-    """A broker with two stores to protect: that of a claimed name and that of a port-mimicking client."""
+    """A broker with two stores to protect: that of a claimed name and that of a numbered client."""
 
     def __init__(self, broker):
         self.broker = broker
@@ -166,7 +166,7 @@ class World:
         self.owner = broker.client("owner/0123456789abcdef")
         self.owner.call("hello", {"secret": SECRET})
         self.numbered = broker.client()
-        self.number = int(self.numbered.call("hello")["client"])
+        self.number = int(self.numbered.whoami())
         for store in (self.owner, self.numbered):
             store.call("put", "needle-key", "needle-value")
         self._serial = itertools.count()
@@ -175,7 +175,7 @@ class World:
         return f"fresh-{next(self._serial)}"
 
     def made(self):
-        """The name of a new client with a store."""
+        """Makes a client with a store and returns its name."""
         name = self.fresh()
         self.manager.call("manage", name, "put", "k", "v", {"create": True})
         return name
@@ -197,7 +197,7 @@ def world(broker):
 
 
 def expected_code(method, row, caller, kind):
-    """What the order of the checks says; None where the method must be carried out."""
+    """Returns the code by the order of the checks, or None if the method must be executed."""
     if caller == "claimed_without_secret":
         return "UNAUTHENTICATED"
     if row.who == "M" and caller != "manager":
@@ -234,13 +234,13 @@ def test_matrix(world, method, caller, kind):
 
 
 def methods_of_the_protocol():
-    """{method: who may}, by the table of PROTOCOL.md, section 5."""
+    """Returns {method: who may call it} by the table of PROTOCOL.md section 5."""
     section = (REPOSITORY / "common" / "PROTOCOL.md").read_text().split("\n## 5 ")[1].split("\n## ")[0]
     return {method: who for who, method in re.findall(r"^\| ([GM]) \| `(\w+)", section, re.M)}
 
 
 def methods_of_the_broker():
-    """The same, by its own table."""
+    """Returns the same by the broker's own table."""
     table = (REPOSITORY / "broker/core/methods.def").read_text()
     return {method: "M" if role == "MANAGER" else "G" for method, role in re.findall(r"^METHOD\((\w+), ROLE_(\w+),", table, re.M)}
 
@@ -281,14 +281,13 @@ def test_order__the_client_before_conditions(world):
 def test_order__conditions_before_limits():
     with Broker(options={"limits/keys_per_client": 1}) as broker, broker.client() as client:
         revision = client.call("put", "k", "v")
-        with pytest.raises(RpcError) as caught:
-            client.call("put", "second", "v", {"if_revision": revision})
-        assert (caught.value.code, caught.value.detail) == ("FAILED_PRECONDITION", 0)
+        error = client.error("put", "second", "v", {"if_revision": revision})
+        assert (error.code, error.detail) == ("FAILED_PRECONDITION", 0)
         assert client.code("put", "second", "v") == "RESOURCE_EXHAUSTED"
 
 
 def every_request(world):
-    """Every row of the matrix, aimed at the protected stores too, as one sender would try them."""
+    """Yields every row of the matrix, and all attempts to reach the protected stores."""
     for method, row in METHODS.items():
         if method == "auth":
             continue
@@ -327,7 +326,8 @@ def test_guests__obtain_no_byte_of_a_protected_store(world, caller):
 
 
 def guest_answer(guest, request):
-    """The answer's payload; no part of a protected store may stand in it unless the request itself held it."""
+    """Sends REQUEST and returns the answer's payload. Checks that it has no part of a protected store, except a key that the
+    request itself has."""
     guest.send_raw(request)
     payload = guest.recv_payload()
     for needle in NEEDLES:

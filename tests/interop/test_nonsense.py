@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What the library does with a broker that answers nonsense: it does not break, does not turn in circles, and is whole
-again when a broker answers that does not. KV_SEED repeats a run, KV_SECONDS makes it longer."""
+"""The library with a broker that answers nonsense: it does not crash or loop, and its copy is complete again once a correct
+broker answers. KV_SEED repeats a run, KV_SECONDS makes it longer."""
 
 import contextlib
 import os
@@ -12,22 +12,22 @@ from broker import DEFAULT_ACCOUNT, Broker
 from chance import rounds, seeded
 from liar import Liar
 from managing import digests_of
-from test_own_whole import Owner, copy_of
+from owners import Owner
 from waiting import TIMEOUT, wait_until
-from watchers import Library, checksum
+from watchers import Library
 
 SECONDS = float(os.environ.get("KV_SECONDS", rounds(2)))
 
 
 def changes(broker, chance, owner, until, timeout=TIMEOUT):
-    """Others write until UNTIL has come true, for TIMEOUT seconds at most."""
+    """Other clients change stores until UNTIL is true, for at most TIMEOUT seconds."""
     with broker.client("writer") as writer, broker.client(f"{owner}/other") as other:
         def write():
             for client in (writer, other):
                 key = f"k{chance.randrange(30):02}"
                 client.call("put", key, chance.randbytes(100)) if chance.random() < 0.8 else client.call("del", key)
 
-        wait_until(lambda: write() or until(), timeout, what="what others write for", interval=0)
+        wait_until(lambda: write() or until(), timeout, what="what the changes are made for", interval=0)
 
 
 def test_nonsense__is_survived__and_a_sane_broker_is_followed():
@@ -58,13 +58,9 @@ def test_nonsense__is_survived__and_a_sane_broker_is_followed():
         with second.manager() as manager:
             epoch = manager.call("hello")["epoch"]
             changes(second, chance, "device", lambda: (owner.position() or (0, ""))[1] == epoch)
-            owner.process.stdin.write("\n")
-            owner.process.stdin.flush()
-            wait_until(lambda: ["quiet"] in owner.lines())
-            end = manager.call("manage", "device", "put", "end", "v")
-            wait_until(lambda: owner.is_at(end), what="the device has all")
-            there = {row[0]: (row[2], checksum(row[1])) for row in manager.call("manage", "device", "list")["entries"]}
-            assert copy_of(owner.lines()) == there
+            owner.rest()
+            copy, there = owner.settle(manager)
+            assert copy == there
             wait_until(lambda: manager.call("manage", "device", "put", "finish", "v") and
                        any(line[4:5] == ["finish"] for line in watcher.lines()), what="the watcher follows", interval=0.1)
             end = manager.call("events")["seq"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Who keeps a copy of its own store by kvzmq_on_change has all of it, whatever happens: cut, stopped for longer than its
-session lasts, killed and restarted where it was, forgotten, with a log that forgets and a broker that is started anew. It
-learns of every change once and in order, or is told to read anew.
+"""A client that copies its own store with kvzmq_on_change has a complete copy, whatever happens: it is disconnected, stopped for
+longer than its session lasts, killed and restarted at its position, or forgotten; the log no longer has what it missed; the
+broker is restarted. It is told of every change once and in order, or is told to read the store again.
 
-KV_CHANGES and KV_SEEDS (numbers) make the run longer; KV_SEED repeats one."""
+KV_CHANGES and KV_SEEDS (numbers) make a run longer; KV_SEED repeats one."""
 
 import contextlib
 import os
@@ -18,86 +18,25 @@ import pytest
 from background import Background
 from broker import DEFAULT_ACCOUNT, Broker
 from chance import seeded
-from project import binary_of
+from owners import Owner
 from relay import Relay
 from rpc import RpcError
 from subscriber import DATA_KINDS
 from waiting import TIMEOUT, wait_until
-from watchers import WatchProcess, checksum
+from watchers import checksum
 
 CHANGES = int(os.environ.get("KV_CHANGES", 6000))
 SEEDS = int(os.environ.get("KV_SEEDS", 1))
-RATE = 600  # changes a second by others; the owners add their own
+RATE = 600  # changes per second by other clients; the owners make their own in addition
 OWNERS = 3
 EPOCHS = 3
 OPTIONS = {"events/keep": 3 * RATE // 2, "events/inline": 60, "session/timeout": 1}
 
 
-class Owner(WatchProcess):
-    """own_program.c, over all its lives; its file says what its lines are."""
-
-    def __init__(self, name, folder, relay, chance):
-        super().__init__(name, folder, relay.endpoint, DEFAULT_ACCOUNT)
-        self.relay, self.chance = relay, chance
-
-    def command(self, since):
-        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "tests" / "own_program"
-        seed = self.chance.randrange(2**32)
-        return [str(program), self.endpoint, self.name, str(self.path), str(seed), *map(str, since or ())]
-
-    def position(self):
-        """(seq, epoch) of what it was told last; None where it has to read the store."""
-        found = None
-        for line in self.lines():
-            if line[0] in ("reset", "begin"):
-                found = None
-            elif line[0] == "listed":
-                found = (int(line[1]), line[2])
-            elif line[0] == "told" and found:
-                found = (int(line[1]), found[1])
-        return found
-
-    def back(self):
-        """Starts it where it was."""
-        self.start(self.position())
-
-    def is_at(self, seq):
-        """Whether it was told of SEQ, or has read the store since then."""
-        position = self.position()
-        return position and position[0] >= seq
-
-
-def copy_of(lines):
-    """{key: (revision, checksum)}: the copy that the lines of an owner make, by the rule of kvzmq_on_change."""
-    copy, known, pages = {}, {}, []
-
-    def is_news(key, seq):
-        read = [as_of for after, last, as_of in pages if (after == "-" or key > after) and (last == "-" or key <= last)]
-        news = seq > max([known.get(key, 0), *read])
-        if news:
-            known[key] = seq
-        return news
-
-    for line in lines:
-        if line[0] == "begin":
-            copy, known, pages = {}, {}, []
-        elif line[0] == "row":
-            copy[line[1]] = (int(line[2]), line[3])
-        elif line[0] == "page":
-            pages.append((line[1], line[2], int(line[3])))
-        elif line[0] in ("told", "own"):
-            seq, kind, key, value = (line[i] for i in ((1, 2, 3, 4) if line[0] == "told" else (3, 1, 2, 4)))
-            if is_news(key, int(seq)):
-                copy.pop(key, None)
-                if kind == "put":
-                    copy[key] = (int(seq), value)
-    return copy
-
-
 def check_stream(lines, truth):
-    """What was told between two resets: in order, once, nothing left out but changes of its own that it had the answers of,
-    and as it was. TRUTH: {epoch: Recorder}. Returns how many changes and resets were told, and how often it read its
-    store."""
+    """Checks what was told between two resets: each change once, in order, as it happened, and without a gap, except for the
+    client's own changes whose answers it has. TRUTH is {epoch: Recorder}. Returns the number of changes and of resets that
+    were told, and how often the store was read."""
     told, resets, read = 0, 0, 0
     last, epoch, begin, own, seen = 0, None, None, set(), set()
 
@@ -139,7 +78,7 @@ class Lines(list):
 
 
 class Recorder:
-    """What happened, as `replay` tells a manager: by client, {seq: [kind, key, checksum]}."""
+    """All changes, as `replay` tells a manager. `events` is {client: {seq: [kind, key, checksum]}}."""
 
     def __init__(self, broker):
         self.manager = Manager(broker)
@@ -167,7 +106,7 @@ class Recorder:
 
 
 class Manager:
-    """A manager that logs in again when its session has ended, while it did nothing for too long."""
+    """A manager that logs in again if its session has timed out."""
 
     def __init__(self, broker):
         self.client = broker.client()
@@ -186,7 +125,7 @@ class Manager:
 
 
 def change_stores(broker, owners, chance, stop, changes):
-    """Others change the owners' stores: a manager, other sessions of theirs, and time."""
+    """Changes the owners' stores from outside: by a manager, by other sessions of the same clients, and by expiry."""
     manager = Manager(broker)
     others = {}
     begin, pause = time.monotonic(), threading.Event()
@@ -203,7 +142,7 @@ def change_stores(broker, owners, chance, stop, changes):
                 others[name] = broker.client(f"{name}/other-{done}")
             call = others[name].call
         if chance.random() < 0.25:
-            with contextlib.suppress(RpcError):  # NOT_FOUND, where it was dropped
+            with contextlib.suppress(RpcError):  # NOT_FOUND if the client was dropped
                 call("del", key)
         else:
             call("put", key, value, options)
@@ -219,7 +158,7 @@ def change_stores(broker, owners, chance, stop, changes):
 
 
 def vanish(owner, manager):
-    """It is away, and all that it had is deleted meanwhile."""
+    """Kills OWNER, deletes all its keys, and starts it again."""
     owner.kill()
     with contextlib.suppress(RpcError):
         for key, *_ in manager.call("manage", owner.name, "list")["entries"]:
@@ -231,12 +170,12 @@ def away_until_the_log_forgets(owner, manager, stop):
     owner.kill()
     position = owner.position()
     if position:
-        wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > position[0], what="the log forgets")
+        wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > position[0], what="the log is overrun")
     owner.back()
 
 
 def disturb(broker, owners, chance, stop):
-    """Does what the world does, until told to stop."""
+    """Causes random faults until STOP is set."""
     manager = Manager(broker)
 
     def stopped(process, longest):
@@ -255,7 +194,7 @@ def disturb(broker, owners, chance, stop):
 
     faults = [(8, lambda owner: owner.relay.cut()),
               (3, lambda owner: stopped(owner.process, 0.3)),
-              (1, lambda owner: stopped(owner.process, 2.0)),  # its session ends meanwhile
+              (1, lambda owner: stopped(owner.process, 2.0)),  # its session times out
               (4, restarted), (2, forgotten), (2, lambda owner: vanish(owner, manager)),
               (1, lambda owner: stopped(broker.process, 0.8)),  # calls time out
               (0.3, lambda owner: away_until_the_log_forgets(owner, manager, stop))]
@@ -267,33 +206,19 @@ def disturb(broker, owners, chance, stop):
 
 
 def settle(broker, owners):
-    """The owners have all that happened; their copies must be what the broker has."""
+    """Waits until the owners have all changes. Their copies must then be what the broker has."""
     with contextlib.closing(Manager(broker)) as manager:
         for owner in owners:
-            owner.process.stdin.write("\n")
-            owner.process.stdin.flush()
+            owner.rest()
         for owner in owners:
-            wait_until(lambda owner=owner: ["quiet"] in owner.lines(), what=f"{owner.name} is quiet")
-        for owner in owners:
-            wait_until(lambda owner=owner: all(row[3] is None for row in list_of(manager, owner)), what="what expires is gone")
-            end = manager.call("manage", owner.name, "put", "end", "v", {"create": True})
-            wait_until(lambda owner=owner, end=end: owner.is_at(end), what=f"{owner.name} has all")
-            there = {key: (revision, checksum(value)) for key, value, revision, _ in list_of(manager, owner)}
-            copy = copy_of(owner.lines())
+            copy, there = owner.settle(manager)
             assert {key: revision for key, (revision, _) in copy.items()} == {
                 key: revision for key, (revision, _) in there.items()}
             assert all(value in ("-", there[key][1]) for key, (_, value) in copy.items())
 
 
-def list_of(manager, owner):
-    try:
-        return manager.call("manage", owner.name, "list")["entries"]
-    except RpcError:  # it has no store
-        return []
-
-
 def one_epoch(broker, owners, part, changes):
-    """The life of a broker, in which others write and the world disturbs. PART names it. Returns what happened."""
+    """Runs writers and faults during the life of one broker. PART names its random numbers. Returns the Recorder."""
     recorder = Recorder(broker)
     epoch = recorder.manager.call("hello")["epoch"]
     for owner in owners:

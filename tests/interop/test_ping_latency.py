@@ -14,7 +14,7 @@ CLIENTS = 20
 
 
 def test_ping__while_20_clients_fail_to_log_in__waits_for_no_verification():
-    """A loop that waited for them would answer one ping for each verification, or fewer."""
+    """A loop that waited for verifications would answer at most one ping for each."""
     with Broker(hashes={"slow": real_hash("eve")}) as broker, broker.client() as other:
         poller = zmq.Poller()
         guessers = []
@@ -24,7 +24,7 @@ def test_ping__while_20_clients_fail_to_log_in__waits_for_no_verification():
             poller.register(guesser.socket, zmq.POLLIN)
             guessers.append(guesser)
         for number, guesser in enumerate(guessers):
-            # Each for an account of its own, so that none is refused for its rate: an unknown one costs as much.
+            # Each tries another account, so that none is throttled. An unknown account costs as much as a known one.
             guesser.request("auth", f"nobody-{number}", "nope")
 
         failed, times = 0, []

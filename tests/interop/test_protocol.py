@@ -9,32 +9,20 @@ import pytest
 import zmq
 
 from broker import Broker
-from managing import clients_of
-from rpc import RpcError, check_response, outcome, pack, unpack_all
-from waiting import wait_until
+from managing import wait_disconnected
+from rpc import RpcError, codes, outcome, pack, unpack_all
 
 
 def ping(msgid):
     return pack([0, msgid, "ping", []])
 
 
-def errors(messages):
-    """(msgid, code) of each answer; the code is None for a result."""
-    return [(check_response(message)[1], message[2] and message[2][0]) for message in messages]
-
-
 def nested(depth):
-    """Arrays within arrays, DEPTH of them."""
+    """Returns DEPTH arrays, each within the one before."""
     value = []
     for _ in range(depth - 1):
         value = [value]
     return value
-
-
-@pytest.fixture
-def client(broker):
-    with broker.client() as one:
-        yield one
 
 
 # -- frames and envelopes
@@ -62,7 +50,7 @@ def test_envelope__is_sent_back_before_the_answer(client, envelope):
                          ids=("2", "2 payloads", "4", "empty last"))
 def test_frames__without_an_empty_one_before_the_payload__one_error_in_one_frame(client, frames):
     client.send_frames(frames)
-    assert errors(unpack_all(client.recv_payload())) == [(0, "INVALID_ARGUMENT")]
+    assert codes(unpack_all(client.recv_payload())) == [(0, "INVALID_ARGUMENT")]
     assert client.call("ping") == "pong"
 
 
@@ -106,7 +94,7 @@ def test_notification__is_carried_out_and_never_answered(client):
     client.notify("get")
     client.notify("put", "k", "v", {"nonsense": 1})
     client.notify("clients")
-    assert client.call("get", "k") == "v"  # the first thing that comes back
+    assert client.call("get", "k") == "v"  # the first answer that comes
 
 
 def test_batch__with_notifications__answers_the_requests_alone(client):
@@ -121,23 +109,23 @@ def test_batch__at_the_limit__is_carried_out(client):
 
 def test_batch__one_past_the_limit__one_error_and_nothing_is_carried_out(client):
     payload = pack([0, 1, "put", ["past", "v"]]) + b"".join(ping(number) for number in range(4096))
-    assert errors(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
     assert client.call("get", "past") is None
 
 
 def test_batch__notifications_count(client):
     payload = pack([2, "put", ["past", "v"]]) * 4097
-    assert errors(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(payload)) == [(0, "INVALID_ARGUMENT")]
     assert client.call("get", "past") is None
 
 
 def test_batch__ill_formed_messages_count():
     with Broker(options={"limits/batch": 4}) as broker, broker.client() as client:
         assert len(client.exchange(ping(1) + b"\x07" * 3)) == 4
-        assert errors(client.exchange(ping(1) + b"\x07" * 4)) == [(0, "INVALID_ARGUMENT")]
+        assert codes(client.exchange(ping(1) + b"\x07" * 4)) == [(0, "INVALID_ARGUMENT")]
 
 
-# -- where bytes break off
+# -- broken payloads
 
 
 @pytest.mark.parametrize("broken", (b"\xc1", b"\x94\x00", b"\xdd\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xd9", b"\xcf\x00",
@@ -145,7 +133,7 @@ def test_batch__ill_formed_messages_count():
 def test_break__what_stands_before_is_answered_then_one_error_that_says_where(client, broken):
     before = pack([0, 5, "put", ["k", "before"]]) + ping(6)
     answers = client.exchange(before + broken)
-    assert errors(answers) == [(5, None), (6, None), (0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(5, None), (6, None), (0, "INVALID_ARGUMENT")]
     offsets = [int(number) for number in re.findall(r"\d+", answers[2][2][1])]
     assert any(len(before) <= offset <= len(before + broken) for offset in offsets), answers[2]
     assert client.call("get", "k") == "before"
@@ -153,7 +141,7 @@ def test_break__what_stands_before_is_answered_then_one_error_that_says_where(cl
 
 def test_break__the_rest_is_dropped(client):
     answers = client.exchange(ping(1) + b"\xc1" + pack([0, 2, "put", ["rest", "v"]]))
-    assert errors(answers) == [(1, None), (0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(1, None), (0, "INVALID_ARGUMENT")]
     assert client.call("get", "rest") is None
 
 
@@ -164,7 +152,7 @@ def test_break__says_the_byte(client):
 
 def test_break__empty_payload__at_byte_0(client):
     answers = client.exchange(b"")
-    assert errors(answers) == [(0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(0, "INVALID_ARGUMENT")]
     assert "0" in re.findall(r"\d+", answers[0][2][1])
 
 
@@ -172,14 +160,14 @@ def test_break__empty_payload_in_an_envelope__is_answered_with_the_envelope(clie
     client.send_frames([b"r", b"", b""])
     envelope, empty, payload = client.recv_frames()
     assert (envelope, empty) == (b"r", b"")
-    assert errors(unpack_all(payload)) == [(0, "INVALID_ARGUMENT")]
+    assert codes(unpack_all(payload)) == [(0, "INVALID_ARGUMENT")]
 
 
 def test_break__after_notifications__is_answered(client):
-    assert errors(client.exchange(pack([2, "ping", []]) + b"\xc1")) == [(0, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(pack([2, "ping", []]) + b"\xc1")) == [(0, "INVALID_ARGUMENT")]
 
 
-# -- messages that are none
+# -- ill-formed messages
 
 
 @pytest.mark.parametrize("message", (
@@ -187,7 +175,7 @@ def test_break__after_notifications__is_answered(client):
     [0, 5, "ping", "x"], [0, 5, [], []], [0, 5, "ping", [1.5]], [0, 5, "put", ["k", 1.5]], [0, 5, "nonsense", [float("nan")]],
     [0, 5, "put", ["k", msgpack.ExtType(1, b"x")]], [0, 5, "put", ["k", msgpack.Timestamp(1, 0)]]), ids=repr)
 def test_ill_formed__with_a_msgid__is_answered_with_it(client, message):
-    assert errors(client.exchange(pack(message) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(pack(message) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 @pytest.mark.parametrize("message", (
@@ -196,7 +184,7 @@ def test_ill_formed__with_a_msgid__is_answered_with_it(client, message):
     [0, [5], "ping", []], [1, 5, None, "x"], ["0", 5, "ping", []], [[0], 5, "ping", []], 1.5, [1.5], [0, 1.5, "ping", []],
     msgpack.ExtType(5, b"")), ids=repr)
 def test_ill_formed__without_a_msgid__is_answered_with_0(client, message):
-    assert errors(client.exchange(pack(message) + ping(6))) == [(0, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(pack(message) + ping(6))) == [(0, "INVALID_ARGUMENT"), (6, None)]
 
 
 @pytest.mark.parametrize("message", (
@@ -213,7 +201,7 @@ def test_ill_formed__notification__gets_nothing(client, message):
     (b"POST /put HTTP/1.1\r\n\r\n{}", "HTTP"), (b"Hello", "text"), (b"put city Kolkata\n", "text")), ids=repr)
 def test_text_by_mistake__is_one_error_that_says_so_and_what_is_expected(client, payload, what):
     answers = client.exchange(payload)
-    assert errors(answers) == [(0, "INVALID_ARGUMENT")]
+    assert codes(answers) == [(0, "INVALID_ARGUMENT")]
     assert answers[0][2][1] == f"this is {what}, not MessagePack: send an array, [0, msgid, method, params]"
     client.send_frames([b"r", b"", payload])
     assert client.recv_frames() == [b"r", b"", pack(answers[0])]
@@ -228,22 +216,22 @@ def test_text__with_a_message_in_it__is_read_as_before(client, before):
 
 
 def test_depth__8_is_well_formed_9_is_not(client):
-    # The message is the first level, its params the second: an unknown method tells "well-formed" from "ill-formed".
-    assert errors(client.exchange(pack([0, 5, "nonsense", nested(7)]))) == [(5, "UNIMPLEMENTED")]
-    assert errors(client.exchange(pack([0, 5, "nonsense", nested(8)]) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+    # The message is level 1, its params level 2. The code shows whether a message with an unknown method was well-formed.
+    assert codes(client.exchange(pack([0, 5, "nonsense", nested(7)]))) == [(5, "UNIMPLEMENTED")]
+    assert codes(client.exchange(pack([0, 5, "nonsense", nested(8)]) + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 def test_depth__maps_count(client):
     value = {}
     for _ in range(5):
         value = {"x": value}
-    assert errors(client.exchange(pack([0, 5, "nonsense", [value]]))) == [(5, "UNIMPLEMENTED")]
-    assert errors(client.exchange(pack([0, 5, "nonsense", [{"x": value}]]))) == [(5, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(pack([0, 5, "nonsense", [value]]))) == [(5, "UNIMPLEMENTED")]
+    assert codes(client.exchange(pack([0, 5, "nonsense", [{"x": value}]]))) == [(5, "INVALID_ARGUMENT")]
 
 
 def test_depth__a_very_deep_message__is_skipped_whole(client):
     deep = b"\x94\x00\x05\xa4ping" + b"\x91" * 100000 + b"\x90"
-    assert errors(client.exchange(deep + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+    assert codes(client.exchange(deep + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 # -- text
@@ -261,7 +249,7 @@ def test_utf8__bad_str_anywhere__is_ill_formed(client, bad):
     put = b"\x94\x00\x05\xa3put"
     for message in (b"\x94\x00\x05" + text + b"\x90", put + b"\x92" + text + b"\xa1v", put + b"\x92\xa1k" + text,
                     put + b"\x93\xa1k\xa1v\x81" + text + b"\x01", b"\x94\x00\x05\xa8nonsense\x91\x91" + text):
-        assert errors(client.exchange(message + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
+        assert codes(client.exchange(message + ping(6))) == [(5, "INVALID_ARGUMENT"), (6, None)]
 
 
 @pytest.mark.parametrize("bad", BAD_UTF8, ids=bytes.hex)
@@ -282,11 +270,10 @@ def test_utf8__valid_text__is_kept(client, text):
 
 @pytest.mark.parametrize("method", ("n\x1b[31m", "ä" * 300, "x" * 100000, "\0", "🎉"), ids=lambda text: ascii(text[:8]))
 def test_errors__quote_input_escaped_and_cut(client, method):
-    with pytest.raises(RpcError) as caught:
-        client.call(method)
-    assert caught.value.code == "UNIMPLEMENTED"
-    assert len(caught.value.message) < 1000
-    assert caught.value.message.isprintable()
+    error = client.error(method)
+    assert error.code == "UNIMPLEMENTED"
+    assert len(error.message) < 1000
+    assert error.message.isprintable()
 
 
 def test_str_and_bin__are_accepted_everywhere(client):
@@ -300,7 +287,7 @@ def test_values__keep_their_type(client, value):
     client.call("put", b"key", value)
     for seen in (client.call("get", "key"), client.call("entry", "key")["value"], client.call("list")["entries"][0][1]):
         assert type(seen) is type(value) and seen == value
-    assert client.call("list")["entries"][0][0] == "key"  # keys are given back as str
+    assert client.call("list")["entries"][0][0] == "key"  # keys are returned as str
 
 
 # -- integers
@@ -311,7 +298,7 @@ def test_values__keep_their_type(client, value):
 def test_integers__count_by_value(client, five):
     assert client.exchange(b"\x94\x00" + five + b"\xa4ping\x90") == [[1, 5, None, "pong"]]
     page = b"\x94\x00\x05\xa4list\x92\xa0\x81\xa5limit" + five
-    assert errors(client.exchange(page)) == [(5, None)]
+    assert codes(client.exchange(page)) == [(5, None)]
 
 
 @pytest.mark.parametrize("zero", (b"\x00", b"\xcc\x00", b"\xd3" + bytes(8)), ids=bytes.hex)
@@ -332,16 +319,15 @@ def test_lengths__longer_encodings_are_accepted(client):
 
 
 def test_options__unknown_key__is_named(client):
-    with pytest.raises(RpcError) as caught:
-        client.call("put", "k", "v", {"ttl_msec": 5})
-    assert caught.value.code == "INVALID_ARGUMENT"
-    assert "ttl_msec" in caught.value.message
+    error = client.error("put", "k", "v", {"ttl_msec": 5})
+    assert error.code == "INVALID_ARGUMENT"
+    assert "ttl_msec" in error.message
     assert client.call("get", "k") is None
 
 
 @pytest.mark.parametrize("pair", (b"\xa6ttl_ms\x01\xa6ttl_ms\x01", b"\xa6ttl_ms\x01\xc4\x06ttl_ms\x02"), ids=("str", "bin"))
 def test_options__a_key_twice__is_refused(client, pair):
-    assert errors(client.exchange(b"\x94\x00\x05\xa3put\x93\xa1k\xa1v\x82" + pair)) == [(5, "INVALID_ARGUMENT")]
+    assert codes(client.exchange(b"\x94\x00\x05\xa3put\x93\xa1k\xa1v\x82" + pair)) == [(5, "INVALID_ARGUMENT")]
     assert client.call("get", "k") is None
 
 
@@ -373,7 +359,7 @@ def test_message__at_the_limit__is_answered(client):
     body = bytes(8388608 - len(head) - 4)
     payload = head + struct.pack(">I", len(body)) + body
     assert len(payload) == 8388608
-    assert errors(client.exchange(payload)) == [(5, "INVALID_ARGUMENT")]  # of the value's length
+    assert codes(client.exchange(payload)) == [(5, "INVALID_ARGUMENT")]  # because of the value's length
 
 
 def test_page_limit__at_the_bounds(client):
@@ -388,7 +374,7 @@ def test_page_limit__at_the_bounds(client):
 
 @pytest.fixture(scope="module")
 def small():
-    """A broker whose answers hold three values of 20,000 bytes, no fourth, and 32 errors."""
+    """A broker whose answers have room for three values of 20,000 bytes and 32 errors, but not for a fourth value."""
     with Broker(options={"limits/message": 65536, "limits/value": 20000, "limits/key": 100, "limits/batch": 32}) as running:
         yield running
 
@@ -403,7 +389,7 @@ def test_answer__does_not_fit__exhausted_from_there_on_and_nothing_more_is_carri
         assert len(payload) <= 65536
         answers = unpack_all(payload)
         assert [outcome(answer) for answer in answers[:3]] == ["v" * 20000] * 3
-        assert errors(answers[3:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in (3, 4, 5, 6)]
+        assert codes(answers[3:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in (3, 4, 5, 6)]
         assert client.call("get", "after") is None
         assert client.call("get", "notified") is None
 
@@ -413,13 +399,13 @@ def test_answer__room_is_kept_for_every_error_of_the_largest_batch(small):
         client.call("put", "k", "v" * 20000)
         answers = client.exchange(b"".join(pack([0, 2**32 - 1, "get", ["k"]]) for _ in range(32)))
         assert len(answers) == 32
-        codes = [code for _, code in errors(answers)]
-        assert set(codes) == {None, "RESOURCE_EXHAUSTED"}
-        assert codes == sorted(codes, key=lambda code: code is not None)
+        whole = [code is None for _, code in codes(answers)]
+        assert {code for _, code in codes(answers)} == {None, "RESOURCE_EXHAUSTED"}
+        assert whole == sorted(whole, reverse=True)
 
 
 def test_answer__a_notification_when_it_is_nearly_full__leaves_its_bound_as_it_is(small):
-    """What the notification would answer goes past the room that is there; the answers behind it may not."""
+    """The discarded result of the notification goes past the room that is left. The answers behind it must not."""
     with small.client() as client:
         values = {"long": 20000, "fills": 2720, "past": 505, "next": 400}
         for key, size in values.items():
@@ -428,35 +414,28 @@ def test_answer__a_notification_when_it_is_nearly_full__leaves_its_bound_as_it_i
         behind = [pack([0, msgid, "get", [key]]) for msgid, key in enumerate(("past", *["next"] * 26), start=5)]
         answers = client.exchange(b"".join([*before, pack([2, "ping", []]), *behind]))
         assert [outcome(answer) for answer in answers[:4]] == ["v" * size for size in (20000, 20000, 20000, 2720)]
-        assert errors(answers[4:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in range(5, 32)]
+        assert codes(answers[4:]) == [(msgid, "RESOURCE_EXHAUSTED") for msgid in range(5, 32)]
 
 
 def test_frame__above_the_limit__ends_that_connection_alone(small):
     with small.client("big/1") as big, small.client() as other, small.manager() as manager:
-        assert big.call("hello")["client"] == "big"
+        assert big.whoami() == "big"
         other.call("put", "k", "v")
         big.send_raw(bytes(65537))
-        manager_sees_end(manager, "big")
+        wait_disconnected(manager, "big")
         assert other.call("get", "k") == "v"
-
-
-def manager_sees_end(manager, name):
-    wait_until(lambda: not clients_of(manager).get(name, {"connected": False})["connected"], what=f"{name} is gone")
 
 
 # -- options of the store's methods
 
 
 def test_failed_condition__detail_is_the_revision_it_has(client):
-    with pytest.raises(RpcError) as caught:
-        client.call("put", "k", "v", {"if_revision": 1})
-    assert (caught.value.code, caught.value.detail) == ("FAILED_PRECONDITION", 0)
+    error = client.error("put", "k", "v", {"if_revision": 1})
+    assert (error.code, error.detail) == ("FAILED_PRECONDITION", 0)
     revision = client.call("put", "k", "v", {"if_revision": 0})
-    with pytest.raises(RpcError) as caught:
-        client.call("put", "k", "w", {"if_revision": 0})
-    assert (caught.value.code, caught.value.detail) == ("FAILED_PRECONDITION", revision)
-    with pytest.raises(RpcError) as caught:
-        client.call("del", "k", {"if_revision": revision + 1})
-    assert (caught.value.code, caught.value.detail) == ("FAILED_PRECONDITION", revision)
+    error = client.error("put", "k", "w", {"if_revision": 0})
+    assert (error.code, error.detail) == ("FAILED_PRECONDITION", revision)
+    error = client.error("del", "k", {"if_revision": revision + 1})
+    assert (error.code, error.detail) == ("FAILED_PRECONDITION", revision)
     assert client.call("put", "k", "w", {"if_revision": revision}) > revision
     assert client.call("get", "k") == "w"

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The README's run command, on the build under test."""
+"""examples/quickstart, the run command of README.md, with the build under test."""
 
-import pathlib
 import subprocess
 
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, binary_of, build_folder
 from waiting import TIMEOUT
 
 
@@ -14,7 +13,7 @@ def quickstart(build):
 
 
 def test_quickstart__plays_the_session__every_answer_is_expected():
-    done = quickstart(pathlib.Path(binary_of("kvbroker")).parents[1])
+    done = quickstart(build_folder())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "> put city Kolkata\n    Successfully set city as Kolkata\n" in done.stdout
     assert "> manage 48106 put city Mumbai\n    Successfully set city as Mumbai\n" in done.stdout
@@ -35,7 +34,7 @@ def test_quickstart__a_wrong_answer__fails_and_says_which(tmp_path):
 
 
 def test_quickstart__while_it_builds__shows_how_far_it_is_and_builds_what_the_fleet_needs(tmp_path):
-    """A cmake that says what it does, and stops before anything is built in the checkout."""
+    """A stand-in for cmake prints its arguments and fails, so that nothing is built in the checkout."""
     cmake = tmp_path / "cmake"
     cmake.write_text('#!/bin/sh\n[ "$1" = --build ] || exit 0\necho "progress of $*"\nexit 1\n')
     cmake.chmod(0o755)

@@ -1,31 +1,27 @@
 # SPDX-License-Identifier: MPL-2.0
 """README.md, typed from its first to its last command in a fresh home and a fresh checkout, at two terminals."""
 
-import os
-import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from broker import Broker
+from kvbroker import kvbroker
 from network import Network
-from project import REPOSITORY, binary_of
+from project import REPOSITORY, SANITIZED, SANITIZER_FLAGS, build_folder, fresh_checkout
 from terminal import Terminal
 from waiting import TIMEOUT, wait_until
 from walkthrough import ENVIRONMENT, Person, blocks_of, same_shape, type_commands, type_session
 
 README = (REPOSITORY / "README.md").read_text()
-BUILD = os.environ.get("KV_BUILD_DIR") or pathlib.Path(binary_of("kvbroker")).parents[1]
-SANITIZE = os.environ.get("KV_SANITIZE", "")
 
-# Stands for cmake: nothing is built anew, but only what was asked for is then there. Installs what is under test. The tool
-# gets a time limit that a busy machine does not reach.
+# A stand-in for cmake. It builds nothing: it provides the requested targets, and only those, from the build under test, and
+# installs that build. The tool gets a time limit that a busy machine does not reach.
 CMAKE = f"""#!{sys.executable}
 import os, pathlib, sys
-here, there = pathlib.Path("build/release"), pathlib.Path({str(BUILD)!r})
+here, there = pathlib.Path("build/release"), pathlib.Path({str(build_folder())!r})
 programs = {{"kvbroker": "bin", "kvzmq-cli": "bin", "device": "examples"}}
 arguments = sys.argv[1:]
 if arguments == ["--preset", "release"]:
@@ -47,14 +43,12 @@ else:
 
 @pytest.fixture
 def checkout(tmp_path):
-    """What one has after cloning the repository: nothing is built."""
-    return pathlib.Path(shutil.copytree(REPOSITORY, tmp_path / "kvbroker", symlinks=True, ignore=shutil.ignore_patterns(
-        "build", ".git", ".cache", "__pycache__", "corpus")))
+    return fresh_checkout(tmp_path / "kvbroker", "corpus")
 
 
 @pytest.fixture
 def people(tmp_path, checkout):
-    """Two people at terminals with a shell, in the checkout, in one network."""
+    """Two users at terminals with a shell, in the checkout and in the same network."""
     home, tools = tmp_path / "home", tmp_path / "tools"
     home.mkdir()
     tools.mkdir()
@@ -62,8 +56,8 @@ def people(tmp_path, checkout):
     (tools / "cmake").chmod(0o755)
     environment = {**ENVIRONMENT, "HOME": str(home), "PATH": f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin",
                    "PYTHONDONTWRITEBYTECODE": "1"}
-    if SANITIZE:
-        environment["CFLAGS"] = f"-fsanitize={SANITIZE}"
+    if SANITIZED:
+        environment["CFLAGS"] = " ".join(SANITIZER_FLAGS)
     with Network() as network:
         shell = [*network.inside, "env", f"--chdir={checkout}", "bash", "--norc", "--noprofile", "-i"]
         with Terminal(shell, environment) as one, Terminal(shell, environment) as two:
@@ -71,7 +65,7 @@ def people(tmp_path, checkout):
 
 
 def settle_in(home):
-    """What a person waits for, as it takes no time: the broker's log says that what was typed has happened."""
+    """Returns a function that waits until the broker's log shows the effect of a line. (A user types too slowly to notice it.)"""
     log = home / "kvbroker.log"
 
     def settle(line):
@@ -84,13 +78,13 @@ def settle_in(home):
 
 
 def type_all(blocks, people, checkout, settle):
-    """Types the blocks of the document. A terminal that is named in the text before a block is that of those behind it too."""
+    """Types the blocks of the document. A terminal that is named before a block is used until another one is named."""
     terminal, shown = 0, None
     for block in blocks:
         if named := re.search(r"\b(first|second) terminal\b", block.before):
             terminal = ["first", "second"].index(named[1])
         if block.text == "tests/run\n":
-            continue  # this is it
+            continue  # it runs this test
         if block.kind == "sh":
             shown = type_commands(people[terminal], block.text, settle)
         elif block.kind == "console":
@@ -106,7 +100,7 @@ def test_every_command__typed_in_order__does_what_the_text_says(people, checkout
     assert len(blocks) > 25
     type_all(blocks, people, checkout, settle_in(tmp_path / "home"))
     left = subprocess.run(["pgrep", "-f", f"^{checkout}"], capture_output=True, text=True, check=False).stdout
-    assert left == "", "a process is left"
+    assert left == "", "a process is left running"
 
 
 def test_test_command__is_what_ci_runs():
@@ -116,25 +110,25 @@ def test_test_command__is_what_ci_runs():
 def test_configuration_table__names_keys_that_exist():
     keys = re.findall(r"^\| `([a-z]+/[a-zA-Z]+)`", README, re.M)
     assert len(keys) >= 6
-    help_text = subprocess.run([binary_of("kvbroker"), "--help-config"], capture_output=True, text=True, timeout=TIMEOUT).stdout
+    help_text = kvbroker("--help-config").stdout.decode()
     for key in keys:
         section, name = key.split("/")
         assert re.search(rf"^#{section}\n(#.*\n)*#    {name} = ", help_text, re.M), key
 
 
-# ---- The Python program, in what happens to programs
+# ---- The Python program
 
 
 def python_program(endpoint, then=""):
-    """The README's program at another broker, and code behind it."""
+    """Returns a command that runs the README's program with the broker at ENDPOINT, and then the code THEN."""
     (program,) = [block.text for block in blocks_of(README) if block.kind == "python"]
     assert program.count("tcp://127.0.0.1:5000") == 1
     return [sys.executable, "-c", program.replace("tcp://127.0.0.1:5000", endpoint) + then]
 
 
 def test_python_program__after_its_session_has_timed_out__gets_the_right_answers():
-    then = """
-assert socket.poll(60000), "no bye came"
+    then = f"""
+assert socket.poll({int(TIMEOUT * 1000)}), "no bye came"
 call("put", "a", "1")
 assert [call("get", "a"), call("get", "interval_ms"), call("ping")] == ["1", "250", "pong"]
 """

@@ -1,27 +1,17 @@
 # SPDX-License-Identifier: MPL-2.0
-"""`replay`: its bounds, its pages, and a log so small that it forgets (PROTOCOL.md 5, 6.2)."""
-
+"""`replay`: its bounds, its pages, and a log too small to keep all events (PROTOCOL.md 5, 6.2)."""
 
 import pytest
 
 from broker import Broker
 from chance import seeded
-from rpc import RpcError
 from subscriber import check_event
 
 MIB = 1 << 20
 
 
-def refused(manager, *params):
-    """The detail of the OUT_OF_RANGE that `replay` must answer."""
-    with pytest.raises(RpcError) as caught:
-        manager.call("replay", *params)
-    assert caught.value.code == "OUT_OF_RANGE", caught.value
-    return caught.value.detail
-
-
 def replay_all(manager, after, **options):
-    """All events after AFTER, page by page, and the seq that they are complete up to."""
+    """Returns all events after AFTER, read page by page, and the seq up to which they are complete."""
     events = []
     while True:
         page = manager.call("replay", after, options)
@@ -41,7 +31,7 @@ def seqs(events):
 def filled(broker):
     """A manager on a broker with some hundred events of several clients, one of which is gone."""
     with broker.manager("boss") as manager, broker.client() as number, broker.client("lamp") as lamp:
-        gone = number.call("hello")["client"]
+        gone = number.whoami()
         for index in range(50):
             number.call("put", "k", f"number {index}")
             lamp.call("put", f"k{index}", "v")
@@ -62,7 +52,7 @@ def test_after__from_oldest_to_now__else_out_of_range_with_oldest(filled):
     assert seqs(filled.call("replay", now - 1)["events"]) == [now]
     assert seqs(filled.call("replay", 0, {"limit": 3})["events"]) == [1, 2, 3]
     for beyond in (now + 1, 2**53, 2**63, 2**64 - 1):
-        assert refused(filled, beyond) == 0
+        assert filled.out_of_range("replay", beyond) == 0
 
 
 @pytest.mark.parametrize("params", [(), (None,), ("0",), (-1,), (True,), (0, {"limit": 0}), (0, {"limit": 10001}),
@@ -76,7 +66,7 @@ def test_epoch__another_one__is_out_of_range(filled):
     epoch = filled.call("hello")["epoch"]
     assert seqs(filled.call("replay", 0, {"epoch": epoch, "limit": 1})["events"]) == [1]
     for other in ("", epoch[:-1], epoch + "x", "x" * 100):
-        assert refused(filled, 0, {"epoch": other}) == 0
+        assert filled.out_of_range("replay", 0, {"epoch": other}) == 0
 
 
 def test_replay__is_for_managers(broker, filled):
@@ -144,14 +134,14 @@ def test_client__far_between__is_found_page_by_page():
     with Broker() as broker, broker.manager("boss") as manager, broker.client("rare") as rare:
         rare.call("put", "k", "first")
         for _ in range(15):
-            manager.batch(*[("put", "k", "v")] * 4000, timeout=60)
+            manager.batch(*[("put", "k", "v")] * 4000)
         rare.call("put", "k", "last")
         events, until = replay_all(manager, 0, client="rare")
         assert [event["value"] for event in events] == [None, "first", "last"]
         assert until == manager.call("events")["seq"]
 
 
-# -- a log that forgets
+# -- a small log
 
 
 @pytest.mark.parametrize("keep", (1, 2, 5, 64))
@@ -165,9 +155,9 @@ def test_keep__so_many_events_are_there__and_no_more(keep):
             assert oldest == max(0, now - keep)
             assert seqs(manager.call("replay", oldest)["events"]) == list(range(oldest + 1, now + 1))
             if oldest > 0:
-                assert refused(manager, oldest - 1) == oldest == refused(manager, 0)
-            assert refused(manager, now + 1) == oldest
-            assert refused(manager, now, {"epoch": "another"}) == oldest
+                assert manager.out_of_range("replay", oldest - 1) == oldest == manager.out_of_range("replay", 0)
+            assert manager.out_of_range("replay", now + 1) == oldest
+            assert manager.out_of_range("replay", now, {"epoch": "another"}) == oldest
 
 
 def test_keep_bytes__the_latest_events_are_there__whatever_their_sizes():
@@ -188,9 +178,9 @@ def test_keep_bytes__the_latest_events_are_there__whatever_their_sizes():
                 if event["kind"] == "put":
                     assert (event["key"], event["value"]) == put[event["seq"]]
             if oldest > 0:
-                assert refused(manager, oldest - 1) == oldest
+                assert manager.out_of_range("replay", oldest - 1) == oldest
             assert sum(len(event["key"] or "") + (event["size"] or 0) for event in events) <= keep_bytes
-            if size < 300:  # the newest is there where it fits
+            if size < 300:  # the newest event is kept if it fits
                 assert oldest < now
 
 
@@ -200,7 +190,7 @@ def test_keep_bytes__an_event_larger_than_the_log__empties_it():
         large = manager.call("put", "k", "v" * 1024)
         assert manager.call("events")["oldest"] == large
         assert manager.call("replay", large) == {"events": [], "seq": large}
-        assert refused(manager, large - 1) == large
+        assert manager.out_of_range("replay", large - 1) == large
         small = manager.call("put", "k", "small")
         assert seqs(manager.call("replay", large)["events"]) == [small]
         assert manager.call("events")["oldest"] == large
@@ -210,6 +200,9 @@ def test_a_new_start__begins_at_1_in_another_epoch():
     epochs = set()
     for _ in range(2):
         with Broker() as broker, broker.manager() as manager:
-            epochs.add(manager.call("events")["epoch"])
-            assert seqs(manager.call("replay", 0)["events"]) == [1, 2]
+            epoch = manager.call("hello")["epoch"]
+            assert manager.call("events")["epoch"] == epoch
+            epochs.add(epoch)
+            assert seqs(manager.call("replay", 0)["events"]) == [1, 2]  # the manager's connect and its role
+            assert manager.call("put", "k", "v") == 3
     assert len(epochs) == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The session that was asked for, letter for letter, through two interactive clients at two terminals."""
+"""The session of the requirements, letter for letter, with two interactive clients at two terminals."""
 
 import pytest
 

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The program kvbroker as a person or a script meets it: options, configuration, hash commands, how it ends."""
+"""The program kvbroker, as a user or a script runs it: options, configuration, hash commands, start and end."""
 
-import ctypes
-import ctypes.util
 import fcntl
 import os
 import pathlib
-import pty
 import re
 import signal
 import subprocess
@@ -16,24 +13,19 @@ import pytest
 
 from broker import Broker
 from client import Client
+from hashes import matches
+from kvbroker import kvbroker, start_kvbroker
 from project import REPOSITORY, binary_of
-from rpc import RpcError
-from waiting import TIMEOUT, readable, wait_until
+from terminal import ENTER, INTERRUPT, Terminal
+from waiting import TIMEOUT, wait_until
 
 EXAMPLE = REPOSITORY / "examples" / "kvbroker.conf"
 PASSWORD = "correct horse"
 SECRET = "sixteen bytes ok"
 
 
-def kvbroker(*arguments, given="", cwd=None):
-    """Runs the program to its end; what it prints comes as bytes."""
-    given = given.encode() if isinstance(given, str) else given
-    return subprocess.run([binary_of("kvbroker"), *arguments], input=given, capture_output=True,
-                          timeout=TIMEOUT, cwd=cwd, check=False)
-
-
 def one_line(done, status):
-    """The one line on standard error with which the program ended."""
+    """Checks the exit status and returns the only line on standard error."""
     text = done.stderr.decode()
     assert done.returncode == status, text
     assert done.stdout == b""
@@ -42,19 +34,8 @@ def one_line(done, status):
     return text[:-1]
 
 
-def sodium():
-    library = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
-    assert library.sodium_init() >= 0
-    return library
-
-
-def password_matches(hashed, password):
-    password = password.encode() if isinstance(password, str) else password
-    return sodium().crypto_pwhash_str_verify(hashed, password, ctypes.c_ulonglong(len(password))) == 0
-
-
 def table():
-    """Every key of the configuration with its default, as --help-config prints them."""
+    """Returns every key of the configuration with its default, as --help-config prints them."""
     keys = {}
     section = None
     for line in kvbroker("--help-config").stdout.decode().splitlines():
@@ -69,29 +50,29 @@ def table():
 # ---- hash-password and hash-secret
 
 
-@pytest.mark.parametrize("given", [PASSWORD + "\n", PASSWORD, PASSWORD + "\r\n", PASSWORD + "\nmore\n"])
-def test_hash_password__piped_line__prints_a_hash_that_it_matches(given):
-    done = kvbroker("hash-password", given=given)
+@pytest.mark.parametrize("after", [b"\n", b"", b"\r\n", b"\nmore\n"])
+def test_hash_password__piped_line__prints_a_hash_that_it_matches(after):
+    done = kvbroker("hash-password", typed=PASSWORD.encode() + after)
     assert done.returncode == 0 and done.stderr == b""
     assert re.fullmatch(rb"\$argon2id\$v=19\$m=65536,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}\n", done.stdout)
-    assert password_matches(done.stdout.strip(), PASSWORD)
-    assert not password_matches(done.stdout.strip(), PASSWORD + "x")
+    assert matches(done.stdout.strip(), PASSWORD.encode())
+    assert not matches(done.stdout.strip(), PASSWORD.encode() + b"x")
 
 
 def test_hash_password__bytes_and_the_longest__are_taken_whole():
     longest = b"\x00\xff" * 512
-    done = kvbroker("hash-password", given=longest + b"\n")
-    assert password_matches(done.stdout.strip(), longest)
-    assert not password_matches(done.stdout.strip(), longest[:-1])
+    done = kvbroker("hash-password", typed=longest + b"\n")
+    assert matches(done.stdout.strip(), longest)
+    assert not matches(done.stdout.strip(), longest[:-1])
 
 
-@pytest.mark.parametrize("given", ["", "\n", "x" * 1025, "x" * 100000])
-def test_hash_password__empty_or_too_long__is_refused(given):
-    assert "1 to 1024 bytes" in one_line(kvbroker("hash-password", given=given), 1)
+@pytest.mark.parametrize("typed", [b"", b"\n", b"x" * 1025, b"x" * 100000])
+def test_hash_password__empty_or_too_long__is_refused(typed):
+    assert "1 to 1024 bytes" in one_line(kvbroker("hash-password", typed=typed), 1)
 
 
 def test_hash_password__twice__gives_two_hashes():
-    assert kvbroker("hash-password", given=PASSWORD).stdout != kvbroker("hash-password", given=PASSWORD).stdout
+    assert kvbroker("hash-password", typed=PASSWORD.encode()).stdout != kvbroker("hash-password", typed=PASSWORD.encode()).stdout
 
 
 def test_hash_password__output_that_cannot_be_written__is_an_error():
@@ -108,20 +89,19 @@ def test_hash_password__output_that_cannot_be_written__is_an_error():
     (1, ("hash-secret", "--generate"), "cannot write to standard output: Bad file descriptor"),
 ])
 def test_hash_command__standard_file_that_is_closed__is_an_error(closed, arguments, problem):
-    done = subprocess.run([binary_of("kvbroker"), *arguments], input=SECRET.encode(), capture_output=True, check=False,
-                          preexec_fn=lambda: os.close(closed), timeout=TIMEOUT)
+    done = kvbroker(*arguments, typed=SECRET.encode(), preexec_fn=lambda: os.close(closed))
     assert done.returncode == 1 and problem in done.stderr.decode(), done
 
 
 def test_hash_secret__piped_line__is_one_that_the_configuration_takes():
-    hashed = kvbroker("hash-secret", given=SECRET + "\n").stdout.decode().strip()
+    hashed = kvbroker("hash-secret", typed=SECRET.encode()).stdout.decode().strip()
     assert re.fullmatch(r"\$blake2b\$[A-Za-z0-9_-]{22}\$[A-Za-z0-9_-]{43}", hashed)
     assert kvbroker("--check-config", "--set", f"names/lamp={hashed}").returncode == 0
 
 
 @pytest.mark.parametrize("size", [15, 257])
 def test_hash_secret__outside_its_bounds__is_refused(size):
-    assert "16 to 256 bytes" in one_line(kvbroker("hash-secret", given="x" * size), 1)
+    assert "16 to 256 bytes" in one_line(kvbroker("hash-secret", typed=b"x" * size), 1)
 
 
 def test_hash_secret__generate__prints_a_new_secret_and_its_hash():
@@ -129,89 +109,50 @@ def test_hash_secret__generate__prints_a_new_secret_and_its_hash():
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", secret)
     assert secret != kvbroker("hash-secret", "--generate").stdout.decode().split()[0]
     with Broker(names={"lamp": hashed}) as broker, broker.client("lamp") as lamp:
-        with pytest.raises(RpcError) as refused:
-            lamp.call("ping")
-        assert refused.value.code == "UNAUTHENTICATED"
+        assert lamp.code("ping") == "UNAUTHENTICATED"
         assert lamp.call("hello", {"secret": secret})["client"] == "lamp"
 
 
-class Terminal:
-    """The program on a pseudo-terminal of its own."""
+def hashing():
+    """Returns a terminal at which `kvbroker hash-password` asks for a password."""
+    terminal = Terminal([binary_of("kvbroker"), "hash-password"], os.environ)
+    terminal.wait("Password: ")
+    return terminal
 
-    def __init__(self, *arguments):
-        self.shown = ""
-        self.process, self.terminal = pty.fork()
-        if self.process == 0:
-            os.execv(binary_of("kvbroker"), ["kvbroker", *arguments])
 
-    def read(self, seconds):
-        """Takes what is shown within SECONDS. Returns whether there was something."""
-        try:
-            text = os.read(self.terminal, 4096).decode() if readable(self.terminal, seconds) else ""
-        except OSError:  # the program has ended, and all was read
-            text = ""
-        self.shown += text
-        return bool(text)
-
-    def wait_for(self, text):
-        """Reads until TEXT is shown."""
-        wait_until(lambda: text in self.shown or self.read(0.05) and text in self.shown, what=f"{text!r} at the terminal")
-        return self
-
-    def type(self, text):
-        os.write(self.terminal, text.encode())
-        return self
-
-    def echoes(self):
-        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
-
-    def end(self, typing=None):
-        """Waits for the end, typing TYPING again and again. Returns the exit status, below 0 for a signal."""
-        def ended():
-            if typing:
-                self.type(typing)
-            self.read(0.05)
-            return os.waitpid(self.process, os.WNOHANG)
-
-        try:
-            _, status = wait_until(lambda: (gone := ended())[0] and gone, what="the end of the program")
-            while self.read(0):
-                pass
-        except TimeoutError:
-            os.kill(self.process, signal.SIGKILL)
-            os.waitpid(self.process, 0)
-            raise
-        finally:
-            os.close(self.terminal)
-        return os.waitstatus_to_exitcode(status)
+def echoes(terminal):
+    return bool(termios.tcgetattr(terminal.master)[3] & termios.ECHO)
 
 
 def test_hash_password__at_a_terminal__asks_twice_and_never_shows_it():
-    terminal = Terminal("hash-password").wait_for("Password: ")
-    assert not terminal.echoes()
-    terminal.type(PASSWORD + "\n").wait_for("Again: ").type(PASSWORD + "\n").wait_for("$argon2id$")
-    assert terminal.end() == 0
-    assert PASSWORD not in terminal.shown
-    hashed = re.search(r"\$argon2id\$\S+", terminal.shown).group(0)
-    assert password_matches(hashed.encode(), PASSWORD)
+    with hashing() as terminal:
+        assert not echoes(terminal)
+        terminal.press(PASSWORD + ENTER)
+        terminal.wait("Again: ")
+        terminal.press(PASSWORD + ENTER)
+        assert terminal.ended() == 0
+        assert PASSWORD not in terminal.seen
+        hashed = re.search(r"\$argon2id\$\S+", terminal.seen).group(0)
+        assert matches(hashed.encode(), PASSWORD.encode())
 
 
 def test_hash_password__at_a_terminal_two_that_differ__is_refused():
-    terminal = Terminal("hash-password").wait_for("Password: ").type("one\n").wait_for("Again: ").type("two\n")
-    assert terminal.end() == 1
-    assert "differ" in terminal.shown and "$argon2id$" not in terminal.shown
+    with hashing() as terminal:
+        terminal.press("one" + ENTER)
+        terminal.wait("Again: ")
+        terminal.press("two" + ENTER)
+        assert terminal.ended() == 1
+        assert "differ" in terminal.seen and "$argon2id$" not in terminal.seen
 
 
 def test_hash_password__interrupted_at_a_terminal__ends_and_echo_is_back():
-    terminal = Terminal("hash-password").wait_for("Password: ")
-    copy = os.dup(terminal.terminal)
-    try:
-        # readpassphrase misses a signal that comes between its prompt and its read.
-        assert terminal.type("secret").end(typing="\x03") == -signal.SIGINT
-        assert termios.tcgetattr(copy)[3] & termios.ECHO
-        assert "secret" not in terminal.shown
-    finally:
-        os.close(copy)
+    with hashing() as terminal:
+        terminal.press("secret")
+        # Repeatedly: readpassphrase misses a signal that comes between its prompt and its read.
+        wait_until(lambda: terminal.process.poll() is not None or terminal.press(INTERRUPT), what="the end of the program", interval=0.05)
+        assert terminal.ended() == -signal.SIGINT
+        assert echoes(terminal)
+        assert "secret" not in terminal.seen
 
 
 # ---- The configuration
@@ -239,19 +180,12 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("check", [["--check-config"], []], ids=("check", "start"))
 @pytest.mark.parametrize("name", BROKEN)
-def test_check_config__broken_file__names_file_line_and_remedy(name, tmp_path):
+def test_broken_file__by_the_check_and_by_the_start__is_the_same_line_with_file_and_remedy(name, check, tmp_path):
     text, line, what = BROKEN[name]
     (tmp_path / "k.conf").write_bytes(text.encode() if isinstance(text, str) else text)
-    problem = one_line(kvbroker("--check-config", "--config", "k.conf", cwd=tmp_path), 2)
-    assert problem.startswith(f"k.conf:{line}: ") and what in problem
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_start__broken_file__is_the_same_line_and_no_broker(name, tmp_path):
-    text, line, what = BROKEN[name]
-    (tmp_path / "k.conf").write_bytes(text.encode() if isinstance(text, str) else text)
-    problem = one_line(kvbroker("--config", "k.conf", cwd=tmp_path), 2)
+    problem = one_line(kvbroker(*check, "--config", "k.conf", cwd=tmp_path), 2)
     assert problem.startswith(f"k.conf:{line}: ") and what in problem
 
 
@@ -275,7 +209,7 @@ def test_check_config__keys_that_do_not_agree__names_both():
 
 
 def test_example_configuration__is_what_help_config_prints():
-    assert EXAMPLE.read_bytes() == kvbroker("--help-config").stdout, "kvbroker --help-config > examples/kvbroker.conf"
+    assert EXAMPLE.read_bytes() == kvbroker("--help-config").stdout, "run: kvbroker --help-config > examples/kvbroker.conf"
 
 
 def test_example_configuration__with_every_key_uncommented__is_good(tmp_path):
@@ -350,14 +284,6 @@ def test_version__is_the_project_s():
 # ---- Start and end
 
 
-def test_start__port_in_use__is_one_line_and_status_1():
-    with Broker() as broker:
-        done = kvbroker("--set", f"listen/requests={broker.request_endpoint}", "--set", "listen/events=tcp://127.0.0.1:*")
-        lines = done.stderr.decode().splitlines()
-        assert done.returncode == 1
-        assert len(lines) == 1 and broker.request_endpoint in lines[0] and " error " in lines[0]
-
-
 def open_files(broker):
     text = pathlib.Path(f"/proc/{broker.process.pid}/limits").read_text()
     soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", text).groups()
@@ -376,13 +302,11 @@ def test_start__few_open_files__is_logged():
 
 
 def test_log__that_nobody_reads__does_not_stop_the_broker(tmp_path):
-    endpoint = f"ipc://{tmp_path}/requests"
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 16384)
-    broker = subprocess.Popen([binary_of("kvbroker"), "--set", f"listen/requests={endpoint}", "--set",
-                               f"listen/events=ipc://{tmp_path}/events"], stdin=subprocess.DEVNULL, stderr=writer)
+    broker, endpoint = start_kvbroker(tmp_path, stdin=subprocess.DEVNULL, stderr=writer)
     try:
-        for number in range(200):  # each is some 200 bytes of log
+        for number in range(200):  # each makes about 200 bytes of log
             with Client(endpoint, f"client-{number}") as client:
                 assert client.call("ping") == "pong"
         lost = os.read(reader, 1 << 16)

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Random requests of several sessions of two names and of a manager, against a plain model of sections 3 to 5: the code
-of every answer, what `clients` says, and that the sequence took exactly the numbers of the events."""
-
-import subprocess
+"""Random requests of several sessions of two names and of a manager, against a simple model of PROTOCOL.md sections 3 to 5: the
+code of every answer, the result of `clients`, and a seq that grows by exactly the number of events."""
 
 import pytest
 
 from broker import Broker
 from chance import rounds, seeded
+from hashes import secret_hash
 from managing import clients_of
-from project import SANITIZED, binary_of
-from waiting import TIMEOUT
+from project import SANITIZED
 
 STEPS = rounds(500 if SANITIZED else 700)
 SECRETS = {"a": "the secret of a .", "b": "the secret of b ."}
@@ -18,7 +16,7 @@ SESSIONS = 3  # connections under each name
 
 
 class Name:
-    """What is known of a name. A session is None (none yet), "out" (has not given the secret) or its role."""
+    """The state of a name. A session is None (none yet), "out" (has not given the secret) or its role."""
 
     def __init__(self, configured):
         self.configured = configured
@@ -38,7 +36,7 @@ class Name:
 
 
 class Model:
-    """Each method gives the code that a request must be answered with, None for a result, and counts events."""
+    """Each request is a method. It returns the expected error code, or None for a result, and counts events in `seq`."""
 
     def __init__(self, seq, configured):
         self.seq = seq
@@ -49,7 +47,7 @@ class Model:
         name.sessions[index] = "guest"
 
     def arrive(self, name, index):
-        """A payload came."""
+        """The connection has sent a payload, with which a session begins."""
         if name.sessions[index] in (None, "out"):
             if name.claimed:
                 name.sessions[index] = "out"
@@ -62,7 +60,7 @@ class Model:
         name.claimed = name.configured
 
     def own(self, name, index, method, *params):
-        """A request of a session about itself."""
+        """A request of a session to its own client."""
         self.arrive(name, index)
         if method == "hello" and params:
             return self.secret(name, index)
@@ -151,7 +149,7 @@ def own_request(chance, text, key):
 
 
 def manager_request(chance, text, key):
-    """A request of the manager's, and how the model carries it out."""
+    """Returns a request of the manager, and a function that executes it in the model."""
     kind = chance.random()
     if kind < 0.2:
         return ("forget", text), lambda model, name: model.forget(name)
@@ -171,11 +169,9 @@ def manager_request(chance, text, key):
 @pytest.mark.parametrize("configured", ((), ("b",)), ids=("no claim configured", "one claim configured"))
 def test_random_sessions__agree_with_a_model(configured):
     chance = seeded()
-    hashes = {name: subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRETS[name] + "\n", text=True,
-                                   capture_output=True, timeout=TIMEOUT, check=True).stdout.strip() for name in configured}
-    with Broker(names=hashes) as broker, broker.manager() as manager:
+    with Broker(names={name: secret_hash(SECRETS[name]) for name in configured}) as broker, broker.manager() as manager:
         sockets = {text: [broker.client(f"{text}/{index}") for index in range(SESSIONS)] for text in SECRETS}
-        model = Model(manager.call("digest")["seq"], configured)
+        model = Model(manager.seq(), configured)
         for _ in range(STEPS):
             text, key = chance.choice(tuple(SECRETS)), chance.choice("xy")
             name = model.names[text]
@@ -188,7 +184,7 @@ def test_random_sessions__agree_with_a_model(configured):
                 request, carry_out = manager_request(chance, text, key)
                 code = manager.code(*request)
                 assert code == carry_out(model, name), request
-            assert manager.call("digest")["seq"] == model.seq, request
+            assert manager.seq() == model.seq, request
             seen = {one: {field: entry[field] for field in ("sessions", "claimed", "keys", "role")}
                     for one, entry in clients_of(manager).items() if one in SECRETS}
             assert seen == {one: known.seen() for one, known in model.names.items() if known.exists()}, request

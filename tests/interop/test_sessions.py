@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
 """Identity, sessions and roles: PROTOCOL.md, section 3."""
 
-import os
-import signal
-import subprocess
 import time
 
 import pytest
 import zmq
 
 from broker import Broker
-from managing import clients_of
-from project import binary_of
+from hashes import secret_hash
+from managing import clients_of, wait_disconnected
 from raw_peer import RawPeer
 from rpc import RpcError, pack, unpack_all
 from waiting import TIMEOUT, wait_until
@@ -20,16 +17,7 @@ SECRET = "sixteen bytes or more of a secret"
 
 
 def gone(manager, client_id):
-    return wait_until(lambda: client_id not in clients_of(manager), what=f"client {client_id} is gone")
-
-
-def disconnected(manager, client_id):
-    wait_until(lambda: not clients_of(manager).get(client_id, {"connected": False})["connected"],
-               what=f"client {client_id} has no session")
-
-
-def whoami(client):
-    return client.call("hello")["client"]
+    wait_until(lambda: client_id not in clients_of(manager), what=f"client {client_id} is gone")
 
 
 # -- names
@@ -37,38 +25,38 @@ def whoami(client):
 
 def test_name__as_socket_identity__is_the_client_id(broker, name):
     with broker.client(name) as client:
-        assert whoami(client) == name
+        assert client.whoami() == name
 
 
 def test_name__with_instances__is_one_client_with_one_store(broker, manager, name):
     with broker.client(f"{name}/left") as left, broker.client(f"{name}/right") as right:
         left.call("put", "k", "v")
         assert right.call("get", "k") == "v"
-        assert (whoami(left), whoami(right)) == (name, name)
+        assert (left.whoami(), right.whoami()) == (name, name)
         assert clients_of(manager)[name]["sessions"] == 2
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     assert manager.call("manage", name, "get", "k") == "v"
 
 
 @pytest.mark.parametrize("instance", (b"", b"/", b"a/b", b"\0\xff\n", b"7", b"x" * 200), ids=repr)
 def test_instance__is_anything(broker, name, instance):
     with broker.client(name.encode() + b"/" + instance) as client:
-        assert whoami(client) == name
+        assert client.whoami() == name
 
 
 def test_name__of_200_bytes__is_valid_of_201_is_not(broker):
     with broker.client("n" * 200) as client:
-        assert whoami(client) == "n" * 200
+        assert client.whoami() == "n" * 200
     with broker.client("n" * 201) as client:
-        assert whoami(client).isdigit()
+        assert client.whoami().isdigit()
 
 
 @pytest.mark.parametrize("identity", (b"40000", b"7/instance", b"with space", b"/instance", b"\x01binary", b"caf\xc3\xa9",
                                       b"\x7f", b"tab\t"), ids=repr)
 def test_identity__without_a_valid_name__is_a_numbered_client(broker, identity):
     with broker.client(identity) as client:
-        assert whoami(client).isdigit()
-        assert whoami(client) != identity.decode("latin-1")
+        assert client.whoami().isdigit()
+        assert client.whoami() != identity.decode("latin-1")
 
 
 @pytest.mark.parametrize("identity, quoted", (
@@ -96,18 +84,19 @@ def test_identity__that_is_a_name_or_none__is_not_noted(broker, identity):
     with broker.client(identity) as client:
         hello = client.call("hello")
         assert hello["note"] is None
+    broker.wait_log(rf"client {hello['client']} disconnected", since=since)  # so that all that was logged about it has come
     assert not [line for line in broker.lines[since:] if f"client {hello['client']} from 127.0.0.1 has a number" in line]
 
 
 @pytest.mark.parametrize("name_of_signs", ("!", "~", "a.b:c@d", "123x", "-"))
 def test_name__any_printable_ascii__is_valid(broker, name_of_signs):
     with broker.client(name_of_signs) as client:
-        assert whoami(client) == name_of_signs
+        assert client.whoami() == name_of_signs
 
 
 def test_name__req_socket__is_named_too(broker, name):
     with broker.client(name, kind=zmq.REQ) as client:
-        assert whoami(client) == name
+        assert client.whoami() == name
 
 
 def test_identity__second_live_connection_with_it__gets_no_answer_the_first_goes_on(broker, name):
@@ -117,14 +106,14 @@ def test_identity__second_live_connection_with_it__gets_no_answer_the_first_goes
             second.request("get", "k")
             for _ in range(20):
                 assert first.call("get", "k") == "v"
-            assert second.silent(0.2)  # it never comes: there is nothing to wait for
+            assert second.silent(0.2)  # an answer never comes, so there is nothing to wait for
 
 
 def test_identity__again_after_the_peer_was_killed__is_served(broker, manager, name):
     peer = broker.peer(identity=f"{name}/same")
     peer.do("call", method="put", params=["k", "v"])
     peer.kill()
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     with broker.client(f"{name}/same") as client:
         assert client.call("get", "k") == "v"
 
@@ -132,7 +121,7 @@ def test_identity__again_after_the_peer_was_killed__is_served(broker, manager, n
 def test_named_store__stays_without_sessions(broker, manager, name):
     with broker.client(name) as client:
         client.call("put", "k", "v")
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     entry = clients_of(manager)[name]
     assert (entry["connected"], entry["sessions"], entry["keys"]) == (False, 0, 1)
 
@@ -148,7 +137,7 @@ def test_name__without_keys_and_sessions__is_forgotten(broker, manager, name):
 def test_name__last_key_deleted_by_a_manager__is_forgotten(broker, manager, name):
     with broker.client(name) as client:
         client.call("put", "k", "v")
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     manager.call("manage", name, "del", "k")
     gone(manager, name)
 
@@ -159,34 +148,34 @@ def test_name__last_key_expires__is_forgotten(broker, manager, name):
     gone(manager, name)
 
 
-# -- port-mimicking numbers
+# -- numbers
 
 
 def test_numbers__begin_at_ids_first_and_the_freed_one_comes_last():
     with Broker(options={"ids/first": 40000, "ids/last": 40003}) as broker, broker.manager() as manager:
-        assert whoami(manager) == "40000"
+        assert manager.whoami() == "40000"
         first, second = broker.client(), broker.client()
-        assert (whoami(first), whoami(second)) == ("40001", "40002")
+        assert (first.whoami(), second.whoami()) == ("40001", "40002")
         first.call("put", "k", "of the first")
         assert first.call("bye") is True
         third, fourth = broker.client(), broker.client()
-        assert (whoami(third), whoami(fourth)) == ("40003", "40001")
+        assert (third.whoami(), fourth.whoami()) == ("40003", "40001")
         assert fourth.call("get", "k") is None
         assert fourth.call("digest")["keys"] == 0
         fifth, sixth = broker.client(), broker.client()
-        assert (whoami(fifth), whoami(sixth)) == ("65536", "65537")
+        assert (fifth.whoami(), sixth.whoami()) == ("65536", "65537")
         assert second.call("bye") is True
-        assert whoami(broker.client()) == "40002"
+        assert broker.client().whoami() == "40002"
 
 
 def test_numbers__default_range(broker):
     with broker.client() as client:
-        assert 32768 <= int(whoami(client)) <= 60999
+        assert 32768 <= int(client.whoami()) <= 60999
 
 
 def test_numbered_store__is_dropped_with_its_session(broker, manager):
     with broker.client() as client:
-        number = whoami(client)
+        number = client.whoami()
         client.call("put", "k", "v")
         assert manager.call("manage", int(number), "get", "k") == "v"
     gone(manager, number)
@@ -216,7 +205,7 @@ def test_claim__wrong_secret__is_answered_after_a_second_that_holds_up_nobody_el
         while thief.silent(0):
             assert owner.call("ping") == "pong"
             beside += 1
-        assert beside > 1  # one may have waited with it
+        assert beside > 1  # one ping may have waited together with it
         with pytest.raises(RpcError, match="UNAUTHENTICATED"):
             thief.result(msgids[0])
         assert 0.95 <= time.monotonic() - start < TIMEOUT
@@ -227,7 +216,7 @@ def test_claim__wrong_secret__is_answered_after_a_second_that_holds_up_nobody_el
 
 def test_claim__of_a_name_with_another_session__fails(broker, name):
     with broker.client(f"{name}/one") as one, broker.client(f"{name}/two") as two:
-        one.send_raw(b"\xc1")  # whatever it sent, it counts
+        one.send_raw(b"\xc1")  # any payload begins a session
         one.recv()
         assert two.code("hello", {"secret": SECRET}) == "FAILED_PRECONDITION"
         assert two.call("ping") == "pong"
@@ -265,7 +254,7 @@ def test_claim__stays_with_the_keys_and_goes_with_the_name(broker, manager, name
         client.call("hello", {"secret": SECRET})
         client.call("put", "k", "v")
         assert clients_of(manager)[name]["claimed"] is True
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     with broker.client(f"{name}/2") as client:
         assert client.code("get", "k") == "UNAUTHENTICATED"
         client.call("hello", {"secret": SECRET})
@@ -283,16 +272,14 @@ def test_claim__a_session_without_the_secret__belongs_to_no_client(broker, manag
 
 
 def test_claim__in_the_configuration__needs_the_secret_from_the_first_session_on():
-    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
-                          timeout=TIMEOUT, check=True)
-    with Broker(names={"lamp": done.stdout.strip()}) as broker, broker.manager() as manager:
+    with Broker(names={"lamp": secret_hash(SECRET)}) as broker, broker.manager() as manager:
         for turn in range(2):  # the claim outlives the name's keys and sessions
             with broker.client(f"lamp/{turn}") as lamp:
                 assert lamp.code("get", "k") == "UNAUTHENTICATED"
                 assert lamp.code("hello", {"secret": "w" * 16}) == "UNAUTHENTICATED"
                 assert lamp.call("hello", {"secret": SECRET})["client"] == "lamp"
                 assert lamp.call("get", "k") is None
-            disconnected(manager, "lamp")
+            wait_disconnected(manager, "lamp")
 
 
 def test_claim__by_a_manager_that_makes_the_store(broker, manager, name):
@@ -309,7 +296,7 @@ def test_claim__by_a_manager_that_makes_the_store(broker, manager, name):
 def test_timeout__an_idle_session_is_told_and_ends():
     with Broker(options={"session/timeout": 1}) as broker, broker.client() as idle, broker.client("quiet/req", kind=zmq.REQ) as req:
         start = time.monotonic()
-        number = whoami(idle)
+        number = idle.whoami()
         assert idle.call("hello")["timeout_ms"] == 1000
         req.call("put", "k", "v")
         kind, method, (what,) = idle.recv_push()
@@ -317,25 +304,25 @@ def test_timeout__an_idle_session_is_told_and_ends():
         assert 0.9 <= time.monotonic() - start < TIMEOUT
         with broker.manager() as manager:
             gone(manager, number)
-            disconnected(manager, "quiet")
-        assert req.call("get", "k") == "v"  # nothing is pushed where requests come in envelopes: REQ would take it
+            wait_disconnected(manager, "quiet")
+        assert req.call("get", "k") == "v"  # no push to a session with envelopes: REQ would take it for the answer
 
 
 @pytest.mark.parametrize("payload", (pack([0, 1, "ping", []]), pack([2, "ping", []]), b"\xc1"), ids=("request", "notification", "broken"))
 def test_timeout__any_message_keeps_a_session_alive(payload):
     with Broker(options={"session/timeout": 3}) as broker, broker.client() as busy, broker.client() as idle:
-        number = whoami(busy)
+        number = busy.whoami()
         busy.call("put", "k", "v")
-        whoami(idle)
+        idle.whoami()
         sent = 0
-        while idle.silent(0.1):  # until another one, as quiet as this one is not, is told
+        while idle.silent(0.1):  # until an idle session has timed out
             busy.send_raw(payload)
             sent += 1
         assert idle.recv_push()[1] == "bye"
         for _ in range(0 if payload[1:2] == b"\x02" else sent):  # a notification has no answer
             (message,) = unpack_all(busy.recv_payload())
             assert message[0] == 1, message
-        assert whoami(busy) == number
+        assert busy.whoami() == number
         assert busy.call("get", "k") == "v"
 
 
@@ -349,8 +336,8 @@ def test_killed_peer__its_session_is_gone(ipc):
         for process in (peer, named):
             process.process.kill()
         wait_until(lambda: not any(client["connected"] for client in clients_of(manager).values()
-                                   if client["id"] != whoami(manager)), what="the killed peers are gone")
-        assert set(clients_of(manager)) == {whoami(manager), "named"}
+                                   if client["id"] != manager.whoami()), what="the killed peers are gone")
+        assert set(clients_of(manager)) == {manager.whoami(), "named"}
         peer.kill()
         named.kill()
 
@@ -363,7 +350,7 @@ def test_killed_peer__reused_number_is_empty():
         peer.kill()
         gone(manager, "40001")
         with broker.client() as client:
-            assert whoami(client) == "40001"
+            assert client.whoami() == "40001"
             assert client.call("get", "k") is None
             assert client.call("list")["entries"] == []
 
@@ -375,24 +362,21 @@ def test_dead_peer__requests_it_had_queued_are_carried_out_and_leave_no_session(
         peer = RawPeer(broker.request_endpoint, identity)
         peer.send_frame(pack([0, 1, "hello", []]))
         name = unpack_all(peer.read_frame()[1])[0][3]["client"]
-        os.kill(broker.process.pid, signal.SIGSTOP)
-        try:
+        with broker.standing_still():
             peer.send(b"".join(RawPeer.frame(pack([0, 1, "put", ["k", f"last words {number}"]])) for number in range(200)))
-            peer.close()  # what was sent and the end of the connection now wait in the system, together
-        finally:
-            os.kill(broker.process.pid, signal.SIGCONT)
-        # Whatever was queued has been taken once a later connection's request is answered and the dead one is gone.
+            peer.close()  # the requests and the end of the connection now wait in the kernel
+        # All that was queued has been read once a later connection's request is answered and the dead peer is gone.
         with broker.client() as later:
             later.call("ping")
-        disconnected(manager, name)
-        wait_until(lambda: {one["id"] for one in clients_of(manager).values() if one["connected"]} == {whoami(manager)})
+        wait_disconnected(manager, name)
+        wait_until(lambda: {one["id"] for one in clients_of(manager).values() if one["connected"]} == {manager.whoami()})
         for _ in range(50):
             everybody = clients_of(manager)
-            assert [one["id"] for one in everybody.values() if one["connected"]] == [whoami(manager)]
+            assert [one["id"] for one in everybody.values() if one["connected"]] == [manager.whoami()]
         if identity:
             assert manager.call("manage", "dead", "get", "k") == "last words 199"
         else:
-            assert set(everybody) == {whoami(manager)}
+            assert set(everybody) == {manager.whoami()}
 
 
 def test_bye__ends_the_session_and_the_rest_of_the_payload_is_dropped(broker, manager, name):
@@ -400,14 +384,14 @@ def test_bye__ends_the_session_and_the_rest_of_the_payload_is_dropped(broker, ma
         payload = b"".join(pack(message) for message in ([0, 1, "put", ["k", "v"]], [0, 2, "bye", []], [0, 3, "put", ["k", "w"]],
                                                           [2, "put", ["n", "w"]]))
         assert [answer[1:] for answer in client.exchange(payload)][1:] == [[2, None, True]]
-        disconnected(manager, name)
+        wait_disconnected(manager, name)
         assert manager.call("manage", name, "get", "k") == "v"
         assert manager.call("manage", name, "get", "n") is None
 
 
 def test_bye__by_notification__ends_the_session(broker, manager):
     with broker.client() as client:
-        number = whoami(client)
+        number = client.whoami()
         client.notify("bye")
         gone(manager, number)
 
@@ -441,9 +425,7 @@ def test_forget__drops_store_claim_and_sessions(broker, manager, name):
 
 
 def test_forget__a_claim_of_the_configuration_stays():
-    done = subprocess.run([binary_of("kvbroker"), "hash-secret"], input=SECRET + "\n", text=True, capture_output=True,
-                          timeout=TIMEOUT, check=True)
-    with Broker(names={"lamp": done.stdout.strip()}) as broker, broker.manager() as manager:
+    with Broker(names={"lamp": secret_hash(SECRET)}) as broker, broker.manager() as manager:
         with broker.client("lamp/1") as lamp:
             lamp.call("hello", {"secret": SECRET})
             lamp.call("put", "k", "v")
@@ -456,7 +438,7 @@ def test_forget__a_claim_of_the_configuration_stays():
 
 def test_forget__a_numbered_client__fails(broker, manager):
     with broker.client() as client:
-        assert manager.code("forget", int(whoami(client))) == "FAILED_PRECONDITION"
+        assert manager.code("forget", int(client.whoami())) == "FAILED_PRECONDITION"
         assert client.call("ping") == "pong"
 
 
@@ -465,7 +447,7 @@ def test_forget__a_numbered_client__fails(broker, manager):
 
 def test_role__promotes_and_demotes_a_live_session(broker, manager):
     with broker.client() as client:
-        number = whoami(client)
+        number = client.whoami()
         assert client.code("clients") == "PERMISSION_DENIED"
         assert manager.call("role", int(number), "manager") == "manager"
         assert client.call("hello")["role"] == "manager"
@@ -477,7 +459,7 @@ def test_role__promotes_and_demotes_a_live_session(broker, manager):
 
 def test_role__takes_effect_within_a_batch(broker, manager):
     with broker.client() as client:
-        number = whoami(client)
+        number = client.whoami()
         assert manager.batch(("role", number, "manager"), ("clients", {"prefix": number}))[1]["clients"][0]["role"] == "manager"
         assert client.batch(("role", number, "guest"), ("clients",))[1].code == "PERMISSION_DENIED"
 
@@ -496,7 +478,7 @@ def test_role__without_a_live_session__fails(broker, manager, name):
     with broker.client(name) as client:
         client.call("hello", {"secret": SECRET})
         client.call("put", "k", "v")
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     assert manager.code("role", name, "manager") == "FAILED_PRECONDITION"
     assert manager.code("role", name, "guest") == "FAILED_PRECONDITION"
 
@@ -505,7 +487,7 @@ def test_role__ends_with_the_session(broker, manager, name):
     with broker.client(f"{name}/1") as client:
         assert client.call("auth", "adam", "eve") == {"role": "manager"}
         client.call("put", "k", "v")
-    disconnected(manager, name)
+    wait_disconnected(manager, name)
     with broker.client(f"{name}/1") as client:
         assert client.call("hello")["role"] == "guest"
 

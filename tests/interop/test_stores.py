@@ -1,45 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
 """What a client sees of its store over the wire: PROTOCOL.md, sections 4 and 7. (The engine's own tests go deeper.)"""
 
-import struct
 import time
-
-import pytest
-import xxhash
 
 from broker import Broker
 from chance import rounds, seeded
 from project import SANITIZED
 from rpc import RpcError
+from stores import digest_of, entries_of
 from waiting import wait_until
-
-
-@pytest.fixture
-def client(broker):
-    with broker.client() as one:
-        yield one
-
-
-def digest_of(entries):
-    """PROTOCOL.md, section 7, computed with another implementation of XXH64."""
-    total = 0
-    for key, value, revision, _ in entries:
-        key = key.encode()
-        data, kind = (value, 1) if isinstance(value, bytes) else (value.encode(), 0)
-        total ^= xxhash.xxh64_intdigest(struct.pack("<I", len(key)) + key + bytes([kind]) + data
-                                        + struct.pack("<Q", revision), seed=0)
-    return total
-
-
-def listed(client, prefix="", limit=None):
-    """Every entry, page by page."""
-    entries, options = [], {} if limit is None else {"limit": limit}
-    while True:
-        page = client.call("list", prefix, options)
-        entries += page["entries"]
-        if not page["more"]:
-            return entries
-        options["after"] = entries[-1][0]
 
 
 def test_put__revisions_rise_and_entry_shows_the_last(client):
@@ -66,10 +35,10 @@ def test_list__is_in_byte_order_by_prefix(client):
     keys = ["a", "a/", "a/b", "a/ä", "a/b/c", "b", "A", "a0", "\0", "ÿ", "€", "😀"]
     for key in keys:
         client.call("put", key, key)
-    assert [entry[0] for entry in listed(client)] == sorted(keys, key=str.encode)
-    assert [entry[0] for entry in listed(client, "a/")] == ["a/", "a/b", "a/b/c", "a/ä"]
-    assert [entry[0] for entry in listed(client, "a/", limit=1)] == ["a/", "a/b", "a/b/c", "a/ä"]
-    assert client.call("list", "c") == {"seq": client.call("digest")["seq"], "entries": [], "more": False}
+    assert [entry[0] for entry in entries_of(client)] == sorted(keys, key=str.encode)
+    assert [entry[0] for entry in entries_of(client, "a/")] == ["a/", "a/b", "a/b/c", "a/ä"]
+    assert [entry[0] for entry in entries_of(client, "a/", limit=1)] == ["a/", "a/b", "a/b/c", "a/ä"]
+    assert client.call("list", "c") == {"seq": client.seq(), "entries": [], "more": False}
 
 
 def test_list__keys_change_between_pages__what_stays_is_seen_once(client):
@@ -91,7 +60,7 @@ def test_list__a_page_ends_at_a_mebibyte(client):
     page = client.call("list")
     assert page["more"] is True
     assert 5 <= len(page["entries"]) <= 11
-    assert [entry[0] for entry in listed(client)] == [f"k{number:02}" for number in range(20)]
+    assert [entry[0] for entry in entries_of(client)] == [f"k{number:02}" for number in range(20)]
 
 
 def test_list__an_entry_larger_than_a_page__comes_alone(client):
@@ -104,7 +73,7 @@ def test_list__an_entry_larger_than_a_page__comes_alone(client):
 def test_ttl__an_entry_is_gone_at_its_time(client):
     begin = time.monotonic()
     client.call("put", "k", "v", {"ttl_ms": 300})
-    put = time.monotonic()  # its time comes between 0.3 s after `begin` and 0.3 s after this
+    put = time.monotonic()  # it expires 0.3 s after a moment between `begin` and `put`
     asked, entry = time.monotonic(), client.call("entry", "k")
     while entry:
         assert 0 < entry["ttl_ms"] <= 300 and asked < put + 0.301  # the broker counts whole milliseconds
@@ -126,10 +95,10 @@ def test_ttl__an_expiry_takes_a_number_of_the_sequence(broker):
     with broker.client() as client:
         client.call("put", "k", "v", {"ttl_ms": 50})
         wait_until(lambda: client.call("get", "k") is None)
-        before = client.call("digest")["seq"]
+        before = client.seq()
         client.call("put", "k", "v", {"ttl_ms": 50})
         wait_until(lambda: client.call("get", "k") is None)
-        assert client.call("digest")["seq"] == before + 2
+        assert client.seq() == before + 2
 
 
 def test_ttl__expires_while_the_broker_is_idle(broker):
@@ -141,7 +110,7 @@ def test_ttl__expires_while_the_broker_is_idle(broker):
 def test_random_operations__agree_with_a_model_and_its_digest(client):
     chance = seeded()
     model = {}
-    seq = client.call("digest")["seq"]
+    seq = client.seq()
     for _ in range(rounds(300 if SANITIZED else 600)):
         key = f"key {chance.randrange(40)}"
         value = chance.choice(("", b"", "text", chance.randbytes(chance.randrange(300)), "ü" * chance.randrange(100)))
@@ -163,10 +132,10 @@ def test_random_operations__agree_with_a_model_and_its_digest(client):
             assert (revision is None) == (model.pop(key, None) is None)
         else:
             assert client.call("get", key) == model.get(key, (None,))[0]
-    entries = listed(client, limit=7)
+    entries = entries_of(client, limit=7)
     assert {key: (value, revision) for key, value, revision, _ in entries} == model
     digest = client.call("digest")
-    assert (digest["keys"], digest["digest"]) == (len(model), digest_of(entries))
+    assert (digest["keys"], digest["digest"]) == (len(model), digest_of(model))
 
 
 def test_limits__a_full_store_says_so_and_keeps_what_it_has():
@@ -177,20 +146,10 @@ def test_limits__a_full_store_says_so_and_keeps_what_it_has():
         assert client.code("put", "d", "v") == "RESOURCE_EXHAUSTED"
         assert client.code("put", "a", "v" * 96) == "RESOURCE_EXHAUSTED"
         assert client.code("put", "a", "v" * 95) is None
-        assert [entry[0] for entry in listed(client)] == ["a", "b", "c"]
+        assert [entry[0] for entry in entries_of(client)] == ["a", "b", "c"]
         assert client.call("del", "a") > 0
         assert client.code("put", "d", "v") is None
         assert other.code("put", "a", "v") is None
-
-
-def test_epoch__is_new_with_every_start_and_seq_begins_at_1():
-    epochs = set()
-    for _ in range(2):
-        with Broker() as broker, broker.client() as client:
-            epochs.add(client.call("hello")["epoch"])
-            first = client.call("put", "k", "v")
-            assert first == 2  # the connect before it was 1
-    assert len(epochs) == 2
 
 
 def test_payload__of_many_puts__is_one_run_of_the_sequence(client):
@@ -199,7 +158,7 @@ def test_payload__of_many_puts__is_one_run_of_the_sequence(client):
 
 
 def test_digest__first_of_a_large_store__waits_with_what_is_behind_it(broker):
-    """It is gone through in pieces: the answers keep their order, and the digest is that of the moment it is given."""
+    """The broker computes it in pieces. The answers keep their order, and the digest is that of the moment of its answer."""
     with broker.client("large/1") as client, broker.client("large/2") as beside:
         for start in range(0, 20000, 4000):
             client.batch(*(("put", f"k{number:05}", f"v{number}") for number in range(start, start + 4000)))
@@ -207,5 +166,5 @@ def test_digest__first_of_a_large_store__waits_with_what_is_behind_it(broker):
         assert answers[1] > answers[0]["seq"] and answers[2] == "w"
         assert answers[0]["keys"] == 20000
         digest = beside.call("digest")
-        entries = listed(client)
+        entries = {key: (value, revision) for key, value, revision, _ in entries_of(client)}
         assert (digest["keys"], digest["digest"]) == (20000, digest_of(entries))

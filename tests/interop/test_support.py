@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What other tests rest on: where their chance comes from, and what they read of processes that still write. And that the
-benchmark of promised times, which nobody runs every day, still works."""
+"""The support code of other tests: the source of their random numbers, the checks of the project's source, and reading from
+processes that are still writing. And that the benchmark of promised times, which is rarely run, still works."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import check_chance
 import check_layers
 import check_source
 from chance import seeded
-from project import SUPPORT
+from project import REPOSITORY, SUPPORT
 from waiting import TIMEOUT, readable
 from watchers import WatchProcess
 
@@ -38,7 +38,7 @@ def test_chance__drawn_in_another_way__is_found(tmp_path, name, text):
 
 
 def house(root, files):
-    """A house with these files, as check_layers sees it without a build."""
+    """Returns a House of check_layers.py with FILES, checked without a build."""
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -51,7 +51,7 @@ def house(root, files):
 
 
 def test_layers__of_the_project__have_no_includes_against_the_order():
-    assert house(SUPPORT.parents[1], {}).findings == []
+    assert house(REPOSITORY, {}).findings == []
 
 
 @pytest.mark.parametrize("files, finding", [
@@ -78,7 +78,7 @@ def test_layers__an_include_against_the_order__is_found(tmp_path, files, finding
 
 
 def compiled_house(tmp_path, modules):
-    """A house of MODULES of the broker, {path: the one line of its .c file}, with a build that has its objects."""
+    """Returns a checked House with MODULES of the broker, {path: text of its .c file}, and a build that has their objects."""
     objects = tmp_path / "build/broker/CMakeFiles/kv.dir"
     for name, text in modules.items():
         for folder in (objects, tmp_path / "broker"):
@@ -136,11 +136,11 @@ def test_source__a_pointer_that_is_taken_for_a_truth_value__is_found(tmp_path, c
 
 
 def test_source__of_the_project__keeps_the_rules():
-    assert list(check_source.findings(SUPPORT.parents[1])) == []
+    assert list(check_source.findings(REPOSITORY)) == []
 
 
 def drawn(seed, purpose):
-    """What a process with KV_SEED draws, and whether it prints the seed."""
+    """Returns what a process with KV_SEED prints and draws. Checks that it prints the seed."""
     code = f"from chance import seeded; print(seeded({purpose!r}).randbytes(8).hex())"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SUPPORT), "KV_SEED": seed},
                           capture_output=True, text=True, check=True)
@@ -166,7 +166,7 @@ while os.read(0, 1):
 
 
 class Writer(WatchProcess):
-    """Writes 1,000 lines for each character that it gets, each line in pieces, so that a reader meets half ones."""
+    """Writes 1,000 lines for each character that it gets, each line in pieces, so that a reader meets incomplete ones."""
 
     def command(self, since):
         return [sys.executable, "-c", WRITER]
@@ -214,8 +214,8 @@ def test_network__of_a_test_that_is_killed__ends_with_all_that_runs_there():
         os.close(writer)
         assert readable(pipe, TIMEOUT) and pipe.readline() == b"begun\n"
         test.kill()
-        assert readable(pipe, TIMEOUT), "a process goes on"
-        assert pipe.read() == b""  # its end: nobody has it any more
+        assert readable(pipe, TIMEOUT), "a process is still running"
+        assert pipe.read() == b""  # end of file: no process has the pipe any more
 
 
 def test_promises__one_row_once__is_measured_and_every_quote_is_in_its_document():

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The golden wire vectors (tests/vectors), checked with msgpack for Python: what an independent client sees."""
+"""The golden wire vectors (tests/vectors), checked with msgpack for Python, as an independent client reads them."""
 import json
-import pathlib
 
 import msgpack
 import pytest
 
-VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
+from project import REPOSITORY
+
+VECTORS = REPOSITORY / "tests" / "vectors"
 DEPTH = 8
 
 
@@ -54,7 +55,7 @@ def pack(item):
 
 
 def unpack(payload):
-    """The values of the payload, whole ones, and whether it broke off behind them."""
+    """Returns the complete values of the payload, and whether it is broken after them."""
     unpacker = msgpack.Unpacker(raw=False, unicode_errors="surrogateescape", strict_map_key=False,
                                 object_pairs_hook=Pairs, max_buffer_size=1 << 20)
     unpacker.feed(payload)
@@ -70,7 +71,7 @@ def unpack(payload):
 
 
 def sound(item, depth=1):
-    """Whether a message may hold this: no floats, no ext, no str that is not UTF-8, nesting of 8."""
+    """Whether a message may contain ITEM: no floats, no ext, no str that is not UTF-8, at most 8 levels."""
     if isinstance(item, str):
         return all(not 0xD800 <= ord(c) <= 0xDFFF for c in item)
     if isinstance(item, (Pairs, list)):
@@ -112,7 +113,7 @@ def is_response(item):
 
 
 def msgid(item, kind):
-    """The msgid that an answer to what is no message has, PROTOCOL.md section 2."""
+    """Returns the msgid of the answer to an ill-formed message, PROTOCOL.md section 2."""
     return item[1] if begins_with(item, kind) and len(item) > 1 and is_number(item[1], 2**32) else 0
 
 
@@ -133,7 +134,7 @@ def check(vector, is_message, kind):
             assert begins_with(item, 2) != meaning.get("answered", True) or kind == 1
         else:
             assert is_message(item)
-            assert repr(item) == repr(message(meaning))  # as 1 == True
+            assert repr(item) == repr(message(meaning))  # repr, because 1 == True
     if vector.get("canonical", True):
         assert b"".join(pack(message(meaning)) for meaning in means) == payload
 
@@ -154,7 +155,7 @@ def test_to_client__is_read_and_written_as_it_means(vector):
 
 
 def plainly(payload):
-    """What PROTOCOL.md section 2, *Text by mistake*, takes PAYLOAD for; None where that is nothing."""
+    """Returns the kind of text that PAYLOAD is by PROTOCOL.md section 2, *Text by mistake*, or None."""
     try:
         text = payload.decode()
     except UnicodeDecodeError:
@@ -175,7 +176,7 @@ def test_foreign__is_what_it_is_said_to_be(vector):
 
 
 def test_every_method_of_the_protocol__has_a_vector():
-    protocol = (VECTORS.parents[1] / "common" / "PROTOCOL.md").read_text(encoding="utf-8")
+    protocol = (REPOSITORY / "common" / "PROTOCOL.md").read_text(encoding="utf-8")
     rows = [line.split("|") for line in protocol.splitlines() if line.startswith(("| G |", "| M |"))]
     methods = {row[2].split("`")[1].split()[0] for row in rows}
     assert len(methods) >= 18

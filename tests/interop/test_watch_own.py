@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """`watch`: what a session is told about its own client's store, and in what order (PROTOCOL.md 5, 6.3)."""
 
-import signal
 import time
 
 import pytest
@@ -12,13 +11,13 @@ from client import unique
 from hashes import slow_hash
 from managing import park
 from project import SANITIZED
-from rpc import RpcError, outcome, pack, unpack_all
+from rpc import outcome, pack, unpack_all
 from subscriber import check_event
 from waiting import wait_until
 
 
 def changed(client, timeout=None):
-    """The event of the next push."""
+    """Returns the event of the next push."""
     number, method, params = client.recv_push(timeout)
     assert (number, method, len(params)) == (2, "changed", 1)
     return check_event(params[0])
@@ -28,13 +27,6 @@ def nothing_pushed(client):
     """Whether nothing was pushed before the answer to a ping."""
     client.call("ping")
     return not client.pushed
-
-
-def out_of_range(client, *params):
-    with pytest.raises(RpcError) as caught:
-        client.call("watch", *params)
-    assert caught.value.code == "OUT_OF_RANGE"
-    return caught.value.detail
 
 
 @pytest.fixture
@@ -120,11 +112,10 @@ def test_who_did_not_ask_or_no_longer_asks__is_told_nothing(pair):
 def test_expiry__met_by_a_request_of_the_session_itself__is_told(pair, broker):
     first, second, _ = pair
     first.call("put", "k", "v", {"ttl_ms": 100})
-    broker.process.send_signal(signal.SIGSTOP)
-    begin = time.monotonic()
-    get = first.request("get", "k")
-    wait_until(lambda: time.monotonic() > begin + 0.3, what="the entry's time")
-    broker.process.send_signal(signal.SIGCONT)
+    with broker.standing_still():
+        begin = time.monotonic()
+        get = first.request("get", "k")
+        wait_until(lambda: time.monotonic() > begin + 0.3, what="the entry's time is up")
     assert first.result(get) is None
     assert changed(first)["kind"] == "expire"
 
@@ -171,7 +162,7 @@ def test_parked_session__gets_its_answer_first__then_the_pushes_in_order():
         with broker.client("lamp/1") as first, broker.client("lamp/2") as second:
             first.call("watch", True)
             park(manager, first, ("ping",), ("watch", True))
-            # The watch that is asked anew behind the password must not cost what is owed by then.
+            # The second `watch`, after the password, must not lose the events that are owed by then.
             revisions = second.batch(*[("put", "k", f"{number}") for number in range(100)])
             assert [outcome(answer) for answer in unpack_all(first.recv_payload())[:2]] == [{"role": "manager"}, "pong"]
             assert [changed(first)["seq"] for _ in range(100)] == revisions
@@ -191,7 +182,7 @@ def test_after__tells_all_since_then__own_ones_included__right_behind_the_answer
     now = outcome(answers[0])
     assert len(answers) == 2
     assert [(event["kind"], event["key"]) for event in (changed(first), changed(first))] == [("put", "b"), ("del", "a")]
-    assert nothing_pushed(first), "what came after the watch, and was its own, is not told"
+    assert nothing_pushed(first), "its own change after the watch must not be pushed"
     assert now == outcome(answers[1]) - 1
 
 
@@ -233,22 +224,22 @@ def test_after__more_events_before_the_store_began_than_are_looked_at__is_out_of
     with Broker() as broker, broker.client("busy") as busy, broker.client("new") as new:
         for _ in range(6):
             last = busy.batch(*[("put", "k", "v")] * 4000)[-1]
-        assert out_of_range(new, True, {"after": 0}) == last
-        assert out_of_range(new, True, {"after": last - 20000}) == last
+        assert new.out_of_range("watch", True, {"after": 0}) == last
+        assert new.out_of_range("watch", True, {"after": last - 20000}) == last
         new.call("watch", True, {"after": last - 19999})
 
 
 def test_after__out_of_range__as_for_replay():
     with Broker(options={"events/keep": 10}) as broker, broker.client("lamp/1") as client:
         now = client.call("watch", True)
-        assert out_of_range(client, True, {"after": now + 1}) == 0
-        assert out_of_range(client, True, {"after": now, "epoch": "another"}) == 0
+        assert client.out_of_range("watch", True, {"after": now + 1}) == 0
+        assert client.out_of_range("watch", True, {"after": now, "epoch": "another"}) == 0
         with broker.client("lamp/2") as other:
             now = [other.call("put", "k", "v") for _ in range(20)][-1]
             for _ in range(20):
                 changed(client)
-            assert out_of_range(client, True, {"after": 0}) == now - 10
-            other.call("put", "k", "v")  # it watches still: an error changes nothing
+            assert client.out_of_range("watch", True, {"after": 0}) == now - 10
+            other.call("put", "k", "v")  # it still watches: a failed call changes nothing
             assert changed(client)["seq"] == now + 1
             client.call("watch", True, {"after": now - 9})
             assert changed(client)["seq"] == now - 8
@@ -264,12 +255,12 @@ def test_params__that_are_wrong__are_invalid(broker, params):
 def test_a_reused_number__never_hears_of_the_one_who_had_it():
     with Broker(options={"ids/first": 40000, "ids/last": 40001}) as broker, broker.manager() as manager:
         with broker.client() as before:
-            name = before.call("hello")["client"]
+            name = before.whoami()
             before.call("put", "k", "private")
             before.call("bye")
-        wait_until(lambda: manager.code("manage", name, "digest") == "NOT_FOUND", what="its end")
+        wait_until(lambda: manager.code("manage", name, "digest") == "NOT_FOUND", what="the end of the client")
         with broker.client() as after:
-            assert after.call("hello")["client"] == name
+            assert after.whoami() == name
             assert_begins_with_its_store(after, lambda: after.call("put", "k", "mine"))
 
 
@@ -283,9 +274,9 @@ def test_a_forgotten_name__never_hears_of_the_one_who_had_it(broker):
 
 
 def assert_begins_with_its_store(client, put):
-    """The lowest `after` that CLIENT may give is where its store began; from there it is told of what PUT does alone."""
-    begin = out_of_range(client, True, {"after": 0})
-    assert out_of_range(client, True, {"after": begin - 1}) == begin
+    """Checks that the lowest `after` that CLIENT may give is where its store began, and that it is told only what PUT does."""
+    begin = client.out_of_range("watch", True, {"after": 0})
+    assert client.out_of_range("watch", True, {"after": begin - 1}) == begin
     put()
     client.call("watch", True, {"after": begin})
     assert changed(client)["value"] == "mine"
@@ -303,7 +294,7 @@ def last_key_deleted_by_a_session_that_leaves(manager, other):
 
 def last_key_expired(manager, other):
     manager.call("manage", "away", "put", "k", "v", {"ttl_ms": 1})
-    wait_until(lambda: manager.code("manage", "away", "get", "k") == "NOT_FOUND", what="the entry's end")
+    wait_until(lambda: manager.code("manage", "away", "get", "k") == "NOT_FOUND", what="the entry's expiry")
 
 
 def forgotten(manager, other):
@@ -326,7 +317,7 @@ def test_after__a_store_that_was_lost_meanwhile__is_to_be_read_anew(lose):
             other.call("ping")
         lose(manager, other)
         with broker.client("away/3") as again:
-            begin = out_of_range(again, True, {"after": seen})
+            begin = again.out_of_range("watch", True, {"after": seen})
             assert seen < begin
             (connect_or_put, *_) = manager.call("replay", begin, {"client": "away"})["events"]
             assert (connect_or_put["seq"], connect_or_put["prev"]) == (begin + 1, 0)
@@ -336,7 +327,7 @@ def test_after__a_store_that_was_lost_meanwhile__is_to_be_read_anew(lose):
 def test_far_behind__more_than_may_be_outstanding__is_told_whole__and_delays_nobody():
     with Broker() as broker, broker.client("lamp/1") as other, broker.client("other/1") as one, broker.client("other/2") as two:
         first = other.call("put", "k", "v")
-        revisions = [revision for _ in range(15) for revision in other.batch(*[("put", "k", "v" * 100)] * 4000, timeout=60)]
+        revisions = [revision for _ in range(15) for revision in other.batch(*[("put", "k", "v" * 100)] * 4000)]
         one.call("watch", True)
         with broker.client("lamp/2") as late:
             late.request("watch", True, {"after": first})
@@ -346,7 +337,7 @@ def test_far_behind__more_than_may_be_outstanding__is_told_whole__and_delays_nob
                 two.call("put", "k", f"{number}")
                 changed(one)
                 took.append(time.monotonic() - begin)
-            assert sorted(took)[25] < 0.5, took  # some ms
+            assert sorted(took)[25] < 0.5, took  # usually some ms
             late.recv_response()
             assert [changed(late)["seq"] for _ in revisions] == revisions
             assert nothing_pushed(late)
@@ -373,7 +364,7 @@ def test_a_log_that_overruns_while_a_request_is_parked__ends_the_session():
             other.batch(*[("put", "k", "v")] * 1000)
             wait_until(lambda: manager.call("stats")["sessions_slow_total"] == begin + 1, what="the end of the session")
             assert other.call("ping") == "pong"
-            # Whether the answer still came is for the network to say; a push with a hole before it never does.
+            # Whether the answer still comes depends on the network. A push after a gap never comes.
             while not client.silent(0.1):
                 assert client.recv()[0] == 1
 
@@ -385,7 +376,7 @@ def test_who_never_reads__is_cut_off_when_the_log_forgets__and_others_go_on():
             stuck.call("watch", True)
             before = broker.rss()
             wait_until(lambda: other.call("put", "k", "v" * 60000) and
-                       manager.call("stats")["sessions_slow_total"] == 1, what="it is cut off", interval=0)
+                       manager.call("stats")["sessions_slow_total"] == 1, what="the stuck session is ended", interval=0)
             assert broker.rss() - before < (100 if SANITIZED else 24) << 20
             assert other.call("ping") == "pong"
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A watcher's view is whole, whatever happens to it: stopped, cut, starved, killed, and with a log that forgets. Its
-stream is the broker's order without a hole or a duplicate, or says explicitly that it was read anew.
+"""A watcher's copy is complete, whatever happens to it: it is stopped, disconnected, short of buffers, killed, or away for longer
+than the log keeps events. Its stream has the broker's order without a gap or a duplicate, or says that the stores were read
+again.
 
-KV_CHANGES, KV_SEEDS and KV_RATE (numbers) make the run longer; KV_SEED repeats one."""
+KV_CHANGES, KV_SEEDS and KV_RATE (numbers) make a run longer; KV_SEED repeats one."""
 
 import contextlib
 import os
@@ -19,13 +20,14 @@ from chance import rounds, seeded
 from managing import clients_of, digests_of
 from project import SANITIZED
 from relay import Relay
+from stores import entries_of
 from subscriber import Subscriber, Watcher, subscribed
 from waiting import wait_until
 from watchers import Library, Recipe, Tool, checksum
 
 CHANGES = int(os.environ.get("KV_CHANGES", rounds(4000 if SANITIZED else 12000)))
 SEEDS = int(os.environ.get("KV_SEEDS", 1))
-# Changes a second: watchers in Python on a shared machine must be able to follow.
+# Changes per second. Watchers in Python on a shared machine must be able to follow.
 RATE = int(os.environ.get("KV_RATE", 2000 if SANITIZED else 6000))
 CLIENTS = 20
 KEEP = RATE // 2  # events in the log: half a second
@@ -33,7 +35,7 @@ INLINE = 700
 
 
 class Writers:
-    """Twenty clients that change their stores. known: {seq: what event it must be}."""
+    """Twenty clients that change their stores. `known` is {seq: the event that it must be}."""
 
     def __init__(self, broker, chance):
         self.broker, self.chance = broker, chance
@@ -43,9 +45,9 @@ class Writers:
         self.done = 0
 
     def begin(self, index):
-        # Every fourth has no name: its store goes with it.
+        # Every fourth client has no name: its store ends with it.
         self.clients[index] = self.broker.client(f"writer-{index}/{self.done}" if index % 4 else None)
-        self.names[index] = self.clients[index].call("hello")["client"]
+        self.names[index] = self.clients[index].whoami()
 
     def change(self):
         chance = self.chance
@@ -80,12 +82,12 @@ class Writers:
 
 
 def disturb(manager, watchers, relays, chance, stop):
-    """Stops, cuts, kills and restarts watchers until told to stop. The last watcher is killed once for longer than the
-    log remembers."""
+    """Stops, disconnects, kills and restarts watchers until STOP is set. At first the last watcher is killed and stays away until
+    the log no longer has its next event."""
     epoch = manager.call("events")["epoch"]
 
     def forgotten(seq):
-        wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > seq, what="the log forgets")
+        wait_until(lambda: stop.is_set() or manager.call("events")["oldest"] > seq, what="the log is overrun")
 
     watchers[-1].restart(epoch, forgotten)
     while not stop.wait(chance.random() * 0.3):
@@ -103,8 +105,8 @@ def disturb(manager, watchers, relays, chance, stop):
 
 
 def check_stream(lines, known):
-    """Resets apart, seqs must be consecutive, chains of clients whole, and what is known of an event true. Returns the
-    number of resets."""
+    """Checks that between resets all seqs are consecutive, the chains of all clients have no gap, and events are as KNOWN says.
+    Returns the number of resets."""
     assert lines[0][0] == "reset"
     resets = 0
     for line in lines:
@@ -143,7 +145,7 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
             watcher.start()
             stack.callback(watcher.end)
         for watcher in watchers:
-            wait_until(watcher.last, what="a watcher's beginning")
+            wait_until(watcher.last, what="the beginning of a stream")
         stop = threading.Event()
         disturbing = Background(disturb, manager, watchers, (requests, events), seeded(f"disturbance {run}"), stop)
         stack.callback(disturbing.join)
@@ -156,8 +158,8 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
 
         last = max(writers.known)
         for watcher in watchers:
-            wait_until(lambda watcher=watcher: (watcher.last() or 0) >= last, 60, what="a watcher has all")
-        wait_until(lambda: manager.call("stats")["keys"] == permanent(manager), what="what expires has expired")
+            wait_until(lambda watcher=watcher: (watcher.last() or 0) >= last, what="a watcher has all changes")
+        wait_until(lambda: manager.call("stats")["keys"] == permanent(manager), what="all keys with a ttl have expired")
         end = manager.call("events")["seq"]
         seen, counts = {}, []
         for watcher in watchers:
@@ -170,23 +172,14 @@ def test_whole__watchers_that_are_stopped_cut_starved_and_killed(run):
             counts.append((watcher.name, len(lines) - resets, resets, told.get("replays"), told.get("begun")))
             digests = digests_of(manager)
             assert told.get("digests", digests) == digests
-        assert counts[-1][2] >= 2, "the one that was away for too long did not read anew"
+        assert counts[-1][2] >= 2, "the watcher that was away for too long did not read the stores again"
         print(f"{writers.done} changes in {written:.1f} s, {end} events; (name, events, resets, replays and sessions of the last "
               f"life) of the watchers: {counts}; {time.monotonic() - begin:.1f} s in all")
 
 
 def permanent(manager):
-    """Keys that do not expire, of all stores."""
-    keys = 0
-    for client in clients_of(manager):
-        after = {}
-        while True:
-            page = manager.call("manage", client, "list", "", after)
-            keys += sum(1 for entry in page["entries"] if entry[3] is None)
-            if not page["more"]:
-                break
-            after = {"after": page["entries"][-1][0]}
-    return keys
+    """Returns the number of keys without a ttl in all stores."""
+    return sum(entry[3] is None for client in clients_of(manager) for entry in entries_of(manager, of=client))
 
 
 def test_tail_loss__the_last_events_before_silence_are_dropped__whole_again():
@@ -199,13 +192,13 @@ def test_tail_loss__the_last_events_before_silence_are_dropped__whole_again():
             watcher.step()
             for _ in range(count // 100):
                 last = lamp.batch(*[("put", "k", "v" * size)] * 100)[-1]
-            # From here on it reads, and nothing but syncs is published.
+            # From here on the watcher reads, and only syncs are published.
             begin = time.monotonic()
-            wait_until(lambda: watcher.step() or watcher.seq >= last, what="it is whole", interval=0)
+            wait_until(lambda: watcher.step() or watcher.seq >= last, what="the watcher has all events", interval=0)
             took = time.monotonic() - begin
             seqs = [event["seq"] for event in events]
-            assert seqs == list(range(seqs[0], seqs[0] + len(seqs))) and seqs[-1] >= last  # or on, if it had to log in again
-            assert watcher.replays > 0, "nothing was dropped"
+            assert seqs == list(range(seqs[0], seqs[0] + len(seqs))) and seqs[-1] >= last  # or later, if it had to log in again
+            assert watcher.replays > 0, "no event was dropped, so nothing had to be replayed"
             print(f"{count} events of {size} bytes, whole after {took:.2f} s")
 
 

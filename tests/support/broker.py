@@ -8,6 +8,7 @@ for a condition and has a bound.
 """
 
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -168,7 +169,7 @@ class Broker:
             self.process.kill()
             self.process.wait()
         if self._reader:
-            self._reader.join(5)
+            self._reader.join(TIMEOUT)
             self.process.stderr.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -226,7 +227,22 @@ class Broker:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    @contextlib.contextmanager
+    def standing_still(self):
+        """Stops the process for the time of a `with`."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     # -- clients
+
+    def check_serves(self):
+        """Checks that a new client is served."""
+        with self.client() as client:
+            client.call("put", "k", "v")
+            assert client.call("get", "k") == "v"
 
     def client(self, identity=None, exact=False, **keywords):
         """Returns a client. If an earlier client had the same IDENTITY, adds an instance to it, unless EXACT. This is needed

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "tests/support/waiting.h"
 
 enum { LOOK_EVERY_MS = 5 }; /* between two checks of a condition of another process */
 
@@ -77,7 +78,7 @@ static bool runs(const broker_process_t *broker)
 
 void broker_process_wait_log(const broker_process_t *broker, const char *text, unsigned count)
 {
-    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     for (;;) {
         bool running = runs(broker);
         char *log = read_log(broker);
@@ -224,10 +225,10 @@ static void remove_folder(const broker_process_t *broker)
     (void)rmdir(broker->folder);
 }
 
-/* Waits for the process to end. Returns false if it does not end within BROKER_WAIT_MS. */
+/* Waits for the process to end. Returns false if it does not end within TIMEOUT_MS. */
 static bool wait_exit(broker_process_t *broker, int *status)
 {
-    int64_t deadline = clock_monotonic_ms() + BROKER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     while (waitpid(broker->pid, status, WNOHANG) == 0) {
         if (clock_monotonic_ms() > deadline)
             return false;
@@ -244,7 +245,7 @@ static int terminate(broker_process_t *broker)
     broker_process_signal(broker, SIGTERM);
     if (!wait_exit(broker, &status)) {
         broker_process_kill(broker);
-        fail_msg("the broker did not end within %d ms of SIGTERM", BROKER_WAIT_MS);
+        fail_msg("the broker did not end within %d ms of SIGTERM", TIMEOUT_MS);
     }
     return status;
 }

@@ -14,7 +14,6 @@
 #define BROKER_PASSWORD "eve"
 
 enum {
-    BROKER_WAIT_MS = 60000,  /* the longest wait for the process */
     BROKER_OPTIONS_MAX = 16, /* options of a process */
     BROKER_PATH_SIZE = 256   /* bytes of a path or an endpoint with its terminating zero */
 };

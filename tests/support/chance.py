@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Random numbers for randomised tests. They follow from a seed that is printed; KV_SEED repeats it (chance.h is the same for
-C). Tests must not use other random numbers; check_chance.py finds those that do.
+"""Random numbers for randomised tests. All follow from one seed, which is printed; set KV_SEED to repeat a run. (chance.h is
+the same for C.) Tests must not use other random numbers; check_chance.py finds those that do.
 
 KV_ROUNDS (default 1) multiplies the rounds of randomised tests: tests/run is quick, tests/long is thorough."""
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Finds tests that use other random numbers than those of tests/support/chance.py and chance.h, which print their seed and
-can repeat it with KV_SEED. Prints each finding as FILE:LINE: text; exits with 1 if there is one.
+"""Finds tests that use random numbers from elsewhere than tests/support/chance.py and chance.h, which print their seed and
+can repeat a run with KV_SEED. Prints each finding as FILE:LINE: text; exits with 1 if there is one.
 
     check_chance.py [FOLDER]      (default: tests)"""
 
@@ -63,7 +63,7 @@ def findings(folder):
 
 def main():
     found = list(findings(sys.argv[1] if len(sys.argv) > 1 else ROOT / "tests"))
-    print("\n".join(found))
+    print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 
 

@@ -5,7 +5,7 @@ Prints each finding as FILE:LINE: text; exits with 1 if there is one.
     check_layers.py [--root FOLDER] [BUILD_FOLDER]
 
 A module is a .c file with the header of the same name. ORDER defines the layers; ARCHITECTURE.md explains them. The includes
-need no build. The calls need the objects of a build, which need not be finished."""
+need no build. The calls need the objects of a build, which may be incomplete."""
 
 import argparse
 import collections

@@ -140,13 +140,32 @@ class Client(Closing):
     def call(self, method, *params, timeout=None):
         return self.result(self.request(method, *params), timeout)
 
-    def code(self, method, *params, timeout=None):
-        """Sends a request and returns the error code of its answer, or None."""
+    def error(self, method, *params, timeout=None):
+        """Sends a request and returns the RpcError that answers it, or None."""
         try:
             self.call(method, *params, timeout=timeout)
         except RpcError as error:
-            return error.code
+            return error
         return None
+
+    def code(self, method, *params, timeout=None):
+        """Sends a request and returns the error code of its answer, or None."""
+        error = self.error(method, *params, timeout=timeout)
+        return error and error.code
+
+    def out_of_range(self, method, *params):
+        """Sends a request that must fail with OUT_OF_RANGE. Returns the seq in its answer."""
+        error = self.error(method, *params)
+        assert error and error.code == "OUT_OF_RANGE", error
+        return error.detail
+
+    def whoami(self):
+        """Returns the id of the client that its session belongs to."""
+        return self.call("hello")["client"]
+
+    def seq(self):
+        """Returns the number of the broker's last change."""
+        return self.call("digest")["seq"]
 
     def batch(self, *requests, timeout=None):
         """Sends requests (method, params…) in one payload; returns results and RpcErrors in their order."""

@@ -17,6 +17,7 @@
 #include <kvzmq.h>
 
 #include "tests/support/broker_process.h"
+#include "tests/support/waiting.h"
 
 /* Asserts that a call on CONN returns STATUS. If not, prints the error text. */
 #define assert_status(conn, status, call) check_status(conn, status, call, #call, __FILE__, __LINE__)
@@ -51,8 +52,8 @@ static inline kvzmq_options_t options_to(const char *endpoint, notices_t *notice
     kvzmq_options_t options;
     kvzmq_options_init(&options);
     options.endpoint = endpoint;
-    options.connect_ms = 20000;
-    options.call_ms = 20000;
+    options.connect_ms = TIMEOUT_MS;
+    options.call_ms = TIMEOUT_MS;
     if (notices != NULL) {
         *notices = (notices_t){0};
         options.notice = note;
@@ -100,6 +101,32 @@ static inline kvzmq_t *connect_manager(const broker_process_t *broker)
     return connect_to(broker, &options);
 }
 
+/* Returns a connection to ENDPOINT that is not connected yet. LIMIT_MS is for connecting and for each call.
+ * ONCE = connecting fails at once if nobody listens. */
+static inline kvzmq_t *conn_to(const char *endpoint, int limit_ms, bool once)
+{
+    kvzmq_options_t options = options_to(endpoint, NULL);
+    options.connect_ms = limit_ms;
+    options.call_ms = limit_ms;
+    options.connect_once = once;
+    kvzmq_t *conn = kvzmq_new(&options);
+    assert_non_null(conn);
+    return conn;
+}
+
+/* Puts VALUE into the store of CONN's own client. */
+static inline void put_text(kvzmq_t *conn, const char *key, const char *value)
+{
+    assert_ok(conn, kvzmq_put(conn, NULL, kvzmq_text(key), kvzmq_text(value), NULL, NULL));
+}
+
+/* A kvzmq_change_fn that counts puts in *CONTEXT, an unsigned. */
+static inline void count_puts(void *context, const kvzmq_event_t *event)
+{
+    unsigned *puts = context;
+    *puts += event->kind == KVZMQ_EVENT_PUT;
+}
+
 /* Asserts that CLIENT's KEY has TEXT as its value. */
 static inline void assert_value(kvzmq_t *conn, const char *client, const char *key, const char *text)
 {
@@ -129,6 +156,20 @@ static inline int setup_tcp(void **state)
 static inline int setup_short_log(void **state)
 {
     static const char *const options[] = {"events/keep=100", NULL};
+    return setup_with(state, false, options);
+}
+
+/* Sessions time out after one second. */
+static inline int setup_brief(void **state)
+{
+    static const char *const options[] = {"session/timeout=1", NULL};
+    return setup_with(state, false, options);
+}
+
+/* The same after three: a process that keeps its session gets its turn within two of them on any machine. */
+static inline int setup_kept(void **state)
+{
+    static const char *const options[] = {"session/timeout=3", NULL};
     return setup_with(state, false, options);
 }
 

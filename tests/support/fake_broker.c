@@ -13,8 +13,9 @@
 
 #include "common/clock.h"
 #include "common/rpc.h"
+#include "tests/support/waiting.h"
 
-enum { TURN_MS = 10, PAYLOAD_MAX = 65536, BIND_WAIT_MS = 10000 };
+enum { TURN_MS = 10, PAYLOAD_MAX = 65536 };
 
 /* cmocka's assertions do not work in the thread, so a failure there aborts the program. */
 static void must(bool holds, const char *what)
@@ -31,7 +32,7 @@ static void *bind_router(fake_broker_t *fake)
     void *router = zmq_socket(fake->context, ZMQ_ROUTER);
     must(router != NULL, "no socket");
     must(zmq_setsockopt(router, ZMQ_LINGER, &zero, sizeof zero) == 0, "no linger");
-    int64_t deadline = clock_monotonic_ms() + BIND_WAIT_MS; /* libzmq closes the previous socket later */
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS; /* libzmq closes the previous socket later */
     while (zmq_bind(router, fake->endpoint) != 0)
         must(clock_monotonic_ms() < deadline, "cannot bind");
     size_t size = sizeof fake->endpoint;

@@ -2,7 +2,6 @@
 """A proxy between clients and a broker that falsifies some of the broker's answers when a test wants it."""
 
 import threading
-import time
 
 import msgpack
 import zmq
@@ -10,9 +9,10 @@ import zmq
 from client import context
 from closing import Closing
 from rpc import pack, unpack_all
+from waiting import wait_until
 
 NONSENSE = (None, 0, 7, 2**64 - 1, "", "x", "x" * 3000, b"\xff", True, False, [], [[]], [None], {}, {"x": 1}, {7: 7}, 1.5)
-WHOLE = ("hello", "ping", "watch", "entry")  # replace only the whole result: another limit in it, say, would be valid
+WHOLE = ("hello", "ping", "watch", "entry")  # replace the whole result only: one changed field, such as a limit, could be valid
 
 
 def nonsense(chance):
@@ -48,7 +48,7 @@ def lie_about(method, result, chance):
 
 
 class Liar(Closing):
-    """While `lies` is set, falsifies answers at random, with CHANCE. A test can derive a class with another `answer`."""
+    """While `lies` is set, falsifies some answers, which CHANCE chooses. A derived class can override `answer`."""
 
     def __init__(self, chance=None):
         self.chance = chance
@@ -59,8 +59,8 @@ class Liar(Closing):
         self.endpoint = "tcp://127.0.0.1:*"
         self.front = None
         self._listen()
-        self.behind = {}  # from routing id to the socket to the broker
-        self.asked = {}  # from (routing id, msgid) to method
+        self.behind = {}  # {routing id: socket to the broker}
+        self.asked = {}  # {(routing id, msgid): method}
         self.thread = threading.Thread(target=self._run)
 
     def _listen(self):
@@ -68,14 +68,16 @@ class Liar(Closing):
             self.front.close(0)
         self.front = context().socket(zmq.ROUTER)
         self.front.setsockopt(zmq.LINGER, 0)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                self.front.bind(self.endpoint)
-                break
-            except zmq.ZMQError as error:  # ZeroMQ closes the previous socket later
-                assert error.errno == zmq.EADDRINUSE and time.monotonic() < deadline
+        wait_until(self._binds, what="ZeroMQ has closed the previous socket")
         self.endpoint = self.front.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+
+    def _binds(self):
+        try:
+            self.front.bind(self.endpoint)
+        except zmq.ZMQError as error:
+            assert error.errno == zmq.EADDRINUSE
+            return False
+        return True
 
     def aim(self, endpoint):
         self.target = endpoint

@@ -13,8 +13,8 @@ def park(manager, client, *behind, user="slow", password="eve"):
     before = manager.call("stats")["requests_total"]
     client.send_raw(b"".join(pack([0, msgid, method, list(params)])
                              for msgid, (method, *params) in enumerate((("auth", user, password), *behind), 1)))
-    asked = itertools.count(2)  # the `auth`, and every `stats` counts itself
-    wait_until(lambda: manager.call("stats")["requests_total"] >= before + next(asked), what="the request is there")
+    asked = itertools.count(2)  # one for the `auth`, and one for each `stats`, which counts itself
+    wait_until(lambda: manager.call("stats")["requests_total"] >= before + next(asked), what="the broker has the request")
 
 
 def clients_of(manager, prefix=""):
@@ -36,3 +36,9 @@ def digests_of(manager):
     """Returns {client: digest} of every store with keys. (A client without keys may be gone before its digest is asked for.)"""
     return {name: manager.call("manage", name, "digest")["digest"]
             for name, client in clients_of(manager).items() if client["keys"]}
+
+
+def wait_disconnected(manager, client):
+    """Waits until CLIENT has no session, or is gone."""
+    wait_until(lambda: not clients_of(manager).get(client, {"connected": False})["connected"],
+               what=f"client {client} has no session")

@@ -7,9 +7,9 @@ with a JSON object on standard output:
     {"do": "post", "socket": 0, "method": "put", "params": ["k", "v"], "count": 100}   sends without reading
     {"do": "own", "keys": 1}            every client puts its own values and reads all of them back
     {"do": "cycle", "count": 100, "width": 1}   runs COUNT short sessions, WIDTH of them at the same time: connect,
-                                        hello, get, put, get, bye; answers their ids, in the order in which they began
+                                        hello, get, put, get, bye; answers with their ids, in the order in which they began
     {"do": "raw_open", "count": 3, "ping": true}   connects byte by byte (RawPeer), and waits for a ping's answer on each
-    {"do": "raw_send", "data": "00ff"}  sends these bytes on each: the system has them when this is answered
+    {"do": "raw_send", "data": "00ff"}  sends these bytes on each; answers when the kernel has taken them
 
 It ends when its standard input ends."""
 
@@ -83,23 +83,23 @@ class ShortSession:
         next(self.steps)
 
     def course(self):
-        """Sends the next request and yields for its answer; returns at the end of the session."""
+        """A generator: sends a request, then yields and is sent the answer. Ends with the session."""
         self.name = (yield)["client"]
         value = f"{self.name} {self.number}"
         self.expected = self.client.request("get", "seen")
-        assert (yield) is None, f"client {self.name} was not empty"
+        assert (yield) is None, f"the store of client {self.name} is not empty at the start"
         self.expected = self.client.request("put", "seen", value)
         yield
         self.expected = self.client.request("get", "seen")
-        assert (yield) == value, f"client {self.name} does not read its own value"
+        assert (yield) == value, f"client {self.name} reads a value that it did not put"
         self.expected = self.client.request("bye")
-        assert (yield) is True, f"client {self.name}: bye"
+        assert (yield) is True, f"client {self.name}: bye failed"
         self.done = True
         yield
 
     def advance(self):
         self.steps.send(self.client.result(self.expected))
-        assert not self.client.pushed, f"client {self.name} was told {list(self.client.pushed)}"
+        assert not self.client.pushed, f"client {self.name} received pushes: {list(self.client.pushed)}"
 
 
 def op_cycle(endpoint, count, width=1):

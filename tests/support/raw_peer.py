@@ -7,6 +7,8 @@ import struct
 from closing import Closing
 from waiting import TIMEOUT
 
+GREETING_SIZE = 64
+
 
 class RawPeer(Closing):
     """A ZMTP 3.0 connection, byte by byte, that can send what no ZeroMQ library would send."""
@@ -25,12 +27,19 @@ class RawPeer(Closing):
             self.handshake(identity, kind)
 
     def handshake(self, identity, kind):
-        self.send(b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + b"\0" + bytes(31))
-        self.read(64)
-        body = b"\x05READY" + self.metadata(b"Socket-Type", kind) + self.metadata(b"Identity", identity)
-        self.send(bytes([self.COMMAND, len(body)]) + body)
-        flags, ready = self.read_any_frame()
-        assert flags & self.COMMAND and ready.startswith(b"\x05READY"), (flags, ready)
+        self.send(self.greeting())
+        self.read(GREETING_SIZE)
+        self.send(self.ready(kind, identity))
+        self.read_command(b"\x05READY")
+
+    @staticmethod
+    def greeting(mechanism=b"NULL"):
+        """Returns the greeting of a client with ZMTP 3.0."""
+        return b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32)
+
+    @classmethod
+    def ready(cls, kind=b"DEALER", identity=b""):
+        return cls.command(b"\x05READY" + cls.metadata(b"Socket-Type", kind) + cls.metadata(b"Identity", identity))
 
     @staticmethod
     def metadata(name, value):
@@ -40,14 +49,17 @@ class RawPeer(Closing):
         self.socket.sendall(data)
 
     @classmethod
-    def frame(cls, body, more=False):
-        flags = cls.MORE if more else 0
+    def frame(cls, body, flags=0):
         if len(body) > 255:
             return bytes([flags | cls.LONG]) + struct.pack(">Q", len(body)) + body
         return bytes([flags, len(body)]) + body
 
-    def send_frame(self, body, more=False):
-        self.send(self.frame(body, more))
+    @classmethod
+    def command(cls, body):
+        return cls.frame(body, cls.COMMAND)
+
+    def send_frame(self, body, flags=0):
+        self.send(self.frame(body, flags))
 
     def read(self, size):
         data = b""
@@ -63,6 +75,11 @@ class RawPeer(Closing):
         size = struct.unpack(">Q", self.read(8))[0] if flags & self.LONG else self.read(1)[0]
         return flags, self.read(size)
 
+    def read_command(self, name):
+        """Reads a frame, which must be the command NAME."""
+        flags, body = self.read_any_frame()
+        assert flags & self.COMMAND and body.startswith(name), (flags, body)
+
     def read_frame(self):
         """Returns the flags and the body of the next frame of a message. Answers heartbeats before it."""
         while True:
@@ -70,8 +87,7 @@ class RawPeer(Closing):
             if not flags & self.COMMAND:
                 return flags, body
             if body.startswith(b"\x04PING"):
-                pong = b"\x04PONG" + body[7:]  # with the context, which follows the two bytes of TTL
-                self.send(bytes([self.COMMAND, len(pong)]) + pong)
+                self.send(self.command(b"\x04PONG" + body[7:]))  # with the context, which follows the two bytes of TTL
 
     def closed(self, timeout=TIMEOUT):
         """Waits until the broker has closed the connection. Discards what it still sent."""
@@ -82,6 +98,10 @@ class RawPeer(Closing):
         except ConnectionError:
             pass
         return True
+
+    def reset_at_close(self):
+        """Lets `close` reset the connection. The broker may not receive what was sent last."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self):
         self.socket.close()

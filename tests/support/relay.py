@@ -18,7 +18,7 @@ class Relay(Closing):
             self.aim(endpoint)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.pairs = {}  # from each socket to the one of the other side
+        self.pairs = {}  # {socket: socket of the other side}
         self.cut_asked = threading.Event()
         self.stopping = False
         self.thread = threading.Thread(target=self._run)
@@ -37,7 +37,7 @@ class Relay(Closing):
         self.thread.join()
 
     def passes(self, data):
-        """Whether to pass DATA on. If not, the connection is cut. A test can derive a class with another `passes`."""
+        """Whether to pass DATA on. If not, the connection is cut. A derived class can override this."""
         return True
 
     def _run(self):

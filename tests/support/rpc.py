@@ -43,3 +43,8 @@ def outcome(message):
     """Returns the result of a response, or an RpcError (returned, not raised)."""
     check_response(message)
     return message[3] if message[2] is None else RpcError(*message[2])
+
+
+def codes(answers):
+    """Returns (msgid, error code) of each answer. The code of a result is None."""
+    return [(check_response(answer)[1], answer[2] and answer[2][0]) for answer in answers]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A program on a screen. It runs in its own tmux, which interprets all control sequences and tells what a person would see."""
+"""A program on a screen. It runs in its own tmux, which interprets all control sequences and
+reports what a user would see."""
 
 import os
 import pathlib

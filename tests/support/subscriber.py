@@ -4,13 +4,14 @@ They use only pyzmq, msgpack and client.py, but not libkvzmq."""
 
 import time
 
-import xxhash
 import zmq
 
 from client import Client, context
 from closing import Closing
-from raw_peer import RawPeer
+from managing import clients_of
+from raw_peer import GREETING_SIZE, RawPeer
 from rpc import RpcError, unpack_all
+from stores import as_bytes, entries_of
 from waiting import TIMEOUT
 
 EVENT_KEYS = ["seq", "prev", "time_ms", "kind", "client", "key", "value", "size", "ttl_ms", "revision", "by", "user"]
@@ -41,20 +42,6 @@ def check_event(event):
     if kind == "expire":
         assert (event["by"], event["user"]) == (None, None), event
     return event
-
-
-def as_bytes(value):
-    return value if isinstance(value, bytes) else value.encode()
-
-
-def digest_of(entries):
-    """Returns the digest of a store, PROTOCOL.md 7. ENTRIES is {key: (value, revision)}."""
-    digest = 0
-    for key, (value, revision) in entries.items():
-        name = key.encode()
-        digest ^= xxhash.xxh64_intdigest(len(name).to_bytes(4, "little") + name + bytes([isinstance(value, bytes)])
-                                         + as_bytes(value) + revision.to_bytes(8, "little"))
-    return digest
 
 
 class NothingPublished(TimeoutError):
@@ -133,32 +120,25 @@ def subscribed(manager, topics=("",), **keywords):
 
 
 class RawSubscriber(RawPeer):
-    """A ZMTP connection to the event socket with PLAIN credentials, byte by byte. STEPS says how much of its handshake to do:
-    0 = greeting, 1 = also credentials, 2 = all."""
+    """A ZMTP connection to the event socket with the credentials in TICKET, byte by byte."""
 
-    def __init__(self, ticket, kind=b"SUB", steps=2, **keywords):
+    def __init__(self, ticket, **keywords):
         super().__init__(ticket["endpoint"], handshake=False, **keywords)
-        self.ticket, self.kind = ticket, kind
-        self.send(b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"PLAIN".ljust(20, b"\0") + b"\0" + bytes(31))
-        if steps >= 1:
-            self.read(64)
-            self.hello()
-        if steps >= 2:
-            self.initiate()
+        self.send(self.greeting(b"PLAIN"))
+        self.read(GREETING_SIZE)
+        self.send(self.hello(ticket))
+        self.read_command(b"\x07WELCOME")
+        self.send(self.initiate())
+        self.read_command(b"\x05READY")
 
-    def command(self, body):
-        self.send(bytes([self.COMMAND, len(body)]) + body)
+    @classmethod
+    def hello(cls, ticket):
+        user, password = ticket["username"].encode(), ticket["password"].encode()
+        return cls.command(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
 
-    def hello(self):
-        user, password = self.ticket["username"].encode(), self.ticket["password"].encode()
-        self.command(b"\x05HELLO" + bytes([len(user)]) + user + bytes([len(password)]) + password)
-
-    def initiate(self):
-        flags, welcome = self.read_any_frame()
-        assert flags & self.COMMAND and welcome.startswith(b"\x07WELCOME"), (flags, welcome)
-        self.command(b"\x08INITIATE" + self.metadata(b"Socket-Type", self.kind))
-        flags, ready = self.read_any_frame()
-        assert flags & self.COMMAND and ready.startswith(b"\x05READY"), (flags, ready)
+    @classmethod
+    def initiate(cls, kind=b"SUB"):
+        return cls.command(b"\x08INITIATE" + cls.metadata(b"Socket-Type", kind))
 
     def subscribe(self, topic=b""):
         self.send_frame(b"\x01" + topic)
@@ -277,30 +257,18 @@ class Watcher:
     def read_stores(self):
         """Reads all stores. Changes made meanwhile come as events; revisions tell whether an event is newer than the copy."""
         stores = {}
-        after = {}
-        while True:
-            clients = self.manager.call("clients", {"limit": 1000, **after})
-            for client in clients["clients"]:
-                stores[client["id"]] = {}
-                self.read_store(client["id"], stores[client["id"]])
-            if not clients["more"]:
-                break
-            after = {"after": clients["clients"][-1]["id"]}
+        for client in clients_of(self.manager):
+            stores[client] = self.read_store(client)
         self.stores = stores
         self.have_stores = True
 
-    def read_store(self, client, store):
-        after = {}
+    def read_store(self, client):
         try:
-            while True:
-                page = self.manager.call("manage", client, "list", "", after)
-                store.update((key, (value, revision)) for key, value, revision, _ in page["entries"])
-                if not page["more"]:
-                    return
-                after = {"after": page["entries"][-1][0]}
+            return {key: (value, revision) for key, value, revision, _ in entries_of(self.manager, of=client)}
         except RpcError as error:
             if error.code != "NOT_FOUND":
                 raise
+            return {}
 
     def apply(self, event):
         kind, client, seq = event["kind"], event["client"], event["seq"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A program at a pseudo-terminal, which is its controlling terminal. A test types keys like a person, and reads what is
-shown."""
+"""A program at a pseudo-terminal, which is its controlling terminal. A test types keys like a user and reads
+what is shown."""
 
 import os
 import pty
@@ -32,7 +32,7 @@ class Terminal(Closing):
                                         preexec_fn=lambda: os.login_tty(slave))
         os.close(slave)
         self.raw = b""
-        self.mark = 0  # index in `seen` after the last text that was waited for
+        self.mark = 0  # index in `seen` behind the last match of `wait`
 
     @property
     def seen(self):
@@ -78,7 +78,7 @@ class Terminal(Closing):
         ready.register(self.master, select.POLLIN | select.POLLOUT)
         while left:
             events = dict(ready.poll(TIMEOUT * 1000))
-            assert events, "the program takes no keys"
+            assert events, "the program does not read keys"
             if events[self.master] & select.POLLIN:
                 assert self.read(0), "the program has ended"
             if events[self.master] & select.POLLOUT:

@@ -40,17 +40,12 @@ class Tool:
         return subprocess.run(self.command(arguments), input=typed, capture_output=True, timeout=2 * TIMEOUT,
                               env={**self.environment, **environment}, preexec_fn=preexec_fn)
 
+    def as_manager(self, *arguments, **keywords):
+        """The same as the manager of a broker with the default account."""
+        return self.run("-u", "adam", *arguments, KVZMQ_PASSWORD="eve", **keywords)
+
     def start(self, *arguments, **environment):
         return Started(self.command(arguments), {**self.environment, **environment})
 
     def terminal(self, *arguments, **environment):
         return Terminal(self.command(arguments), {**self.environment, **environment})
-
-
-def forward_one(front, behind):
-    """Receives one request at the ROUTER socket FRONT, sends it to a broker through the client BEHIND, and returns the answer
-    to the sender."""
-    assert front.poll(int(TIMEOUT * 1000)), "nothing was asked"
-    identity, payload = front.recv_multipart()
-    behind.send_raw(payload)
-    front.send_multipart([identity, behind.recv_payload()])

@@ -5,7 +5,7 @@ import select
 import threading
 import time
 
-TIMEOUT = 60.0  # seconds before a test gives up waiting: only a hang takes so long, even on a busy machine
+TIMEOUT = 60.0  # seconds before a test gives up waiting; even on a busy machine only a hang takes so long
 
 
 def wait_until(condition, timeout=TIMEOUT, what="the condition", interval=0.01):

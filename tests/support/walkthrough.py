@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Follows a document from its first to its last line, typing like a person at two terminals. What is shown must be what the
-document says. Its blocks:
+"""Follows a document from its first to its last line, typing like a user at two terminals. The output must be what the
+document shows. Its blocks:
 
     ```sh       commands, typed into the terminal that was named last (the "first terminal", the "second terminal")
     ```console  the output of the commands of the block before it
@@ -14,7 +14,7 @@ import re
 from terminal import ENTER
 from waiting import TIMEOUT
 
-PROMPT = r"^(?:\[(?P<status>\d+)\]\$|>) \Z"  # the shell's prompt (see ENVIRONMENT), the tool's, or the shell's second
+PROMPT = r"^(?:\[(?P<status>\d+)\]\$|>) \Z"  # of the shell (see ENVIRONMENT), or of the tool or a continued line
 ENVIRONMENT = {"PS1": "[$?]$ ", "PS2": "> ", "TERM": "xterm", "LANG": "C.UTF-8"}
 PATIENCE = 8 * TIMEOUT  # seconds for a command
 
@@ -46,7 +46,7 @@ def blocks_of(document):
 
 
 def same_shape(text):
-    """Returns TEXT without what differs between runs: times, numbers of changes, the epoch, the shell's lines about jobs."""
+    """Returns TEXT without the parts that differ between runs: times, sequence numbers, the epoch, the shell's job messages."""
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME", text)
     text = re.sub(r"^TIME  \d+", "TIME  SEQ", text, flags=re.M)
     text = re.sub(r"epoch \S+", "epoch EPOCH", text)
@@ -76,7 +76,7 @@ class Person:
 
 def type_commands(person, commands, settle):
     """Types the lines of a block. Each must succeed, unless the line after it prints its status. Returns what was shown.
-    Calls SETTLE with each line after it was typed, to wait for what a person would wait for."""
+    Calls SETTLE with each line after it was typed, to wait for what a user would wait for."""
     lines = commands.splitlines()
     out = ""
     for line, following in zip(lines, [*lines[1:], ""]):

@@ -9,7 +9,8 @@ import sys
 
 import zmq
 
-from subscriber import Watcher, digest_of
+from stores import digest_of
+from subscriber import Watcher
 from waiting import readable
 from watchers import checksum
 

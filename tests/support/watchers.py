@@ -5,15 +5,14 @@
 import base64
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
 
 import xxhash
 
-from project import SUPPORT, binary_of
-from subscriber import as_bytes
+from project import SUPPORT, binary_of, build_folder
+from stores import as_bytes
 from waiting import TIMEOUT, wait_until
 
 
@@ -120,14 +119,13 @@ class Library(WatchProcess):
         self.mark = mark
 
     def command(self, since):
-        program = pathlib.Path(binary_of("kvbroker")).parents[1] / "tests" / "watch_program"
-        return [str(program), self.endpoint, *self.account, str(self.path), str(self.mark), *map(str, since or ())]
+        return [str(build_folder() / "tests" / "watch_program"), self.endpoint, *self.account, str(self.path), str(self.mark), *map(str, since or ())]
 
 
 class Tool(WatchProcess):
     """kvzmq-cli watch. Its lines have no `prev`, and it keeps no copy."""
 
-    anew = True  # the next `ready` begins the stream anew
+    anew = True  # the next `ready` starts the stream again
 
     def command(self, since):
         return [*self.base(), "watch", *(["--since", f"{since[0]}@{since[1]}"] if since else [])]

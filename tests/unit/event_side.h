@@ -14,8 +14,7 @@
 
 #include "broker/net/event_socket.h"
 #include "broker/net/zap.h"
-
-enum { EVENT_SIDE_WAIT_MS = 60000 }; /* only a hang takes so long */
+#include "tests/support/waiting.h"
 
 typedef struct event_side {
     void *context;
@@ -62,7 +61,7 @@ static inline bool event_side_turn(event_side_t *side)
         {.socket = event_socket_socket(side->events), .events = ZMQ_POLLIN},
         {.socket = event_socket_monitor(side->events), .events = ZMQ_POLLIN},
     };
-    if (zmq_poll(items, 3, EVENT_SIDE_WAIT_MS) <= 0)
+    if (zmq_poll(items, 3, TIMEOUT_MS) <= 0)
         fail_msg("nothing happens");
     (void)zap_take(side->zap);
     bool subscribed = event_socket_drain(side->events, side->tickets);

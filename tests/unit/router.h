@@ -13,8 +13,7 @@
 
 #include "client/lib/link.h"
 #include "common/clock.h"
-
-enum { ROUTER_WAIT_MS = 60000 }; /* only a hang takes so long */
+#include "tests/support/waiting.h"
 
 typedef struct router {
     void *context;
@@ -27,7 +26,7 @@ typedef struct router {
 static inline void router_open(router_t *router)
 {
     int zero = 0;
-    int wait_ms = ROUTER_WAIT_MS;
+    int wait_ms = TIMEOUT_MS;
     size_t size = sizeof router->endpoint;
     *router = (router_t){.context = zmq_ctx_new()};
     router->socket = zmq_socket(router->context, ZMQ_ROUTER);
@@ -41,7 +40,7 @@ static inline void router_open(router_t *router)
 /* Closes it after the messages that were sent have left. */
 static inline void router_close(router_t *router)
 {
-    int wait_ms = ROUTER_WAIT_MS;
+    int wait_ms = TIMEOUT_MS;
     if (router->context == NULL)
         return;
     zmq_setsockopt(router->socket, ZMQ_LINGER, &wait_ms, sizeof wait_ms);
@@ -79,7 +78,7 @@ static inline void router_give(router_t *router, bytes_t payload)
 /* Waits until LINK is in STATE. Fails if it reaches another final state before. */
 static inline void link_wait_state(link_t *link, link_state_t state)
 {
-    int64_t deadline = clock_monotonic_ms() + ROUTER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     for (link_state_t now = link_state(link); now != state; now = link_state(link)) {
         assert_true(now < LINK_REFUSED && clock_monotonic_ms() < deadline);
         (void)!link_wait(link, deadline - clock_monotonic_ms());

@@ -127,7 +127,7 @@ static kvzmq_batch_t *batch_send(fixture_t *fixture, uint32_t msgid)
 
 static kvzmq_status_t await(fixture_t *fixture, uint32_t msgid, response_t *response)
 {
-    return connection_await(fixture->conn, msgid, clock_monotonic_ms() + ROUTER_WAIT_MS, response);
+    return connection_await(fixture->conn, msgid, clock_monotonic_ms() + TIMEOUT_MS, response);
 }
 
 /* Waits for the answer to MSGID, which must be NUMBER. */

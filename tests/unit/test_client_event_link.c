@@ -77,7 +77,7 @@ static bool receive(event_link_t *link, payload_t *payload)
 static void assert_receives(event_link_t *link, const char *content)
 {
     payload_t payload;
-    int64_t deadline = clock_monotonic_ms() + EVENT_SIDE_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     while (!receive(link, &payload)) {
         assert_true(clock_monotonic_ms() < deadline);
         (void)event_link_wait(link, -1, deadline - clock_monotonic_ms());
@@ -120,9 +120,9 @@ static void wait__descriptor_is_readable__returns_at_once(void **state)
     link_make(fixture, NULL);
     int wake = eventfd(1, EFD_CLOEXEC);
     int64_t begin_ms = clock_monotonic_ms();
-    while (event_link_wait(fixture->link, wake, EVENT_SIDE_WAIT_MS))
+    while (event_link_wait(fixture->link, wake, TIMEOUT_MS))
         assert_false(receive(fixture->link, &none)); /* discards what link_make published */
-    assert_true(clock_monotonic_ms() - begin_ms < EVENT_SIDE_WAIT_MS);
+    assert_true(clock_monotonic_ms() - begin_ms < TIMEOUT_MS);
     close(wake);
 }
 

@@ -53,7 +53,7 @@ static void link_make_up(fixture_t *fixture)
 static void assert_receives(link_t *link, bytes_t wanted)
 {
     payload_t payload;
-    int64_t deadline = clock_monotonic_ms() + ROUTER_WAIT_MS;
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     while (!link_receive(link, &payload)) {
         assert_true(clock_monotonic_ms() < deadline);
         (void)!link_wait(link, deadline - clock_monotonic_ms());
@@ -134,12 +134,12 @@ static void fd__after_all_was_taken__is_readable_with_the_next_message_or_end(vo
         assert_int_equal(link_state(fixture->link), LINK_UP);
         assert_false(link_receive(fixture->link, &none));
         router_give(&fixture->router, BYTES("news"));
-        assert_int_equal(poll(&item, 1, ROUTER_WAIT_MS), 1);
+        assert_int_equal(poll(&item, 1, TIMEOUT_MS), 1);
         assert_receives(fixture->link, BYTES("news"));
     }
     router_close(&fixture->router);
     while (link_state(fixture->link) == LINK_UP)
-        assert_int_equal(poll(&item, 1, ROUTER_WAIT_MS), 1);
+        assert_int_equal(poll(&item, 1, TIMEOUT_MS), 1);
     assert_int_equal(link_state(fixture->link), LINK_BROKEN);
 }
 

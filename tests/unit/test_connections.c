@@ -14,11 +14,9 @@
 #include "broker/net/connections.h"
 #include "tests/support/refuse_memory.h"
 #include "tests/support/tcp.h"
+#include "tests/support/waiting.h"
 
-enum {
-    WAIT_MS = 60000, /* only a hang takes so long */
-    ROUNDS = 2       /* as in connections.c */
-};
+enum { ROUNDS = 2 }; /* as in connections.c */
 
 typedef struct fixture {
     void *context;
@@ -64,7 +62,7 @@ static ssize_t drain_until_read(fixture_t *fixture, int fd, int granted)
         {.fd = fd, .events = ZMQ_POLLIN},
     };
     do {
-        assert_true(zmq_poll(items, 2, WAIT_MS) > 0);
+        assert_true(zmq_poll(items, 2, TIMEOUT_MS) > 0);
         refuse_after = granted;
         connections_drain(fixture->connections, 0);
         refuse_after = REFUSE_NEVER;
@@ -109,7 +107,7 @@ static void *peer_new(fixture_t *fixture)
 static void drain(fixture_t *fixture)
 {
     zmq_pollitem_t item = {.socket = connections_socket(fixture->connections), .events = ZMQ_POLLIN};
-    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    assert_int_equal(zmq_poll(&item, 1, TIMEOUT_MS), 1);
     connections_drain(fixture->connections, fixture->last_serial);
 }
 
@@ -120,7 +118,7 @@ static connection_t *hear(fixture_t *fixture, void *peer, uint64_t serial)
     zmq_msg_t frame;
     int fd;
     assert_int_equal(zmq_send(peer, "x", 1, 0), 1);
-    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    assert_int_equal(zmq_poll(&item, 1, TIMEOUT_MS), 1);
     connections_drain(fixture->connections, fixture->last_serial);
     zmq_msg_init(&frame);
     do {

@@ -10,6 +10,7 @@
 #include "broker/engine/engine.h"
 #include "broker/engine/slab.h"
 #include "tests/support/refuse_memory.h"
+#include "tests/support/scatter.h"
 #include "tests/support/volume.h"
 
 enum { KEYS = 3000, PUTS = 30000 };
@@ -21,12 +22,6 @@ uint32_t __wrap_slab_take(slab_t *slab, size_t size);
 uint32_t __wrap_slab_take(slab_t *slab, size_t size)
 {
     return refuse_memory() ? 0 : __real_slab_take(slab, size);
-}
-
-static uint64_t scatter(uint64_t n)
-{
-    n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (n ^ (n >> 29)) >> 8;
 }
 
 static bytes_t make_key(uint64_t n, uint8_t room[LIMIT_KEY_MAX])

@@ -18,7 +18,6 @@
 #include "tests/unit/event_side.h"
 
 enum {
-    PATIENCE_MS = 20000,
     BURST = 400, /* well below the 1,000 messages that fit in a subscriber's queue */
     BURSTS = 300,
     BURSTS_VALGRIND = 30
@@ -36,7 +35,7 @@ static void set_text(void *socket, int option, const char *text)
 
 static void subscriber_connect(fixture_t *fixture)
 {
-    int patience_ms = PATIENCE_MS;
+    int patience_ms = TIMEOUT_MS;
     int zero = 0;
     fixture->subscriber = zmq_socket(fixture->side.context, ZMQ_SUB);
     assert_non_null(fixture->subscriber);
@@ -101,7 +100,7 @@ static void publish__subscriber_a_few_hundred_events_behind__misses_nothing(void
 /* Makes a TCP connection that has not sent anything, so its ZMTP handshake is not finished. */
 static int raw_connect(fixture_t *fixture)
 {
-    const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+    const struct timeval patience = {.tv_sec = TIMEOUT_MS / 1000};
     int fd = tcp_connect(fixture->side.endpoint);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     return fd;
@@ -139,7 +138,7 @@ static void cut__connection_accepted_after_the_last_drain__goes_on(void **state)
     fixture_t *fixture = *state;
     int fd = raw_connect(fixture);
     zmq_pollitem_t accepted = {.socket = event_socket_monitor(fixture->side.events), .events = ZMQ_POLLIN};
-    assert_int_equal(zmq_poll(&accepted, 1, PATIENCE_MS), 1);
+    assert_int_equal(zmq_poll(&accepted, 1, TIMEOUT_MS), 1);
     event_socket_cut(fixture->side.events, fixture->side.tickets, true);
     assert_int_equal(event_socket_peers(fixture->side.events), 2); /* the cut drained its ACCEPTED event */
     assert_true(raw_goes_on(fd));

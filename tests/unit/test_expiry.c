@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "broker/engine/expiry.h"
+#include "tests/support/scatter.h"
 
 enum { MANY = 3 * EXPIRY_CHUNK + 17 };
 
@@ -15,10 +16,9 @@ typedef struct fixture {
     deadline_t deadlines[MANY];
 } fixture_t;
 
-static int64_t scatter(uint64_t n)
+static int64_t due_of(uint64_t n)
 {
-    n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (int64_t)((n ^ (n >> 29)) % 5000);
+    return (int64_t)(scatter(n) % 5000);
 }
 
 static int setup(void **state)
@@ -27,7 +27,7 @@ static int setup(void **state)
     assert_non_null(fixture);
     expiry_init(&fixture->expiry);
     for (uint64_t i = 0; i < MANY; i++)
-        fixture->deadlines[i].due_ms = scatter(i);
+        fixture->deadlines[i].due_ms = due_of(i);
     *state = fixture;
     return 0;
 }
@@ -86,8 +86,8 @@ static void change__each__comes_out_in_the_new_order(void **state)
     fixture_t *fixture = *state;
     add_all(fixture);
     for (uint64_t i = 0; i < MANY; i++)
-        expiry_change(&fixture->expiry, &fixture->deadlines[i], scatter(i + MANY), i);
-    assert_int_equal(fixture->deadlines[0].due_ms, scatter(MANY));
+        expiry_change(&fixture->expiry, &fixture->deadlines[i], due_of(i + MANY), i);
+    assert_int_equal(fixture->deadlines[0].due_ms, due_of(MANY));
     assert_in_order(&fixture->expiry, MANY);
 }
 

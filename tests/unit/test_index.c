@@ -8,6 +8,7 @@
 
 #include "broker/engine/index.h"
 #include "tests/support/make_record.h"
+#include "tests/support/scatter.h"
 #include "tests/support/volume.h"
 
 enum { COLLIDING = 100000 };
@@ -41,13 +42,6 @@ static int teardown(void **state)
     free(fixture->records);
     free(fixture);
     return 0;
-}
-
-static uint64_t scatter(uint64_t n)
-{
-    n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
-    n = (n ^ (n >> 29)) * UINT64_C(0xBF58476D1CE4E5B9);
-    return n ^ (n >> 32);
 }
 
 typedef uint64_t hash_fn(uint64_t n);

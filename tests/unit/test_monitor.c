@@ -11,8 +11,7 @@
 
 #include "broker/net/monitor.h"
 #include "tests/support/tcp.h"
-
-enum { WAIT_MS = 60000 }; /* only a hang takes so long */
+#include "tests/support/waiting.h"
 
 typedef struct fixture {
     void *context;
@@ -48,7 +47,7 @@ static int event_wait(fixture_t *fixture, bool wanted_accepted)
     bool accepted;
     int fd;
     zmq_pollitem_t item = {.socket = fixture->monitor.socket, .events = ZMQ_POLLIN};
-    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    assert_int_equal(zmq_poll(&item, 1, TIMEOUT_MS), 1);
     assert_true(monitor_next(&fixture->monitor, &accepted, &fd));
     assert_int_equal(accepted, wanted_accepted);
     return fd;

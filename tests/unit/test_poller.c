@@ -12,9 +12,9 @@
 
 #include "broker/net/poller.h"
 #include "common/clock.h"
+#include "tests/support/waiting.h"
 
 enum {
-    WAIT_MS = 60000, /* only a hang takes so long */
     PAIRS = 2,
     DESCRIPTOR = 1 << PAIRS /* its bit */
 };
@@ -91,7 +91,7 @@ static void wait__message__is_news_of_its_socket(void **state)
     fixture_t *fixture = *state;
     for (unsigned i = 0; i < PAIRS; i++) {
         send_one(fixture->writers[i]);
-        assert_int_equal(poller_wait(&fixture->poller, 0, WAIT_MS), 1U << i);
+        assert_int_equal(poller_wait(&fixture->poller, 0, TIMEOUT_MS), 1U << i);
         assert_int_equal(drain(fixture->readers[i]), 1);
         assert_int_equal(poller_wait(&fixture->poller, 0, 0), 0);
     }
@@ -105,8 +105,8 @@ static void wait__message_whose_signal_another_call_took__is_news_if_asked(void 
     send_one(fixture->writers[1]);
     assert_int_equal(zmq_getsockopt(fixture->readers[1], ZMQ_EVENTS, &events, &size), 0);
     assert_int_equal(poller_wait(&fixture->poller, 0, 0), 0); /* the trap */
-    assert_int_equal(poller_wait(&fixture->poller, 3, WAIT_MS), 2);
-    assert_int_equal(poller_wait(&fixture->poller, 3, WAIT_MS), 2);
+    assert_int_equal(poller_wait(&fixture->poller, 3, TIMEOUT_MS), 2);
+    assert_int_equal(poller_wait(&fixture->poller, 3, TIMEOUT_MS), 2);
     assert_int_equal(drain(fixture->readers[1]), 1);
     assert_int_equal(poller_wait(&fixture->poller, 3, 0), 0);
 }
@@ -117,9 +117,9 @@ static void wait__descriptor__is_news_until_it_is_read(void **state)
     uint64_t one = 1;
     assert_int_equal(write(fixture->fd, &one, sizeof one), sizeof one);
     send_one(fixture->writers[0]);
-    assert_int_equal(poller_wait(&fixture->poller, 1, WAIT_MS), DESCRIPTOR | 1);
+    assert_int_equal(poller_wait(&fixture->poller, 1, TIMEOUT_MS), DESCRIPTOR | 1);
     assert_int_equal(drain(fixture->readers[0]), 1);
-    assert_int_equal(poller_wait(&fixture->poller, 3, WAIT_MS), DESCRIPTOR);
+    assert_int_equal(poller_wait(&fixture->poller, 3, TIMEOUT_MS), DESCRIPTOR);
     assert_int_equal(read(fixture->fd, &one, sizeof one), sizeof one);
     assert_int_equal(poller_wait(&fixture->poller, 3, 0), 0);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "broker/engine/slab.h"
+#include "tests/support/scatter.h"
 
 enum { MANY = 3000, ROUNDS = 20, CACHE_LINE = 64, SEGMENT_BLOCKS = (2 << 20) / SLAB_BLOCK_MAX };
 
@@ -15,12 +16,6 @@ typedef struct block {
     size_t size;
     uint8_t fill;
 } block_t;
-
-static uint64_t scatter(uint64_t n)
-{
-    n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
-    return n ^ (n >> 29);
-}
 
 static void assert_filled(const slab_t *slab, const block_t *block)
 {

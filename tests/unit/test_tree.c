@@ -9,6 +9,7 @@
 
 #include "broker/engine/tree.h"
 #include "tests/support/make_record.h"
+#include "tests/support/scatter.h"
 #include "tests/support/volume.h"
 
 typedef struct fixture {
@@ -47,14 +48,6 @@ static int teardown(void **state)
     drop_all(fixture);
     slab_release(&fixture->slab);
     return 0;
-}
-
-/* Returns a number that depends only on N and looks random. */
-static uint64_t scatter(uint64_t n)
-{
-    n = (n ^ (n >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
-    n = (n ^ (n >> 29)) * UINT64_C(0xBF58476D1CE4E5B9);
-    return n ^ (n >> 32);
 }
 
 static void insert(fixture_t *fixture, bytes_t key)

@@ -9,9 +9,9 @@
 
 #include "broker/net/verifier.h"
 #include "tests/support/volume.h"
+#include "tests/support/waiting.h"
 
 enum {
-    WAIT_MS = 60000,        /* only a hang takes so long */
     MEMORY_CHEAP = 8192,    /* bytes */
     MEMORY_DEAR = 64 << 20, /* bytes; takes tens of milliseconds */
     MEMORY_DEAR_VALGRIND = 8 << 20
@@ -35,7 +35,7 @@ static uint64_t collect(fixture_t *fixture, verdict_t *verdict)
 {
     uint64_t id = 0;
     zmq_pollitem_t item = {.socket = verifier_socket(fixture->verifier), .events = ZMQ_POLLIN};
-    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    assert_int_equal(zmq_poll(&item, 1, TIMEOUT_MS), 1);
     assert_true(verifier_collect(fixture->verifier, &id, verdict));
     return id;
 }

@@ -11,8 +11,7 @@
 
 #include "broker/net/serial.h"
 #include "broker/net/zap.h"
-
-enum { WAIT_MS = 60000 }; /* only a hang takes so long */
+#include "tests/support/waiting.h"
 
 typedef struct fixture {
     void *context;
@@ -80,7 +79,7 @@ static void *peer_new(fixture_t *fixture, int type, const char *user, const char
 static unsigned answer(fixture_t *fixture)
 {
     zmq_pollitem_t item = {.socket = zap_socket(fixture->zap), .events = ZMQ_POLLIN};
-    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
+    assert_int_equal(zmq_poll(&item, 1, TIMEOUT_MS), 1);
     assert_false(zap_take(fixture->zap));
     return zap_answer(fixture->zap);
 }
