@@ -10,6 +10,7 @@
 
 #include "client/lib/sized.h"
 #include "client/lib/system.h"
+#include "client/watch/event.h"
 #include "client/watch/watcher.h"
 #include "common/clock.h"
 #include "common/locks.h"
