@@ -100,8 +100,9 @@ static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
     }
 }
 
-static watcher_taking_t mirror_tell(void *context, const kvzmq_event_t *event)
+static watcher_taking_t mirror_tell(void *context, const kvzmq_event_t *event, int64_t until_ms)
 {
+    (void)until_ms; /* there is always room */
     kvzmq_mirror_t *mirror = context;
     (void)pthread_mutex_lock(&mirror->lock);
     bool taken = apply(mirror, event);

@@ -10,7 +10,7 @@ typedef struct watcher watcher_t; /* a thread: see watcher.h */
 /* What the receiver did with a reported event. */
 typedef enum watcher_taking {
     WATCHER_TAKEN,
-    WATCHER_FULL,   /* there is no room now: report it again */
+    WATCHER_FULL,   /* there was no room in time: report it again */
     WATCHER_REFUSED /* memory was refused */
 } watcher_taking_t;
 
@@ -19,11 +19,9 @@ typedef struct watcher_config {
     follow_config_t follow;            /* copied */
     bool large_values;                 /* read values that events leave out */
     int receive_hwm;                   /* ZMQ_RCVHWM of the event connection; 0 = ZeroMQ's default */
-    /* Takes EVENT, borrowed until it returns. This and the functions below are called in the watcher's
-     * thread. */
-    watcher_taking_t (*tell)(void *context, const kvzmq_event_t *event);
-    /* Waits until there is room, TIMEOUT_MS at most. NULL if `tell` never returns WATCHER_FULL. */
-    void (*wait)(void *context, int timeout_ms);
+    /* Takes EVENT, borrowed until it returns. If there is no room, waits for it until UNTIL_MS (monotonic).
+     * This and the function below are called in the watcher's thread. */
+    watcher_taking_t (*tell)(void *context, const kvzmq_event_t *event, int64_t until_ms);
     /* Called once if the watcher fails for good. TEXT is borrowed until it returns. */
     void (*ended)(void *context, kvzmq_status_t status, const char *text);
     void *context; /* for these functions */

@@ -34,25 +34,19 @@ static bool complete(watcher_t *watcher, kvzmq_event_t *event, kvzmq_value_t *va
     return true;
 }
 
-/* Waits a while for room for an event, and keeps the session alive. */
-static void wait_room(watcher_t *watcher)
-{
-    if (clock_monotonic_ms() - watcher->kept_ms >= watcher_keep_ms(watcher)) {
-        kvzmq_status_t status = kvzmq_ping(watcher->conn);
-        (void)status; /* the next request notices a failure */
-        watcher->kept_ms = clock_monotonic_ms();
-    }
-    watcher->config.wait(watcher->config.context, watcher_keep_ms(watcher));
-}
-
-/* Reports EVENT as soon as there is room for it. False: it was refused, or the thread is to end. */
+/* Reports EVENT as soon as there is room for it, and keeps the session alive until then. False: it was
+ * refused, or the thread is to end. */
 static bool offer(watcher_t *watcher, const kvzmq_event_t *event)
 {
     watcher_taking_t taking = WATCHER_FULL;
     while (taking == WATCHER_FULL && !watcher_stopping(watcher)) {
-        taking = watcher->config.tell(watcher->config.context, event);
-        if (taking == WATCHER_FULL)
-            wait_room(watcher);
+        int64_t ping_ms = watcher->kept_ms + watcher_keep_ms(watcher);
+        taking = watcher->config.tell(watcher->config.context, event, ping_ms);
+        if (taking == WATCHER_FULL && clock_monotonic_ms() >= ping_ms) {
+            kvzmq_status_t status = kvzmq_ping(watcher->conn);
+            (void)status; /* the next request notices a failure */
+            watcher->kept_ms = clock_monotonic_ms();
+        }
     }
     return taking == WATCHER_TAKEN;
 }
