@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Batches: adds requests, sends them, and hands out their answers. */
+/* Batches: adds requests, sends them, and hands out their answers. All public functions about batches are
+ * here; connection.c assigns answers to the batches of the queue. */
 #include <stdlib.h>
 
 #include "client/lib/answer.h"
@@ -34,6 +35,12 @@ kvzmq_batch_t *kvzmq_batch_new(kvzmq_t *conn)
     batch->conn = conn;
     buffer_init(&batch->bytes, limit_message(conn));
     return batch;
+}
+
+void kvzmq_batch_destroy(kvzmq_batch_t **batch)
+{
+    batch_free(*batch);
+    *batch = NULL;
 }
 
 size_t kvzmq_batch_count(const kvzmq_batch_t *batch)
@@ -203,6 +210,11 @@ kvzmq_status_t kvzmq_batch_send(kvzmq_batch_t **batch)
     kvzmq_status_t status = batch_send(conn, batch);
     connection_leave(conn);
     return status;
+}
+
+size_t kvzmq_in_flight(const kvzmq_t *conn)
+{
+    return conn->queue.requests;
 }
 
 /* Makes the answer to a request that the broker did not answer; WHY is the reason. */

@@ -91,11 +91,6 @@ void *connection_context(const kvzmq_t *conn)
     return conn->context.zmq;
 }
 
-size_t kvzmq_in_flight(const kvzmq_t *conn)
-{
-    return conn->queue.requests;
-}
-
 int kvzmq_fd(const kvzmq_t *conn)
 {
     if (conn->link == NULL || context_foreign(&conn->context))

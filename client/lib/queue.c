@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Owns the batches in flight and their answers, and frees all batches. */
+/* Owns the batches in flight and their answers, and knows how a batch is freed. */
 #include "client/lib/queue.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-void kvzmq_batch_destroy(kvzmq_batch_t **batch)
+void batch_free(kvzmq_batch_t *batch)
 {
-    kvzmq_batch_t *gone = *batch;
-    *batch = NULL;
-    if (gone == NULL)
+    if (batch == NULL)
         return;
-    if (gone->state == BATCH_ANSWERED)
-        payload_release(&gone->payload);
-    buffer_release(&gone->bytes);
-    free(gone->requests);
-    free(gone);
+    if (batch->state == BATCH_ANSWERED)
+        payload_release(&batch->payload);
+    buffer_release(&batch->bytes);
+    free(batch->requests);
+    free(batch);
 }
 
 void queue_push(queue_t *queue, kvzmq_batch_t *batch)
@@ -44,7 +42,7 @@ void queue_pop(queue_t *queue)
         queue->waiting = gone->next;
     queue->count--;
     queue->requests -= gone->count - gone->taken;
-    kvzmq_batch_destroy(&gone);
+    batch_free(gone);
 }
 
 void queue_release(queue_t *queue)

@@ -36,6 +36,9 @@ struct kvzmq_batch {
     kvzmq_status_t failure;    /* in BATCH_FAILED: why a read got no answer */
 };
 
+/* Frees a batch that is in no queue; NULL = none. */
+void batch_free(kvzmq_batch_t *batch);
+
 typedef struct queue {
     kvzmq_batch_t *oldest; /* owned, with all newer ones */
     kvzmq_batch_t *newest;

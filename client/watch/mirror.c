@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Mirrors: a copy of stores that a watcher thread writes and any thread reads, under one lock. */
+/* Mirrors: a copy of stores that a watcher thread writes and any thread reads. Owns the lock: what it calls
+ * knows no threads. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,34 +12,14 @@
 #include "client/lib/system.h"
 #include "client/lib/value.h"
 #include "client/slice.h"
-#include "client/watch/mirror_store.h"
+#include "client/watch/mirror_page.h"
+#include "client/watch/mirror_probe.h"
 #include "client/watch/watcher.h"
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/locks.h"
-#include "common/rpc.h"
 
-enum {
-    ERROR_SIZE = 512, /* bytes of an error text, with its terminating zero */
-    PROBE_MAX = 65536 /* most changes of a store that are recorded while it is verified */
-};
-
-/* The summary of a store from `seq` on. */
-typedef struct note {
-    uint64_t seq;
-    mirror_summary_t summary;
-} note_t;
-
-/* Records a store's summary at every seq while the store is verified. Which seq to compare is known only when
- * the broker has answered. */
-typedef struct probe {
-    bool active;
-    bool broken;   /* there was a reset, or too many changes */
-    bytes_t store; /* borrowed from the caller of kvzmq_mirror_verify */
-    note_t *notes; /* owned */
-    size_t count;
-    size_t capacity;
-} probe_t;
+enum { ERROR_SIZE = 512 }; /* bytes of an error text, with its terminating zero */
 
 struct kvzmq_mirror {
     watcher_t *watcher;        /* NULL if the arguments are not valid */
@@ -58,24 +39,6 @@ struct kvzmq_mirror {
 
 /* ---- The watcher's thread: all with the lock held ------------------------------------------------ */
 
-static void probe_note(kvzmq_mirror_t *mirror, uint64_t seq)
-{
-    probe_t *probe = &mirror->probe;
-    if (probe->count == probe->capacity) {
-        size_t capacity = probe->capacity == 0 ? 16 : probe->capacity * 2;
-        note_t *notes = capacity > PROBE_MAX ? NULL : realloc(probe->notes, capacity * sizeof *notes);
-        if (notes == NULL) {
-            probe->broken = true;
-            return;
-        }
-        probe->notes = notes;
-        probe->capacity = capacity;
-    }
-    note_t *note = &probe->notes[probe->count++];
-    note->seq = seq;
-    mirror_store_summary(mirror->store, probe->store, &note->summary);
-}
-
 static void set_position(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
 {
     mirror->position.seq = event->seq;
@@ -90,7 +53,7 @@ static void reset(kvzmq_mirror_t *mirror)
     mirror->ready = false;
     mirror->position = (kvzmq_position_t){0};
     mirror->resets++;
-    mirror->probe.broken = true;
+    probe_break(&mirror->probe);
 }
 
 static bool put(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
@@ -137,15 +100,15 @@ static bool apply(kvzmq_mirror_t *mirror, const kvzmq_event_t *event)
     }
 }
 
-static watcher_taking_t mirror_tell(void *context, const kvzmq_event_t *event)
+static watcher_taking_t mirror_tell(void *context, const kvzmq_event_t *event, int64_t until_ms)
 {
+    (void)until_ms; /* there is always room */
     kvzmq_mirror_t *mirror = context;
     (void)pthread_mutex_lock(&mirror->lock);
     bool taken = apply(mirror, event);
     if (taken && mirror->ready && event->seq > 0) {
         set_position(mirror, event);
-        if (mirror->probe.active && bytes_equal(mirror->probe.store, slice_bytes(event->client)))
-            probe_note(mirror, event->seq);
+        probe_change(&mirror->probe, mirror->store, slice_bytes(event->client), event->seq);
     }
     (void)pthread_cond_broadcast(&mirror->changed);
     (void)pthread_mutex_unlock(&mirror->lock);
@@ -217,7 +180,7 @@ void kvzmq_mirror_destroy(kvzmq_mirror_t **mirror)
     watcher_destroy(&gone->watcher);
     mirror_store_destroy(&gone->store);
     locks_destroy(&gone->lock, &gone->changed);
-    free(gone->probe.notes);
+    probe_release(&gone->probe);
     buffer_release(&gone->prefix);
     free(gone->client);
     free(gone);
@@ -340,59 +303,6 @@ kvzmq_status_t kvzmq_mirror_next_store(kvzmq_mirror_t *mirror, const char *after
     return status;
 }
 
-/* ---- Pages: encoded as a broker sends them, so that page_new can read them -------------------------- */
-
-static void write_row(buffer_t *buffer, const mirror_entry_t *entry, int64_t now_ms)
-{
-    rpc_write_array(buffer, 4);
-    rpc_write_str(buffer, entry->key);
-    if (entry->binary)
-        rpc_write_bin(buffer, entry->value);
-    else
-        rpc_write_str(buffer, entry->value);
-    rpc_write_uint(buffer, entry->revision);
-    if (entry->due_ms == INT64_MAX)
-        rpc_write_nil(buffer);
-    else
-        rpc_write_uint(buffer, entry->due_ms > now_ms ? (uint64_t)(entry->due_ms - now_ms) : 0);
-}
-
-/* Writes a page of STORE's entries. */
-static void write_page(const kvzmq_mirror_t *mirror, bytes_t store, const kvzmq_range_t *range,
-                       buffer_t *page)
-{
-    bytes_t prefix = slice_bytes(range->prefix);
-    bytes_t from = slice_bytes(range->after);
-    bool inclusive = bytes_compare(from, prefix) < 0;
-    uint64_t limit = range->limit > 0 ? range->limit : LIMIT_PAGE_DEFAULT;
-    int64_t now_ms = clock_monotonic_ms();
-    uint32_t count = 0;
-    mirror_entry_t entry;
-    bool more = false;
-    if (inclusive)
-        from = prefix;
-    rpc_write_map(page, 3);
-    rpc_write_text(page, "entries");
-    size_t mark = rpc_open_array(page);
-    while (!page->failed && mirror_store_next(mirror->store, store, from, inclusive, &entry) &&
-           bytes_starts_with(entry.key, prefix)) {
-        more = count >= limit || (count > 0 && page->size - mark >= LIMIT_PAGE_BYTES);
-        if (more)
-            break;
-        if (entry.has_value) {
-            write_row(page, &entry, now_ms);
-            count++;
-        }
-        from = entry.key;
-        inclusive = false;
-    }
-    rpc_close_array(page, mark, count);
-    rpc_write_text(page, "more");
-    rpc_write_bool(page, more);
-    rpc_write_text(page, "seq");
-    rpc_write_uint(page, mirror->position.seq);
-}
-
 kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, const kvzmq_range_t *range,
                                  kvzmq_page_t **page)
 {
@@ -407,7 +317,8 @@ kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, cons
         return status;
     buffer_t bytes;
     buffer_init(&bytes, SOCKET_MESSAGE_MAX + 2 * LIMIT_PAGE_BYTES);
-    write_page(mirror, bytes_from_text(store), &own, &bytes);
+    mirror_page_write(mirror->store, bytes_from_text(store), &own, mirror->position.seq, clock_monotonic_ms(),
+                      &bytes);
     (void)pthread_mutex_unlock(&mirror->lock);
     status = bytes.failed ? KVZMQ_NO_MEMORY : page_new(PAGE_LIST, buffer_bytes(&bytes), page);
     buffer_release(&bytes);
@@ -416,8 +327,8 @@ kvzmq_status_t kvzmq_mirror_list(kvzmq_mirror_t *mirror, const char *store, cons
 
 /* ---- Verifying ----------------------------------------------------------------------------------- */
 
-/* Begins to record STORE's summary. Waits until no other thread verifies. Called with the lock held. */
-static kvzmq_status_t probe_begin(kvzmq_mirror_t *mirror, bytes_t store, int64_t deadline)
+/* Waits until the copy is ready and no other thread verifies. Called with the lock held. */
+static kvzmq_status_t wait_idle(kvzmq_mirror_t *mirror, int64_t deadline)
 {
     kvzmq_status_t status = wait_seq(mirror, 0, deadline);
     while (status == KVZMQ_OK && mirror->probe.active) {
@@ -426,53 +337,6 @@ static kvzmq_status_t probe_begin(kvzmq_mirror_t *mirror, bytes_t store, int64_t
         locks_wait(&mirror->lock, &mirror->changed, deadline);
         status = wait_seq(mirror, 0, deadline);
     }
-    if (status != KVZMQ_OK)
-        return status;
-    mirror->probe.active = true;
-    mirror->probe.broken = false;
-    mirror->probe.store = store;
-    mirror->probe.count = 0;
-    probe_note(mirror, mirror->position.seq);
-    return KVZMQ_OK;
-}
-
-/* Compares the copy with DIGEST. ABSENT: the broker had no such store at some time up to DIGEST's seq; more
- * is not known, so the copy is equal if it was empty at any seq up to that. Called with the lock held. */
-static kvzmq_status_t probe_compare(const kvzmq_mirror_t *mirror, const kvzmq_digest_t *digest, bool absent,
-                                    bool *equal)
-{
-    const probe_t *probe = &mirror->probe;
-    const mirror_summary_t *as_of = NULL;
-    *equal = false;
-    if (probe->broken)
-        return KVZMQ_UNAVAILABLE;
-    for (size_t i = 0; i < probe->count && probe->notes[i].seq <= digest->seq; i++) {
-        as_of = &probe->notes[i].summary;
-        *equal = *equal || (absent && as_of->keys == 0);
-    }
-    if (absent)
-        return KVZMQ_OK;
-    if (as_of == NULL || as_of->hollow > 0)
-        return KVZMQ_UNAVAILABLE;
-    *equal = as_of->keys == digest->keys && as_of->digest == digest->digest;
-    return KVZMQ_OK;
-}
-
-/* Requests the digest of STORE and the EPOCH it belongs to. If there is no such store, sets *ABSENT, and in
- * *DIGEST only a later seq. */
-static kvzmq_status_t digest_ask(kvzmq_t *conn, const char *store, kvzmq_digest_t *digest,
-                                 char epoch[sizeof((kvzmq_position_t *)0)->epoch], bool *absent)
-{
-    kvzmq_status_t status = kvzmq_digest(conn, store, digest);
-    const kvzmq_session_t *session = kvzmq_session(conn);
-    *absent = status == KVZMQ_NOT_FOUND;
-    if (status != KVZMQ_OK && !*absent)
-        return status;
-    (void)snprintf(epoch, sizeof((kvzmq_position_t *)0)->epoch, "%s", session->epoch);
-    if (*absent)
-        status = kvzmq_digest(conn, NULL, digest); /* only for its seq */
-    if (status == KVZMQ_OK && strcmp(epoch, session->epoch) != 0)
-        return KVZMQ_UNAVAILABLE; /* the broker was restarted and may have the store now */
     return status;
 }
 
@@ -480,35 +344,35 @@ kvzmq_status_t kvzmq_mirror_verify(kvzmq_mirror_t *mirror, kvzmq_t *conn, const 
                                    bool *equal, uint64_t *seq)
 {
     int64_t deadline = deadline_of(timeout_ms);
-    kvzmq_digest_t digest = {0};
+    probe_answer_t answer;
     bool same = false;
     if (mirror->prefix.size > 0 || is_foreign(mirror))
         return KVZMQ_FAILED_PRECONDITION;
     if (!store_choose(mirror, &store))
         return KVZMQ_INVALID_ARGUMENT;
     (void)pthread_mutex_lock(&mirror->lock);
-    kvzmq_status_t status = probe_begin(mirror, bytes_from_text(store), deadline);
+    kvzmq_status_t status = wait_idle(mirror, deadline);
+    if (status == KVZMQ_OK)
+        probe_begin(&mirror->probe, mirror->store, bytes_from_text(store), mirror->position.seq);
     (void)pthread_mutex_unlock(&mirror->lock);
     if (status != KVZMQ_OK)
         return status;
 
-    bool absent = false;
-    char epoch[sizeof mirror->position.epoch] = "";
-    status = digest_ask(conn, store, &digest, epoch, &absent);
+    status = probe_ask(conn, store, &answer);
 
     (void)pthread_mutex_lock(&mirror->lock);
-    if (status == KVZMQ_OK && strcmp(epoch, mirror->position.epoch) != 0)
+    if (status == KVZMQ_OK && strcmp(answer.epoch, mirror->position.epoch) != 0)
         status = KVZMQ_UNAVAILABLE;
     if (status == KVZMQ_OK)
-        status = wait_seq(mirror, digest.seq, deadline);
+        status = wait_seq(mirror, answer.digest.seq, deadline);
     if (status == KVZMQ_OK)
-        status = probe_compare(mirror, &digest, absent, &same);
-    mirror->probe.active = false;
+        status = probe_compare(&mirror->probe, &answer, &same);
+    probe_end(&mirror->probe);
     (void)pthread_cond_broadcast(&mirror->changed);
     (void)pthread_mutex_unlock(&mirror->lock);
     if (status == KVZMQ_OK)
         *equal = same;
     if (status == KVZMQ_OK && seq != NULL)
-        *seq = digest.seq;
+        *seq = answer.digest.seq;
     return status;
 }

@@ -10,6 +10,7 @@
 
 #include "client/lib/sized.h"
 #include "client/lib/system.h"
+#include "client/watch/event.h"
 #include "client/watch/watcher.h"
 #include "common/clock.h"
 #include "common/locks.h"
@@ -52,19 +53,23 @@ static bool has_room(const kvzmq_watch_t *watch, unsigned part)
                                  watch->bytes < KVZMQ_WATCH_QUEUE_BYTES / part);
 }
 
-/* Whether the queue has room for an event. After it was full, a large part must be free first: otherwise the
- * two threads would switch for each event. Called with the lock held. */
-static bool can_tell(kvzmq_watch_t *watch)
+/* Waits until the queue has room for an event, at most until UNTIL_MS. After it was full, a large part must
+ * be free first: otherwise the two threads would switch for each event. Called with the lock held. */
+static bool wait_room(kvzmq_watch_t *watch, int64_t until_ms)
 {
     watch->full = !has_room(watch, watch->full ? ROOM_EVENTS_PART : 1);
+    while (watch->full && !watch->closing && clock_monotonic_ms() < until_ms) {
+        locks_wait(&watch->lock, &watch->room, until_ms);
+        watch->full = !has_room(watch, ROOM_EVENTS_PART);
+    }
     return !watch->full;
 }
 
-static watcher_taking_t watch_tell(void *context, const kvzmq_event_t *event)
+static watcher_taking_t watch_tell(void *context, const kvzmq_event_t *event, int64_t until_ms)
 {
     kvzmq_watch_t *watch = context;
     (void)pthread_mutex_lock(&watch->lock);
-    bool room = can_tell(watch); /* still true after the unlock: only this thread adds events */
+    bool room = wait_room(watch, until_ms); /* still true after the unlock: only this thread adds events */
     (void)pthread_mutex_unlock(&watch->lock);
     if (!room)
         return WATCHER_FULL;
@@ -83,16 +88,6 @@ static watcher_taking_t watch_tell(void *context, const kvzmq_event_t *event)
     watch->bytes += copy->size;
     (void)pthread_mutex_unlock(&watch->lock);
     return WATCHER_TAKEN;
-}
-
-static void watch_wait(void *context, int timeout_ms)
-{
-    kvzmq_watch_t *watch = context;
-    int64_t until_ms = clock_monotonic_ms() + timeout_ms;
-    (void)pthread_mutex_lock(&watch->lock);
-    if (!watch->closing && !has_room(watch, ROOM_EVENTS_PART))
-        locks_wait(&watch->lock, &watch->room, until_ms);
-    (void)pthread_mutex_unlock(&watch->lock);
 }
 
 static void watch_ended(void *context, kvzmq_status_t status, const char *text)
@@ -136,7 +131,6 @@ static bool start(kvzmq_watch_t *watch, const kvzmq_options_t *connection,
                                .large_values = options->large_values,
                                .receive_hwm = options->receive_hwm,
                                .tell = watch_tell,
-                               .wait = watch_wait,
                                .ended = watch_ended,
                                .context = watch};
     watch->limit = options->queue > 0 ? options->queue : KVZMQ_WATCH_QUEUE_DEFAULT;

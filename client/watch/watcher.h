@@ -4,31 +4,8 @@
 #ifndef KV_CLIENT_WATCH_WATCHER_H
 #define KV_CLIENT_WATCH_WATCHER_H
 
-#include "client/watch/follow.h"
-
-typedef struct watcher watcher_t;
-
-/* What the receiver did with a reported event. */
-typedef enum watcher_taking {
-    WATCHER_TAKEN,
-    WATCHER_FULL,   /* there is no room now: report it again */
-    WATCHER_REFUSED /* memory was refused */
-} watcher_taking_t;
-
-typedef struct watcher_config {
-    const kvzmq_options_t *connection; /* copied; NULL = the defaults */
-    follow_config_t follow;            /* copied */
-    bool large_values;                 /* read values that events leave out */
-    int receive_hwm;                   /* ZMQ_RCVHWM of the event connection; 0 = ZeroMQ's default */
-    /* Takes EVENT, borrowed until it returns. This and the functions below are called in the watcher's
-     * thread. */
-    watcher_taking_t (*tell)(void *context, const kvzmq_event_t *event);
-    /* Waits until there is room, TIMEOUT_MS at most. NULL if `tell` never returns WATCHER_FULL. */
-    void (*wait)(void *context, int timeout_ms);
-    /* Called once if the watcher fails for good. TEXT is borrowed until it returns. */
-    void (*ended)(void *context, kvzmq_status_t status, const char *text);
-    void *context; /* for these functions */
-} watcher_config_t;
+#include "client/watch/watcher_config.h"
+#include "common/status.h"
 
 /* Starts the thread. False, with *WATCHER NULL, if memory, a thread or descriptors are refused. */
 KV_MUST_USE bool watcher_new(const watcher_config_t *config, watcher_t **watcher);

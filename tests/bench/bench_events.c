@@ -25,6 +25,7 @@
 #include <zmq.h>
 
 #include "tests/bench/fanout.h"
+#include "tests/bench/fanout_session.h"
 #include "tests/bench/workload.h"
 #include "tests/support/broker_process.h"
 

@@ -6,19 +6,16 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/rpc.h"
+#include "tests/bench/fanout_session.h"
 #include "tests/bench/workload.h"
 
 enum {
-    PATIENCE_MS = 10000,         /* longest time without progress */
-    TEXT_SIZE = 128,             /* bytes of an endpoint or credential, with its zero */
     KEYS = 10000,                /* different keys that are put */
     WRITER = FANOUT_MEMBERS_MAX, /* the writer's number in epoll; members have smaller ones */
     LAGGARD_RCVBUF = 4096
@@ -33,10 +30,8 @@ typedef struct member {
 struct fanout {
     void *context;
     pid_t pid;
-    char endpoint[TEXT_SIZE]; /* of the event socket */
-    char username[TEXT_SIZE]; /* of the ticket; empty if none is needed */
-    char password[TEXT_SIZE];
-    void *manager; /* the socket whose session owns the ticket; NULL with a bare publisher */
+    fanout_ticket_t ticket; /* no username: none is needed */
+    void *manager;          /* the socket whose session owns the ticket; NULL with a bare publisher */
     void *writer;
     int epoll;
     member_t members[FANOUT_MEMBERS_MAX];
@@ -52,23 +47,6 @@ struct fanout {
 
 volatile sig_atomic_t fanout_interrupted;
 
-void fanout_fail(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("bench_events: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    exit(1);
-}
-
-static void check(bool done, const char *what)
-{
-    if (!done)
-        fanout_fail("%s: %s", what, zmq_strerror(zmq_errno()));
-}
-
 static void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
@@ -77,107 +55,21 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-static void *socket_new(void *context, int type)
-{
-    int zero = 0;
-    int patience_ms = PATIENCE_MS;
-    void *socket = zmq_socket(context, type);
-    check(socket != NULL && zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero) == 0 &&
-              zmq_setsockopt(socket, ZMQ_SNDHWM, &zero, sizeof zero) == 0 &&
-              zmq_setsockopt(socket, ZMQ_RCVHWM, &zero, sizeof zero) == 0 &&
-              zmq_setsockopt(socket, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms) == 0,
-          "a socket");
-    return socket;
-}
-
 static void watch(fanout_t *fanout, void *socket, uint32_t number)
 {
     int fd = -1;
     size_t size = sizeof fd;
     struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = number}};
-    check(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0, "ZMQ_FD");
-    check(epoll_ctl(fanout->epoll, EPOLL_CTL_ADD, fd, &event) == 0, "epoll_ctl");
+    fanout_check(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0, "ZMQ_FD");
+    fanout_check(epoll_ctl(fanout->epoll, EPOLL_CTL_ADD, fd, &event) == 0, "epoll_ctl");
 }
 
 static void unwatch(fanout_t *fanout, void *socket)
 {
     int fd = -1;
     size_t size = sizeof fd;
-    check(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0, "ZMQ_FD");
-    check(epoll_ctl(fanout->epoll, EPOLL_CTL_DEL, fd, NULL) == 0, "epoll_ctl");
-}
-
-/* ---- A session -------------------------------------------------------------------------------- */
-
-/* Sends PAYLOAD, one request, releases it and receives the answer. REPLY borrows from ANSWER. */
-static void call(void *socket, buffer_t *payload, zmq_msg_t *answer, rpc_reply_t *reply)
-{
-    check(zmq_send(socket, payload->data, payload->size, 0) >= 0, "a request");
-    buffer_release(payload);
-    zmq_msg_init(answer);
-    check(zmq_msg_recv(answer, socket, 0) >= 0, "no answer");
-    size_t at = 0;
-    rpc_step_t step = rpc_read_reply(bytes_of(zmq_msg_data(answer), zmq_msg_size(answer)), &at, reply);
-    if (step != RPC_STEP_MESSAGE || reply->kind != RPC_RESPONSE || reply->failed)
-        fanout_fail("the broker refused: %.*s", (int)reply->text.size, (const char *)reply->text.data);
-}
-
-/* Returns the value under NAME in the map at the start of BODY. */
-static rpc_value_t field_of(bytes_t body, const char *name)
-{
-    size_t at = 0;
-    rpc_value_t map;
-    rpc_value_t key;
-    rpc_value_t value;
-    bool read = rpc_read_value(body, &at, &map) && map.type == RPC_MAP;
-    for (uint32_t i = 0; read && i < map.as.count; i++) {
-        read = rpc_read_value(body, &at, &key) && rpc_read_value(body, &at, &value);
-        if (read && key.type == RPC_STR && bytes_equal(key.as.bytes, bytes_from_text(name)))
-            return value;
-    }
-    fanout_fail("the broker sent no %s", name);
-}
-
-static void text_read(bytes_t body, const char *name, char text[TEXT_SIZE])
-{
-    rpc_value_t value = field_of(body, name);
-    if (value.type != RPC_STR || value.as.bytes.size >= TEXT_SIZE)
-        fanout_fail("the broker sent another %s than was expected", name);
-    memcpy(text, value.as.bytes.data, value.as.bytes.size);
-    text[value.as.bytes.size] = '\0';
-}
-
-/* Returns the seq of an event or a sync. */
-static uint64_t seq_of(zmq_msg_t *payload)
-{
-    size_t at = 0;
-    rpc_reply_t reply;
-    bytes_t bytes = bytes_of(zmq_msg_data(payload), zmq_msg_size(payload));
-    if (rpc_read_reply(bytes, &at, &reply) != RPC_STEP_MESSAGE || reply.kind != RPC_NOTIFICATION)
-        fanout_fail("what was published is not a notification");
-    /* The params are an array of one map; skip the array's head, which is one byte. */
-    return field_of(bytes_of(reply.body.data + 1, reply.body.size - 1), "seq").as.number;
-}
-
-static void ticket_get(fanout_t *fanout, const char *user, const char *password)
-{
-    buffer_t payload;
-    zmq_msg_t answer;
-    rpc_reply_t reply;
-    buffer_init(&payload, WORKLOAD_PAYLOAD_MAX);
-    rpc_write_request(&payload, 1, bytes_from_text("auth"));
-    rpc_write_array(&payload, 2);
-    rpc_write_text(&payload, user);
-    rpc_write_text(&payload, password);
-    call(fanout->manager, &payload, &answer, &reply);
-    zmq_msg_close(&answer);
-    rpc_write_request(&payload, 2, bytes_from_text("events"));
-    rpc_write_array(&payload, 0);
-    call(fanout->manager, &payload, &answer, &reply);
-    text_read(reply.body, "endpoint", fanout->endpoint);
-    text_read(reply.body, "username", fanout->username);
-    text_read(reply.body, "password", fanout->password);
-    zmq_msg_close(&answer);
+    fanout_check(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0, "ZMQ_FD");
+    fanout_check(epoll_ctl(fanout->epoll, EPOLL_CTL_DEL, fd, NULL) == 0, "epoll_ctl");
 }
 
 static fanout_t *fanout_new(void *context, pid_t pid, const char *endpoint)
@@ -186,9 +78,9 @@ static fanout_t *fanout_new(void *context, pid_t pid, const char *endpoint)
     fanout->context = context;
     fanout->pid = pid;
     fanout->epoll = epoll_create1(EPOLL_CLOEXEC);
-    check(fanout->epoll >= 0, "epoll_create1");
-    fanout->writer = socket_new(context, ZMQ_DEALER);
-    check(zmq_connect(fanout->writer, endpoint) == 0, endpoint);
+    fanout_check(fanout->epoll >= 0, "epoll_create1");
+    fanout->writer = fanout_socket(context, ZMQ_DEALER);
+    fanout_check(zmq_connect(fanout->writer, endpoint) == 0, endpoint);
     return fanout;
 }
 
@@ -196,16 +88,16 @@ fanout_t *fanout_to_broker(void *context, pid_t pid, const char *endpoint, const
                            const char *password)
 {
     fanout_t *fanout = fanout_new(context, pid, endpoint);
-    fanout->manager = socket_new(context, ZMQ_DEALER);
-    check(zmq_connect(fanout->manager, endpoint) == 0, endpoint);
-    ticket_get(fanout, user, password);
+    fanout->manager = fanout_socket(context, ZMQ_DEALER);
+    fanout_check(zmq_connect(fanout->manager, endpoint) == 0, endpoint);
+    fanout_ticket(fanout->manager, user, password, &fanout->ticket);
     /* Begin the writer's session now: its `connect` event must not be counted in a run. */
     buffer_t payload;
     zmq_msg_t answer;
     rpc_reply_t reply;
     buffer_init(&payload, WORKLOAD_PAYLOAD_MAX);
     workload_write_request(&payload, "ping", 1, 0);
-    call(fanout->writer, &payload, &answer, &reply);
+    fanout_call(fanout->writer, &payload, &answer, &reply);
     zmq_msg_close(&answer);
     watch(fanout, fanout->writer, WRITER);
     return fanout;
@@ -214,7 +106,7 @@ fanout_t *fanout_to_broker(void *context, pid_t pid, const char *endpoint, const
 fanout_t *fanout_to_bare(void *context, const bare_publisher_t *bare)
 {
     fanout_t *fanout = fanout_new(context, bare->pid, bare->requests);
-    snprintf(fanout->endpoint, sizeof fanout->endpoint, "%s", bare->events);
+    snprintf(fanout->ticket.endpoint, sizeof fanout->ticket.endpoint, "%s", bare->events);
     watch(fanout, fanout->writer, WRITER);
     return fanout;
 }
@@ -271,7 +163,7 @@ static void member_read(fanout_t *fanout, unsigned number)
     zmq_msg_init(&topic);
     zmq_msg_init(&payload);
     while (zmq_msg_recv(&topic, member->socket, ZMQ_DONTWAIT) >= 0) {
-        check(zmq_msg_recv(&payload, member->socket, 0) >= 0, "an event's payload");
+        fanout_check(zmq_msg_recv(&payload, member->socket, 0) >= 0, "an event's payload");
         if (is_sync(&topic)) {
             member->live = true;
             continue;
@@ -279,7 +171,7 @@ static void member_read(fanout_t *fanout, unsigned number)
         member_event(fanout, number);
         if (fanout->manager != NULL &&
             member->events == (uint64_t)fanout->load->batches * fanout->load->batch)
-            fanout->last_seq = seq_of(&payload);
+            fanout->last_seq = fanout_seq(&payload);
         if (fanout->records != NULL)
             record_keep(fanout->records, &topic, &payload);
     }
@@ -313,7 +205,7 @@ static uint64_t slowest(const fanout_t *fanout)
 static void pump(fanout_t *fanout)
 {
     struct epoll_event ready[FANOUT_MEMBERS_MAX + 1];
-    int count = epoll_wait(fanout->epoll, ready, sizeof ready / sizeof ready[0], PATIENCE_MS);
+    int count = epoll_wait(fanout->epoll, ready, sizeof ready / sizeof ready[0], FANOUT_PATIENCE_MS);
     if (fanout_interrupted)
         fanout_fail("interrupted, or out of time");
     uint64_t before = fanout->answers + slowest(fanout);
@@ -326,7 +218,7 @@ static void pump(fanout_t *fanout)
     double now = seconds_now();
     if (fanout->answers + slowest(fanout) > before)
         fanout->progress = now;
-    if ((now - fanout->progress) * 1e3 > (double)PATIENCE_MS)
+    if ((now - fanout->progress) * 1e3 > (double)FANOUT_PATIENCE_MS)
         fanout_fail("no progress with the %s: the slowest subscriber has %" PRIu64 " events, %" PRIu64
                     " payloads were answered",
                     fanout->manager != NULL ? "broker" : "bare publisher", slowest(fanout), fanout->answers);
@@ -336,12 +228,15 @@ static void pump(fanout_t *fanout)
 
 static void subscriber_connect(const fanout_t *fanout, void *socket)
 {
-    if (fanout->username[0] != '\0')
-        check(zmq_setsockopt(socket, ZMQ_PLAIN_USERNAME, fanout->username, strlen(fanout->username)) == 0 &&
-                  zmq_setsockopt(socket, ZMQ_PLAIN_PASSWORD, fanout->password, strlen(fanout->password)) == 0,
-              "the ticket");
-    check(zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) == 0 && zmq_connect(socket, fanout->endpoint) == 0,
-          fanout->endpoint);
+    const fanout_ticket_t *ticket = &fanout->ticket;
+    if (ticket->username[0] != '\0')
+        fanout_check(
+            zmq_setsockopt(socket, ZMQ_PLAIN_USERNAME, ticket->username, strlen(ticket->username)) == 0 &&
+                zmq_setsockopt(socket, ZMQ_PLAIN_PASSWORD, ticket->password, strlen(ticket->password)) == 0,
+            "the ticket");
+    fanout_check(zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) == 0 &&
+                     zmq_connect(socket, ticket->endpoint) == 0,
+                 ticket->endpoint);
 }
 
 static bool all_live(const fanout_t *fanout)
@@ -363,7 +258,7 @@ void fanout_resize(fanout_t *fanout, unsigned members)
     }
     while (fanout->count < members) {
         member_t *member = &fanout->members[fanout->count];
-        *member = (member_t){.socket = socket_new(fanout->context, ZMQ_SUB)};
+        *member = (member_t){.socket = fanout_socket(fanout->context, ZMQ_SUB)};
         subscriber_connect(fanout, member->socket);
         watch(fanout, member->socket, fanout->count++);
     }
@@ -382,10 +277,10 @@ static uint64_t laggard_read(fanout_t *fanout, uint64_t seq)
     zmq_msg_init(&topic);
     zmq_msg_init(&payload);
     while (!synced) {
-        check(zmq_msg_recv(&topic, fanout->laggard, 0) >= 0 &&
-                  zmq_msg_recv(&payload, fanout->laggard, 0) >= 0,
-              "the stopped subscriber");
-        synced = is_sync(&topic) && seq_of(&payload) >= seq;
+        fanout_check(zmq_msg_recv(&topic, fanout->laggard, 0) >= 0 &&
+                         zmq_msg_recv(&payload, fanout->laggard, 0) >= 0,
+                     "the stopped subscriber");
+        synced = is_sync(&topic) && fanout_seq(&payload) >= seq;
         events += !is_sync(&topic);
     }
     zmq_msg_close(&payload);
@@ -398,10 +293,10 @@ void fanout_laggard_add(fanout_t *fanout)
     int messages = 1;
     int bytes = LAGGARD_RCVBUF;
     assert(fanout->laggard == NULL);
-    fanout->laggard = socket_new(fanout->context, ZMQ_SUB);
-    check(zmq_setsockopt(fanout->laggard, ZMQ_RCVHWM, &messages, sizeof messages) == 0 &&
-              zmq_setsockopt(fanout->laggard, ZMQ_RCVBUF, &bytes, sizeof bytes) == 0,
-          "a stopped subscriber");
+    fanout->laggard = fanout_socket(fanout->context, ZMQ_SUB);
+    fanout_check(zmq_setsockopt(fanout->laggard, ZMQ_RCVHWM, &messages, sizeof messages) == 0 &&
+                     zmq_setsockopt(fanout->laggard, ZMQ_RCVBUF, &bytes, sizeof bytes) == 0,
+                 "a stopped subscriber");
     subscriber_connect(fanout, fanout->laggard);
     (void)laggard_read(fanout, 0);
 }
@@ -438,7 +333,7 @@ void fanout_run(fanout_t *fanout, const load_t *load, timing_t *timing)
                (sent + 1 - fanout->answers) * load->batch <= load->window) {
             bytes_t payload = workload_payload(&workload, sent);
             timing->sent[sent++] = seconds_now();
-            check(zmq_send(fanout->writer, payload.data, payload.size, 0) >= 0, "a put");
+            fanout_check(zmq_send(fanout->writer, payload.data, payload.size, 0) >= 0, "a put");
             writer_read(fanout); /* zmq_send(3) may have consumed the notification of an answer */
         }
         pump(fanout);

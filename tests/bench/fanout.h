@@ -22,9 +22,6 @@ typedef struct fanout fanout_t;
 /* Set by a signal handler: the next wait ends the process. */
 extern volatile sig_atomic_t fanout_interrupted;
 
-/* Ends the process with one line on stderr and status 1. */
-_Noreturn void fanout_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Return a new fanout, owned, connected to a broker as the manager USER, or to a bare publisher. PID is the
  * process whose processor time is measured. */
 fanout_t *fanout_to_broker(void *zmq_context, pid_t pid, const char *endpoint, const char *user,

@@ -9,7 +9,8 @@
 enum {
     CONNECTIONS = 8,
     PAYLOADS_MAX = 1100, /* unanswered payloads of a connection; more than LIMIT_WAITING_PAYLOADS */
-    MESSAGES_MAX = 24,   /* messages in a payload; more than limits/batch */
+    MESSAGES_MAX = 24,   /* messages in a payload; more than BATCH */
+    BATCH = 16,          /* limits/batch */
     JOBS_MAX = 16,
     CLIENTS = 5,
     VARIANTS = 4 /* different settings for the hub */
@@ -51,6 +52,26 @@ typedef struct world {
     settings_t variants[VARIANTS]; /* the first equals the initial settings */
     struct connection connections[CONNECTIONS];
 } world_t;
+
+/* The next byte of the input; 0 after its end. */
+static inline uint8_t world_take(world_t *world)
+{
+    return world->at < world->size ? world->data[world->at++] : 0;
+}
+
+/* The secrets that requests give, and claims have. */
+extern const char world_secrets[2][17];
+
+/* Appends a payload that the input describes: most are composed of valid or almost valid requests, some are
+ * raw bytes of the input. */
+void world_write_payload(world_t *world, buffer_t *to);
+/* Fills OWED with the msgids of the answers that PAYLOAD must get. FAULT is that of the arrival. */
+void owed_fill(owed_t *owed, bytes_t payload, const char *fault);
+/* Whether a payload gets no answer at all. */
+bool owed_nothing(const owed_t *owed);
+
+/* The hub's outlets, which check what they are given. */
+outlets_t world_outlets(world_t *world);
 
 /* Checks that the hub's lists, counts and sums agree with each other and with the connections. */
 void world_check(const world_t *world);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What libkvzmq does if its peer disconnects in the middle of a request, or breaks the protocol. */
-#include "common/rpc.h"
-#include "tests/support/client_fixture.h"
-#include "tests/support/fake_broker.h"
+#include <stdlib.h>
+
+#include "tests/support/client_calls.h"
+#include "tests/support/fake_messages.h"
 
 #define BYTES(text) (text), sizeof(text) - 1
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -321,28 +322,6 @@ static void batch__connection_breaks__each_request_is_answered_by_what_it_was(vo
     end(conn, &fake);
 }
 
-/* Writes a push about a put of `k`. */
-static void write_changed(buffer_t *out, uint64_t seq)
-{
-    static const char *const nils[] = {"prev",     "time_ms", "size", "ttl_ms",
-                                       "revision", "by",      "user", "value"};
-    rpc_write_notification(out, bytes_from_text("changed"));
-    rpc_write_array(out, 1);
-    rpc_write_map(out, 4 + COUNT(nils));
-    rpc_write_text(out, "seq");
-    rpc_write_uint(out, seq);
-    rpc_write_text(out, "kind");
-    rpc_write_text(out, "put");
-    rpc_write_text(out, "client");
-    rpc_write_text(out, "lamp");
-    rpc_write_text(out, "key");
-    rpc_write_text(out, "k");
-    for (size_t i = 0; i < COUNT(nils); i++) {
-        rpc_write_text(out, nils[i]);
-        rpc_write_nil(out);
-    }
-}
-
 static void count_changes(void *context, const kvzmq_event_t *event)
 {
     unsigned *count = context;
@@ -357,10 +336,10 @@ static void changed__not_of_the_protocol__is_no_hole_that_a_later_one_hides(void
     kvzmq_position_t position;
     buffer_t pushes;
     buffer_init(&pushes, 4096);
-    write_changed(&pushes, 6);
+    fake_notification_write(&pushes, "changed", &(fake_event_t){.seq = 6});
     rpc_write_notification(&pushes, bytes_from_text("changed"));
     rpc_write_array(&pushes, 0);
-    write_changed(&pushes, 8);
+    fake_notification_write(&pushes, "changed", &(fake_event_t){.seq = 8});
     assert_false(pushes.failed);
     const fake_step_t steps[] = {{"watch", FAKE_RESULT, BYTES("\x05")},
                                  {"ping", FAKE_RAW, (const char *)pushes.data, pushes.size}};

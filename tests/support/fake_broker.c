@@ -79,15 +79,33 @@ static void write_raw(buffer_t *out, const fake_step_t *step, uint32_t msgid)
                 out->data[at + 1 + i] = (uint8_t)(msgid >> (24 - 8 * i));
 }
 
+static bool is_for(const fake_step_t *step, bytes_t method)
+{
+    return bytes_equal(method, bytes_from_text(step->method));
+}
+
+/* The step for a request of METHOD, or NULL. Sets *SCRIPTED if it is the next one of the script. */
+static const fake_step_t *find_step(const fake_broker_t *fake, bytes_t method, bool *scripted)
+{
+    size_t done = atomic_load(&fake->done);
+    *scripted = done < fake->count && is_for(&fake->steps[done], method);
+    if (*scripted)
+        return &fake->steps[done];
+    for (size_t i = 0; i < fake->usual_count; i++)
+        if (is_for(&fake->usual[i], method))
+            return &fake->usual[i];
+    return NULL;
+}
+
 /* Decides what to do about a request, and writes an answer, if any, to OUT. */
 static fake_action_t act(fake_broker_t *fake, bytes_t payload, buffer_t *out)
 {
     rpc_message_t message;
     size_t at = 0;
+    bool scripted;
     must(rpc_read(payload, &at, &message) == RPC_STEP_MESSAGE && message.kind == RPC_REQUEST, "no request");
-    size_t done = atomic_load(&fake->done);
-    const fake_step_t *step = done < fake->count ? &fake->steps[done] : NULL;
-    if (step == NULL || !bytes_equal(message.method, bytes_from_text(step->method))) {
+    const fake_step_t *step = find_step(fake, message.method, &scripted);
+    if (step == NULL) {
         if (bytes_equal(message.method, bytes_from_text("hello")))
             write_hello(out, message.msgid);
         return FAKE_SILENT;
@@ -98,7 +116,11 @@ static fake_action_t act(fake_broker_t *fake, bytes_t payload, buffer_t *out)
     } else if (step->action == FAKE_RAW) {
         write_raw(out, step, message.msgid);
     }
-    atomic_fetch_add(&fake->done, 1);
+    if (scripted) {
+        fake->asked_size = payload.size < FAKE_ASKED_MAX ? payload.size : FAKE_ASKED_MAX;
+        memcpy(fake->asked, payload.data, fake->asked_size);
+        atomic_fetch_add(&fake->done, 1);
+    }
     return step->action;
 }
 
@@ -136,11 +158,27 @@ static void *run(void *context)
 
 void fake_broker_start(fake_broker_t *fake, const fake_step_t *steps, size_t count)
 {
-    *fake = (fake_broker_t){.endpoint = "tcp://127.0.0.1:*", .steps = steps, .count = count};
+    fake_broker_start_usual(fake, steps, count, NULL, 0);
+}
+
+void fake_broker_start_usual(fake_broker_t *fake, const fake_step_t *steps, size_t count,
+                             const fake_step_t *usual, size_t usual_count)
+{
+    *fake = (fake_broker_t){.endpoint = "tcp://127.0.0.1:*",
+                            .steps = steps,
+                            .count = count,
+                            .usual = usual,
+                            .usual_count = usual_count};
     fake->context = zmq_ctx_new();
     assert_non_null(fake->context);
     fake->router = bind_router(fake);
     assert_int_equal(pthread_create(&fake->thread, NULL, run, fake), 0);
+}
+
+bytes_t fake_broker_asked(const fake_broker_t *fake)
+{
+    assert_true(atomic_load(&fake->done) > 0);
+    return bytes_of(fake->asked, fake->asked_size);
 }
 
 void fake_broker_stop(fake_broker_t *fake)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-int refuse_after = REFUSE_NEVER;
-bool refuse_once;
-unsigned refused;
+_Thread_local int refuse_after = REFUSE_NEVER;
+_Thread_local bool refuse_once;
+_Thread_local unsigned refused;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);

@@ -52,21 +52,34 @@ static inline void event_side_close(event_side_t *side)
     zmq_ctx_term(side->context);
 }
 
-/* Waits for an event of the sockets and handles it like a turn of the broker's loop. Returns whether there
- * was a new subscription. */
-static inline bool event_side_turn(event_side_t *side)
+enum { EVENT_SIDE_ITEMS = 3 };
+
+/* What to poll for. */
+static inline void event_side_items(event_side_t *side, zmq_pollitem_t items[EVENT_SIDE_ITEMS])
 {
-    zmq_pollitem_t items[] = {
-        {.socket = zap_socket(side->zap), .events = ZMQ_POLLIN},
-        {.socket = event_socket_socket(side->events), .events = ZMQ_POLLIN},
-        {.socket = event_socket_monitor(side->events), .events = ZMQ_POLLIN},
-    };
-    if (zmq_poll(items, 3, TIMEOUT_MS) <= 0)
-        fail_msg("nothing happens");
+    void *const sockets[EVENT_SIDE_ITEMS] = {zap_socket(side->zap), event_socket_socket(side->events),
+                                             event_socket_monitor(side->events)};
+    for (int i = 0; i < EVENT_SIDE_ITEMS; i++)
+        items[i] = (zmq_pollitem_t){.socket = sockets[i], .events = ZMQ_POLLIN};
+}
+
+/* Handles what has come, like a turn of the broker's loop. Returns whether there was a new subscription. */
+static inline bool event_side_take(event_side_t *side)
+{
     (void)zap_take(side->zap);
     bool subscribed = event_socket_drain(side->events, side->tickets);
     assert_int_equal(zap_answer(side->zap), 0);
     return subscribed;
+}
+
+/* The same, after waiting for something to come. */
+static inline bool event_side_turn(event_side_t *side)
+{
+    zmq_pollitem_t items[EVENT_SIDE_ITEMS];
+    event_side_items(side, items);
+    if (zmq_poll(items, EVENT_SIDE_ITEMS, TIMEOUT_MS) <= 0)
+        fail_msg("nothing happens");
+    return event_side_take(side);
 }
 
 static inline void event_side_subscription_wait(event_side_t *side)

@@ -230,6 +230,49 @@ static void remove__a_few_that_collide__are_no_mark_for_ever(void **state)
     assert_int_equal(find(fixture, 0, one_hash).handle, 0);
 }
 
+/* The group that HASH belongs to. */
+static const index_group_t *group_of(const fixture_t *fixture, uint64_t hash)
+{
+    return slab_at(&fixture->slab, *index_slot(&fixture->index, (uint32_t)hash));
+}
+
+/* Adds records 0 to OTHERS - 1 by `scatter`, and then one more that collide than a group holds. */
+static void add_one_too_many(fixture_t *fixture, uint64_t others, uint64_t room)
+{
+    fixture->records = calloc(room, sizeof *fixture->records);
+    assert_non_null(fixture->records);
+    fixture->count = room;
+    for (uint64_t i = 0; i <= others + INDEX_GROUP; i++)
+        add(fixture, i, i < others ? scatter : one_hash);
+    assert_int_equal(group_of(fixture, one_hash(0))->beyond, 1);
+    assert_int_equal(group_of(fixture, one_hash(0))->depth, INDEX_PAGE_BITS);
+}
+
+/* The last one that is removed is the one in the tree, or one in the group. */
+static void remove__one_more_than_a_group_holds__their_group_takes_records_again(void **state)
+{
+    enum { OTHERS = 4, COLLIDE = INDEX_GROUP + 1, MORE = 2000 };
+    for (unsigned backward = 0; backward < 2; backward++) {
+        void *own;
+        (void)setup(&own);
+        fixture_t *fixture = own;
+        add_one_too_many(fixture, OTHERS, OTHERS + COLLIDE + MORE);
+        for (uint64_t i = 0; i < COLLIDE; i++) {
+            assert_int_equal(group_of(fixture, one_hash(0))->beyond, i == 0 || backward == 0);
+            remove_one(fixture, OTHERS + (backward == 0 ? i : COLLIDE - 1 - i), one_hash);
+        }
+        assert_int_equal(group_of(fixture, one_hash(0))->beyond, 0);
+        if (backward == 1) /* groups merge when a record leaves one of them */
+            assert_int_equal(group_of(fixture, one_hash(0))->depth, 0);
+        for (uint64_t i = OTHERS + COLLIDE; i < fixture->count; i++)
+            add(fixture, i, scatter);
+        for (uint64_t i = 0; i < fixture->count; i++)
+            assert_int_equal(find(fixture, i, scatter).handle, fixture->records[i]);
+        (void)teardown(&own);
+    }
+    (void)state;
+}
+
 static void add__others_beside_those_that_collide__are_found_here(void **state)
 {
     fixture_t *fixture = *state;
@@ -362,6 +405,7 @@ int main(void)
         INDEX_TEST(replace__each__is_found_as_the_new_one),
         cmocka_unit_test(add__100000_that_collide__are_left_to_the_tree),
         INDEX_TEST(remove__a_few_that_collide__are_no_mark_for_ever),
+        cmocka_unit_test(remove__one_more_than_a_group_holds__their_group_takes_records_again),
         INDEX_TEST(add__others_beside_those_that_collide__are_found_here),
         INDEX_TEST(drain__small_budgets__frees_it_in_steps),
         INDEX_TEST(prefetch__keys_there_and_not__notes_where_they_are),

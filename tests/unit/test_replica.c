@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "broker/core/feed.h"
-#include "broker/core/members.h"
 #include "tests/support/chance.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/later_log.h"
+#include "tests/support/same_state.h"
 #include "tests/support/volume.h"
 
 enum {
@@ -58,81 +58,16 @@ static void on_command(void *context, const command_t *command, const place_t *p
 
 /* ---- Comparing -------------------------------------------------------------------------------- */
 
-static void assert_same_bytes(bytes_t one, bytes_t other)
-{
-    assert_int_equal(one.size, other.size);
-    if (one.size > 0)
-        assert_memory_equal(one.data, other.data, one.size);
-}
-
-static void assert_same_event(const event_t *one, const event_t *other)
-{
-    assert_true(one->prev == other->prev && one->time_ms == other->time_ms && one->kind == other->kind);
-    assert_true(one->size == other->size && one->ttl_ms == other->ttl_ms && one->session == other->session);
-    assert_true(one->has_value == other->has_value && one->binary == other->binary);
-    assert_same_bytes(one->client, other->client);
-    assert_same_bytes(one->key, other->key);
-    assert_same_bytes(one->value, other->value);
-    assert_same_bytes(one->by, other->by);
-    assert_same_bytes(one->user, other->user);
-}
-
-static void assert_same_store(engine_t *one, store_t *store, engine_t *other, store_t *twin, int64_t now_ms)
-{
-    assert_int_equal(store_keys(store), store_keys(twin));
-    assert_int_equal(store_bytes(store), store_bytes(twin));
-    assert_true(engine_digest(one, store) == engine_digest(other, twin));
-    engine_walk_t walk;
-    entry_t entry;
-    entry_t same;
-    engine_walk_begin(&walk, one, store, (bytes_t){0}, NULL, now_ms);
-    while (engine_walk_next(&walk, &entry)) {
-        assert_int_equal(engine_get(other, twin, entry.key, engine_lookup(other, entry.key), now_ms, &same),
-                         STATUS_OK);
-        assert_true(entry.revision == same.revision && entry.ttl_ms == same.ttl_ms);
-    }
-}
-
-static void assert_same_client(const client_t *client, const client_t *twin)
-{
-    assert_int_equal(client->life, twin->life);
-    assert_int_equal(client->first_seq, twin->first_seq);
-    assert_int_equal(client->last_seq, twin->last_seq);
-    assert_int_equal(client->since_ms, twin->since_ms);
-    assert_int_equal(client->session_count, twin->session_count);
-    assert_true(client->numbered == twin->numbered && client->claimed == twin->claimed);
-    assert_true(!client->claimed || strcmp(client->claim, twin->claim) == 0);
-    const member_t *other = twin->members;
-    for (const member_t *member = client->members; member; member = member->next, other = other->next) {
-        assert_non_null(other);
-        assert_true(member->session == other->session && member->manager == other->manager);
-    }
-    assert_null(other);
-}
-
 static void assert_alike(world_t *world)
 {
     const hub_t *hub = world->fixture->hub;
     engine_t *engine = state_machine_engine(world->replica);
     registry_t *registry = state_machine_registry(world->replica);
     assert_int_equal(engine_seq(hub->engine), engine_seq(engine));
-    while (world->compared < engine_seq(engine)) {
-        event_t one;
-        event_t other;
-        event_log_read(feed_log(hub->feed), ++world->compared, &one);
-        event_log_read(world->events, world->compared, &other);
-        assert_same_event(&one, &other);
-    }
-    assert_int_equal(registry_count(hub->registry), registry_count(registry));
-    bytes_t id = {0};
-    for (client_t *client = registry_next(hub->registry, id, NULL); client;
-         client = registry_next(hub->registry, (bytes_t){0}, &id)) {
-        id = client_id(client);
-        const client_t *twin = registry_find(registry, id);
-        assert_non_null(twin);
-        assert_same_client(client, twin);
-        assert_same_store(hub->engine, client->store, engine, twin->store, world->fixture->now_ms);
-    }
+    assert_same_events(feed_log(hub->feed), world->events, &world->compared, engine_seq(engine));
+    const state_t one = {hub->registry, hub->engine};
+    const state_t other = {registry, engine};
+    assert_same_state(&one, &other, world->fixture->now_ms, true);
 }
 
 /* ---- A random life ---------------------------------------------------------------------------- */
