@@ -76,6 +76,15 @@ static unsigned group_count(const index_group_t *group)
     return (unsigned)__builtin_popcount(group->present);
 }
 
+/* Whether records that belong to GROUP may be only in the tree. Forgets that they were, if none of the index
+ * is left there: nobody could count them in a group that has split. */
+static bool group_strays(const index_t *index, index_group_t *group)
+{
+    if (index->strays == 0)
+        group->beyond = 0;
+    return group->beyond != 0;
+}
+
 /* Takes a block of COUNT slots for PAGE. False if memory is refused. */
 static bool page_take(index_t *index, index_page_t *page, unsigned count)
 {
@@ -132,7 +141,7 @@ static bool group_split(index_t *index, index_page_t *page, uint32_t hash)
         }
     }
     old->depth++;
-    if (old->beyond != 0) /* it is unknown which half the records in the tree belong to */
+    if (group_strays(index, old)) /* it is unknown which half they belong to */
         old->beyond = fresh->beyond = INDEX_MANY;
     page_name(page, slot | 1U << bits, bits + 1, handle);
     return true;
@@ -148,9 +157,9 @@ static bool group_merge(index_t *index, index_page_t *page, uint32_t hash)
     if (bits == 0)
         return false;
     uint32_t other_handle = page->slots[slot ^ 1U << (bits - 1)];
-    const index_group_t *other = group_at(index, other_handle);
+    index_group_t *other = group_at(index, other_handle);
     if (other->depth != group->depth || group_count(group) + group_count(other) > MERGED_MAX ||
-        group->beyond != 0 || other->beyond != 0)
+        group_strays(index, group) || group_strays(index, other))
         return false;
     for (unsigned rest = other->present; rest != 0; rest &= rest - 1) {
         unsigned i = (unsigned)__builtin_ctz(rest);
@@ -223,9 +232,10 @@ static void pages_end(index_t *index, uint32_t group)
     slab_give(index->slab, index->first_page.block);
     if (index->table_room > 0)
         free(index->tables);
-    uint64_t count = index->count;
-    index_init(index, index->slab);
-    index->count = count;
+    index_t before = *index;
+    index_init(index, before.slab);
+    index->count = before.count;
+    index->strays = before.strays;
     index->group = group;
 }
 
@@ -300,9 +310,10 @@ static void pages_shrink(index_t *index)
 
 /* Whether GROUP can split by one more bit of the hash. A group that has left records to the tree does not
  * split: its keys collide. */
-static bool group_splits(const index_group_t *group, const index_page_t *page)
+static bool group_splits(const index_t *index, index_group_t *group, const index_page_t *page)
 {
-    return group->beyond == 0 && group->depth < HASH_BITS && group->depth - page->shift < INDEX_PAGE_BITS;
+    return !group_strays(index, group) && group->depth < HASH_BITS &&
+           group->depth - page->shift < INDEX_PAGE_BITS;
 }
 
 bool index_add(index_t *index, uint64_t hash, uint32_t record)
@@ -316,9 +327,10 @@ bool index_add(index_t *index, uint64_t hash, uint32_t record)
     index_group_t *group;
     for (; (group = group_at(index, handle))->present == INDEX_ALL; handle = *index_slot(index, low)) {
         index_page_t *page = page_of(index, low);
-        if (!group_splits(group, page)) {
+        if (!group_splits(index, group, page)) {
             if (group->beyond < INDEX_MANY)
                 group->beyond++;
+            index->strays++;
             return true;
         }
         if (!group_split(index, page, low))
@@ -344,13 +356,14 @@ void index_remove(index_t *index, uint32_t hash, uint32_t record)
     index_group_t *group = group_at(index, *index_slot(index, hash));
     unsigned place = group_seek(group, record);
     if (place == INDEX_GROUP) {
-        assert(group->beyond > 0);
+        assert(group->beyond > 0 && index->strays > 0);
+        index->strays--;
         if (group->beyond < INDEX_MANY)
             group->beyond--;
-        return;
+    } else {
+        group_drop(group, place);
+        index->count--;
     }
-    group_drop(group, place);
-    index->count--;
     if (group_count(group) <= MERGE_BELOW)
         while (group_merge(index, page_of(index, hash), hash)) {
         }
@@ -361,7 +374,7 @@ void index_remove(index_t *index, uint32_t hash, uint32_t record)
     group = group_at(index, handle);
     if (group->depth > 0)
         return;
-    bool empty = group->present == 0 && group->beyond == 0;
+    bool empty = group->present == 0 && !group_strays(index, group);
     if (empty)
         slab_give(index->slab, handle);
     if (empty || index->first_page.block != 0)
@@ -396,6 +409,7 @@ bool index_drain(index_t *index, unsigned *budget)
     index->first_page.block = 0;
     pages_end(index, 0);
     index->count = 0;
+    index->strays = 0;
     return true;
 }
 

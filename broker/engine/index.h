@@ -55,9 +55,10 @@ typedef struct index_table {
 } index_table_t;
 
 typedef struct index {
-    slab_t *slab;   /* borrowed */
-    uint64_t count; /* records, without those that are only in the tree */
-    uint32_t group; /* the first page's slot while it has only one; 0 = none. Private, as all below */
+    slab_t *slab;    /* borrowed */
+    uint64_t count;  /* records, without those that are only in the tree */
+    uint64_t strays; /* records that are only in the tree */
+    uint32_t group;  /* the first page's slot while it has only one; 0 = none. Private, as all below */
     uint32_t page_count;
     uint32_t half;       /* the highest power of 2 that is not above page_count */
     uint32_t mask;       /* 2 * half - 1 */

@@ -230,6 +230,28 @@ static void remove__a_few_that_collide__are_no_mark_for_ever(void **state)
     assert_int_equal(find(fixture, 0, one_hash).handle, 0);
 }
 
+/* More records collide than a group can count, among others that do not. */
+static void remove__many_that_collide__their_group_takes_records_again(void **state)
+{
+    enum { OTHERS = 500, COLLIDE = 400, MORE = 2000 };
+    fixture_t *fixture = *state;
+    fixture->count = OTHERS + COLLIDE + MORE;
+    fixture->records = calloc(fixture->count, sizeof *fixture->records);
+    assert_non_null(fixture->records);
+    for (uint64_t i = 0; i < OTHERS + COLLIDE; i++)
+        add(fixture, i, i < OTHERS ? scatter : one_hash);
+    assert_true(fixture->index.strays > INDEX_MANY);
+    for (uint64_t i = OTHERS; i < OTHERS + COLLIDE; i++)
+        remove_one(fixture, i, one_hash);
+    assert_int_equal(fixture->index.strays, 0);
+    for (uint64_t i = OTHERS + COLLIDE; i < fixture->count; i++)
+        add(fixture, i, scatter);
+    assert_int_equal(fixture->index.strays, 0);
+    for (uint64_t i = 0; i < fixture->count; i++)
+        if (i < OTHERS || i >= OTHERS + COLLIDE)
+            assert_int_equal(find(fixture, i, scatter).handle, fixture->records[i]);
+}
+
 /* The group that HASH belongs to. */
 static const index_group_t *group_of(const fixture_t *fixture, uint64_t hash)
 {
@@ -262,8 +284,7 @@ static void remove__one_more_than_a_group_holds__their_group_takes_records_again
             remove_one(fixture, OTHERS + (backward == 0 ? i : COLLIDE - 1 - i), one_hash);
         }
         assert_int_equal(group_of(fixture, one_hash(0))->beyond, 0);
-        if (backward == 1) /* groups merge when a record leaves one of them */
-            assert_int_equal(group_of(fixture, one_hash(0))->depth, 0);
+        assert_int_equal(group_of(fixture, one_hash(0))->depth, 0);
         for (uint64_t i = OTHERS + COLLIDE; i < fixture->count; i++)
             add(fixture, i, scatter);
         for (uint64_t i = 0; i < fixture->count; i++)
@@ -406,6 +427,7 @@ int main(void)
         cmocka_unit_test(add__100000_that_collide__are_left_to_the_tree),
         INDEX_TEST(remove__a_few_that_collide__are_no_mark_for_ever),
         cmocka_unit_test(remove__one_more_than_a_group_holds__their_group_takes_records_again),
+        INDEX_TEST(remove__many_that_collide__their_group_takes_records_again),
         INDEX_TEST(add__others_beside_those_that_collide__are_found_here),
         INDEX_TEST(drain__small_budgets__frees_it_in_steps),
         INDEX_TEST(prefetch__keys_there_and_not__notes_where_they_are),
