@@ -2,31 +2,26 @@
 /* Owns the ROUTER socket. Knows frames, but not what a payload contains. */
 #include "broker/net/request_socket.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
+#include "broker/net/answer.h"
 #include "broker/net/listeners.h"
 #include "broker/net/serial.h"
 #include "common/number.h"
 
 enum {
-    BACKLOG = 4096,          /* connections that wait to be accepted */
-    QUEUE = 256,             /* unread messages of a connection */
-    KEEPALIVE_S = 10,        /* silence before the first TCP keepalive probe, and time between probes */
-    KEEPALIVE_PROBES = 3,    /* unanswered probes after which a peer is gone */
-    UNTAKEN_MS = 30000,      /* a peer is gone if its system acknowledges nothing for this long */
-    ENVELOPE_BYTES = 4096,   /* of an envelope, lengths included */
-    TRIM_BYTES = 65536,      /* an answer with more unused memory is trimmed before it is sent */
-    PUSH_BYTES = 1 << 20,    /* if a peer has more bytes outstanding, pushes to it wait in the event log */
-    MESSAGE_COST = 128,      /* about what libzmq allocates for a message without its content, bytes */
-    COPY_BYTES = 512,        /* an answer up to this size is copied into its message, which is cheaper */
-    UNCHARGED_BYTES = 16384, /* bytes of copied answers on their way to a peer that are not counted yet */
-    AHEAD = 64,              /* messages that are read before the first of them is handed over */
+    BACKLOG = 4096,        /* connections that wait to be accepted */
+    QUEUE = 256,           /* unread messages of a connection */
+    KEEPALIVE_S = 10,      /* silence before the first TCP keepalive probe, and time between probes */
+    KEEPALIVE_PROBES = 3,  /* unanswered probes after which a peer is gone */
+    UNTAKEN_MS = 30000,    /* a peer is gone if its system acknowledges nothing for this long */
+    ENVELOPE_BYTES = 4096, /* of an envelope, lengths included */
+    PUSH_BYTES = 1 << 20,  /* if a peer has more bytes outstanding, pushes to it wait in the event log */
+    AHEAD = 64,            /* messages that are read before the first of them is handed over */
     AHEAD_BYTES = 256 /* of a payload, at most, if another message is to be read before it is handed over */
 };
 
@@ -318,103 +313,6 @@ bool request_socket_ahead(const request_socket_t *requests)
 
 /* ---- Sending ---------------------------------------------------------------------------------- */
 
-/* Placed after the bytes of an answer, in the same allocation. */
-typedef struct trailer {
-    send_budget_t *budget;
-    spares_t *spares;
-    size_t cost;     /* bytes that the answer counts for */
-    size_t capacity; /* of the allocation */
-} trailer_t;
-
-/* libzmq calls this, in any thread, when it no longer needs an answer. */
-static void answer_free(void *data, void *hint)
-{
-    trailer_t *trailer = hint;
-    send_budget_t *budget = trailer->budget;
-    atomic_fetch_sub(&budget->bytes, trailer->cost);
-    send_budget_release(budget);
-    spares_give(trailer->spares, data, trailer->capacity);
-}
-
-/* Makes room for a trailer after ANSWER, and gives back its memory if much of it is unused. Returns false if
- * memory is refused. */
-static bool answer_prepare(buffer_t *answer)
-{
-    size_t needed = answer->size + alignof(trailer_t) - 1 + sizeof(trailer_t);
-    if (answer->limit < needed)
-        buffer_bound(answer, needed);
-    if (buffer_reserve(answer, needed - answer->size) == NULL)
-        return false;
-    if (answer->capacity - needed > TRIM_BYTES) {
-        uint8_t *trimmed = realloc(answer->data, needed);
-        if (trimmed != NULL) {
-            answer->data = trimmed;
-            answer->capacity = needed;
-        }
-    }
-    return true;
-}
-
-/* Makes MESSAGE from the bytes of a prepared ANSWER (taken). They count as COST in BUDGET until libzmq frees
- * them. Returns false if memory is refused. */
-static bool answer_wrap(const request_socket_t *requests, buffer_t *answer, send_budget_t *budget,
-                        size_t cost, zmq_msg_t *message)
-{
-    size_t size = answer->size;
-    size_t capacity = answer->capacity;
-    size_t place = (size + alignof(trailer_t) - 1) / alignof(trailer_t) * alignof(trailer_t);
-    size_t whole = place + sizeof(trailer_t);
-    assert(whole <= answer->capacity);
-    answer->size = whole;
-    uint8_t *data = buffer_take(answer, &whole);
-    trailer_t *trailer = (trailer_t *)(void *)(data + place);
-    *trailer = (trailer_t){.budget = budget, .spares = requests->spares, .cost = cost, .capacity = capacity};
-    if (zmq_msg_init_data(message, data, size, answer_free, trailer) != 0) {
-        free(data);
-        return false;
-    }
-    atomic_fetch_add(&budget->bytes, cost);
-    atomic_fetch_add(&budget->holders, 1);
-    return true;
-}
-
-/* Makes MESSAGE a copy of ANSWER. A copy is not counted in the budget by itself: `uncharged` adds it to the
- * cost of a later answer, which leaves after it. Returns false if memory is refused. */
-static bool answer_copy(const buffer_t *answer, zmq_msg_t *message)
-{
-    if (zmq_msg_init_size(message, answer->size) != 0)
-        return false;
-    if (answer->size > 0)
-        memcpy(zmq_msg_data(message), answer->data, answer->size);
-    return true;
-}
-
-/* Makes a message of ANSWER: a copy, or the bytes themselves. Returns UNAVAILABLE if memory is refused, and
- * RESOURCE_EXHAUSTED if too many bytes wait for the peer. */
-static status_t message_make(request_socket_t *requests, connection_t *connection, size_t envelope,
-                             buffer_t *answer, zmq_msg_t *message)
-{
-    send_budget_t *budget = connection->budget;
-    bool copied = answer->size <= COPY_BYTES;
-    if (!copied && !answer_prepare(answer))
-        return STATUS_UNAVAILABLE;
-    /* Count the memory of an answer, not its content: for short answers it is several times as much. */
-    size_t cost = (copied ? answer->size : answer->capacity) + envelope + MESSAGE_COST;
-    size_t outstanding = atomic_load(&budget->bytes);
-    if (outstanding > 0 &&
-        outstanding + connection->uncharged + cost > requests->settings->limits.outstanding)
-        return STATUS_RESOURCE_EXHAUSTED;
-    requests->moved += cost;
-    cost += connection->uncharged;
-    copied = copied && cost <= UNCHARGED_BYTES;
-    if (!copied && !answer_prepare(answer))
-        return STATUS_UNAVAILABLE;
-    if (!(copied ? answer_copy(answer, message) : answer_wrap(requests, answer, budget, cost, message)))
-        return STATUS_UNAVAILABLE;
-    connection->uncharged = copied ? cost : 0;
-    return STATUS_OK;
-}
-
 /* Makes IDENTITY a message: of CONNECTION's frame that came, if there is one, because a copy costs more.
  * False if memory is refused. */
 static bool identity_make(request_socket_t *requests, const connection_t *connection, bytes_t identity,
@@ -491,9 +389,13 @@ status_t request_socket_send(void *context, connection_t *connection, bytes_t id
     if (requests->outgoing_count == AHEAD || envelope.size > 0)
         request_socket_flush(requests);
     outgoing_t *outgoing = &requests->outgoing[requests->outgoing_count];
-    status_t status = message_make(requests, connection, envelope.size, answer, &outgoing->payload);
+    uint64_t limit = requests->settings->limits.outstanding;
+    size_t cost;
+    status_t status =
+        answer_message(connection, limit, requests->spares, envelope.size, answer, &outgoing->payload, &cost);
     if (status != STATUS_OK)
         return status;
+    requests->moved += cost;
     if (!identity_make(requests, connection, identity, &outgoing->identity)) {
         zmq_msg_close(&outgoing->payload);
         return STATUS_UNAVAILABLE;
