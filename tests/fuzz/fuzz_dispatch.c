@@ -70,6 +70,7 @@ static void step_receive(world_t *world, struct connection *connection)
     owed_fill(owed, arrival.payload, fault);
     connection->ended = false;
     connection->begins = !connection->session;
+    hub_foresee(world->hub, &(foreseen_t){.session = connection->session, .payload = arrival.payload}, 1);
     session_t *session = hub_receive(world->hub, connection->session, &arrival, world->now_ms);
     connection->session = session;
     connection->begins = false;
