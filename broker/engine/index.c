@@ -430,9 +430,9 @@ index_found_t index_find(const index_t *index, lookup_t lookup, bytes_t key)
     return (index_found_t){.handle = group->beyond != 0 ? INDEX_IN_TREE : 0};
 }
 
-/* What index_prefetch and index_prefetch_each do: the index of lookup I is EACH[I], or ONE if EACH is NULL.
- * Inlined in both. */
-static inline __attribute__((always_inline)) uint64_t prefetch(const index_t *one, const index_t *const *each,
+/* What index_prefetch and index_prefetch_each do: the index of lookup I is INDEXES[I * STEP]. Inlined in
+ * both. */
+static inline __attribute__((always_inline)) uint64_t prefetch(const index_t *const *indexes, unsigned step,
                                                                lookup_t *lookups, unsigned count)
 {
     union {
@@ -442,16 +442,16 @@ static inline __attribute__((always_inline)) uint64_t prefetch(const index_t *on
     uint64_t missed = 0;
     assert(count <= PREFETCH_MAX);
     for (unsigned i = 0; i < count; i++) {
-        at[i].slot = index_slot(each != NULL ? each[i] : one, (uint32_t)lookups[i].hash);
+        at[i].slot = index_slot(indexes[i * step], (uint32_t)lookups[i].hash);
         __builtin_prefetch(at[i].slot);
     }
     for (unsigned i = 0; i < count; i++) {
-        at[i].group = group_at(each != NULL ? each[i] : one, *at[i].slot);
+        at[i].group = group_at(indexes[i * step], *at[i].slot);
         __builtin_prefetch(at[i].group);
     }
     for (unsigned i = 0; i < count; i++) {
         const index_group_t *group = at[i].group;
-        const slab_t *slab = each != NULL ? each[i]->slab : one->slab;
+        const slab_t *slab = indexes[i * step]->slab;
         unsigned mask = index_match(group, index_tag(lookups[i].hash));
         lookups[i].seen = 0;
         if (mask != 0) {
@@ -470,10 +470,10 @@ uint64_t index_prefetch(const index_t *index, lookup_t *lookups, unsigned count)
 {
     if (index->count == 0)
         return count == 0 ? 0 : UINT64_MAX >> (PREFETCH_MAX - count);
-    return prefetch(index, NULL, lookups, count);
+    return prefetch(&index, 0, lookups, count);
 }
 
 void index_prefetch_each(const index_t *const *indexes, lookup_t *lookups, unsigned count)
 {
-    (void)prefetch(NULL, indexes, lookups, count);
+    (void)prefetch(indexes, 1, lookups, count);
 }
