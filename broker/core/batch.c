@@ -151,7 +151,7 @@ static void answer_open(const session_t *session, buffer_t *answer, size_t limit
     spares_t *spares = session->hub->outlets.transport.spares;
     buffer_init(answer, limit);
     if (spares != NULL)
-        spares_take(spares, session->answered + 2 * ROOM_CHANGE, answer);
+        spares_take(spares, session->answered + ROOM_CHANGE, answer);
 }
 
 /* Keeps the memory of ANSWER if the transport has not taken it. */

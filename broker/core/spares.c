@@ -97,14 +97,16 @@ static void given_sort(spares_t *spares)
 
 void spares_take(spares_t *spares, size_t size, buffer_t *buffer)
 {
-    unsigned class = class_of(2 * size - 1); /* so that its memory has SIZE bytes at least */
+    const size_t smallest = (size_t)1 << SMALLEST_BITS;
+    unsigned class = class_of(2 * size > smallest ? 2 * size - 1 : smallest); /* has SIZE bytes at least */
     if (class == CLASSES)
         return;
     if (spares->kept[class] == NULL && atomic_load_explicit(&spares->given, memory_order_relaxed) != NULL)
         given_sort(spares);
+    while (spares->kept[class] == NULL)
+        if (class -- == 0)
+            return;
     spare_t *spare = spares->kept[class];
-    if (spare == NULL)
-        return;
     spares->kept[class] = spare->next;
     spares->kept_bytes -= spare->capacity;
     buffer->capacity = spare->capacity < buffer->limit ? spare->capacity : buffer->limit;

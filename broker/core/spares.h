@@ -14,8 +14,9 @@ KV_MUST_USE spares_t *spares_new(void);
 /* Nobody may use them any more. */
 void spares_destroy(spares_t **spares);
 
-/* Gives BUFFER, which has no memory, memory of about SIZE bytes if some is kept: at least SIZE, and less than
- * four times as much. Only for the thread that owns them, like spares_keep. */
+/* Gives BUFFER, which has no memory, memory that is kept, if there is some: for SIZE bytes if possible, else
+ * less. It has less than four times SIZE bytes, or less than 512. Only for the thread that owns them, like
+ * spares_keep. */
 void spares_take(spares_t *spares, size_t size, buffer_t *buffer);
 /* Keeps or frees the memory of BUFFER, which has none afterwards. */
 void spares_keep(spares_t *spares, buffer_t *buffer);

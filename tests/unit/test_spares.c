@@ -46,26 +46,42 @@ static size_t take(spares_t *spares, size_t size)
     return capacity;
 }
 
+static void take_all(spares_t *spares)
+{
+    while (take(spares, 16384) > 0)
+        continue;
+}
+
 static void take__of_any_size__is_enough_and_less_than_four_times_as_much(void **state)
 {
     (void)state;
     spares_t *spares = spares_new();
     assert_non_null(spares);
-    for (size_t size = 1; size < 40000; size += size / 7 + 1) {
+    for (size_t size = 1; size <= 16384; size += size / 7 + 1) {
         for (size_t kept = 256; kept <= 16384; kept *= 2) {
             keep(spares, kept);
             keep(spares, kept + kept / 2);
         }
         size_t capacity = take(spares, size);
-        assert_true(capacity == 0 || capacity >= size);
-        assert_true(capacity < 4 * size || capacity < 512);
-        assert_true(size < 129 || size > 16384 || capacity > 0);
-        for (size_t left = 256; left <= 16384; left *= 2)
-            while (take(spares, left) > 0) {
-            }
+        assert_true(capacity >= size && (capacity < 4 * size || capacity < 512));
+        take_all(spares);
     }
+    assert_int_equal(take(spares, 16385), 0);
     spares_destroy(&spares);
     assert_null(spares);
+}
+
+/* Otherwise memory that is always too small would pile up. */
+static void take__of_more_than_there_is__gives_the_largest(void **state)
+{
+    (void)state;
+    spares_t *spares = spares_new();
+    for (size_t kept = 256; kept <= 1024; kept *= 2)
+        keep(spares, kept);
+    for (size_t kept = 1024; kept >= 256; kept /= 2)
+        assert_int_equal(take(spares, 5000), kept);
+    assert_int_equal(take(spares, 5000), 0);
+    spares_destroy(&spares);
 }
 
 static void take__with_a_lower_limit__stays_below_it(void **state)
@@ -144,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(take__of_any_size__is_enough_and_less_than_four_times_as_much),
+        cmocka_unit_test(take__of_more_than_there_is__gives_the_largest),
         cmocka_unit_test(take__with_a_lower_limit__stays_below_it),
         cmocka_unit_test(keep__more_than_may_be_kept__frees_it),
         cmocka_unit_test(give__by_several_threads_while_one_takes__loses_nothing),
