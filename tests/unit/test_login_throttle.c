@@ -44,30 +44,7 @@ static status_t end(fixture_t *fixture, const char *peer, const char *user, bool
     return success ? STATUS_OK : STATUS_UNAUTHENTICATED;
 }
 
-/* Makes one complete attempt. Returns the status that the client gets. */
-static status_t attempt(fixture_t *fixture, const char *peer, const char *user, bool success)
-{
-    uint64_t wait_ms = 0;
-    status_t status = begin(fixture, peer, user, &wait_ms);
-    return status == STATUS_OK ? end(fixture, peer, user, success) : status;
-}
-
-/* Fails COUNT times. Before each attempt, waits as long as the throttle demands. Returns the last wait. */
-static uint64_t fail_times(fixture_t *fixture, const char *peer, const char *user, unsigned count)
-{
-    uint64_t last_ms = 0;
-    while (count > 0) {
-        uint64_t wait_ms = 0;
-        if (begin(fixture, peer, user, &wait_ms) != STATUS_OK) {
-            fixture->now_ms += (int64_t)wait_ms;
-            last_ms = wait_ms;
-            continue;
-        }
-        assert_int_equal(end(fixture, peer, user, false), STATUS_UNAUTHENTICATED);
-        count--;
-    }
-    return last_ms;
-}
+#include "tests/unit/login_attempts.h"
 
 /* ---- The throttle of a pair --------------------------------------------------------------------- */
 
