@@ -3,21 +3,29 @@
  * of JSON with requests per second and the latency of a message. tests/bench/instructions runs it with the
  * broker under callgrind, to count the broker's instructions for a request.
  *
- *   bench_requests ENDPOINT get|put|ping REQUESTS [BATCH [IN_FLIGHT [KEYS [CONNECTIONS [CLIENT]]]]]
- *   bench_requests ENDPOINT hold KEYS CLIENT
+ *   bench_requests ENDPOINT get|put|ping REQUESTS [BATCH [IN_FLIGHT [KEYS [CONNECTIONS [CLIENT [STORES]]]]]]
+ *   bench_requests ENDPOINT hold KEYS CLIENT [CONNECTIONS [STORES]]
  *   bench_requests ENDPOINT serve
  *   bench_requests ENDPOINT bare-get|bare-put REQUESTS [BATCH [IN_FLIGHT [KEYS [CONNECTIONS]]]]
+ *   bench_requests ENDPOINT bare-hold CONNECTIONS
  *
  * The payloads are made before the clock starts, so the client only sends them and checks the answers. Every
  * byte of an answer is checked, except the revision of a put. IN_FLIGHT counts the messages of all
- * connections; libzmq distributes them to the connections in turn.
+ * connections. A DEALER sends to its connections strictly in turn: message I goes to connection I modulo
+ * CONNECTIONS.
  *
  * If KV_SERVER_PID in the environment gives the server's process id, the server's processor time for a
  * request is printed too.
  *
  * Without CLIENT, the keys are first put into the store of the only connection. With CLIENT, all connections
- * are sessions of that client, whose keys a running `bench_requests … hold` has put. `hold` prints a line
- * when the keys are there and keeps its session, and so the keys, until its standard input ends.
+ * are sessions of that client, whose keys `bench_requests … hold` has put. With STORES too, the keys are in
+ * the stores of as many clients, CLIENT-0, CLIENT-1, …, in equal parts. Connection I is a session of client I
+ * modulo STORES, and asks for keys of that client. The values differ, so a key of another store is detected.
+ *
+ * `hold` opens the connections and begins a session on each. Then it prints a line and waits for one on its
+ * standard input. Then it puts the keys, an equal part of them on each connection, and prints a second line.
+ * It keeps its connections until its standard input ends. STORES is 1 or the number of connections.
+ * `bare-hold` does the same, without keys.
  *
  * `serve` is the lower bound: a bare ROUTER that stores and decodes nothing. `bare-get` and `bare-put` first
  * send it an answer of the size of the broker's, which it then sends for every request. The cost of this
@@ -27,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -37,8 +46,10 @@
 enum {
     SLOTS_MAX = 50000, /* messages in flight */
     CONNECTIONS_MAX = 10000,
-    FILL = 1000,                     /* puts in a message that fills the store */
+    FILL = 100,                      /* puts in a message that fills a store */
+    HOLD_IN_FLIGHT = 64,             /* connections whose sessions `hold` begins at the same time */
     PATIENCE_MS = 60000,             /* longest wait for an answer: only a hang takes so long */
+    OPENING = 250,                   /* connections that are opened at the same time */
     ENDPOINT_SIZE = 256,             /* bytes of an endpoint with a source address */
     TAG_END = WORKLOAD_TAG_PLACE + 5 /* the byte after the msgid of the first request */
 };
@@ -52,6 +63,7 @@ typedef struct load {
     uint64_t keys;
     uint64_t connections;
     const char *client; /* NULL: one session with a store of its own */
+    uint64_t stores;    /* clients, each with a store; divides KEYS and CONNECTIONS */
     bool bare;
 } load_t;
 
@@ -69,6 +81,7 @@ typedef struct client {
     slot_t *slots;  /* [in_flight] */
     uint32_t *idle; /* [in_flight]: slots that are not in flight, as a stack */
     uint64_t idle_count;
+    uint64_t sent; /* messages so far */
 } client_t;
 
 static void check(bool done, const char *what)
@@ -153,11 +166,11 @@ static uint32_t answer_check(const client_t *client, bytes_t answer)
 
 /* ---- The client ------------------------------------------------------------------------------- */
 
-/* Sends message number I in an idle slot. */
-static void message_send(client_t *client, uint64_t i)
+/* Sends the next message in an idle slot. */
+static void message_send(client_t *client)
 {
     uint32_t slot = client->idle[--client->idle_count];
-    client->slots[slot].payload = i % client->workload.count;
+    client->slots[slot].payload = client->sent++ % client->workload.count;
     buffer_t *payload = &client->workload.payloads[client->slots[slot].payload];
     tag_write(payload->data, WORKLOAD_TAG + slot);
     client->slots[slot].sent = seconds_now();
@@ -181,35 +194,44 @@ static double answer_receive(client_t *client)
 /* Sends MESSAGES messages and waits for all answers. Records them in RESULT, unless it is NULL. */
 static void messages_run(client_t *client, uint64_t messages, result_t *result)
 {
-    uint64_t sent = 0;
+    uint64_t end = client->sent + messages;
     for (uint64_t received = 0; received < messages; received++) {
-        while (sent < messages && client->idle_count > 0)
-            message_send(client, sent++);
+        while (client->sent < end && client->idle_count > 0)
+            message_send(client);
         double began = answer_receive(client);
         if (result)
             result_answer(result, began);
     }
 }
 
-/* Puts every key once, so that `get` finds them. */
-static void keys_fill(void *socket, uint64_t keys)
+/* Puts COUNT keys from FIRST on, in one message. */
+static void keys_put(void *socket, uint64_t first, uint64_t count)
 {
-    for (uint64_t key = 0; key < keys; key += FILL) {
-        buffer_t payload;
-        buffer_init(&payload, WORKLOAD_PAYLOAD_MAX);
-        for (uint64_t i = key; i < key + FILL && i < keys; i++)
-            workload_write_request(&payload, "put", (uint32_t)(i - key) + 1, i);
-        check(zmq_send(socket, payload.data, payload.size, 0) >= 0, "sending");
-        buffer_release(&payload);
-        zmq_msg_t answer;
-        zmq_msg_init(&answer);
-        check(zmq_msg_recv(&answer, socket, 0) >= 0, "waiting for an answer");
-        bytes_t bytes = bytes_of(zmq_msg_data(&answer), zmq_msg_size(&answer));
-        rpc_reply_t reply;
-        for (size_t at = 0; at < bytes.size;)
-            check(rpc_read_reply(bytes, &at, &reply) == RPC_STEP_MESSAGE && !reply.failed,
-                  "filling the store");
-        zmq_msg_close(&answer);
+    buffer_t payload;
+    buffer_init(&payload, WORKLOAD_PAYLOAD_MAX);
+    for (uint64_t i = 0; i < count; i++)
+        workload_write_request(&payload, "put", (uint32_t)i + 1, first + i);
+    check(zmq_send(socket, payload.data, payload.size, 0) >= 0, "sending");
+    buffer_release(&payload);
+    zmq_msg_t answer;
+    zmq_msg_init(&answer);
+    check(zmq_msg_recv(&answer, socket, 0) >= 0, "waiting for an answer");
+    bytes_t bytes = bytes_of(zmq_msg_data(&answer), zmq_msg_size(&answer));
+    rpc_reply_t reply;
+    for (size_t at = 0; at < bytes.size;)
+        check(rpc_read_reply(bytes, &at, &reply) == RPC_STEP_MESSAGE && !reply.failed, "filling the stores");
+    zmq_msg_close(&answer);
+}
+
+/* Puts every key once, so that `get` finds them: an equal part on each connection, whose turn begins with the
+ * first. */
+static void keys_fill(void *socket, const load_t *load)
+{
+    uint64_t part = load->keys / load->connections;
+    for (uint64_t first = 0; first < part; first += FILL) {
+        uint64_t count = part - first < FILL ? part - first : FILL;
+        for (uint64_t i = 0; i < load->connections; i++)
+            keys_put(socket, i * part + first, count);
     }
 }
 
@@ -224,31 +246,66 @@ static void bare_teach(client_t *client)
           "teaching the bare server");
 }
 
-static void client_run(void *socket, const load_t *load)
+static void client_init(client_t *client, void *socket, const load_t *load)
 {
-    client_t client = {
+    *client = (client_t){
         .socket = socket,
         .load = load,
-        .slots = calloc(load->in_flight, sizeof *client.slots),
-        .idle = calloc(load->in_flight, sizeof *client.idle),
+        .slots = calloc(load->in_flight, sizeof *client->slots),
+        .idle = calloc(load->in_flight, sizeof *client->idle),
     };
-    check(client.slots && client.idle, "memory");
-    workload_init(&client.workload, load->method, load->batch, load->keys);
-    for (; client.idle_count < load->in_flight; client.idle_count++)
-        client.idle[client.idle_count] = (uint32_t)client.idle_count;
+    check(client->slots && client->idle, "memory");
+    workload_init(&client->workload, load->method, load->batch, load->keys, load->stores);
+    for (; client->idle_count < load->in_flight; client->idle_count++)
+        client->idle[client->idle_count] = (uint32_t)client->idle_count;
     if (load->bare)
-        bare_teach(&client);
-    else if (!load->client && strcmp(load->method, "ping") != 0)
-        keys_fill(socket, load->keys);
+        bare_teach(client);
+}
+
+static void client_release(client_t *client)
+{
+    workload_release(&client->workload);
+    free(client->idle);
+    free(client->slots);
+}
+
+static void client_run(void *socket, const load_t *load)
+{
+    client_t client;
+    client_init(&client, socket, load);
+    if (!load->bare && !load->client && strcmp(load->method, "ping") != 0)
+        keys_fill(socket, load);
     if (load->connections > 1)
         messages_run(&client, load->connections, NULL); /* one for each, so that all are connected */
     result_t result;
     result_begin(&result, (load->requests + load->batch - 1) / load->batch);
     messages_run(&client, result.messages, &result);
     result_print(&result, load->what, load->batch);
-    workload_release(&client.workload);
-    free(client.idle);
-    free(client.slots);
+    client_release(&client);
+}
+
+static void line_print(const char *line)
+{
+    puts(line);
+    fflush(stdout);
+}
+
+/* Begins a session on each connection, puts the keys, and keeps the connections until standard input ends. */
+static void client_hold(void *socket, const load_t *load)
+{
+    client_t client;
+    load_t ping = {"hold", "ping", 1, 1, HOLD_IN_FLIGHT, 1, load->connections, NULL, 1, load->bare};
+    client_init(&client, socket, &ping);
+    messages_run(&client, load->connections, NULL);
+    client_release(&client);
+    line_print("connected");
+    if (getchar() == EOF)
+        return;
+    if (!load->bare)
+        keys_fill(socket, load);
+    line_print("filled");
+    while (getchar() != EOF)
+        ;
 }
 
 /* ---- The bare server -------------------------------------------------------------------------- */
@@ -288,48 +345,95 @@ static void *socket_new(void *context, int type)
 {
     void *socket = zmq_socket(context, type);
     int unlimited = 0; /* because a ROUTER drops messages above its high-water mark */
-    int patience = type == ZMQ_DEALER ? PATIENCE_MS : -1;
+    int patience = type == ZMQ_ROUTER ? -1 : PATIENCE_MS;
     int linger = 0;
+    int backlog = SOMAXCONN;
     check(socket && zmq_setsockopt(socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited) == 0 &&
               zmq_setsockopt(socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) == 0 &&
               zmq_setsockopt(socket, ZMQ_RCVTIMEO, &patience, sizeof patience) == 0 &&
-              zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0,
+              zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
+              zmq_setsockopt(socket, ZMQ_BACKLOG, &backlog, sizeof backlog) == 0,
           "a socket");
     return socket;
 }
 
-/* Connects SOCKET as often as LOAD says. A DEALER ignores a second connection to the same endpoint, so each
- * further one has a different source address in its endpoint. */
-static void connections_open(void *socket, const char *endpoint, const load_t *load)
+/* Makes connection I, which is opened next, a session of its client. */
+static void identity_set(void *socket, const load_t *load, uint64_t i)
 {
-    const char tcp[] = "tcp://";
-    for (uint64_t i = 0; i < load->connections; i++) {
-        char text[ENDPOINT_SIZE];
-        char identity[ENDPOINT_SIZE];
-        snprintf(text, sizeof text, "%s", endpoint);
-        if (i > 0) {
-            check(strncmp(endpoint, tcp, strlen(tcp)) == 0, "several connections need tcp");
-            snprintf(text, sizeof text, "tcp://127.1.%u.%u:0;%s", (unsigned)i / 250, (unsigned)i % 250 + 1,
-                     endpoint + strlen(tcp));
-        }
-        snprintf(identity, sizeof identity, "%s/%ld-%" PRIu64, load->client ? load->client : "",
-                 (long)getpid(), i);
-        check(!load->client || zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity, strlen(identity)) == 0,
-              identity);
-        check(zmq_connect(socket, text) == 0, text);
-    }
+    char store[ENDPOINT_SIZE] = "";
+    char identity[2 * ENDPOINT_SIZE];
+    if (load->stores > 1)
+        snprintf(store, sizeof store, "-%" PRIu64, i % load->stores);
+    snprintf(identity, sizeof identity, "%s%s/%ld-%" PRIu64, load->client, store, (long)getpid(), i);
+    check(zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity, strlen(identity)) == 0, identity);
 }
 
-/* Puts the keys of CLIENT and keeps its session until standard input ends. */
-static void keys_hold(void *socket, const char *endpoint, const char *keys, const char *client)
+/* Opens connection I. A DEALER ignores a second connection to the same endpoint, so each further one has a
+ * different source address in its endpoint. */
+static void connection_open(void *socket, const char *endpoint, const load_t *load, uint64_t i)
 {
-    load_t load = {.connections = 1, .client = client};
-    connections_open(socket, endpoint, &load);
-    keys_fill(socket, number_of(keys));
-    printf("%s keys\n", keys);
-    fflush(stdout);
-    while (getchar() != EOF)
-        ;
+    const char tcp[] = "tcp://";
+    char text[ENDPOINT_SIZE];
+    snprintf(text, sizeof text, "%s", endpoint);
+    if (i > 0) {
+        check(strncmp(endpoint, tcp, strlen(tcp)) == 0, "several connections need tcp");
+        snprintf(text, sizeof text, "tcp://127.1.%u.%u:0;%s", (unsigned)i / 250, (unsigned)i % 250 + 1,
+                 endpoint + strlen(tcp));
+    }
+    if (load->client)
+        identity_set(socket, load, i);
+    check(zmq_connect(socket, text) == 0, text);
+}
+
+/* Waits for COUNT events of MONITOR. */
+static void events_wait(void *monitor, uint64_t count)
+{
+    for (uint64_t frames = 0; frames < 2 * count; frames++)
+        check(zmq_recv(monitor, NULL, 0, 0) >= 0, "connecting");
+}
+
+/* Opens all connections, a few at the same time: more could overflow the server's queue, and then the system
+ * tries again after seconds. */
+static void connections_open(void *context, void *socket, const char *endpoint, const load_t *load)
+{
+    const char address[] = "inproc://connected";
+    void *monitor = socket_new(context, ZMQ_PAIR);
+    check(zmq_socket_monitor(socket, address, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) == 0 &&
+              zmq_connect(monitor, address) == 0,
+          "a monitor");
+    uint64_t waited = 0;
+    for (uint64_t i = 0; i < load->connections; i++) {
+        connection_open(socket, endpoint, load, i);
+        if (i + 1 - waited < OPENING && i + 1 < load->connections)
+            continue;
+        events_wait(monitor, i + 1 - waited);
+        waited = i + 1;
+    }
+    check(zmq_socket_monitor(socket, NULL, 0) == 0, "the monitor's end");
+    zmq_close(monitor);
+}
+
+_Noreturn static void refuse(const char *problem)
+{
+    fprintf(stderr, "bench_requests: %s\n", problem);
+    exit(2);
+}
+
+/* Ends the process if LOAD is impossible. */
+static void load_check(const load_t *load)
+{
+    if (load->in_flight > SLOTS_MAX || load->connections > CONNECTIONS_MAX)
+        refuse("too many in flight, or connections");
+    if (load->connections > 1 && !load->client && !load->bare)
+        refuse("several connections need a CLIENT");
+    if (load->keys % load->stores != 0 || load->connections % load->stores != 0)
+        refuse("KEYS and CONNECTIONS must be multiples of STORES");
+}
+
+/* Returns argument I as a number, or OTHERWISE if there is none. */
+static uint64_t number_at(int argc, char **argv, int i, uint64_t otherwise)
+{
+    return argc > i ? number_of(argv[i]) : otherwise;
 }
 
 static load_t load_of(int argc, char **argv)
@@ -338,22 +442,37 @@ static load_t load_of(int argc, char **argv)
     load_t load = {
         .what = argv[2],
         .method = argv[2],
-        .requests = argc > 3 ? number_of(argv[3]) : 1000000,
-        .batch = argc > 4 ? number_of(argv[4]) : 64,
-        .in_flight = argc > 5 ? number_of(argv[5]) : 16,
-        .keys = argc > 6 ? number_of(argv[6]) : 100000,
-        .connections = argc > 7 ? number_of(argv[7]) : 1,
+        .requests = number_at(argc, argv, 3, 1000000),
+        .batch = number_at(argc, argv, 4, 64),
+        .in_flight = number_at(argc, argv, 5, 16),
+        .keys = number_at(argc, argv, 6, 100000),
+        .connections = number_at(argc, argv, 7, 1),
         .client = argc > 8 ? argv[8] : NULL,
+        .stores = number_at(argc, argv, 9, 1),
     };
     if (strncmp(argv[2], prefix, strlen(prefix)) == 0) {
         load.bare = true;
         load.method = argv[2] + strlen(prefix);
     }
-    if (load.in_flight > SLOTS_MAX || load.connections > CONNECTIONS_MAX ||
-        (load.connections > 1 && !load.client && !load.bare)) {
-        fprintf(stderr, "bench_requests: too many in flight, or connections (several need a CLIENT)\n");
-        exit(2);
+    load_check(&load);
+    return load;
+}
+
+/* Returns the load of `hold KEYS CLIENT [CONNECTIONS [STORES]]`, or of `bare-hold CONNECTIONS`. */
+static load_t held_of(int argc, char **argv, bool bare)
+{
+    load_t load = {.bare = bare, .keys = 1, .stores = 1};
+    if (bare) {
+        load.connections = number_of(argv[3]);
+    } else {
+        load.keys = number_of(argv[3]);
+        load.client = argv[4];
+        load.connections = number_at(argc, argv, 5, 1);
+        load.stores = number_at(argc, argv, 6, 1);
     }
+    load_check(&load);
+    if (!bare && (load.keys % load.connections != 0 || (load.stores > 1 && load.stores != load.connections)))
+        refuse("KEYS must be a multiple of CONNECTIONS, and STORES 1 or as many");
     return load;
 }
 
@@ -364,7 +483,7 @@ static int smoke_run(void *context)
     void *client = socket_new(context, ZMQ_DEALER);
     check(zmq_bind(server, "inproc://smoke") == 0 && zmq_connect(client, "inproc://smoke") == 0, "inproc");
     void *thread = zmq_threadstart(bare_serve, server);
-    client_run(client, &(load_t){"bare-get", "get", 1000, 10, 4, 100, 1, NULL, true});
+    client_run(client, &(load_t){"bare-get", "get", 1000, 10, 4, 100, 1, NULL, 1, true});
     zmq_close(client);
     zmq_ctx_shutdown(context);
     zmq_threadclose(thread);
@@ -373,31 +492,41 @@ static int smoke_run(void *context)
     return 0;
 }
 
+static int usage(void)
+{
+    fputs("usage: bench_requests ENDPOINT [bare-]get|[bare-]put|ping REQUESTS [BATCH [IN_FLIGHT [KEYS "
+          "[CONNECTIONS [CLIENT [STORES]]]]]]\n"
+          "       bench_requests ENDPOINT hold KEYS CLIENT [CONNECTIONS [STORES]]\n"
+          "       bench_requests ENDPOINT bare-hold CONNECTIONS\n"
+          "       bench_requests ENDPOINT serve\n",
+          stderr);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     void *context = zmq_ctx_new();
     check(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, CONNECTIONS_MAX + 10) == 0, "a context");
     if (argc == 2 && strcmp(argv[1], "smoke") == 0)
         return smoke_run(context);
-    if (argc < 3) {
-        fputs("usage: bench_requests ENDPOINT [bare-]get|[bare-]put|ping REQUESTS [BATCH [IN_FLIGHT [KEYS "
-              "[CONNECTIONS [CLIENT]]]]]\n"
-              "       bench_requests ENDPOINT hold KEYS CLIENT\n"
-              "       bench_requests ENDPOINT serve\n",
-              stderr);
-        return 2;
-    }
+    if (argc < 3)
+        return usage();
     bool serve = strcmp(argv[2], "serve") == 0;
+    bool hold = strcmp(argv[2], "hold") == 0;
+    bool bare_hold = strcmp(argv[2], "bare-hold") == 0;
+    if ((hold && argc < 5) || (bare_hold && argc < 4))
+        return usage();
     void *socket = socket_new(context, serve ? ZMQ_ROUTER : ZMQ_DEALER);
     if (serve) {
         check(zmq_bind(socket, argv[1]) == 0, argv[1]);
         bare_serve(socket);
-    } else if (strcmp(argv[2], "hold") == 0 && argc == 5) {
-        keys_hold(socket, argv[1], argv[3], argv[4]);
     } else {
-        load_t load = load_of(argc, argv);
-        connections_open(socket, argv[1], &load);
-        client_run(socket, &load);
+        load_t load = hold || bare_hold ? held_of(argc, argv, bare_hold) : load_of(argc, argv);
+        connections_open(context, socket, argv[1], &load);
+        if (hold || bare_hold)
+            client_hold(socket, &load);
+        else
+            client_run(socket, &load);
     }
     zmq_close(socket);
     zmq_ctx_term(context);

@@ -314,7 +314,7 @@ uint64_t fanout_laggard_remove(fanout_t *fanout)
 void fanout_run(fanout_t *fanout, const load_t *load, timing_t *timing)
 {
     workload_t workload;
-    workload_init(&workload, "put", load->batch, KEYS);
+    workload_init(&workload, "put", load->batch, KEYS, 1);
     *timing = (timing_t){.batches = load->batches, .members = fanout->count};
     timing->sent = allocate(load->batches, sizeof *timing->sent);
     timing->answered = allocate(load->batches, sizeof *timing->answered);

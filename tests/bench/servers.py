@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The servers that tests/bench/compare measures: how each one is started, filled with keys, and asked for its statistics.
+"""The servers that tests/bench/compare and tests/bench/growth measure: how each one is started, filled with keys, and asked for its statistics.
 
 Each server has the settings that make it fast at this work: it writes nothing to disk, its memory is not limited, and it may use
 all processors that are assigned to it. The clients define what a request is (bench_requests.c, peer_client.c)."""
@@ -12,13 +12,10 @@ import socket
 import subprocess
 import time
 
+from measuring import Failure, Holder, pinned
 from waiting import TIMEOUT, wait_until
 
 STORE = "bench"  # name of the kvbroker client whose keys are used
-
-
-class Failure(Exception):
-    """An error that ends the run."""
 
 
 def free_port():
@@ -85,11 +82,7 @@ class Server:
     def load(self, keys):
         """Put KEYS keys into the server."""
         if self.name == "kvbroker":
-            command = [self.bench.test_program("bench_requests"), self.endpoint, "hold", keys, STORE]
-            self.holder = subprocess.Popen(pinned(self.bench.client_cpus, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                           text=True)
-            if not self.holder.stdout.readline():
-                raise Failure("kvbroker's keys could not be put")
+            self.holder = Holder(self.bench, self.endpoint, "hold", keys, STORE).fill()
         elif self.name != "libzmq":
             self.bench.client([self.bench.test_program("peer_client"), self.name, self.port, "load", keys])
         self.loaded_bytes = self.resident_bytes()
@@ -109,15 +102,11 @@ class Server:
         return calls, int(values["keyspace_misses"]), int(values["total_error_replies"])
 
     def stop(self):
-        for process in filter(None, (self.holder, self.process)):
-            process.terminate()
-            try:
-                process.wait(TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def pinned(cpus, command):
-    """Return a command that runs COMMAND on these processors and is killed when this process ends."""
-    return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", ",".join(map(str, cpus)), *map(str, command)]
+        if self.holder:
+            self.holder.close()
+        self.process.terminate()
+        try:
+            self.process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

@@ -114,10 +114,11 @@ static void answer_write(buffer_t *answer, const char *method, uint32_t msgid, u
         rpc_write_text(answer, strcmp(method, "ping") == 0 ? "pong" : value);
 }
 
-void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys)
+void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys, uint64_t stores)
 {
     chance_t chance = chance_from(SEED);
-    workload->count = workload_payloads(batch, keys);
+    uint64_t each = keys / stores;
+    workload->count = (workload_payloads(batch, keys) + stores - 1) / stores * stores;
     workload->payloads = calloc(workload->count, sizeof *workload->payloads);
     workload->answers = calloc(workload->count, sizeof *workload->answers);
     if (!workload->payloads || !workload->answers)
@@ -128,7 +129,7 @@ void workload_init(workload_t *workload, const char *method, uint64_t batch, uin
         buffer_init(payload, WORKLOAD_PAYLOAD_MAX);
         buffer_init(answer, WORKLOAD_PAYLOAD_MAX);
         for (uint64_t j = 0; j < batch; j++) {
-            uint64_t key = chance_below(&chance, keys);
+            uint64_t key = i % stores * each + chance_below(&chance, each);
             uint32_t msgid = j == 0 ? WORKLOAD_TAG : (uint32_t)j;
             workload_write_request(payload, method, msgid, key);
             answer_write(answer, method, msgid, key);

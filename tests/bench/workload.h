@@ -21,8 +21,8 @@ enum {
 void workload_key_write(uint64_t key, char text[WORKLOAD_KEY_SIZE + 1]);
 void workload_value_write(uint64_t key, char text[WORKLOAD_VALUE_SIZE + 1]);
 
-/* Returns how many payloads of BATCH requests are prepared: one request for each of KEYS keys, but at most
- * WORKLOAD_DRAWN requests, which is enough that the server's lookups miss the processor's caches. */
+/* Returns how many payloads of BATCH requests are prepared: one request for each of KEYS keys, but about
+ * WORKLOAD_DRAWN requests at most, which is enough that the server's lookups miss the processor's caches. */
 static inline size_t workload_payloads(uint64_t batch, uint64_t keys)
 {
     uint64_t payloads = (keys < WORKLOAD_DRAWN ? keys : WORKLOAD_DRAWN) / batch;
@@ -41,8 +41,10 @@ typedef struct workload {
 enum { WORKLOAD_TAG_PLACE = 2, WORKLOAD_TAG = 0x10000 };
 
 /* Makes the payloads, of BATCH requests each, and their answers. The requests call METHOD ("get", "put" or
- * "ping") with random keys out of KEYS, the same ones in every run. */
-void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys);
+ * "ping") with random keys out of KEYS, the same ones in every run. STORES, a divisor of KEYS, is the number
+ * of stores that have KEYS / STORES keys each, in order. The keys of payload I are those of store I modulo
+ * STORES, and the number of payloads is a multiple of STORES. */
+void workload_init(workload_t *workload, const char *method, uint64_t batch, uint64_t keys, uint64_t stores);
 void workload_release(workload_t *workload);
 
 /* Returns the I-th payload to send, borrowed. */
