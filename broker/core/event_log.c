@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* The head of a record. A record_rest_t follows, if there is one, then the texts: client, key, value, by,
  * user. */
@@ -32,7 +34,9 @@ enum {
     RECORD_BINARY = 2,    /* binary */
     RECORD_REST = 4,      /* there is a record_rest_t */
     RECORD_BY_CLIENT = 8, /* `by` is the client itself */
-    RECORD_ALIGN = 16     /* bytes: a record begins at a multiple of them */
+    RECORD_ALIGN = 16,    /* bytes: a record begins at a multiple of them */
+    RELEASE_EVERY = 64,   /* events between two looks at how much was dropped; a power of 2 */
+    RELEASE_PART = 64     /* of the block: so much is given back to the system at once, at least */
 };
 
 struct event_log {
@@ -43,6 +47,7 @@ struct event_log {
     uint64_t newest;  /* seq of the newest one */
     size_t tail;      /* where the next record goes */
     size_t room_end;  /* end of the free space that begins at `tail` */
+    size_t released;  /* dropped records before this place were given back to the system, or overwritten */
     uint32_t *places; /* of records in `block`, in units of RECORD_ALIGN, by seq & mask */
     uint8_t *block;
 };
@@ -120,6 +125,39 @@ static inline size_t room_make(event_log_t *log, size_t size)
     return log->tail + size <= log->room_end ? log->tail : room_find(log, size);
 }
 
+/* Gives the whole pages of the block from FROM to TO back to the system. They are read as zeros then. */
+static void pages_release(const event_log_t *log, size_t from, size_t to)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t base = (uintptr_t)log->block;
+    size_t begin = ((base + from + page - 1) & ~(page - 1)) - base;
+    size_t end = ((base + to) & ~(page - 1)) - base;
+    if (begin < end)
+        (void)madvise(log->block + begin, end - begin, MADV_DONTNEED); /* if it fails, they stay */
+}
+
+/* Gives memory of dropped records back to the system. Otherwise the records would move through all of the
+ * block in time, even if the few that are kept are small. */
+static __attribute__((noinline)) void dropped_release(event_log_t *log)
+{
+    bool empty = log->oldest == log->newest;
+    size_t tail = log->tail;
+    size_t first = empty ? tail : place_of(log, log->oldest + 1);
+    /* Then the records go on from the end to the start, and free is what is between them. If not, free is
+     * what is before them and behind them. */
+    bool wrapped = !empty && first >= tail;
+    if (first < log->released) { /* the oldest is at the start again */
+        if (!wrapped)
+            pages_release(log, tail > log->released ? tail : log->released, log->capacity);
+        log->released = 0;
+    }
+    size_t from = wrapped && tail > log->released ? tail : log->released;
+    if (first - from < log->capacity / RELEASE_PART)
+        return;
+    pages_release(log, from, first);
+    log->released = first;
+}
+
 static inline uint8_t *text_put(uint8_t *to, bytes_t text)
 {
     return bytes_put(to, text.data, text.size);
@@ -132,6 +170,7 @@ static void clear(event_log_t *log, uint64_t seq)
     log->newest = seq;
     log->tail = 0;
     log->room_end = log->capacity;
+    log->released = 0;
 }
 
 /* What a record has, beside the texts that every record has. */
@@ -163,6 +202,8 @@ static inline __attribute__((always_inline)) void append(event_log_t *log, const
     log->newest = seq;
     log->tail = place + size;
     log->places[seq & log->mask] = (uint32_t)(place / RECORD_ALIGN);
+    if (__builtin_expect(seq % RELEASE_EVERY == 0, 0))
+        dropped_release(log);
     uint8_t *to = log->block + place;
     *(record_t *)(void *)to = (record_t){
         .prev = change->prev,

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Claims about the log of events, and a random comparison with a simple model: all events ever appended. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "broker/core/event_log.h"
+#include "broker/net/resident.h"
 #include "tests/support/chance.h"
 #include "tests/support/volume.h"
 
@@ -151,6 +155,29 @@ static void log__an_event_larger_than_the_log__empties_it_and_the_next_is_kept(v
     event_log_destroy(&log);
 }
 
+/* The log could have 64 MiB, and in time the records move through all of it. */
+static void log__small_events_for_long__takes_memory_only_for_those_that_are_kept(void **state)
+{
+    enum { KEEP = 65536, MEMORY = 16 << 20 };
+    (void)state;
+    uint64_t many = volume(3000000, 200000);
+    event_log_t *log = log_new(KEEP, 64 << 20);
+    int file = resident_open();
+    int64_t before = resident_bytes(file);
+    char value[24];
+    for (uint64_t seq = 1; seq <= many; seq++) {
+        (void)snprintf(value, sizeof value, "%" PRIu64, seq);
+        append(log, seq, value);
+    }
+    assert_true(resident_bytes(file) < before + MEMORY);
+    close(file);
+    for (uint64_t seq = many - KEEP + 1; seq <= many; seq++) {
+        (void)snprintf(value, sizeof value, "%" PRIu64, seq);
+        assert_value(log, seq, value);
+    }
+    event_log_destroy(&log);
+}
+
 /* ---- Compared with a model -------------------------------------------------------------------- */
 
 /* What was appended with a seq: the sizes of the texts. Their bytes follow from the seq. */
@@ -274,6 +301,7 @@ int main(void)
         cmocka_unit_test(log__keep__so_many_events_are_there_and_one_more_drops_the_oldest),
         cmocka_unit_test(log__keep_1__has_the_newest),
         cmocka_unit_test(log__an_event_larger_than_the_log__empties_it_and_the_next_is_kept),
+        cmocka_unit_test(log__small_events_for_long__takes_memory_only_for_those_that_are_kept),
         cmocka_unit_test(log__random_events_and_bounds__are_as_in_a_plain_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
