@@ -4,6 +4,7 @@
 #define KV_TESTS_SUPPORT_OWN_PROCESS_H
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,6 +15,9 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "common/clock.h"
+#include "tests/support/waiting.h"
 
 /* Returns the number of entries in a folder of /proc/self. */
 static inline unsigned own_entries(const char *path)
@@ -31,6 +35,18 @@ static inline unsigned own_entries(const char *path)
 static inline unsigned own_threads(void)
 {
     return own_entries("/proc/self/task");
+}
+
+/* Waits until there are MOST threads or fewer, and returns how many. A thread that was joined is counted for
+ * a moment longer: the kernel wakes who waits for it before it takes it off the list of threads (clone(2),
+ * CLONE_CHILD_CLEARTID). */
+static inline unsigned own_threads_at_most(unsigned most)
+{
+    int64_t until_ms = clock_monotonic_ms() + TIMEOUT_MS;
+    unsigned count;
+    while ((count = own_threads()) > most && clock_monotonic_ms() < until_ms)
+        (void)sched_yield();
+    return count;
 }
 
 /* Does not count the descriptor that reads the folder. */
