@@ -315,6 +315,8 @@ static long sleep_ms(const broker_t *broker)
 /* Sleeps until something happens, LIMIT_MS at most. Returns what: bits of NEWS_. */
 static unsigned loop_wait(broker_t *broker, long limit_ms)
 {
+    request_socket_flush(
+        broker->requests); /* first: it may drain the monitor, and then the loop must not sleep */
     long wait_ms = sleep_ms(broker);
     unsigned ask = broker->connections_read ? NEWS_CONNECTIONS : 0;
     if (event_socket_peers(broker->events) > 0) /* something may have been published */
@@ -324,7 +326,6 @@ static unsigned loop_wait(broker_t *broker, long limit_ms)
     if (wait_ms > 0) /* else it is read anyway */
         ask |= NEWS_REQUESTS;
     event_socket_enter(broker->events);
-    request_socket_flush(broker->requests);
     unsigned news = poller_wait(&broker->poller, ask, wait_ms < limit_ms ? wait_ms : limit_ms);
     event_socket_leave(broker->events);
     return news;

@@ -163,6 +163,7 @@ static void log__small_events_for_long__takes_memory_only_for_those_that_are_kep
     uint64_t many = volume(3000000, 200000);
     event_log_t *log = log_new(KEEP, 64 << 20);
     int file = resident_open();
+    assert_true(file >= 0);
     int64_t before = resident_bytes(file);
     char value[24];
     for (uint64_t seq = 1; seq <= many; seq++) {
