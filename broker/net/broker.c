@@ -315,8 +315,8 @@ static long sleep_ms(const broker_t *broker)
 /* Sleeps until something happens, LIMIT_MS at most. Returns what: bits of NEWS_. */
 static unsigned loop_wait(broker_t *broker, long limit_ms)
 {
-    request_socket_flush(
-        broker->requests); /* first: it may drain the monitor, and then the loop must not sleep */
+    /* First, because it may drain the monitor: if a connection is leaving then, the loop must not sleep. */
+    request_socket_flush(broker->requests);
     long wait_ms = sleep_ms(broker);
     unsigned ask = broker->connections_read ? NEWS_CONNECTIONS : 0;
     if (event_socket_peers(broker->events) > 0) /* something may have been published */
