@@ -115,8 +115,8 @@ void engine_lookup_all(const engine_t *engine, const bytes_t *keys, unsigned cou
 uint64_t engine_prepare(const engine_t *engine, const store_t *store, lookup_t *lookups, unsigned count);
 /* Does the same for KEYS that engine_prepare has not found and that are about to be put. */
 void engine_prepare_new(const engine_t *engine, const store_t *store, const bytes_t *keys, unsigned count);
-/* A hint that some of KEYS, each in one of STORES, will be read or written soon, at most ENGINE_PREPARE_MAX:
- * makes the processor fetch their entries. Changes nothing. */
+/* A hint: KEYS will be read or written soon, key I in STORES[I]. COUNT is at most ENGINE_PREPARE_MAX. Makes
+ * the processor fetch their entries, and changes nothing. */
 void engine_foresee(const engine_t *engine, const store_t *const *stores, const bytes_t *keys,
                     unsigned count);
 /* Whether STORE is so large that engine_prepare and engine_prepare_new pay off. */

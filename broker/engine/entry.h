@@ -16,7 +16,7 @@ typedef struct entry {
     int64_t ttl_ms;    /* what is left, at least 1; -1 = permanent */
 } entry_t;
 
-/* An entry's value. Borrowed as there. */
+/* An entry's value, borrowed like the slices of an entry_t. */
 typedef struct value {
     bytes_t bytes;
     bool binary; /* bin, else str */

@@ -270,8 +270,8 @@ static void turn_verified(broker_t *broker)
         hub_verified(broker->hub, job, verdict, clock_monotonic_ms());
 }
 
-/* Whether connections end. Whoever cuts a connection drains the monitor, and may take the event of another
- * one: then none is left to wake the loop. */
+/* Whether a connection is ending. The loop must not sleep then: whoever cuts a connection drains the monitor,
+ * and may take the event of another one, so that none is left to wake the loop. */
 static bool connections_end(const broker_t *broker)
 {
     return connections_ending(request_socket_connections(broker->requests));

@@ -34,7 +34,7 @@ typedef struct received {
     const char *fault;        /* as in arrival_t */
 } received_t;
 
-/* An answer, to be sent with others: each wakes a thread of libzmq if that sleeps. */
+/* An answer that waits until others can be sent with it: sending one wakes libzmq's thread if that sleeps. */
 typedef struct outgoing {
     const connection_t *connection;
     zmq_msg_t identity;
